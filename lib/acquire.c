@@ -1,0 +1,145 @@
+/*
+ * The protocol forwards: open, presence (only if we may wait), tag, body; then,
+ * if the path no longer names what was locked, undo and start over.
+ *
+ * The tag comes before the body so that others who look meet a PID first and
+ * waiters queue where PIDs show.  Safety rests on the body alone.
+ */
+#include "config.h"
+
+#include "acquire.h"
+
+#include "call.h"
+#include "lockfile-fcntl.h"
+#include "release.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+/*
+ * Refused by the body with the tag in hand is unusual: a holder that has lost
+ * its tag, or somebody who removes the file just now.  Only the second passes.
+ */
+#define BODY_REFUSALS 4
+
+/* A path that is stale each time it is opened is an error, not contention. */
+#define STALE_OPENS 8
+
+/* -EAGAIN: refused, by the tag or, with the tag in hand, by the body. */
+static int lock_now(struct lf_lock *lock)
+{
+	int rc = tag_try(lock);
+
+	return rc < 0 ? rc : body_try(lock);
+}
+
+static int lock_wait(struct lf_lock *lock)
+{
+	int rc;
+
+	presence_join(lock);
+	rc = tag_wait(lock);
+	/*
+	 * The kernel judges deadlock by process (fcntl(2), BUGS).  A thread that
+	 * holds nothing closes no cycle; the body has no such judge.
+	 */
+	if (rc == -EDEADLK && !thread_holds_any())
+		return body_wait(lock);
+	if (rc < 0)
+		return rc;
+	rc = body_try(lock);
+	if (rc != -EAGAIN)
+		return rc;
+	/* The holder has lost its tag.  Ours would name a waiter. */
+	handle_untag(lock);
+	return body_wait(lock);
+}
+
+/* One attempt, with a fresh handle.  -ESTALE: start over. */
+static int attempt(struct lf_lock *lock, const struct request *rq,
+		   enum os_wait wait)
+{
+	int rc = handle_enter(lock, wait), stale;
+
+	if (rc < 0)
+		return rc;
+	rc = wait == OS_WAIT ? lock_wait(lock) : lock_now(lock);
+	if (rc < 0 && rc != -EAGAIN)
+		return rc;
+	stale = path_is_ours(lock, rq->dirfd, rq->path);
+	return stale < 0 ? stale : rc;
+}
+
+/* A refused no-waiter just closes: to clean up would refuse the next one. */
+static void give_up(struct lf_lock *lock, int reason)
+{
+	if (lock->marks.presence && reason != -ESTALE)
+		leave(lock, HAVE_NONE);
+	else
+		drop(lock);
+}
+
+int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
+{
+	int refusals = 0, stale_opens = 0;
+
+	for (;;) {
+		struct lf_lock *lock;
+		int rc = handle_open(&lock, rq);
+
+		if (rc == -ESTALE && ++stale_opens < STALE_OPENS)
+			continue;
+		if (rc < 0)
+			return rc;
+		rc = attempt(lock, rq, wait);
+		if (rc == 0 && body_is_kept(lock)) {
+			handle_hold(lock);
+			*acquired = lock;
+			return 0;
+		}
+
+		/* Open-file-description locks are refused, or would leak. */
+		if (rc == 0 || (rc == -EINVAL && !rq->process_owned)) {
+			rq->process_owned = true;
+			rc = -ESTALE;
+		}
+		if (rc == -EAGAIN && lock->marks.tag &&
+		    ++refusals < BODY_REFUSALS)
+			rc = -ESTALE;
+		give_up(lock, rc);
+		if (rc != -ESTALE)
+			return rc;
+	}
+}
+
+int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
+		  mode_t mode, int timeout_ms, unsigned flags)
+{
+	struct request rq = {
+		.dirfd = dirfd,
+		.path = path,
+		.mode = mode,
+		.create = !(flags & LF_NOCREATE),
+		.keep = flags & LF_KEEP,
+		.process_owned = !os_has_description_locks(),
+	};
+	struct call call;
+	int rc;
+
+	call_enter(&call);
+	if (lock)
+		*lock = NULL;
+	if (!lock || !path || (mode & ~(mode_t)07777) ||
+	    (timeout_ms != 0 && timeout_ms != LF_FOREVER) ||
+	    (flags & ~(LF_KEEP | LF_NOCREATE)))
+		rc = -EINVAL;
+	else
+		rc = acquire(lock, &rq, timeout_ms == 0 ? OS_NOWAIT : OS_WAIT);
+	return call_leave(&call, rc, of_acquire);
+}
+
+int lf_acquire(struct lf_lock **lock, const char *path, int timeout_ms,
+	       unsigned flags)
+{
+	return lf_acquire_at(lock, AT_FDCWD, path, 0666, timeout_ms, flags);
+}

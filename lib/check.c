@@ -1,0 +1,89 @@
+/* Who holds a lock file, seen from outside and without touching it. */
+#include "config.h"
+
+#include "call.h"
+#include "handle.h"
+#include "lockfile-fcntl.h"
+#include "release.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+/* How long a waiter may have the tag before it has tried the body. */
+#define MOMENT_MS 20
+
+/*
+ * The owner of the tag is called the holder only if that is sure: it has the
+ * body among its descriptors, or, where we may not look, it has the tag still a
+ * moment later and the body is held still.  A waiter behind a holder that lost
+ * its tag has the tag for the instant until it has tried the body.
+ */
+static bool is_confirmed(const struct lf_lock *lock, pid_t pid)
+{
+	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
+	int has = os_process_has_lock(pid, &file);
+	pid_t again;
+
+	if (has >= 0)
+		return has;
+	poll(NULL, 0, MOMENT_MS);
+	return tag_owner(lock, &again) > 0 && again == pid && body_held(lock);
+}
+
+/* 1 held, 0 free; *PID is the holder's or 0. */
+static int find_holder(const struct lf_lock *lock, pid_t *pid)
+{
+	int rc = body_owner(lock, pid);
+
+	/* A server may give the PID of a process on another machine. */
+	if (rc > 0 && (!lock->marks.use_tag || lock->marks.doubtful))
+		*pid = 0;
+	else if (rc > 0 && *pid == 0 && tag_owner(lock, pid) > 0 &&
+		 *pid > 0 && !is_confirmed(lock, *pid))
+		*pid = 0;
+	return rc;
+}
+
+static int check(const char *path, pid_t *pid)
+{
+	struct request rq = {
+		.dirfd = AT_FDCWD,
+		.path = path,
+		.look = true,
+	};
+	struct lf_lock *lock;
+	struct stat st;
+	int rc;
+
+	/* Not opened before: to open a device or a FIFO may have effects. */
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT && path[0] != '\0' ? 0 : -errno;
+	if (!S_ISREG(st.st_mode))
+		return handle_why_not_regular(st.st_mode);
+	/* Nor while we hold it: the kernel does not show us our own locks. */
+	if (process_holds(&st)) {
+		*pid = getpid();
+		return 1;
+	}
+	rc = handle_open(&lock, &rq);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	rc = find_holder(lock, pid);
+	drop(lock);
+	return rc;
+}
+
+int lf_check(const char *path, pid_t *pid)
+{
+	pid_t holder = 0;
+	struct call call;
+	int rc;
+
+	call_enter(&call);
+	rc = path ? check(path, &holder) : -EINVAL;
+	if (pid)
+		*pid = rc > 0 ? holder : 0;
+	return call_leave(&call, rc, of_check);
+}

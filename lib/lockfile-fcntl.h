@@ -1,0 +1,137 @@
+/*
+ * liblockfile-fcntl - lock files that are never stale
+ *
+ * SPDX-License-Identifier: 0BSD
+ *
+ * A lock file is a regular file under a kernel record lock.  The kernel drops
+ * the lock when its holder ends, however it ends; the file itself means
+ * nothing and is removed on release unless LF_KEEP is given.
+ *
+ * Every function that returns int returns 0 or a positive result on success
+ * and a negative errno value on failure; the manual page of the function lists
+ * every value that it may return.  No function changes errno, writes to a
+ * standard stream, installs a signal handler or ends the process.
+ *
+ * Threads: all functions may be called from any thread; one handle is used by
+ * one thread at a time.  Two threads that ask for one file exclude each other.
+ * No function is a cancellation point, none is async-signal-safe.
+ */
+#ifndef LOCKFILE_FCNTL_H
+#define LOCKFILE_FCNTL_H
+
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined __GNUC__
+# define LF_PUBLIC __attribute__((__visibility__("default")))
+#else
+# define LF_PUBLIC
+#endif
+
+/* A lock that this process holds.  Opaque; NULL means "no lock". */
+struct lf_lock;
+
+/* timeout_ms, as in poll(2): 0 does not wait, LF_FOREVER waits for ever. */
+#define LF_FOREVER (-1)
+
+/* Flags of lf_acquire() and lf_acquire_at(). */
+#define LF_KEEP     0x1u /* leave the file in place on release */
+#define LF_NOCREATE 0x2u /* the file must exist already */
+
+/*
+ * Takes an exclusive lock on the file PATH and stores the handle in *LOCK
+ * (NULL on failure); it is the caller's, to be given to lf_release().  The
+ * file is created, mode 0666 less the umask, if it is missing.
+ *
+ * PATH is copied.  TIMEOUT_MS is 0 or LF_FOREVER.  FLAGS is 0 or some of LF_*.
+ *
+ * Returns 0, or -EAGAIN if another holds the lock (only with TIMEOUT_MS 0),
+ * -EINTR if a signal handler ran while waiting, -EDEADLK if waiting would never
+ * end, or another error of lf_acquire(3).
+ */
+LF_PUBLIC int lf_acquire(struct lf_lock **lock, const char *path,
+			 int timeout_ms, unsigned flags);
+
+/*
+ * The same; a relative PATH is taken from the directory DIRFD (AT_FDCWD: the
+ * working directory), and a new file gets MODE less the umask.  DIRFD may be
+ * closed afterwards.
+ */
+LF_PUBLIC int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
+			    mode_t mode, int timeout_ms, unsigned flags);
+
+/*
+ * Releases the lock, removes the file unless it is to be kept or others wait
+ * for it, frees the handle and sets *LOCK to NULL.
+ *
+ * In a forked child this only closes the inherited descriptor: lock and file
+ * stay with the parent.
+ *
+ * Returns 0; 1 if the file was left in place although it was to be removed
+ * (it has content, or this process may not remove it); -EBADF if *LOCK is NULL.
+ */
+LF_PUBLIC int lf_release(struct lf_lock **lock);
+
+/*
+ * Tells whether the path still names the locked file: 0, or -ESTALE if it was
+ * removed or replaced by somebody who does not keep to the protocol.
+ */
+LF_PUBLIC int lf_verify(const struct lf_lock *lock);
+
+/*
+ * The descriptor of the locked file (close-on-exec, never below 3), or -EBADF.
+ * It is the handle's: never close it.  A process that inherits it shares the
+ * lock.
+ */
+LF_PUBLIC int lf_fileno(const struct lf_lock *lock);
+
+/* The path as it was given, valid until the lock is released; NULL for NULL. */
+LF_PUBLIC const char *lf_path(const struct lf_lock *lock);
+
+/*
+ * Writes <acquired lock file '/run/app.lock'> to BUFFER, as snprintf(3) does:
+ * at most SIZE bytes with the final NUL; the result is the whole length
+ * without it.  Returns -EBADF for a NULL handle.
+ */
+LF_PUBLIC int lf_describe(const struct lf_lock *lock, char *buffer,
+			  size_t size);
+
+/*
+ * Tells whether a process, this one included, holds a lock on the file PATH:
+ * 1 held, 0 free (a missing file is free).  Stores the PID of the holder in
+ * *PID unless PID is NULL; 0 if the lock is free or its holder is not known.
+ * Never creates, changes or locks anything.
+ */
+LF_PUBLIC int lf_check(const char *path, pid_t *pid);
+
+/* A line of English for an error that a function here returned. */
+LF_PUBLIC const char *lf_strerror(int error);
+
+/* The version of the library in use, such as "0.1.0". */
+LF_PUBLIC const char *lf_version(void);
+
+/*
+ * Releases at the end of the scope, however it is left:
+ *
+ *     LF_AUTO struct lf_lock *lock = NULL;
+ *     if (lf_acquire(&lock, "/run/app.lock", 0, 0) < 0)
+ *             return -1;
+ */
+#if defined __GNUC__
+static inline void lf_release_at_end_of_scope(struct lf_lock **lock)
+{
+	if (*lock)
+		(void)lf_release(lock);
+}
+# define LF_AUTO \
+	__attribute__((__cleanup__(lf_release_at_end_of_scope), __unused__))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,151 @@
+/* Tag, body, presence: what each verb is to the kernel. */
+#include "config.h"
+
+#include "marks.h"
+
+#include "handle.h"
+
+#include <errno.h>
+
+static const struct os_range tag_range = { 0, 1 };
+static const struct os_range body_range = { 1, 0 };
+static const struct os_range whole_file = { 0, 0 };
+
+/*
+ * On a network file system flock(2) may be a record lock in disguise and so
+ * collide with ours, and a PID means nothing to the other machines.
+ */
+void marks_choose(struct lf_lock *lock, bool process_owned)
+{
+	enum os_filesystem fs = os_filesystem(lock->fd);
+	bool local = fs != OS_FS_NETWORK && !process_owned;
+
+	lock->marks = (struct marks){
+		.process_owned = process_owned,
+		.use_tag = local,
+		.use_presence = local && !lock->keep && !lock->foreign,
+		.doubtful = fs == OS_FS_FUSE && !process_owned,
+	};
+}
+
+/*
+ * The flag goes up before the call: a close by another thread that falls
+ * between the kernel's answer and a later assignment would be missed.
+ */
+static int take_tag(struct lf_lock *lock, enum os_wait wait)
+{
+	int rc;
+
+	if (!lock->marks.use_tag)
+		return 0;
+	lock->marks.tag = true;
+	rc = os_process_lock(lock->fd, OS_WRITE, tag_range, wait);
+	if (rc < 0)
+		lock->marks.tag = false;
+	return rc;
+}
+
+int tag_try(struct lf_lock *lock)
+{
+	return take_tag(lock, OS_NOWAIT);
+}
+
+int tag_wait(struct lf_lock *lock)
+{
+	return take_tag(lock, OS_WAIT);
+}
+
+void tag_drop(struct lf_lock *lock)
+{
+	os_process_lock(lock->fd, OS_UNLOCK, tag_range, OS_NOWAIT);
+	lock->marks.tag = false;
+}
+
+/* -EINVAL: the kernel has no locks of an open file description, here. */
+static int lock_body(const struct lf_lock *lock, enum os_lock how,
+		     enum os_wait wait)
+{
+	int rc = lock->marks.process_owned ?
+			 os_process_lock(lock->fd, how, whole_file, wait) :
+			 os_description_lock(lock->fd, how, body_range, wait);
+
+	if (rc == -ENOSYS || rc == -ENOTSUP || rc == -EOPNOTSUPP ||
+	    (rc == -EINVAL && lock->marks.process_owned))
+		return -ENOLCK;
+	return rc;
+}
+
+int body_try(struct lf_lock *lock)
+{
+	int rc = lock_body(lock, OS_WRITE, OS_NOWAIT);
+
+	lock->marks.body = rc == 0;
+	return rc;
+}
+
+int body_wait(struct lf_lock *lock)
+{
+	int rc = lock_body(lock, OS_WRITE, OS_WAIT);
+
+	lock->marks.body = rc == 0;
+	/* A replicated Gluster grants it later to whoever was interrupted. */
+	if (rc == -EINTR)
+		lock_body(lock, OS_UNLOCK, OS_NOWAIT);
+	return rc;
+}
+
+void body_drop(struct lf_lock *lock)
+{
+	if (lock->marks.body)
+		lock_body(lock, OS_UNLOCK, OS_NOWAIT);
+	lock->marks.body = false;
+}
+
+int body_owner(const struct lf_lock *lock, pid_t *pid)
+{
+	int rc = os_description_test(lock->fd, body_range, pid);
+
+	return rc == -EINVAL ? os_process_test(lock->fd, whole_file, pid) : rc;
+}
+
+bool body_held(const struct lf_lock *lock)
+{
+	pid_t pid;
+
+	return body_owner(lock, &pid) > 0;
+}
+
+int tag_owner(const struct lf_lock *lock, pid_t *pid)
+{
+	return os_process_test(lock->fd, tag_range, pid);
+}
+
+bool body_is_kept(const struct lf_lock *lock)
+{
+	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
+
+	return !lock->marks.doubtful || os_process_has_lock(0, &file) > 0;
+}
+
+/* Refused while somebody removes the file: then it is gone in a moment. */
+void presence_join(struct lf_lock *lock)
+{
+	if (lock->marks.use_presence)
+		lock->marks.presence =
+			os_flock(lock->fd, OS_FLOCK_SHARED) == 0;
+}
+
+bool presence_alone(struct lf_lock *lock)
+{
+	if (!lock->marks.use_presence)
+		return true;
+	lock->marks.presence = os_flock(lock->fd, OS_FLOCK_EXCLUSIVE) == 0;
+	return lock->marks.presence;
+}
+
+void presence_drop(struct lf_lock *lock)
+{
+	if (lock->marks.presence)
+		os_flock(lock->fd, OS_FLOCK_UNLOCK);
+	lock->marks.presence = false;
+}

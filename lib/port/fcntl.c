@@ -1,0 +1,55 @@
+/* Record locks of the process, by fcntl(2): POSIX.1. */
+#include "config.h"
+
+#include "port/fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static struct flock record(short type, struct os_range range)
+{
+	/* l_pid stays 0, as F_OFD_* demands (Linux 3.15). */
+	return (struct flock){
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = range.start,
+		.l_len = range.length,
+	};
+}
+
+int fcntl_lock(int fd, int command, enum os_lock lock, struct os_range range)
+{
+	struct flock request = record(lock == OS_WRITE ? F_WRLCK : F_UNLCK,
+				      range);
+
+	return fcntl(fd, command, &request) < 0 ? -errno : 0;
+}
+
+int fcntl_test(int fd, int command, struct os_range range, pid_t *pid)
+{
+	struct flock answer = record(F_WRLCK, range);
+
+	if (fcntl(fd, command, &answer) < 0)
+		return -errno;
+	if (answer.l_type == F_UNLCK)
+		return 0;
+	/* -1: a lock of an open file description; less: of another machine. */
+	*pid = answer.l_pid > 0 ? answer.l_pid : 0;
+	return 1;
+}
+
+int os_process_lock(int fd, enum os_lock lock, struct os_range range,
+		    enum os_wait wait)
+{
+	int rc = fcntl_lock(fd, wait == OS_WAIT ? F_SETLKW : F_SETLK, lock,
+			    range);
+
+	/* POSIX lets F_SETLK say either when another process is in the way. */
+	return rc == -EACCES && wait == OS_NOWAIT ? -EAGAIN : rc;
+}
+
+int os_process_test(int fd, struct os_range range, pid_t *pid)
+{
+	return fcntl_test(fd, F_GETLK, range, pid);
+}

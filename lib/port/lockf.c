@@ -1,0 +1,38 @@
+/*
+ * Record locks of the process, by lockf(3), where fcntl(2) has none.  lockf
+ * counts from the file offset, which the library never moves from 0: only
+ * ranges that begin there can be had.
+ */
+#include "config.h"
+
+#include "port/os.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+int os_process_lock(int fd, enum os_lock lock, struct os_range range,
+		    enum os_wait wait)
+{
+	int function = lock == OS_UNLOCK ? F_ULOCK :
+		       wait == OS_WAIT	 ? F_LOCK :
+					   F_TLOCK;
+
+	if (range.start != 0)
+		return -EINVAL;
+	if (lockf(fd, function, range.length) == 0)
+		return 0;
+	return errno == EACCES && function == F_TLOCK ? -EAGAIN : -errno;
+}
+
+/* F_TEST cannot say whose lock it is. */
+int os_process_test(int fd, struct os_range range, pid_t *pid)
+{
+	if (range.start != 0)
+		return -EINVAL;
+	if (lockf(fd, F_TEST, range.length) == 0)
+		return 0;
+	if (errno != EACCES && errno != EAGAIN)
+		return -errno;
+	*pid = 0;
+	return 1;
+}

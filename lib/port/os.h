@@ -1,0 +1,89 @@
+/*
+ * What the library asks of the system.  For each group the build picks the one
+ * file that answers it here; no other file of the library has conditional
+ * compilation.
+ *
+ * Functions that return int return 0 or a positive result, or a negative errno
+ * value.
+ */
+#ifndef PORT_OS_H
+#define PORT_OS_H
+
+#include "names.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/*
+ * Record locks (fcntl.c or lockf.c: owned by the process; ofd.c or no-ofd.c:
+ * owned by the open file description).
+ *
+ * A range is START and LENGTH; LENGTH 0 means up to the end, however far the
+ * file may grow.  Taking a lock without OS_WAIT returns -EAGAIN if another owner
+ * is in the way.
+ */
+enum os_lock { OS_UNLOCK, OS_WRITE };
+enum os_wait { OS_NOWAIT, OS_WAIT };
+struct os_range {
+	off_t start, length;
+};
+
+bool os_has_description_locks(void);
+int os_process_lock(int fd, enum os_lock, struct os_range, enum os_wait);
+int os_description_lock(int fd, enum os_lock, struct os_range, enum os_wait);
+
+/*
+ * Whether another owner has a lock in the range: 0, or 1 and *PID is its
+ * process, or 0 where that cannot be told: an open file description has none,
+ * and a process of another PID namespace has no number here.
+ */
+int os_process_test(int fd, struct os_range, pid_t *pid);
+int os_description_test(int fd, struct os_range, pid_t *pid);
+
+/* flock(2), never waiting (flock.c or no-flock.c). */
+enum os_flock { OS_FLOCK_UNLOCK, OS_FLOCK_SHARED, OS_FLOCK_EXCLUSIVE };
+
+int os_flock(int fd, enum os_flock);
+
+/*
+ * Files (open.c; cloexec.c or no-cloexec.c).  Descriptors are close-on-exec.
+ * That of a directory is not below 3, that of a file with ABOVE_STDIO.
+ */
+int os_openat(int dirfd, const char *path, int flags, mode_t mode);
+
+enum os_access { OS_READ_ONLY, OS_READ_WRITE, OS_WRITE_ONLY };
+
+int os_open(int dirfd, const char *path, enum os_access, bool create,
+	    mode_t mode, bool above_stdio);
+int os_open_directory(int dirfd, const char *path);
+
+/* What serves the file system of a file (fs-linux.c or fs-any.c). */
+enum os_filesystem { OS_FS_LOCAL, OS_FS_NETWORK, OS_FS_FUSE };
+
+enum os_filesystem os_filesystem(int fd);
+
+/*
+ * Whether the process PID (0: this one) has an open-file-description lock on
+ * the file through one of its descriptors: 1, 0, or -EACCES or another error if
+ * the system does not tell (procfs.c or no-procfs.c).
+ */
+int os_process_has_lock(pid_t pid, const struct stat *file);
+
+/*
+ * Threads (threads.c or no-threads.c).  One mutex and one condition for the
+ * table of handles; a forked child finds the mutex free and the table whole.
+ */
+void os_mutex_lock(void);
+void os_mutex_unlock(void);
+void os_condition_wait(void); /* with the mutex held; may wake for nothing */
+void os_condition_wake(void); /* everybody who waits */
+
+typedef unsigned long os_thread;
+
+os_thread os_thread_self(void);
+
+int os_cancel_disable(void);
+void os_cancel_restore(int state);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * The protocol backwards.  Only who holds the body at that moment unlinks;
+ * presence decides whether to remove, never whether it is safe.
+ */
+#include "config.h"
+
+#include "release.h"
+
+#include "call.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/*
+ * Marks are dropped explicitly: a close alone does not release what belongs to
+ * the open file description while a child has a copy of the descriptor.
+ */
+void drop(struct lf_lock *lock)
+{
+	body_drop(lock);
+	presence_drop(lock);
+	handle_close(lock);
+}
+
+/* Only what was empty and ours all along: 0 gone or not ours, 1 left. */
+static int remove_file(const struct lf_lock *lock)
+{
+	struct stat st;
+
+	if (path_is_ours(lock, lock->dir, lock->name) < 0)
+		return 0;
+	if (fstat(lock->fd, &st) < 0 || st.st_size > 0)
+		return 1;
+	return unlinkat(lock->dir, lock->name, 0) < 0 && errno != ENOENT;
+}
+
+int leave(struct lf_lock *lock, enum have have)
+{
+	int left = 0;
+
+	for (;;) {
+		if (!presence_alone(lock)) {
+			/* Whoever is there will remove it. */
+			if (have == HAVE_NONE)
+				break;
+			/* Look again, no longer in the way. */
+			body_drop(lock);
+			have = HAVE_NONE;
+			continue;
+		}
+		if (have == HAVE_WRITE || body_try(lock) == 0) {
+			left = remove_file(lock);
+			break;
+		}
+		presence_drop(lock);
+		if (body_held(lock))
+			break;
+	}
+	drop(lock);
+	return left;
+}
+
+int lf_release(struct lf_lock **lock)
+{
+	struct lf_lock *mine;
+	struct call call;
+	int rc = 0;
+
+	if (!lock || !*lock)
+		return -EBADF;
+	call_enter(&call);
+	mine = *lock;
+	*lock = NULL;
+	if (mine->pid != getpid())
+		handle_close(mine); /* inherited: the parent's to release */
+	else if (!mine->keep && !mine->foreign)
+		rc = leave(mine, HAVE_WRITE);
+	else {
+		rc = !mine->keep;
+		drop(mine);
+	}
+	return call_leave(&call, rc, of_release);
+}

@@ -1,0 +1,18 @@
+/* Leaving a lock file by the protocol. */
+#ifndef RELEASE_H
+#define RELEASE_H
+
+#include "handle.h"
+
+enum have { HAVE_NONE, HAVE_WRITE };
+
+/*
+ * Leaves a file that is to be removed, having the body or not, and closes the
+ * handle.  Returns 1 if it was for us to remove and could not be, else 0.
+ */
+int leave(struct lf_lock *, enum have);
+
+/* Drops the marks that there are and closes; the file stays as it is. */
+void drop(struct lf_lock *);
+
+#endif

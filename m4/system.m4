@@ -1,0 +1,82 @@
+# What else the library and its build need to know of the system.
+
+# LF_O_CLOEXEC: open(2) with O_CLOEXEC, POSIX.1-2008.
+AC_DEFUN([LF_O_CLOEXEC], [
+  AC_CACHE_CHECK([for O_CLOEXEC], [lf_cv_o_cloexec], [
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>]],
+      [[return open("/", O_CLOEXEC);]])],
+      [lf_cv_o_cloexec=yes], [lf_cv_o_cloexec=no])])
+  AM_CONDITIONAL([HAVE_O_CLOEXEC], [test "$lf_cv_o_cloexec" = yes])
+])
+
+# LF_THREADS: POSIX threads, in libc or in a library of their own.
+AC_DEFUN([LF_THREADS], [
+  AC_CACHE_CHECK([for POSIX threads], [lf_cv_threads], [
+    lf_cv_threads=no
+    lf_saved_LIBS=$LIBS
+    for lf_flag in "" -lpthread; do
+      LIBS="$lf_saved_LIBS $lf_flag"
+      AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <pthread.h>]], [[
+        pthread_t t;
+        return pthread_create(&t, 0, 0, 0) + pthread_atfork(0, 0, 0) +
+               pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, 0);]])],
+        [lf_cv_threads="yes${lf_flag:+, with $lf_flag}"; break])
+    done
+    LIBS=$lf_saved_LIBS])
+  AS_CASE([$lf_cv_threads], [*-lpthread], [THREAD_LIBS=-lpthread], [THREAD_LIBS=])
+  AC_SUBST([THREAD_LIBS])
+  AM_CONDITIONAL([HAVE_THREADS], [test "$lf_cv_threads" != no])
+])
+
+# LF_LINUX: statfs(2) with magic numbers, and proc(5) with fdinfo.
+AC_DEFUN([LF_LINUX], [
+  AC_CACHE_CHECK([for Linux], [lf_cv_linux], [
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <sys/vfs.h>
+      #ifndef __linux__
+      #error not Linux
+      #endif]], [[struct statfs s; return fstatfs(0, &s);]])],
+      [lf_cv_linux=yes], [lf_cv_linux=no])])
+  AM_CONDITIONAL([LINUX], [test "$lf_cv_linux" = yes])
+])
+
+# LF_VERSION_SCRIPT: does the linker take a symbol map?
+AC_DEFUN([LF_VERSION_SCRIPT], [
+  AC_CACHE_CHECK([for version scripts], [lf_cv_version_script], [
+    echo 'V_1 { global: main; local: *; };' >conftest.map
+    lf_saved_LDFLAGS=$LDFLAGS
+    LDFLAGS="$LDFLAGS -Wl,--version-script=conftest.map"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+      [lf_cv_version_script=yes], [lf_cv_version_script=no])
+    LDFLAGS=$lf_saved_LDFLAGS
+    rm -f conftest.map])
+  AM_CONDITIONAL([HAVE_VERSION_SCRIPT], [test "$lf_cv_version_script" = yes])
+])
+
+# LF_CHECK_FLAG(FLAG, VARIABLE): appends FLAG to VARIABLE if the compiler takes
+# it; -Werror because clang only warns of what it does not know.
+AC_DEFUN([LF_CHECK_FLAG], [
+  AS_VAR_PUSHDEF([lf_flag], [lf_cv_flag_$1])
+  AC_CACHE_CHECK([whether $CC takes $1], [lf_flag], [
+    lf_saved_CFLAGS=$CFLAGS
+    CFLAGS="$CFLAGS -Werror $1"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])],
+      [AS_VAR_SET([lf_flag], [yes])], [AS_VAR_SET([lf_flag], [no])])
+    CFLAGS=$lf_saved_CFLAGS])
+  AS_VAR_IF([lf_flag], [yes], [$2="$$2 $1"])
+  AS_VAR_POPDEF([lf_flag])
+])
+
+# LF_COMPILER_FLAGS: warnings, errors only on request; hidden symbols.
+AC_DEFUN([LF_COMPILER_FLAGS], [
+  AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror],
+    [treat warnings as errors (for developers)])], [], [enable_werror=no])
+  WARN_CFLAGS=
+  m4_foreach_w([lf_w], [-Wall -Wextra -Wshadow -Wconversion -Wcast-qual
+    -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wvla
+    -Wwrite-strings], [LF_CHECK_FLAG(lf_w, [WARN_CFLAGS])])
+  AS_VAR_IF([enable_werror], [yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
+  AC_SUBST([WARN_CFLAGS])
+  HIDDEN_CFLAGS=
+  LF_CHECK_FLAG([-fvisibility=hidden], [HIDDEN_CFLAGS])
+  AC_SUBST([HIDDEN_CFLAGS])
+])
