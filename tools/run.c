@@ -1,0 +1,152 @@
+#include "config.h"
+
+#include "run.h"
+
+#include "message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int become(char *const command[], int lock_fd)
+{
+	fcntl(lock_fd, F_SETFD, 0);
+	execvp(command[0], command);
+	return errno;
+}
+
+/*
+ * Signals are taken one by one by sigwaitinfo(2), which says who sent them, so
+ * that no handler is needed.  SIGCHLD must not be ignored then; COMMAND gets
+ * mask and disposition as they were.
+ */
+struct signals {
+	sigset_t mask;
+	struct sigaction child;
+};
+
+static void take_signals(struct signals *was)
+{
+	static const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &was->mask);
+	sigaction(SIGCHLD, &by_default, &was->child);
+}
+
+static void give_signals_back(const struct signals *was)
+{
+	if (was->child.sa_handler == SIG_IGN)
+		sigaction(SIGCHLD, &was->child, NULL);
+	sigprocmask(SIG_SETMASK, &was->mask, NULL);
+}
+
+/*
+ * A signal that another process sent to us was meant for COMMAND.  What the
+ * kernel sends, the terminal's keys above all, goes to the whole process group
+ * and so to COMMAND already, except for an alarm that was set before exec; what
+ * COMMAND or a process group of its own sends is not for itself.
+ */
+static void pass_on(const siginfo_t *info, pid_t command)
+{
+	pid_t group = getpgid(command);
+
+	if (info->si_code > 0 && info->si_signo != SIGALRM)
+		return;
+	if (info->si_pid == command ||
+	    (info->si_pid > 0 && group != getpgrp() &&
+	     getpgid(info->si_pid) == group))
+		return;
+	kill(command, info->si_signo);
+}
+
+/*
+ * A job that is stopped from its terminal stops whole.  SIGSTOP is for COMMAND
+ * alone: whoever sent it may continue COMMAND alone.
+ */
+static bool stopped_by_terminal(int status)
+{
+	return WIFSTOPPED(status) &&
+	       (WSTOPSIG(status) == SIGTSTP || WSTOPSIG(status) == SIGTTIN ||
+		WSTOPSIG(status) == SIGTTOU);
+}
+
+static int wait_for(pid_t command)
+{
+	sigset_t all;
+	int status;
+
+	sigfillset(&all);
+	for (;;) {
+		siginfo_t info;
+
+		if (sigwaitinfo(&all, &info) < 0)
+			continue;
+		if (info.si_signo != SIGCHLD) {
+			pass_on(&info, command);
+			continue;
+		}
+		while (waitpid(command, &status, WNOHANG | WUNTRACED) > 0) {
+			if (WIFEXITED(status) || WIFSIGNALED(status))
+				return status;
+			if (stopped_by_terminal(status))
+				raise(SIGSTOP);
+		}
+	}
+}
+
+/*
+ * vfork(2), as posix_spawn(3) does inside, because to copy the page tables costs
+ * more than all the locking; and posix_spawn cannot ignore a signal in COMMAND.
+ * The child shares our memory: it leaves word of a failure and nothing else.
+ */
+int run(char *const command[], int lock_fd, int *wait_status)
+{
+	volatile int error = 0;
+	struct signals was;
+	pid_t pid;
+
+	take_signals(&was);
+	pid = vfork();
+	if (pid == 0) {
+		give_signals_back(&was);
+		error = become(command, lock_fd);
+		_exit(STATUS_CANNOT_RUN);
+	}
+	if (pid < 0)
+		error = errno;
+	else
+		*wait_status = wait_for(pid);
+	/* Signals stay blocked: the lock is released first, whatever comes. */
+	return error;
+}
+
+int end_alike(int wait_status)
+{
+	struct sigaction by_default = { .sa_handler = SIG_DFL };
+	struct rlimit core;
+	sigset_t set;
+	int sig;
+
+	if (WIFEXITED(wait_status))
+		return WEXITSTATUS(wait_status);
+	sig = WTERMSIG(wait_status);
+	/* One core is enough.  1, not 0: that stops a core to a pipe too. */
+	if (getrlimit(RLIMIT_CORE, &core) == 0) {
+		core.rlim_cur = core.rlim_max < 1 ? 0 : 1;
+		setrlimit(RLIMIT_CORE, &core);
+	}
+	sigaction(sig, &by_default, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	/* Not by this signal, then: PID 1 of a container is spared. */
+	return 128 + sig;
+}
