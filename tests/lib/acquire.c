@@ -1,0 +1,496 @@
+/* lf_acquire() and lf_acquire_at(): one process at a time, and bad input. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int try_at(const char *path)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, path, 0, 0);
+
+	demand((rc == 0) == (lock != NULL));
+	if (rc == 0)
+		lf_release(&lock);
+	return -rc;
+}
+
+static int try_once(void *path)
+{
+	return try_at(path);
+}
+
+static void a_free_lock_is_taken_and_another_process_refused(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_non_null(lock);
+	assert_true(exists(lock_path));
+	assert_int_equal(finish(start(try_once, lock_path)), EAGAIN);
+	assert_true(exists(lock_path));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+	assert_int_equal(finish(start(try_once, lock_path)), 0);
+}
+
+static void a_new_file_has_mode_0666_less_the_umask(void **state)
+{
+	struct lf_lock *lock;
+	mode_t mask = umask(027);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	umask(mask);
+	assert_int_equal(stat(lock_path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	lf_release(&lock);
+}
+
+static void acquire_at_takes_directory_and_mode(void **state)
+{
+	mode_t mask = umask(0);
+	struct lf_lock *lock;
+	struct stat st;
+	int dirfd;
+
+	(void)state;
+	assert_int_equal(mkdir("sub", 0755), 0);
+	dirfd = open("sub", O_RDONLY | O_DIRECTORY);
+	assert_int_equal(lf_acquire_at(&lock, dirfd, "lock", 0600, 0, 0), 0);
+	umask(mask);
+	close(dirfd);
+	assert_int_equal(stat("sub/lock", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(lf_verify(lock), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists("sub/lock"));
+	assert_int_equal(lf_acquire_at(&lock, dirfd, "lock", 0600, 0, 0),
+			 -EBADF);
+}
+
+struct waiting {
+	struct gate got, go;
+	unsigned flags;
+};
+
+static int wait_for_lock(void *argument)
+{
+	struct waiting *w = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, w->flags) == 0);
+	gate_open(w->got);
+	gate_pass(w->go);
+	demand(lf_verify(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void a_waiter_gets_the_lock_when_it_is_released(void **state)
+{
+	struct waiting w = { gate_new(), gate_new(), 0 };
+	struct lf_lock *lock;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	pid = start(wait_for_lock, &w);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_release(&lock), 0);
+	gate_pass(w.got);
+	assert_true(exists(lock_path));
+	assert_int_equal(finish(start(try_once, lock_path)), EAGAIN);
+	gate_open(w.go);
+	assert_int_equal(finish(pid), 0);
+	assert_false(exists(lock_path));
+	gate_free(w.got);
+	gate_free(w.go);
+}
+
+static void keep_leaves_the_file(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(exists(lock_path));
+	/* A later holder that does not ask to keep removes it. */
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+static void nocreate_needs_the_file(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_NOCREATE), -ENOENT);
+	assert_null(lock);
+	assert_false(exists(lock_path));
+	close(open(lock_path, O_CREAT | O_WRONLY, 0666));
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_NOCREATE), 0);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+static int be_interrupted(void *unused)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct lf_lock *lock;
+
+	(void)unused;
+	sigaction(SIGUSR1, &action, NULL);
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == -EINTR);
+	demand(lock == NULL);
+	return 0;
+}
+
+static void a_handler_interrupts_the_wait(void **state)
+{
+	struct lf_lock *lock;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	pid = start(be_interrupted, NULL);
+	assert_true(waiters_reach(lock_path, 1));
+	kill(pid, SIGUSR1);
+	assert_int_equal(finish(pid), 0);
+	assert_true(exists(lock_path));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+static int be_restarted(void *argument)
+{
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = SA_RESTART };
+
+	sigaction(SIGUSR1, &action, NULL);
+	return wait_for_lock(argument);
+}
+
+static void a_restarting_handler_does_not(void **state)
+{
+	struct waiting w = { gate_new(), gate_new(), 0 };
+	struct lf_lock *lock;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	pid = start(be_restarted, &w);
+	assert_true(waiters_reach(lock_path, 1));
+	kill(pid, SIGUSR1);
+	gate_open(w.go);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(finish(pid), 0);
+	gate_free(w.got);
+	gate_free(w.go);
+}
+
+static void bad_arguments_are_refused(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(NULL, lock_path, 0, 0), -EINVAL);
+	assert_int_equal(lf_acquire(&lock, NULL, 0, 0), -EINVAL);
+	assert_null(lock);
+	assert_int_equal(lf_acquire(&lock, lock_path, -2, 0), -EINVAL);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0x80000000u), -EINVAL);
+	assert_int_equal(
+		lf_acquire_at(&lock, AT_FDCWD, lock_path, 0100644, 0, 0),
+		-EINVAL);
+	assert_false(exists(lock_path));
+}
+
+static void what_is_no_regular_file_is_refused(void **state)
+{
+	static char long_name[300], long_path[5000];
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	static const struct {
+		const char *path;
+		int error;
+	} bad[] = {
+		{ "", ENOENT },
+		{ "missing/lock", ENOENT },
+		{ "directory", EISDIR },
+		{ "directory/", EISDIR },
+		{ "missing/", EISDIR },
+		{ ".", EISDIR },
+		{ "/", EISDIR },
+		{ "fifo", ENOTSUP },
+		{ "socket", ENOTSUP },
+		{ "/dev/null", ENOTSUP },
+		{ "dangling", ELOOP },
+		{ "link", ELOOP },
+		{ "file/lock", ENOTDIR },
+		{ long_name, ENAMETOOLONG },
+		{ long_path, ENAMETOOLONG },
+	};
+	size_t before;
+
+	(void)state;
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	memset(long_path, '/', sizeof(long_path) - 1);
+	long_path[sizeof(long_path) - 2] = 'x';
+	assert_int_equal(mkdir("directory", 0755), 0);
+	assert_int_equal(mkfifo("fifo", 0666), 0);
+	assert_int_equal(symlink("nowhere", "dangling"), 0);
+	assert_int_equal(symlink("file", "link"), 0);
+	close(open("file", O_CREAT | O_WRONLY, 0666));
+	strcpy(address.sun_path, "socket");
+	assert_int_equal(
+		bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+
+	before = entries(".");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		for (int timeout = 0; timeout >= LF_FOREVER; timeout--) {
+			struct lf_lock *lock;
+
+			assert_int_equal(
+				lf_acquire(&lock, bad[i].path, timeout, 0),
+				-bad[i].error);
+			assert_null(lock);
+		}
+	}
+	assert_int_equal(entries("."), before);
+	assert_false(exists("nowhere"));
+}
+
+static int lock_without_permission(void *unused)
+{
+	(void)unused;
+	demand(become_ordinary());
+	demand(try_at("private/lock") == EACCES);
+	demand(try_at("closed/lock") == EACCES);
+	demand(try_at("unreadable") == 0);
+	demand(try_at("readonly") == EACCES);
+	return 0;
+}
+
+static void without_permission_nothing_happens(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(mkdir("private", 0), 0);
+	assert_int_equal(mkdir("closed", 0555), 0);
+	close(open("readonly", O_CREAT | O_WRONLY, 0444));
+	close(open("unreadable", O_CREAT | O_WRONLY, 0222));
+	assert_int_equal(chmod("unreadable", 0222), 0);
+	assert_int_equal(finish(start(lock_without_permission, NULL)), 0);
+	assert_false(exists("closed/lock"));
+	assert_int_equal(stat("readonly", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0444);
+	chmod("private", 0700);
+}
+
+static int lock_on_read_only(void *unused)
+{
+	(void)unused;
+	if (!own_mounts() || mount("none", "ro", "tmpfs", 0, NULL) < 0)
+		return 77;
+	close(open("ro/there", O_CREAT | O_WRONLY, 0666));
+	demand(mount("none", "ro", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
+	demand(try_at("ro/new") == EROFS);
+	demand(try_at("ro/there") == EROFS);
+	return 0;
+}
+
+static void a_read_only_file_system_is_named(void **state)
+{
+	int status;
+
+	(void)state;
+	assert_int_equal(mkdir("ro", 0755), 0);
+	status = finish(start(lock_on_read_only, NULL));
+	if (status == 77)
+		skip_because("no name space for a mount to be had");
+	assert_int_equal(status, 0);
+}
+
+static int close_stdio(void *argument)
+{
+	bool keep = *(bool *)argument;
+	struct lf_lock *lock;
+
+	close(0);
+	close(1);
+	close(2);
+	if (lf_acquire(&lock, lock_path, 0, keep ? LF_KEEP : 0) != 0)
+		return 1;
+	if (lf_fileno(lock) < 3)
+		return 2;
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			return 3;
+	return lf_release(&lock);
+}
+
+static void a_descriptor_is_never_below_3(void **state)
+{
+	bool keep = false;
+
+	(void)state;
+	assert_int_equal(finish(start(close_stdio, &keep)), 0);
+	keep = true;
+	assert_int_equal(finish(start(close_stdio, &keep)), 0);
+}
+
+static void chdir_and_a_renamed_parent_do_no_harm(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(mkdir("a", 0755), 0);
+	assert_int_equal(lf_acquire(&lock, "a/lock", 0, 0), 0);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(lf_verify(lock), 0);
+	*strrchr(lock_path, '/') = '\0';
+	assert_int_equal(chdir(lock_path), 0);
+	assert_int_equal(rename("a", "b"), 0);
+	assert_int_equal(mkdir("a", 0755), 0);
+	close(open("a/lock", O_CREAT | O_WRONLY, 0666));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists("b/lock"));
+	assert_true(exists("a/lock"));
+}
+
+static void two_hundred_cycles_leak_no_descriptor(void **state)
+{
+	int before = open_descriptors();
+	struct lf_lock *lock, *second;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		unsigned flags = i % 2 ? LF_KEEP : 0;
+
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
+		assert_int_equal(lf_acquire(&second, lock_path, 0, 0), -EAGAIN);
+		assert_int_equal(lf_acquire(&second, "a/b", 0, 0), -ENOENT);
+		assert_int_equal(lf_check(lock_path, NULL), 1);
+		assert_int_equal(lf_release(&lock), 0);
+		assert_int_equal(lf_check(lock_path, NULL), 0);
+	}
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void errno_is_left_alone(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	errno = 12345;
+	assert_int_equal(lf_acquire(&lock, "missing/lock", 0, 0), -ENOENT);
+	assert_int_equal(errno, 12345);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	unlink(lock_path);
+	errno = 12345;
+	assert_int_equal(lf_verify(lock), -ESTALE);
+	assert_int_equal(lf_check("missing", NULL), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(errno, 12345);
+}
+
+/* Both start at the same moment; at least one must get it. */
+struct race {
+	atomic_int arrived, refused;
+};
+
+#define RACES 5000
+
+static void meet(struct race *r, int *meetings)
+{
+	atomic_fetch_add(&r->arrived, 1);
+	++*meetings;
+	while (atomic_load(&r->arrived) < 2 * *meetings)
+		sched_yield();
+}
+
+static int race(void *argument)
+{
+	struct race *r = argument;
+	int meetings = 0;
+
+	for (int round = 0; round < RACES; round++) {
+		struct lf_lock *lock;
+		int rc;
+
+		atomic_store(&r->refused, 0);
+		meet(r, &meetings);
+		rc = lf_acquire(&lock, lock_path, 0, 0);
+		demand(rc == 0 || rc == -EAGAIN);
+		atomic_fetch_add(&r->refused, rc < 0);
+		meet(r, &meetings);
+		demand(atomic_load(&r->refused) < 2);
+		if (rc == 0)
+			demand(lf_release(&lock) == 0);
+		meet(r, &meetings);
+	}
+	return 0;
+}
+
+static void two_that_do_not_wait_never_both_fail(void **state)
+{
+	struct race *r = shared_new(sizeof(*r));
+	pid_t pid[2];
+
+	(void)state;
+	pid[0] = start(race, r);
+	pid[1] = start(race, r);
+	assert_int_equal(finish(pid[0]), 0);
+	assert_int_equal(finish(pid[1]), 0);
+	assert_false(exists(lock_path));
+	shared_free(r, sizeof(*r));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(a_free_lock_is_taken_and_another_process_refused),
+		in_directory(a_new_file_has_mode_0666_less_the_umask),
+		in_directory(acquire_at_takes_directory_and_mode),
+		in_directory(a_waiter_gets_the_lock_when_it_is_released),
+		in_directory(keep_leaves_the_file),
+		in_directory(nocreate_needs_the_file),
+		in_directory(a_handler_interrupts_the_wait),
+		in_directory(a_restarting_handler_does_not),
+		in_directory(bad_arguments_are_refused),
+		in_directory(what_is_no_regular_file_is_refused),
+		in_directory(without_permission_nothing_happens),
+		in_directory(a_read_only_file_system_is_named),
+		in_directory(a_descriptor_is_never_below_3),
+		in_directory(chdir_and_a_renamed_parent_do_no_harm),
+		in_directory(two_hundred_cycles_leak_no_descriptor),
+		in_directory(errno_is_left_alone),
+		in_directory(two_that_do_not_wait_never_both_fail),
+	};
+
+	return cmocka_run_group_tests_name("acquire", tests, NULL, NULL);
+}

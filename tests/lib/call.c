@@ -1,0 +1,83 @@
+/* What a handle and an error say of themselves. */
+#include "config.h"
+
+#include "call.h"
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void each_error_has_a_text_of_its_own(void **state)
+{
+	const int *const sets[] = { of_acquire, of_check, of_release,
+				    of_verify };
+	const char *unknown = lf_strerror(-9999);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		for (const int *e = sets[i]; *e; e++) {
+			assert_string_not_equal(lf_strerror(-*e), unknown);
+			assert_string_equal(lf_strerror(-*e), lf_strerror(*e));
+			for (const int *f = sets[i]; *f; f++)
+				if (*f != *e)
+					assert_string_not_equal(
+						lf_strerror(*e),
+						lf_strerror(*f));
+		}
+	assert_string_equal(lf_strerror(0), "no error");
+}
+
+static void only_documented_errors_get_out(void **state)
+{
+	struct call call;
+
+	(void)state;
+	call_enter(&call);
+	assert_int_equal(call_leave(&call, -EAGAIN, of_acquire), -EAGAIN);
+	assert_int_equal(call_leave(&call, -EAGAIN, of_check), -EIO);
+	assert_int_equal(call_leave(&call, -ERANGE, of_acquire), -EIO);
+	assert_int_equal(call_leave(&call, 1, of_release), 1);
+}
+
+static void a_handle_describes_itself(void **state)
+{
+	struct lf_lock *lock;
+	char text[4200], whole[4200];
+	int length;
+
+	(void)state;
+	assert_int_equal(lf_describe(NULL, text, sizeof(text)), -EBADF);
+	assert_int_equal(lf_fileno(NULL), -EBADF);
+	assert_null(lf_path(NULL));
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_string_equal(lf_path(lock), lock_path);
+	snprintf(whole, sizeof(whole), "<acquired lock file '%s'>", lock_path);
+	length = (int)strlen(whole);
+	assert_int_equal(lf_describe(lock, text, sizeof(text)), length);
+	assert_string_equal(text, whole);
+	assert_int_equal(lf_describe(lock, text, 10), length);
+	assert_string_equal(text, "<acquired");
+	assert_int_equal(lf_describe(lock, NULL, 0), length);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+static void the_version_is_the_package_s(void **state)
+{
+	(void)state;
+	assert_string_equal(lf_version(), PACKAGE_VERSION);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_error_has_a_text_of_its_own),
+		cmocka_unit_test(only_documented_errors_get_out),
+		in_directory(a_handle_describes_itself),
+		cmocka_unit_test(the_version_is_the_package_s),
+	};
+
+	return cmocka_run_group_tests_name("call", tests, NULL, NULL);
+}

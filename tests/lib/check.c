@@ -1,0 +1,199 @@
+/* lf_check(), and what any other program can see. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+#include "original.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct holding {
+	struct gate got, go;
+	bool original;
+};
+
+static int hold(void *argument)
+{
+	struct holding *h = argument;
+	struct lf_lock *lock;
+	int fd = -1;
+
+	if (h->original) {
+		fd = original_acquire(lock_path, true);
+		demand(fd >= 0);
+	} else {
+		demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	}
+	gate_open(h->got);
+	gate_pass(h->go);
+	if (h->original)
+		original_release(fd, lock_path, false);
+	else
+		demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void a_missing_file_is_free_and_stays_missing(void **state)
+{
+	pid_t pid = 42;
+
+	(void)state;
+	assert_int_equal(lf_check(lock_path, &pid), 0);
+	assert_int_equal(pid, 0);
+	assert_false(exists(lock_path));
+	assert_int_equal(lf_check("missing/lock", NULL), 0);
+	close(open(lock_path, O_CREAT | O_WRONLY, 0666));
+	assert_int_equal(lf_check(lock_path, &pid), 0);
+	assert_true(exists(lock_path));
+}
+
+static void our_own_lock_is_seen_and_not_hurt(void **state)
+{
+	struct holding h = { gate_new(), gate_new(), false };
+	struct lf_lock *lock;
+	pid_t pid, waiter;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	waiter = start(hold, &h);
+	assert_true(waiters_reach(lock_path, 1));
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(lf_check(lock_path, &pid), 1);
+		assert_int_equal(pid, getpid());
+	}
+	/* Had the tag been dropped, the waiter would have moved on. */
+	assert_int_equal(lf_release(&lock), 0);
+	gate_pass(h.got);
+	assert_int_equal(lf_check(lock_path, &pid), 1);
+	assert_int_equal(pid, waiter);
+	gate_open(h.go);
+	assert_int_equal(finish(waiter), 0);
+	gate_free(h.got);
+	gate_free(h.go);
+}
+
+/* As apt, dpkg and lslocks ask, without privilege. */
+static int ask_as_anybody(void *pid)
+{
+	struct flock request = { .l_type = F_WRLCK };
+	pid_t told;
+	int fd;
+
+	demand(become_ordinary());
+	fd = open(lock_path, O_RDONLY);
+	demand(fd >= 0 && fcntl(fd, F_GETLK, &request) == 0);
+	demand(request.l_type == F_WRLCK);
+	demand(request.l_pid == *(pid_t *)pid);
+	demand(lf_check(lock_path, &told) == 1);
+	demand(told == *(pid_t *)pid);
+	return 0;
+}
+
+static void anybody_finds_the_holder(void **state)
+{
+	struct holding h = { gate_new(), gate_new(), false };
+	pid_t first, second;
+
+	(void)state;
+	umask(022);
+	first = start(hold, &h);
+	gate_pass(h.got);
+	assert_int_equal(finish(start(ask_as_anybody, &first)), 0);
+	second = start(hold, &h);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(finish(start(ask_as_anybody, &first)), 0);
+	gate_open(h.go);
+	gate_pass(h.got);
+	assert_int_equal(finish(first), 0);
+	assert_int_equal(finish(start(ask_as_anybody, &second)), 0);
+	gate_open(h.go);
+	assert_int_equal(finish(second), 0);
+	gate_free(h.got);
+	gate_free(h.go);
+}
+
+static void a_holder_like_the_original_is_named(void **state)
+{
+	struct holding h = { gate_new(), gate_new(), true };
+	pid_t pid, holder;
+
+	(void)state;
+	holder = start(hold, &h);
+	gate_pass(h.got);
+	assert_int_equal(lf_check(lock_path, &pid), 1);
+	assert_int_equal(pid, holder);
+	gate_open(h.go);
+	assert_int_equal(finish(holder), 0);
+	assert_int_equal(lf_check(lock_path, &pid), 0);
+	gate_free(h.got);
+	gate_free(h.go);
+}
+
+static int hold_body_alone(void *argument)
+{
+	struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
+	struct holding *h = argument;
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+
+	demand(fd >= 0 && fcntl(fd, F_OFD_SETLK, &body) == 0);
+	gate_open(h->got);
+	gate_pass(h->go);
+	return 0;
+}
+
+static void a_holder_without_a_tag_is_not_guessed(void **state)
+{
+	struct holding h = { gate_new(), gate_new(), false };
+	pid_t pid = 42, holder;
+
+	(void)state;
+	holder = start(hold_body_alone, &h);
+	gate_pass(h.got);
+	assert_int_equal(lf_check(lock_path, &pid), 1);
+	assert_int_equal(pid, 0);
+	gate_open(h.go);
+	assert_int_equal(finish(holder), 0);
+	gate_free(h.got);
+	gate_free(h.go);
+}
+
+static int check_without_permission(void *unused)
+{
+	(void)unused;
+	demand(become_ordinary());
+	demand(lf_check("secret", NULL) == -EACCES);
+	return 0;
+}
+
+static void what_cannot_be_told_is_an_error(void **state)
+{
+	(void)state;
+	assert_int_equal(mkfifo("fifo", 0666), 0);
+	assert_int_equal(symlink("nowhere", "link"), 0);
+	close(open("secret", O_CREAT | O_WRONLY, 0));
+	assert_int_equal(lf_check(NULL, NULL), -EINVAL);
+	assert_int_equal(lf_check("", NULL), -ENOENT);
+	assert_int_equal(lf_check(".", NULL), -EISDIR);
+	assert_int_equal(lf_check("fifo", NULL), -ENOTSUP);
+	assert_int_equal(lf_check("/dev/null", NULL), -ENOTSUP);
+	assert_int_equal(lf_check("link", NULL), -ELOOP);
+	assert_int_equal(lf_check("secret/lock", NULL), -ENOTDIR);
+	assert_int_equal(finish(start(check_without_permission, NULL)), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(a_missing_file_is_free_and_stays_missing),
+		in_directory(our_own_lock_is_seen_and_not_hurt),
+		in_directory(anybody_finds_the_holder),
+		in_directory(a_holder_like_the_original_is_named),
+		in_directory(a_holder_without_a_tag_is_not_guessed),
+		in_directory(what_cannot_be_told_is_an_error),
+	};
+
+	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
+}

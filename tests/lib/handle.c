@@ -1,0 +1,332 @@
+/* The table of handles: what threads and closes of one process may do. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int try_once(void *unused)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, lock_path, 0, 0);
+
+	(void)unused;
+	if (rc == 0)
+		lf_release(&lock);
+	return -rc;
+}
+
+/* Who has the tag, as any program would ask, or 0. */
+static int ask_for_tag(void *pid)
+{
+	struct flock request = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = open(lock_path, O_RDONLY);
+
+	*(pid_t *)pid = -1;
+	demand(fd >= 0 && fcntl(fd, F_GETLK, &request) == 0);
+	*(pid_t *)pid = request.l_type == F_UNLCK ? 0 : request.l_pid;
+	return 0;
+}
+
+static pid_t tag_owner_seen_by_another(void)
+{
+	pid_t *pid = shared_new(sizeof(*pid)), owner;
+
+	assert_int_equal(finish(start(ask_for_tag, pid)), 0);
+	owner = *pid;
+	shared_free(pid, sizeof(*pid));
+	return owner;
+}
+
+struct counting {
+	atomic_int inside, broken;
+};
+
+#define ROUNDS 5000
+
+static void *count_under_lock(void *argument)
+{
+	struct counting *c = argument;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct lf_lock *lock;
+
+		if (lf_acquire(&lock, lock_path, LF_FOREVER, 0) != 0 ||
+		    atomic_fetch_add(&c->inside, 1) != 0)
+			atomic_fetch_add(&c->broken, 1);
+		atomic_fetch_sub(&c->inside, 1);
+		lf_release(&lock);
+	}
+	return NULL;
+}
+
+static int count_in_process(void *argument)
+{
+	count_under_lock(argument);
+	return 0;
+}
+
+/* Two here, and two other processes, so that all ways to hand over occur. */
+static void threads_exclude_each_other(void **state)
+{
+	struct counting *c = shared_new(sizeof(*c));
+	int before = open_descriptors();
+	pthread_t thread;
+	pid_t pid[2];
+
+	(void)state;
+	pid[0] = start(count_in_process, c);
+	pid[1] = start(count_in_process, c);
+	pthread_create(&thread, NULL, count_under_lock, c);
+	count_under_lock(c);
+	pthread_join(thread, NULL);
+	assert_int_equal(finish(pid[0]), 0);
+	assert_int_equal(finish(pid[1]), 0);
+	assert_int_equal(atomic_load(&c->broken), 0);
+	assert_false(exists(lock_path));
+	assert_int_equal(open_descriptors(), before);
+	shared_free(c, sizeof(*c));
+}
+
+static void a_thread_that_holds_it_is_told_so(void **state)
+{
+	struct lf_lock *lock, *second;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&second, lock_path, 0, 0), -EAGAIN);
+	assert_null(second);
+	assert_int_equal(lf_acquire(&second, lock_path, LF_FOREVER, 0),
+			 -EDEADLK);
+	assert_null(second);
+	assert_int_equal(finish(start(try_once, NULL)), EAGAIN);
+	assert_int_equal(tag_owner_seen_by_another(), getpid());
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+static void *try_often(void *path)
+{
+	for (int i = 0; i < 2000; i++) {
+		struct lf_lock *lock;
+
+		if (lf_acquire(&lock, path, 0, 0) != -EAGAIN)
+			return path;
+	}
+	return NULL;
+}
+
+static void refused_threads_cost_no_tag_and_no_descriptors(void **state)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *failed;
+	int before;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	before = open_descriptors();
+	pthread_create(&thread, NULL, try_often, lock_path);
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	/* One may be parked; they do not add up. */
+	assert_in_range(open_descriptors(), before, before + 1);
+	assert_int_equal(tag_owner_seen_by_another(), getpid());
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(open_descriptors(), before - 2);
+}
+
+struct waiting {
+	struct gate got, go;
+};
+
+static int wait_for_lock(void *argument)
+{
+	struct waiting *w = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	gate_open(w->got);
+	gate_pass(w->go);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+/* Returns the PID that lf_check() in another process tells. */
+static int check_from_another(void *pid)
+{
+	demand(lf_check(lock_path, pid) == 1);
+	return 0;
+}
+
+static void a_stray_close_drops_nothing_and_names_no_waiter(void **state)
+{
+	struct waiting w = { gate_new(), gate_new() };
+	pid_t *seen = shared_new(sizeof(*seen)), waiter;
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	waiter = start(wait_for_lock, &w);
+	assert_true(waiters_reach(lock_path, 1));
+	for (int i = 0; i < 200; i++) {
+		close(open(lock_path, O_RDONLY));
+		assert_int_equal(finish(start(check_from_another, seen)), 0);
+		assert_int_not_equal(*seen, waiter);
+		assert_true(*seen == 0 || *seen == getpid());
+	}
+	assert_int_equal(finish(start(try_once, NULL)), EAGAIN);
+	assert_int_equal(waiters(lock_path), 1);
+	assert_int_equal(lf_release(&lock), 0);
+	gate_pass(w.got);
+	/* The waiter is the holder now, and says so. */
+	assert_int_equal(finish(start(check_from_another, seen)), 0);
+	assert_int_equal(*seen, waiter);
+	gate_open(w.go);
+	assert_int_equal(finish(waiter), 0);
+	assert_false(exists(lock_path));
+	gate_free(w.got);
+	gate_free(w.go);
+	shared_free(seen, sizeof(*seen));
+}
+
+struct two {
+	struct gate ready, go;
+	char other[4096];
+};
+
+/* Holds the other file, and waits for ours. */
+static int hold_other_and_wait(void *argument)
+{
+	struct two *t = argument;
+	struct lf_lock *other, *lock;
+	int rc;
+
+	demand(lf_acquire(&other, t->other, 0, 0) == 0);
+	gate_open(t->ready);
+	rc = lf_acquire(&lock, lock_path, LF_FOREVER, 0);
+	if (rc == 0)
+		lf_release(&lock);
+	lf_release(&other);
+	return -rc;
+}
+
+static void a_cycle_of_processes_is_a_deadlock(void **state)
+{
+	struct two t = { .ready = gate_new() };
+	struct lf_lock *lock, *other;
+	pid_t pid;
+
+	(void)state;
+	strcpy(t.other, lock_path);
+	strcat(t.other, "2");
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	pid = start(hold_other_and_wait, &t);
+	gate_pass(t.ready);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_acquire(&other, t.other, LF_FOREVER, 0), -EDEADLK);
+	assert_null(other);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(finish(pid), 0);
+	assert_false(exists(lock_path));
+	assert_false(exists(t.other));
+	gate_free(t.ready);
+}
+
+static void *wait_for_other(void *path)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, path, LF_FOREVER, 0);
+
+	if (rc == 0)
+		lf_release(&lock);
+	return (void *)(intptr_t)rc;
+}
+
+/* The kernel sees a cycle of processes; of threads there is none. */
+static void a_thread_that_holds_nothing_is_in_no_cycle(void **state)
+{
+	struct two t = { .ready = gate_new() };
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *result;
+	pid_t pid;
+
+	(void)state;
+	strcpy(t.other, lock_path);
+	strcat(t.other, "2");
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	pid = start(hold_other_and_wait, &t);
+	gate_pass(t.ready);
+	assert_true(waiters_reach(lock_path, 1));
+	pthread_create(&thread, NULL, wait_for_other, t.other);
+	assert_true(waiters_reach(t.other, 1));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(finish(pid), 0);
+	pthread_join(thread, &result);
+	assert_null(result);
+	assert_false(exists(t.other));
+	gate_free(t.ready);
+}
+
+static atomic_bool stop;
+
+static void *churn(void *path)
+{
+	while (!atomic_load(&stop)) {
+		struct lf_lock *lock;
+
+		if (lf_acquire(&lock, path, LF_FOREVER, 0) == 0)
+			lf_release(&lock);
+	}
+	return NULL;
+}
+
+static int wait_once(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	alarm(60);
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void a_child_forked_amid_other_threads_is_whole(void **state)
+{
+	pthread_t thread[3];
+
+	(void)state;
+	atomic_store(&stop, false);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&thread[i], NULL, churn, lock_path);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(finish(start(wait_once, NULL)), 0);
+	atomic_store(&stop, true);
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	assert_false(exists(lock_path));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(threads_exclude_each_other),
+		in_directory(a_thread_that_holds_it_is_told_so),
+		in_directory(refused_threads_cost_no_tag_and_no_descriptors),
+		in_directory(a_stray_close_drops_nothing_and_names_no_waiter),
+		in_directory(a_cycle_of_processes_is_a_deadlock),
+		in_directory(a_thread_that_holds_nothing_is_in_no_cycle),
+		in_directory(a_child_forked_amid_other_threads_is_whole),
+	};
+
+	return cmocka_run_group_tests_name("handle", tests, NULL, NULL);
+}

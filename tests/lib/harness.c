@@ -1,0 +1,231 @@
+#include "config.h"
+
+#include "harness.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+char *lock_path;
+
+static char directory[PATH_MAX];
+static int came_from = -1;
+
+int enter_directory(void **state)
+{
+	const char *parent = getenv("TMPDIR");
+
+	(void)state;
+	snprintf(directory, sizeof(directory), "%s/lf-test-XXXXXX",
+		 parent && *parent ? parent : "/tmp");
+	came_from = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (came_from < 0 || !mkdtemp(directory) || chdir(directory) < 0 ||
+	    chmod(directory, 0755) < 0)
+		return -1;
+	lock_path = malloc(strlen(directory) + sizeof("/lock"));
+	if (!lock_path)
+		return -1;
+	sprintf(lock_path, "%s/lock", directory);
+	return 0;
+}
+
+static void remove_tree(const char *path)
+{
+	struct dirent *entry;
+	DIR *list = opendir(path);
+
+	while (list && (entry = readdir(list)) != NULL) {
+		char name[PATH_MAX];
+
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		if (unlink(name) < 0)
+			remove_tree(name);
+	}
+	if (list)
+		closedir(list);
+	rmdir(path);
+}
+
+int leave_directory(void **state)
+{
+	(void)state;
+	free(lock_path);
+	if (fchdir(came_from) < 0)
+		return -1;
+	close(came_from);
+	remove_tree(directory);
+	return 0;
+}
+
+pid_t start(int (*body)(void *), void *argument)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		int status = body(argument);
+
+		fflush(NULL);
+		_exit(status);
+	}
+	return pid;
+}
+
+int finish(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		return -1000;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+struct gate gate_new(void)
+{
+	struct gate gate;
+
+	if (pipe(gate.fd) < 0)
+		abort();
+	return gate;
+}
+
+void gate_open(struct gate gate)
+{
+	if (write(gate.fd[1], "", 1) != 1)
+		abort();
+}
+
+void gate_pass(struct gate gate)
+{
+	char byte;
+
+	if (read(gate.fd[0], &byte, 1) != 1)
+		abort();
+}
+
+void gate_free(struct gate gate)
+{
+	close(gate.fd[0]);
+	close(gate.fd[1]);
+}
+
+void *shared_new(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		abort();
+	return memory;
+}
+
+void shared_free(void *memory, size_t size)
+{
+	munmap(memory, size);
+}
+
+int waiters(const char *path)
+{
+	char line[256], inode[32];
+	struct stat st;
+	FILE *locks;
+	int count = 0;
+
+	if (stat(path, &st) < 0)
+		return 0;
+	snprintf(inode, sizeof(inode), ":%lu ", (unsigned long)st.st_ino);
+	locks = fopen("/proc/locks", "re");
+	if (!locks)
+		return -1;
+	while (fgets(line, sizeof(line), locks))
+		count += strstr(line, "->") && strstr(line, inode);
+	fclose(locks);
+	return count;
+}
+
+/* Looks again and again, half a minute at the most. */
+bool waiters_reach(const char *path, int n)
+{
+	static const struct timespec breath = { 0, 1000000 };
+
+	for (int look = 0; look < 30000; look++) {
+		if (waiters(path) == n)
+			return true;
+		nanosleep(&breath, NULL);
+	}
+	return false;
+}
+
+bool become_ordinary(void)
+{
+	if (geteuid() != 0)
+		return true;
+	return setgroups(0, NULL) == 0 && setgid(65534) == 0 &&
+	       setuid(65534) == 0;
+}
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+bool own_mounts(void)
+{
+	uid_t uid = geteuid();
+	char map[64];
+
+	if (unshare(CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER)) < 0)
+		return false;
+	snprintf(map, sizeof(map), "0 %lu 1", (unsigned long)uid);
+	if (uid != 0 && !write_file("/proc/self/uid_map", map))
+		return false;
+	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+bool exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+size_t entries(const char *path)
+{
+	DIR *list = opendir(path);
+	size_t count = 0;
+
+	while (list && readdir(list))
+		count++;
+	if (list)
+		closedir(list);
+	return count;
+}
+
+int open_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}

@@ -1,0 +1,75 @@
+/*
+ * What the tests of the library share: a directory of their own, processes
+ * that report by their status, and waiting on what the kernel shows.
+ */
+#ifndef TESTS_HARNESS_H
+#define TESTS_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/types.h>
+
+/* "lock" in a new empty directory, which is the working directory too. */
+extern char *lock_path;
+
+int enter_directory(void **state);
+int leave_directory(void **state);
+
+#define in_directory(test) \
+	cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
+
+/* Prints why, in TAP, and skips the test. */
+#define skip_because(reason) \
+	do { \
+		print_message("# SKIP %s: %s\n", __func__, reason); \
+		skip(); \
+	} while (0)
+
+/* Fails in a child, where cmocka's assertions must not be used. */
+#define demand(condition) \
+	do { \
+		if (!(condition)) { \
+			print_message("# %s:%d: %s\n", __FILE__, __LINE__, \
+				      #condition); \
+			return 1; \
+		} \
+	} while (0)
+
+/* Runs BODY in a child, which ends with its result. */
+pid_t start(int (*body)(void *), void *argument);
+int finish(pid_t); /* its status, or minus its signal */
+
+/* One process opens, another passes; each opening lets one pass. */
+struct gate {
+	int fd[2];
+};
+
+struct gate gate_new(void);
+void gate_open(struct gate);
+void gate_pass(struct gate);
+void gate_free(struct gate);
+
+/* Memory that children share. */
+void *shared_new(size_t);
+void shared_free(void *, size_t);
+
+/* Until N processes wait for a lock on the file, as /proc/locks tells. */
+bool waiters_reach(const char *path, int n);
+int waiters(const char *path);
+
+/* In a child of root: becomes an ordinary user.  Whether it is one now. */
+bool become_ordinary(void);
+
+/* In a child: mounts of its own from here on, if the system lets us. */
+bool own_mounts(void);
+
+bool exists(const char *path);
+int open_descriptors(void);
+size_t entries(const char *directory);
+
+#endif

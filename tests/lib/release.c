@@ -1,0 +1,282 @@
+/* lf_release(), lf_verify(), LF_AUTO: what is removed, and what never is. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int try_once(void *unused)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, lock_path, 0, LF_KEEP);
+
+	(void)unused;
+	if (rc == 0)
+		lf_release(&lock);
+	return -rc;
+}
+
+static void a_null_handle_is_refused(void **state)
+{
+	struct lf_lock *lock = NULL;
+
+	(void)state;
+	assert_int_equal(lf_release(&lock), -EBADF);
+	assert_int_equal(lf_release(NULL), -EBADF);
+	assert_int_equal(lf_verify(NULL), -EBADF);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_null(lock);
+	assert_int_equal(lf_release(&lock), -EBADF);
+}
+
+static int return_under_lock(void)
+{
+	LF_AUTO struct lf_lock *lock = NULL;
+
+	if (lf_acquire(&lock, lock_path, 0, 0) < 0)
+		return -1;
+	return finish(start(try_once, NULL));
+}
+
+static void auto_releases_at_the_end_of_the_scope(void **state)
+{
+	(void)state;
+	assert_int_equal(return_under_lock(), EAGAIN);
+	assert_false(exists(lock_path));
+	assert_int_equal(finish(start(try_once, NULL)), 0);
+}
+
+static void a_replaced_file_is_noticed_and_never_unlinked(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_verify(lock), 0);
+	assert_int_equal(rename(lock_path, "old"), 0);
+	assert_int_equal(lf_verify(lock), -ESTALE);
+	close(open(lock_path, O_CREAT | O_WRONLY, 0666));
+	assert_int_equal(lf_verify(lock), -ESTALE);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(exists(lock_path));
+	assert_true(exists("old"));
+}
+
+static void a_deleted_file_is_noticed(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
+		assert_int_equal(unlink(lock_path), 0);
+		assert_int_equal(lf_verify(lock), -ESTALE);
+		assert_int_equal(lf_release(&lock), 0);
+		assert_false(exists(lock_path));
+	}
+	assert_int_equal(lf_acquire(&lock, "lock", 0, LF_KEEP), 0);
+	assert_int_equal(unlink(lock_path), 0);
+	assert_int_equal(lf_verify(lock), -ESTALE);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+static void write_to(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void assert_content(const char *path, const char *text)
+{
+	char content[64] = "";
+	FILE *file = fopen(path, "re");
+	size_t length;
+
+	assert_non_null(file);
+	length = fread(content, 1, sizeof(content) - 1, file);
+	fclose(file);
+	assert_int_equal(length, strlen(text));
+	assert_string_equal(content, text);
+}
+
+static void a_file_with_content_is_locked_and_left_as_it_is(void **state)
+{
+	static const char text[] = "data\nof others\n";
+	struct stat before, after;
+	struct lf_lock *lock;
+
+	(void)state;
+	write_to(lock_path, text);
+	assert_int_equal(stat(lock_path, &before), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), 0);
+	assert_int_equal(finish(start(try_once, NULL)), EAGAIN);
+	assert_int_equal(lf_release(&lock), 1);
+	assert_content(lock_path, text);
+	assert_int_equal(stat(lock_path, &after), 0);
+	assert_int_equal(before.st_mtime, after.st_mtime);
+	assert_int_equal(before.st_ino, after.st_ino);
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_content(lock_path, text);
+}
+
+static void content_that_comes_later_is_left_too(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	write_to(lock_path, "written by another\n");
+	assert_int_equal(lf_release(&lock), 1);
+	assert_content(lock_path, "written by another\n");
+}
+
+static int release_what_may_not_be_removed(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	demand(become_ordinary());
+	demand(lf_acquire(&lock, "shut/lock", 0, 0) == 0);
+	demand(lf_release(&lock) == 1);
+	demand(lf_acquire(&lock, "shut/lock", 0, 0) == 0);
+	demand(lf_release(&lock) == 1);
+	return 0;
+}
+
+static void what_may_not_be_removed_is_released_all_the_same(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("shut", 0755), 0);
+	close(open("shut/lock", O_CREAT | O_WRONLY, 0666));
+	assert_int_equal(chmod("shut/lock", 0666), 0);
+	assert_int_equal(chmod("shut", 0555), 0);
+	assert_int_equal(finish(start(release_what_may_not_be_removed, NULL)),
+			 0);
+	assert_true(exists("shut/lock"));
+	assert_int_equal(chmod("shut", 0755), 0);
+}
+
+static int release_inherited(void *lock)
+{
+	struct lf_lock *inherited = lock;
+	int fd = lf_fileno(inherited);
+
+	demand(lf_release(&inherited) == 0);
+	demand(inherited == NULL);
+	demand(fcntl(fd, F_GETFD) < 0);
+	/* And the child is a contender like any other. */
+	demand(lf_acquire(&inherited, lock_path, 0, 0) == -EAGAIN);
+	return 0;
+}
+
+static void a_child_releases_neither_lock_nor_file_of_its_parent(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
+		assert_int_equal(finish(start(release_inherited, lock)), 0);
+		assert_true(exists(lock_path));
+		assert_int_equal(lf_verify(lock), 0);
+		assert_int_equal(finish(start(try_once, NULL)), EAGAIN);
+		assert_int_equal(lf_release(&lock), 0);
+		assert_int_equal(exists(lock_path), flags == LF_KEEP);
+	}
+}
+
+struct gates {
+	struct gate ready, go;
+};
+
+static int only_inherit(void *argument)
+{
+	struct gates *g = argument;
+
+	gate_open(g->ready);
+	gate_pass(g->go);
+	return 0;
+}
+
+static void release_frees_although_a_child_has_the_descriptor(void **state)
+{
+	struct gates g = { gate_new(), gate_new() };
+	struct lf_lock *lock;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	pid = start(only_inherit, &g);
+	gate_pass(g.ready);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(finish(start(try_once, NULL)), 0);
+	gate_open(g.go);
+	assert_int_equal(finish(pid), 0);
+	gate_free(g.ready);
+	gate_free(g.go);
+}
+
+static int hold_until_killed(void *argument)
+{
+	struct gates *g = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, 0) == 0);
+	gate_open(g->ready);
+	gate_pass(g->go);
+	return 0;
+}
+
+static void kill_9_frees_the_lock_at_once(void **state)
+{
+	struct gates g = { gate_new(), gate_new() };
+	struct lf_lock *lock;
+	pid_t pid;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		pid = start(hold_until_killed, &g);
+		gate_pass(g.ready);
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
+		kill(pid, SIGKILL);
+		assert_int_equal(finish(pid), -SIGKILL);
+		assert_true(exists(lock_path));
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		assert_int_equal(lf_release(&lock), 0);
+		assert_false(exists(lock_path));
+	}
+	gate_free(g.ready);
+	gate_free(g.go);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(a_null_handle_is_refused),
+		in_directory(auto_releases_at_the_end_of_the_scope),
+		in_directory(a_replaced_file_is_noticed_and_never_unlinked),
+		in_directory(a_deleted_file_is_noticed),
+		in_directory(a_file_with_content_is_locked_and_left_as_it_is),
+		in_directory(content_that_comes_later_is_left_too),
+		in_directory(what_may_not_be_removed_is_released_all_the_same),
+		in_directory(
+			a_child_releases_neither_lock_nor_file_of_its_parent),
+		in_directory(release_frees_although_a_child_has_the_descriptor),
+		in_directory(kill_9_frees_the_lock_at_once),
+	};
+
+	return cmocka_run_group_tests_name("release", tests, NULL, NULL);
+}
