@@ -32,6 +32,7 @@ const int of_acquire[] = {
 	EINVAL,
 	EACCES,
 	EBADF,
+	EBUSY,
 	EDQUOT,
 	EISDIR,
 	ELOOP,
@@ -56,6 +57,7 @@ const int of_acquire[] = {
 const int of_check[] = {
 	EINVAL,
 	EACCES,
+	EBUSY,
 	EISDIR,
 	ELOOP,
 	EMFILE,
@@ -71,6 +73,7 @@ const int of_check[] = {
 };
 
 const int of_release[] = {
+	EBADF,
 	0,
 };
 
@@ -102,6 +105,8 @@ const char *lf_strerror(int error)
 		return "the path no longer names the locked file";
 	case EACCES:
 		return "permission denied";
+	case EBUSY:
+		return "another process has a lease on the file";
 	case EDQUOT:
 		return "disk quota exceeded";
 	case EISDIR:

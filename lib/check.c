@@ -14,34 +14,49 @@
 /* How long a waiter may have the tag before it has tried the body. */
 #define MOMENT_MS 20
 
+/* Whether the same process has the tag a moment later. */
+static bool has_tag_still(const struct lf_lock *lock, pid_t pid)
+{
+	pid_t again;
+
+	poll(NULL, 0, MOMENT_MS);
+	return tag_owner(lock, &again) > 0 && again == pid;
+}
+
 /*
  * The owner of the tag is called the holder only if that is sure: it has the
  * body among its descriptors, or, where we may not look, it has the tag still a
  * moment later and the body is held still.  A waiter behind a holder that lost
  * its tag has the tag for the instant until it has tried the body.
  */
-static bool is_confirmed(const struct lf_lock *lock, pid_t pid)
+static bool is_holder(const struct lf_lock *lock, pid_t pid)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
 	int has = os_process_has_lock(pid, &file);
-	pid_t again;
 
 	if (has >= 0)
 		return has;
-	poll(NULL, 0, MOMENT_MS);
-	return tag_owner(lock, &again) > 0 && again == pid && body_held(lock);
+	return has_tag_still(lock, pid) && body_held(lock);
 }
 
-/* 1 held, 0 free; *PID is the holder's or 0. */
+/*
+ * 1 held, 0 free; *PID is the holder's or 0.  The tag alone is held for the
+ * moment between two steps of the protocol, or by a program that locks the
+ * first byte and no more, which is in the way as well.
+ */
 static int find_holder(const struct lf_lock *lock, pid_t *pid)
 {
 	int rc = body_owner(lock, pid);
 
 	/* A server may give the PID of a process on another machine. */
-	if (rc > 0 && (!lock->marks.use_tag || lock->marks.doubtful))
+	if (!lock->marks.use_tag || lock->marks.doubtful) {
 		*pid = 0;
-	else if (rc > 0 && *pid == 0 && tag_owner(lock, pid) > 0 &&
-		 *pid > 0 && !is_confirmed(lock, *pid))
+		return rc;
+	}
+	if (rc == 0 && tag_owner(lock, pid) > 0)
+		return has_tag_still(lock, *pid);
+	if (rc > 0 && *pid == 0 && tag_owner(lock, pid) > 0 && *pid > 0 &&
+	    !is_holder(lock, *pid))
 		*pid = 0;
 	return rc;
 }

@@ -190,14 +190,14 @@ static int take_parked(const struct request *rq, bool *known)
 	int fd = -1;
 
 	*known = false;
-	if (rq->look || table_is_empty() ||
+	if (table_is_empty() ||
 	    fstatat(rq->dirfd, rq->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
 	file = (struct file){ st.st_dev, st.st_ino, getpid() };
 
 	os_mutex_lock();
 	*known = is_held(&file);
-	parked = find(&file, PARKED);
+	parked = rq->look ? NULL : find(&file, PARKED);
 	if (parked) {
 		table_remove(parked);
 		fd = parked->fd;

@@ -11,8 +11,8 @@ AC_DEFUN([LF_TEST_TOOLS], [
 AC_DEFUN([LF_SUMMARY], [
   AS_CASE([$lf_backend],
     [ofd], [lf_locks="of the open file description, named by a lock of the process"],
-    [fcntl], [lf_locks="of the process, by fcntl (weaker: see lockfile-fcntl.h)"],
-    [lockf], [lf_locks="of the process, by lockf (weaker: see lockfile-fcntl.h)"])
+    [fcntl], [lf_locks="of the process, by fcntl (weaker: see lf_acquire(3))"],
+    [lockf], [lf_locks="of the process, by lockf (weaker: see lf_acquire(3))"])
   AS_CASE(["$ac_cv_sys_file_offset_bits:$ac_cv_sys_largefile_opts"],
     [unknown:*|*:support*], [lf_large_files=no], [lf_large_files=yes])
   AC_MSG_NOTICE([

@@ -189,6 +189,7 @@ static int failure(const struct options *o, int error)
 	message_about(o->path, "%s%s%s", lf_strerror(error), hint ? "; " : "",
 		      hint ? hint : "");
 	switch (-error) {
+	case EBUSY:
 	case EDEADLK:
 	case EMFILE:
 	case ENFILE:

@@ -104,8 +104,9 @@ const char *advice(int error)
 {
 	switch (-error) {
 	case EACCES:
-	case EPERM:
-		return "use a directory that you may write, or become its owner";
+		return "use a directory that you may write, or another user";
+	case EBUSY:
+		return "try again, it has been asked to give it up";
 	case EISDIR:
 		return "name a file in it";
 	case ELOOP:

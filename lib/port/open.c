@@ -45,9 +45,11 @@ int os_open(int dirfd, const char *path, enum os_access access, bool create,
 	};
 	int flags = mode_of[access] | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
 		    (create ? O_CREAT : 0);
+	int fd = above_stdio ? open_above_stdio(dirfd, path, flags, mode) :
+			       os_openat(dirfd, path, flags, mode);
 
-	return (above_stdio ? open_above_stdio : os_openat)(dirfd, path, flags,
-							   mode);
+	/* With O_NONBLOCK, a lease of another process (F_SETLEASE, Linux). */
+	return fd == -EAGAIN ? -EBUSY : fd;
 }
 
 int os_open_directory(int dirfd, const char *path)

@@ -48,7 +48,8 @@ int os_flock(int fd, enum os_flock);
 
 /*
  * Files (open.c; cloexec.c or no-cloexec.c).  Descriptors are close-on-exec.
- * That of a directory is not below 3, that of a file with ABOVE_STDIO.
+ * That of a directory is not below 3, that of a file with ABOVE_STDIO.  -EBUSY:
+ * another process has a lease on the file.
  */
 int os_openat(int dirfd, const char *path, int flags, mode_t mode);
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -132,16 +133,41 @@ static void a_holder_like_the_original_is_named(void **state)
 	gate_free(h.go);
 }
 
-static int hold_body_alone(void *argument)
+static int hold_part(struct holding *h, int command, struct flock part)
 {
-	struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
-	struct holding *h = argument;
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
-	demand(fd >= 0 && fcntl(fd, F_OFD_SETLK, &body) == 0);
+	part.l_type = F_WRLCK;
+	demand(fd >= 0 && fcntl(fd, command, &part) == 0);
 	gate_open(h->got);
 	gate_pass(h->go);
 	return 0;
+}
+
+static int hold_first_byte(void *argument)
+{
+	return hold_part(argument, F_SETLK, (struct flock){ .l_len = 1 });
+}
+
+static void a_program_that_locks_one_byte_is_named(void **state)
+{
+	struct holding h = { gate_new(), gate_new(), false };
+	pid_t pid = 42, holder;
+
+	(void)state;
+	holder = start(hold_first_byte, &h);
+	gate_pass(h.got);
+	assert_int_equal(lf_check(lock_path, &pid), 1);
+	assert_int_equal(pid, holder);
+	gate_open(h.go);
+	assert_int_equal(finish(holder), 0);
+	gate_free(h.got);
+	gate_free(h.go);
+}
+
+static int hold_body(void *argument)
+{
+	return hold_part(argument, F_OFD_SETLK, (struct flock){ .l_start = 1 });
 }
 
 static void a_holder_without_a_tag_is_not_guessed(void **state)
@@ -150,7 +176,7 @@ static void a_holder_without_a_tag_is_not_guessed(void **state)
 	pid_t pid = 42, holder;
 
 	(void)state;
-	holder = start(hold_body_alone, &h);
+	holder = start(hold_body, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
 	assert_int_equal(pid, 0);
@@ -158,6 +184,24 @@ static void a_holder_without_a_tag_is_not_guessed(void **state)
 	assert_int_equal(finish(holder), 0);
 	gate_free(h.got);
 	gate_free(h.go);
+}
+
+static void a_lease_is_not_a_lock(void **state)
+{
+	struct lf_lock *lock;
+	int fd = open(lock_path, O_CREAT | O_RDONLY, 0666);
+
+	(void)state;
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		skip_because("no leases to be had on this file system");
+	signal(SIGIO, SIG_IGN);
+	assert_int_equal(lf_check(lock_path, NULL), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EBUSY);
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), -EBUSY);
+	assert_int_equal(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+	close(fd);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
 }
 
 static int check_without_permission(void *unused)
@@ -191,7 +235,9 @@ int main(void)
 		in_directory(our_own_lock_is_seen_and_not_hurt),
 		in_directory(anybody_finds_the_holder),
 		in_directory(a_holder_like_the_original_is_named),
+		in_directory(a_program_that_locks_one_byte_is_named),
 		in_directory(a_holder_without_a_tag_is_not_guessed),
+		in_directory(a_lease_is_not_a_lock),
 		in_directory(what_cannot_be_told_is_an_error),
 	};
 
