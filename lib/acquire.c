@@ -55,28 +55,37 @@ static int lock_wait(struct lf_lock *lock)
 	return body_wait(lock);
 }
 
-/* One attempt, with a fresh handle.  -ESTALE: start over. */
-static int attempt(struct lf_lock *lock, const struct request *rq,
-		   enum os_wait wait)
+/* -ESTALE: start over. */
+static int lock_and_verify(struct lf_lock *lock, const struct request *rq,
+			   enum os_wait wait)
 {
-	int rc = handle_enter(lock, wait), stale;
+	int rc = wait == OS_WAIT ? lock_wait(lock) : lock_now(lock);
+	int stale;
 
-	if (rc < 0)
-		return rc;
-	rc = wait == OS_WAIT ? lock_wait(lock) : lock_now(lock);
 	if (rc < 0 && rc != -EAGAIN)
 		return rc;
 	stale = path_is_ours(lock, rq->dirfd, rq->path);
-	return stale < 0 ? stale : rc;
+	if (stale < 0)
+		return stale;
+	if (rc == 0 && !body_is_kept(lock))
+		return -EINVAL;
+	return rc;
 }
 
-/* A refused no-waiter just closes: to clean up would refuse the next one. */
-static void give_up(struct lf_lock *lock, int reason)
+/*
+ * Who waited, or had the body, leaves like a holder, with or without presence:
+ * others may have left the file to him.  A refused no-waiter just closes: to
+ * clean up would refuse the next one.
+ */
+static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 {
-	if (lock->marks.presence && reason != -ESTALE)
-		leave(lock, HAVE_NONE);
-	else
+	bool counted = wait == OS_WAIT || lock->marks.body;
+
+	body_drop(lock);
+	if (!counted || reason == -ESTALE || lock->keep || lock->foreign)
 		drop(lock);
+	else
+		leave(lock, HAVE_NONE);
 }
 
 int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
@@ -91,22 +100,27 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 			continue;
 		if (rc < 0)
 			return rc;
-		rc = attempt(lock, rq, wait);
-		if (rc == 0 && body_is_kept(lock)) {
+		rc = handle_enter(lock, wait);
+		if (rc < 0) {
+			handle_close(lock);
+			return rc;
+		}
+
+		rc = lock_and_verify(lock, rq, wait);
+		if (rc == 0) {
 			handle_hold(lock);
 			*acquired = lock;
 			return 0;
 		}
-
 		/* Open-file-description locks are refused, or would leak. */
-		if (rc == 0 || (rc == -EINVAL && !rq->process_owned)) {
+		if (rc == -EINVAL && !rq->process_owned) {
 			rq->process_owned = true;
 			rc = -ESTALE;
 		}
 		if (rc == -EAGAIN && lock->marks.tag &&
 		    ++refusals < BODY_REFUSALS)
 			rc = -ESTALE;
-		give_up(lock, rc);
+		give_up(lock, rc, wait);
 		if (rc != -ESTALE)
 			return rc;
 	}
