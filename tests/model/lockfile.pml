@@ -1,0 +1,863 @@
+/*
+ * lockfile.pml - the lock-file protocol as a Spin model
+ *
+ * WHAT IT IS
+ *
+ * Up to four processes use one path.  Each is one of ours (`process') or a
+ * program that locks the whole file with lockf (`original').  The steps carry
+ * the names of the functions of the library, and the parts are in the order
+ * of the code:
+ *
+ *     the kernel    inodes, the path, who has what
+ *     marks.c       tag, body, presence
+ *     handle.c      open, close, compare
+ *     acquire.c     lock_now, lock_wait, acquire
+ *     release.c     leave
+ *     the cast      process, child, original, killer, stray
+ *     scenarios     who takes part; one is chosen with -DSCENARIO_NAME
+ *     fairness      the claims about runs that do not end
+ *
+ * Read acquire and leave first; the rest explains them.  `run', next to this
+ * file, checks every scenario and then that every mutant is caught
+ * (-DMUTANT_NAME: the model with one rule taken away).  To see how one is
+ * caught, in a scratch directory with a copy of this file:
+ *
+ *     spin -a -DSCENARIO_STRAY -DMUTANT_CLOSE_WITHOUT_PRESENCE lockfile.pml
+ *     cc -O2 -DSAFETY -DVECTORSZ=2048 -o pan pan.c && ./pan -i -m10000
+ *     spin -t -p -l -DSCENARIO_STRAY -DMUTANT_CLOSE_WITHOUT_PRESENCE lockfile.pml
+ *
+ * WHAT IS CLAIMED
+ *
+ *   EXCLUSION   At most one process is between acquire and release.
+ *   UNLINK      Nobody unlinks the file while another process is between
+ *               acquire and release.
+ *   QUEUE       None of ours unlinks a file while another has presence on it:
+ *               the removal does not destroy the queue.
+ *   TAG         A process that waits for the body does not own the tag.
+ *   GONE        When all have left, the path is gone.  Not claimed where
+ *               somebody is killed or keeps the file.
+ *   CLEAN       When all have left, no mark is left on any file.
+ *   ONE_WINS    Where nobody waits, not all are told that the lock is held.
+ *   no deadlock Spin's search for invalid end states.
+ *   served, queued_is_served
+ *               See "fairness" at the end.
+ *
+ * The claims in capitals, and the absence of deadlock, hold in every
+ * interleaving; they assume no fairness.
+ *
+ * WHAT IS ABSTRACT, AND WHY THAT IS SOUND
+ *
+ * - One step is one system call, or that part of one which the kernel does in
+ *   one piece.  What a process does between two calls touches nothing shared.
+ * - Only two ranges are ever locked apart, byte 0 and the rest, so each file
+ *   has one owner for each.  A whole-file lock owns both or none.
+ * - A process-owned lock and an open file description are named alike, by the
+ *   number of the process: it has one description at a time, and one that
+ *   forked opens no other.
+ * - An inode is free again as soon as neither the path nor a descriptor leads
+ *   to it, and the lowest free one is taken.  That is the hardest case for
+ *   path_is_ours.  One inode more than processes is enough: each has one
+ *   open, and the path names one.  Which free one is taken makes no
+ *   difference, because nothing compares numbers except for equality.
+ * - Any waiter may be granted a free lock, and a newcomer may overtake it.
+ *   Linux wakes waiters in the order of the queue and then lets them race;
+ *   whatever comes of it is one of the runs here.
+ * - A timeout may strike at any moment of a wait.  Time plays no other part.
+ * - Left out: shared locks, several handles in one process, other backends, a
+ *   file with content.  With shared locks the owner of the body becomes a set
+ *   and `have' gets a third value; the steps stay.
+ */
+
+/* ---- options --------------------------------------------------------- */
+
+#define PROCESSES 4
+#define INODES    5             /* PROCESSES + 1 */
+#define NONE      15            /* no inode, no owner */
+#define RETRIES   2             /* of one that does not wait; see lock_now */
+
+#define bit(p)    (1 << (p))
+
+/* What a process is like, to be added up. */
+#define NO_WAIT   0
+#define WAIT      1
+#define TIMED     3             /* waits, and may give up */
+#define KEEP      4             /* leaves the file in place */
+#define FORK      8             /* has a child while it holds the lock */
+#define DAEMON    24            /* ... which may stay for ever */
+#define AGAIN     32            /* comes back, any number of times */
+#define is(what)  ((kind & (what)) == (what))
+
+/* What a scenario needs; the scenarios are at the end. */
+#if defined SCENARIO_KILL || defined SCENARIO_KILL_MIXED || \
+    defined SCENARIO_KILL_FORK || defined SCENARIO_SERVED_KILL
+#define KILLED
+#endif
+#if defined SCENARIO_QUEUED || defined SCENARIO_QUEUED_STRAY
+#define QUEUED
+#endif
+
+mtype = { LOCKED, START_OVER, HELD, GAVE_UP }   /* answers of lock_* */
+mtype = { NOTHING, WRITE }                      /* what leave() has */
+
+/* ---- the kernel ------------------------------------------------------ */
+
+byte path = NONE;               /* the inode that the path names */
+
+typedef inode {
+	byte opened;            /* set of open file descriptions */
+	byte tag = NONE;        /* byte 0: a process */
+	byte body = NONE;       /* bytes 1 ...: an open file description */
+	byte sharers;           /* flock, shared: set of descriptions */
+	byte alone = NONE       /* flock, exclusive: a description */
+}
+inode inodes[INODES];
+
+byte file[PROCESSES] = NONE;    /* the inode each description has open */
+byte copies[PROCESSES];         /* descriptors that share the description */
+
+#define my        inodes[file[me]]
+
+/* What the claims look at.  No process decides anything by these. */
+byte holders;                   /* set: between acquire and release */
+byte running;                   /* how many have not yet left for good */
+bool won;                       /* somebody got the lock */
+bool all_left;                  /* ... and nobody is here any more */
+
+bool EXCLUSION = true, UNLINK = true, QUEUE = true, TAG = true, GONE = true,
+    CLEAN = true, ONE_WINS = true;
+
+/* Spin then reports the name of the claim that does not hold. */
+#define claim(name, condition)  name = (condition); assert(name)
+
+bool killed[PROCESSES];         /* by somebody outside */
+
+/* With the last descriptor, all that belongs to the description goes. */
+inline description_close()
+{
+	copies[me]--;
+	if
+	:: copies[me] == 0 ->
+		if
+		:: my.body == me -> my.body = NONE
+		:: else
+		fi;
+		if
+		:: my.alone == me -> my.alone = NONE
+		:: else
+		fi;
+		my.sharers = my.sharers & ~bit(me);
+		my.opened = my.opened & ~bit(me);
+		holders = holders & ~bit(me);
+		file[me] = NONE
+	:: else
+	fi
+}
+
+/* By name: whatever the path leads to now. */
+inline path_unlink(ours)
+{
+	d_step {
+		claim(UNLINK, path == NONE || (holders & ~bit(me)) == 0);
+		claim(QUEUE, path == NONE || !ours ||
+		    (inodes[path].sharers & ~bit(me)) == 0);
+		path = NONE
+	}
+}
+
+/*
+ * What the claim queued_is_served looks at, for process 0: the mark that it
+ * waits for; that it has presence on the file at the path; that it was served.
+ */
+#ifdef QUEUED
+byte blocked;
+bool queued, got_it;
+#define waits_for(mark)         if :: me == 0 -> blocked = mark :: else fi
+#define joined_0()                                                      \
+	if                                                              \
+	:: me == 0 && path == file[me] -> queued = true                 \
+	:: else                                                         \
+	fi
+#define served_0()              got_it = true
+#define lock_is_free                                                    \
+	(blocked == 1 && inodes[file[0]].tag == NONE ||                 \
+	 blocked == 2 && inodes[file[0]].body == NONE)
+#else
+#define waits_for(mark)         skip
+#define joined_0()              skip
+#define served_0()              skip
+#endif
+
+inline enter()
+{
+	claim(EXCLUSION, holders == 0);
+	holders = holders | bit(me);
+	won = true;
+	if
+	:: me == 0 -> served_0()
+	:: else
+	fi
+}
+
+/* ---- marks.c --------------------------------------------------------- */
+
+/* F_SETLK, byte 0 */
+inline tag_try()
+{
+	d_step {
+		got = (my.tag == NONE || my.tag == me);
+		if
+		:: got -> my.tag = me
+		:: else
+		fi
+	}
+}
+
+/*
+ * F_SETLKW, byte 0.  Not got: the time is up.  The kernel may have granted
+ * the lock at that very moment without the caller knowing: the last case.
+ */
+inline tag_wait()
+{
+	waits_for(1);
+	if
+	:: d_step { my.tag == NONE || my.tag == me -> my.tag = me; got = true }
+	:: is(TIMED) -> got = false
+	:: d_step { is(TIMED) && my.tag == NONE -> my.tag = me; got = false }
+	fi;
+	waits_for(0)
+}
+
+inline tag_drop()
+{
+	d_step {
+		if
+		:: my.tag == me -> my.tag = NONE
+		:: else
+		fi
+	}
+}
+
+/* F_OFD_SETLK, bytes 1 ... */
+inline body_try()
+{
+	d_step {
+		got = (my.body == NONE || my.body == me);
+		if
+		:: got -> my.body = me
+		:: else
+		fi
+	}
+}
+
+/*
+ * F_OFD_SETLKW, bytes 1 ...; the time as in tag_wait.  Nobody can be given
+ * the tag while blocked here, so it is enough to look on the way in.
+ */
+inline body_wait()
+{
+	d_step { claim(TAG, my.tag != me) };
+	waits_for(2);
+	if
+	:: d_step { my.body == NONE || my.body == me -> my.body = me; got = true }
+	:: is(TIMED) -> got = false
+	:: d_step { is(TIMED) && my.body == NONE -> my.body = me; got = false }
+	fi;
+	waits_for(0)
+}
+
+inline body_drop()
+{
+	d_step {
+		if
+		:: my.body == me -> my.body = NONE
+		:: else
+		fi
+	}
+}
+
+/* F_OFD_GETLK, bytes 1 ...: does another hold it? */
+inline body_held()
+{
+	got = (my.body != NONE && my.body != me)
+}
+
+/*
+ * flock LOCK_SH|LOCK_NB.  Refused by one that is leaving.  No answer: the
+ * waiter goes on without.
+ */
+inline presence_join()
+{
+	d_step {
+		if
+		:: my.alone == NONE -> my.sharers = my.sharers | bit(me); joined_0()
+		:: else
+		fi
+	}
+}
+
+/*
+ * flock LOCK_EX|LOCK_NB.  A conversion is not atomic: our shared lock goes
+ * first, and does not come back when the exclusive one is refused.
+ */
+inline presence_alone()
+{
+	my.sharers = my.sharers & ~bit(me);
+	d_step {
+#ifdef MUTANT_PRESENCE_IGNORED
+		got = (my.alone == NONE || my.alone == me);
+#else
+		got = (my.sharers == 0 && (my.alone == NONE || my.alone == me));
+#endif
+		if
+		:: got -> my.alone = me
+		:: else
+		fi
+	}
+}
+
+/* flock LOCK_UN */
+inline presence_drop()
+{
+	d_step {
+		my.sharers = my.sharers & ~bit(me);
+		if
+		:: my.alone == me -> my.alone = NONE
+		:: else
+		fi
+	}
+}
+
+/* ---- handle.c -------------------------------------------------------- */
+
+/* O_CREAT: an empty path gets the first inode that nothing leads to. */
+inline handle_open()
+{
+	d_step {
+		if
+		:: path == NONE ->
+			path = 0;
+			do
+			:: inodes[path].opened != 0 -> path++
+			:: else -> break
+			od
+		:: else
+		fi;
+		file[me] = path;
+		copies[me] = 1;
+		is_open = true;
+		my.opened = my.opened | bit(me)
+	}
+}
+
+/*
+ * Any close drops the tag of the process.  Body and presence belong to the
+ * description and stay while a child has a copy of the descriptor.
+ */
+inline handle_close()
+{
+	d_step {
+		if
+		:: my.tag == me -> my.tag = NONE
+		:: else
+		fi;
+		is_open = false;
+		description_close()
+	}
+}
+
+/* stat and fstat.  Only the path can change, so together they are one step. */
+inline path_is_ours()
+{
+	got = (path == file[me])
+}
+
+/* ---- acquire.c ------------------------------------------------------- */
+
+/*
+ * A refusal counts only if the path still is the file.  Refused by the body
+ * with the tag in hand: the holder has no tag, or somebody is just removing
+ * the file; look a few times before taking it for the former.
+ */
+inline lock_now()
+{
+	tag_try();
+	if
+	:: got ->
+		body_try();
+		if
+		:: got -> answer = LOCKED
+		:: else ->
+			path_is_ours();
+			if
+			:: got && tries == RETRIES -> answer = HELD
+			:: got && tries < RETRIES -> tries++; answer = START_OVER
+			:: else -> answer = START_OVER
+			fi
+		fi
+	:: else ->
+		path_is_ours();
+		if
+		:: got -> answer = HELD
+		:: else -> answer = START_OVER
+		fi
+	fi
+}
+
+/*
+ * The tag, then the body without waiting.  Refused by the body: its holder
+ * has lost the tag.  Give ours back, so that it does not name a waiter.
+ */
+inline lock_wait()
+{
+	if
+	:: !is(KEEP) -> presence_join()
+	:: else
+	fi;
+	tag_wait();
+	if
+	:: got ->
+		body_try();
+		if
+		:: got -> answer = LOCKED
+		:: else ->
+#ifndef MUTANT_TAG_KEPT
+			tag_drop();
+#endif
+			body_wait();
+			if
+			:: got -> tag_try(); answer = LOCKED
+			:: else -> answer = GAVE_UP
+			fi
+		fi
+	:: else -> answer = GAVE_UP
+	fi
+}
+
+inline acquire()
+{
+	tries = 0;
+	do
+	:: handle_open();
+	   if
+	   :: is(WAIT) -> lock_wait()
+	   :: else -> lock_now()
+	   fi;
+	   if
+	   :: answer == LOCKED ->
+		atomic {
+#ifndef MUTANT_NO_VERIFY
+			path_is_ours();
+#endif
+			if
+			:: got -> enter()
+			:: else
+			fi
+		};
+		if
+		:: got -> break
+		:: else -> body_drop(); presence_drop(); handle_close()
+		fi
+	   :: answer == START_OVER -> handle_close()
+	   :: else -> break
+	   fi
+	od
+}
+
+/* ---- release.c ------------------------------------------------------- */
+
+/*
+ * Only who holds the body at that moment unlinks.  Presence decides whether
+ * to remove, never whether it is safe.
+ */
+inline leave(have)
+{
+#ifdef MUTANT_BODY_BEFORE_PRESENCE
+	if
+	:: have == NOTHING ->
+		body_try();
+		if
+		:: got -> have = WRITE
+		:: else -> have = 0     /* the holder will remove it */
+		fi
+	:: else
+	fi;
+#endif
+	do
+#ifdef MUTANT_BODY_BEFORE_PRESENCE
+	:: have == 0 -> break
+	:: have != 0 ->
+#else
+	::
+#endif
+	   presence_alone();
+	   if
+	   :: !got && have == NOTHING ->
+		break                   /* whoever is there will remove it */
+	   :: !got && have != NOTHING ->
+		body_drop();
+		have = NOTHING;         /* look again, no longer in the way */
+#ifdef MUTANT_NO_SECOND_LOOK
+		break
+#endif
+	   :: got ->
+		if
+		:: have == WRITE
+		:: else ->
+#ifndef MUTANT_GIVE_UP_WITHOUT_BODY
+			body_try();
+#endif
+			skip
+		fi;
+		if
+		:: got ->
+#ifdef MUTANT_UNLINK_WITHOUT_BODY
+			body_drop();
+#endif
+#ifndef MUTANT_UNLINK_UNCHECKED
+			path_is_ours();
+#endif
+			if
+			:: got -> path_unlink(true)
+			:: else
+			fi;
+#ifndef MUTANT_CLOSE_ALONE
+			body_drop();
+			presence_drop();
+#endif
+			break
+		:: else ->
+#ifdef MUTANT_LOOK_BEFORE_DROP
+			body_held();
+			presence_drop();
+#else
+			presence_drop();
+			body_held();
+#endif
+			if
+			:: got -> break /* the holder will remove it */
+			:: else         /* nobody holds it any more: look again */
+#ifdef MUTANT_NO_LOOK_AFTER_REFUSAL
+				-> break
+#endif
+			fi
+		fi
+	   fi
+	od;
+	handle_close()
+}
+
+/* ---- the cast -------------------------------------------------------- */
+
+/*
+ * A killed process does nothing more, and the kernel closes what it had
+ * open.  Only where somebody is killed: `unless' makes every step one that
+ * others may see, and the search four times as long.
+ */
+#ifdef KILLED
+#define may_be_killed()                                                 \
+	unless {                                                        \
+		killed[me] ->                                           \
+		if                                                      \
+		:: is_open -> handle_close()                            \
+		:: else                                                 \
+		fi                                                      \
+	}
+#else
+#define may_be_killed()
+#endif
+
+inline hold()
+{
+	if
+	:: is(FORK) ->
+		atomic { copies[me]++; running++; run child(me, kind) }
+	:: else
+	fi;
+	holders = holders & ~bit(me)
+}
+
+/*
+ * One of ours.
+ *
+ * A waiter that gives up may just have been granted the body.  Somebody who
+ * was leaving may have met that, and left the removal to the waiter as to a
+ * holder.  So the waiter first drops the body, not to be in the way, and then
+ * leaves as a holder does, with presence or without.  One that does not wait
+ * knows what it was refused, and just closes: leaving, it would take the body
+ * for a moment, and two of them could refuse each other a free lock.
+ */
+proctype process(byte me; byte kind)
+{
+	bool got, is_open;
+	byte tries;
+	mtype answer, have;
+
+	{
+		do
+		:: acquire();
+		   if
+		   :: answer == LOCKED -> hold(); have = WRITE
+		   :: answer == GAVE_UP ->
+#ifndef MUTANT_GIVE_UP_HOLDING_BODY
+			body_drop();
+#endif
+#ifdef MUTANT_CLOSE_WITHOUT_PRESENCE
+			if
+			:: !(my.sharers & bit(me)) -> answer = HELD
+			:: else
+			fi;
+#endif
+			have = NOTHING
+		   :: answer == HELD -> have = NOTHING
+		   fi;
+		   if
+		   :: answer == HELD ->
+#ifdef MUTANT_REFUSED_LEAVES
+			leave(have)
+#else
+			handle_close()
+#endif
+		   :: answer != HELD && is(KEEP) -> body_drop(); handle_close()
+		   :: answer != HELD && !is(KEEP) -> leave(have)
+		   fi;
+		   /* dead values would only make equal states look different */
+		   d_step { got = false; answer = 0; have = 0; tries = 0 };
+		   if
+		   :: is(AGAIN)
+		   :: break
+		   fi
+		od
+	} may_be_killed();
+	running--
+}
+
+/*
+ * A forked child shares the description of its parent.  When it releases what
+ * it inherited it closes its descriptor and does nothing else.  A daemon may
+ * never do even that.
+ */
+proctype child(byte me; byte kind)
+{
+#ifdef MUTANT_CHILD_RELEASES
+	bool got, is_open;
+	mtype have = WRITE;
+
+	leave(have);
+	running--
+#else
+	if
+	:: d_step { description_close(); running-- }
+	:: is(DAEMON) -> running--; end_daemon: false
+	fi
+#endif
+}
+
+/*
+ * The original: one lock over the whole file, owned by the process; the path
+ * is unlinked, by name, while the lock is held.
+ */
+inline whole_try()
+{
+	d_step {
+		got = (my.tag == NONE && my.body == NONE);
+		if
+		:: got -> my.tag = me; my.body = me
+		:: else
+		fi
+	}
+}
+
+inline whole_wait()
+{
+	d_step {
+		my.tag == NONE && my.body == NONE ->
+		my.tag = me;
+		my.body = me;
+		got = true
+	}
+}
+
+proctype original(byte me; byte kind)
+{
+	bool got, is_open;
+	mtype answer;
+
+	{
+		do
+		:: handle_open();
+		   if
+		   :: is(WAIT) -> whole_wait()
+		   :: else -> whole_try()
+		   fi;
+		   if
+		   :: got ->
+			atomic {
+				got = (path == file[me]);
+				if
+				:: got -> answer = LOCKED; enter()
+				:: else -> answer = START_OVER
+				fi
+			}
+		   :: else -> answer = HELD
+		   fi;
+		   if
+		   :: answer == LOCKED ->
+			holders = holders & ~bit(me);
+			if
+			:: !is(KEEP) -> path_unlink(false)
+			:: else
+			fi
+		   :: else
+		   fi;
+		   handle_close();
+		   if
+		   :: is(AGAIN) || answer == START_OVER
+		   :: answer != START_OVER -> break
+		   fi;
+		   d_step { got = false; answer = 0 }
+		od
+	} may_be_killed();
+	running--
+}
+
+/* At any moment; too late to matter is a moment, too. */
+proctype killer(byte who)
+{
+	killed[who] = true
+}
+
+/*
+ * Another part of the process closes a descriptor of the same file, which
+ * drops the tag: at any moment, any number of times.
+ */
+proctype stray(byte me)
+{
+end:	do
+	:: d_step { file[me] != NONE && my.tag == me -> my.tag = NONE }
+	od
+}
+
+/* ---- scenarios ------------------------------------------------------- */
+
+#define ours(who, kind)         running++; run process(who, kind)
+#define theirs(who, kind)       running++; run original(who, kind)
+
+inline cast()
+{
+#if defined SCENARIO_REMOVE
+	ours(0, WAIT); ours(1, WAIT); ours(2, NO_WAIT); theirs(3, WAIT)
+#elif defined SCENARIO_GIVE_UP
+	ours(0, WAIT); ours(1, TIMED); ours(2, NO_WAIT); theirs(3, WAIT)
+#elif defined SCENARIO_AGAIN
+	ours(0, WAIT + AGAIN); ours(1, TIMED + AGAIN); ours(2, NO_WAIT)
+#elif defined SCENARIO_ORIGINAL
+	ours(0, WAIT + AGAIN); ours(1, TIMED); theirs(2, WAIT + AGAIN)
+#elif defined SCENARIO_KEEP
+	ours(0, WAIT + KEEP); ours(1, TIMED); theirs(2, WAIT);
+	theirs(3, WAIT + KEEP)
+#elif defined SCENARIO_KEEP_TIMED
+	ours(0, TIMED + KEEP); ours(1, TIMED); ours(2, NO_WAIT + KEEP);
+	theirs(3, WAIT)
+#elif defined SCENARIO_STRAY
+	ours(0, WAIT); ours(1, TIMED); ours(2, NO_WAIT);
+	run stray(0); run stray(1); run stray(2)
+#elif defined SCENARIO_STRAY_AGAIN
+	ours(0, WAIT + AGAIN); ours(1, TIMED + AGAIN); theirs(2, WAIT);
+	run stray(0); run stray(1)
+#elif defined SCENARIO_FORK
+	ours(0, WAIT + DAEMON); ours(1, TIMED + DAEMON); ours(2, NO_WAIT)
+#elif defined SCENARIO_KILL
+	ours(0, WAIT); ours(1, TIMED); ours(2, NO_WAIT);
+	run killer(0); run killer(1)
+#elif defined SCENARIO_KILL_MIXED
+	ours(0, WAIT); ours(1, NO_WAIT); theirs(2, WAIT);
+	run killer(0); run killer(1); run killer(2)
+#elif defined SCENARIO_KILL_FORK
+	ours(0, WAIT + FORK); ours(1, TIMED); ours(2, NO_WAIT); run killer(0)
+#elif defined SCENARIO_TWO_NO_WAIT
+	ours(0, NO_WAIT); ours(1, NO_WAIT); run stray(0); run stray(1)
+#elif defined SCENARIO_FOUR_NO_WAIT
+	ours(0, NO_WAIT); ours(1, NO_WAIT); ours(2, NO_WAIT); ours(3, NO_WAIT)
+#elif defined SCENARIO_SERVED
+	ours(0, WAIT); ours(1, WAIT); ours(2, TIMED)
+#elif defined SCENARIO_SERVED_MIXED
+	ours(0, WAIT); ours(1, NO_WAIT); theirs(2, WAIT); theirs(3, WAIT + KEEP)
+#elif defined SCENARIO_SERVED_KILL
+	ours(0, WAIT + FORK); ours(1, WAIT); run killer(0); run stray(0)
+#elif defined SCENARIO_QUEUED
+	ours(0, WAIT); ours(1, WAIT + AGAIN); ours(2, NO_WAIT + AGAIN)
+#elif defined SCENARIO_QUEUED_STRAY
+	ours(0, WAIT); ours(1, TIMED + AGAIN); run stray(0); run stray(1)
+#else
+#error "name a scenario"
+#endif
+}
+
+/* Who is killed, or keeps the file, leaves it behind. */
+#if !defined KILLED && !defined SCENARIO_KEEP && \
+    !defined SCENARIO_KEEP_TIMED && !defined SCENARIO_SERVED_MIXED
+#define CLAIM_GONE
+#endif
+
+init
+{
+	byte i;
+
+	atomic {
+		if
+		:: path = NONE
+		:: path = 0             /* left behind by somebody earlier */
+		fi;
+		cast()
+	};
+	running == 0 ->
+	all_left = true;
+	d_step {
+#ifdef CLAIM_GONE
+		claim(GONE, path == NONE);
+#endif
+#if defined SCENARIO_TWO_NO_WAIT || defined SCENARIO_FOUR_NO_WAIT
+		claim(ONE_WINS, won);
+#endif
+		do
+		:: i < INODES ->
+			claim(CLEAN, inodes[i].tag == NONE &&
+			    inodes[i].body == NONE && inodes[i].sharers == 0 &&
+			    inodes[i].alone == NONE);
+			i++
+		:: else -> break
+		od
+	}
+}
+
+/* ---- fairness -------------------------------------------------------- */
+
+/*
+ * served: all leave in the end, in every run in which no process that could
+ * go on for ever is left standing for ever (Spin's weak fairness).  Each comes
+ * once; so nothing can keep a waiter from the lock for ever but the protocol
+ * itself.
+ *
+ * queued_is_served: the same for a waiter among others that come back without
+ * end, from the moment when it has presence on the file at the path.  Weak
+ * fairness is not enough here: no kernel promises that a waiter that it has
+ * woken gets the lock before a newcomer.  What is assumed instead is strong
+ * fairness of its two waits: if the mark it waits for is free over and over
+ * again, it gets the mark in the end.  (The second half of the formula is a
+ * run that breaks this assumption: blocked for ever, in front of a mark that
+ * is free over and over again.)  That is less than Linux does, which wakes the
+ * first waiter first.
+ *
+ * Before that moment there is no such promise, and cannot be: as long as each
+ * open meets a file that is being removed just then, a waiter starts over.
+ * The same goes for a waiter among originals that come back without end, for
+ * they remove the file under it.
+ */
+#if defined SCENARIO_SERVED || defined SCENARIO_SERVED_MIXED || \
+    defined SCENARIO_SERVED_KILL
+ltl served { <> all_left }
+#elif defined QUEUED
+ltl queued_is_served { 
+	[] (queued -> <> got_it) || (<> [] (blocked != 0) && [] <> lock_is_free)
+}
+#endif
