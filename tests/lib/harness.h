@@ -1,9 +1,11 @@
 /*
- * What the tests of the library share: a directory of their own, processes
- * that report by their status, and waiting on what the kernel shows.
+ * What the tests of the library share: a directory of their own, processes that
+ * report by their status, gates between them.
  */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
+
+#include "waiters.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,10 +59,6 @@ void gate_free(struct gate);
 /* Memory that children share. */
 void *shared_new(size_t);
 void shared_free(void *, size_t);
-
-/* Until N processes wait for a lock on the file, as /proc/locks tells. */
-bool waiters_reach(const char *path, int n);
-int waiters(const char *path);
 
 /* In a child of root: becomes an ordinary user.  Whether it is one now. */
 bool become_ordinary(void);

@@ -1,0 +1,339 @@
+/*
+ * bench - what locking costs, as ratios of two things measured in one run
+ *
+ * Each pair is measured in turns, so that a machine that slows down slows both
+ * down; the figure is the median of the ratios of the turns.
+ */
+#include "config.h"
+
+#include "lib/original.h"
+#include "lib/waiters.h"
+#include "lockfile-fcntl.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TURNS 15
+#define PROCESSES 8
+
+extern char **environ;
+
+static char directory[] = "/tmp/lf-bench-XXXXXX";
+static char path[64];
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double time_of(void (*work)(void))
+{
+	double start = now();
+
+	work();
+	return now() - start;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+	qsort(values, TURNS, sizeof(*values), compare);
+	return values[TURNS / 2];
+}
+
+static void report(const char *what, double ratio, const char *bar)
+{
+	printf("%-56s %6.2f   %s\n", what, ratio, bar);
+	fflush(stdout);
+}
+
+static void compare_times(const char *what, void (*ours)(void),
+			  void (*theirs)(void), const char *bar)
+{
+	double ratio[TURNS];
+
+	for (int i = 0; i < TURNS; i++)
+		ratio[i] = time_of(ours) / time_of(theirs);
+	report(what, median(ratio), bar);
+}
+
+/* --- One process, nobody else */
+
+#define CYCLES 5000
+
+static void lock_call(int fd, int command, short type, off_t start, off_t len)
+{
+	struct flock request = {
+		.l_type = type, .l_start = start, .l_len = len
+	};
+
+	if (fcntl(fd, command, &request) < 0)
+		abort();
+}
+
+static void bare_keep(void)
+{
+	for (int i = 0; i < CYCLES; i++) {
+		struct stat a, b;
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+
+		lock_call(fd, F_SETLK, F_WRLCK, 0, 1);
+		lock_call(fd, F_OFD_SETLK, F_WRLCK, 1, 0);
+		fstat(fd, &a);
+		stat(path, &b);
+		lock_call(fd, F_OFD_SETLK, F_UNLCK, 1, 0);
+		close(fd);
+	}
+}
+
+static void bare_remove(void)
+{
+	for (int i = 0; i < CYCLES; i++) {
+		struct stat a, b;
+		int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+
+		lock_call(fd, F_SETLK, F_WRLCK, 0, 1);
+		lock_call(fd, F_OFD_SETLK, F_WRLCK, 1, 0);
+		fstat(fd, &a);
+		stat(path, &b);
+		flock(fd, LOCK_EX | LOCK_NB);
+		fstatat(dir, "lock", &b, 0);
+		fstat(fd, &a);
+		unlinkat(dir, "lock", 0);
+		lock_call(fd, F_OFD_SETLK, F_UNLCK, 1, 0);
+		flock(fd, LOCK_UN);
+		close(fd);
+		close(dir);
+	}
+}
+
+static void cycle(unsigned flags)
+{
+	for (int i = 0; i < CYCLES; i++) {
+		struct lf_lock *lock;
+
+		if (lf_acquire(&lock, path, 0, flags) < 0)
+			abort();
+		lf_release(&lock);
+	}
+}
+
+static void ours_keep(void)
+{
+	cycle(LF_KEEP);
+}
+
+static void ours_remove(void)
+{
+	cycle(0);
+}
+
+/* --- Many processes, empty critical section */
+
+static double acquisitions_per_second(bool original)
+{
+	atomic_long *count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double start = now(), rate;
+	pid_t pid[PROCESSES];
+
+	for (int i = 0; i < PROCESSES; i++) {
+		pid[i] = fork();
+		while (pid[i] == 0) {
+			struct lf_lock *lock;
+
+			if (original)
+				original_release(original_acquire(path, true),
+						 path, false);
+			else if (lf_acquire(&lock, path, LF_FOREVER, 0) == 0)
+				lf_release(&lock);
+			atomic_fetch_add(count, 1);
+			if (now() - start > 0.4)
+				_exit(0);
+		}
+	}
+	for (int i = 0; i < PROCESSES; i++)
+		waitpid(pid[i], NULL, 0);
+	rate = (double)atomic_load(count) / (now() - start);
+	munmap(count, sizeof(*count));
+	return rate;
+}
+
+static void contended(void)
+{
+	double ratio[TURNS];
+
+	for (int i = 0; i < TURNS; i++)
+		ratio[i] = acquisitions_per_second(false) /
+			   acquisitions_per_second(true);
+	report("acquisitions/s, 8 processes, remove: ours / original",
+	       median(ratio), "bar: at least 2");
+	printf("%-56s %6s\n", "  file left at the end",
+	       access(path, F_OK) == 0 ? "yes" : "no");
+}
+
+/* --- A long queue */
+
+static void wait_in_queue(atomic_int *served, int end)
+{
+	struct lf_lock *lock;
+	char byte;
+
+	if (lf_acquire(&lock, path, LF_FOREVER, 0) < 0)
+		_exit(1);
+	lf_release(&lock);
+	atomic_fetch_add(served, 1);
+	/* Not to end yet: that would be measured too. */
+	while (read(end, &byte, 1) > 0)
+		;
+	_exit(0);
+}
+
+static double hand_over(int count)
+{
+	atomic_int *served = mmap(NULL, sizeof(*served), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct lf_lock *lock;
+	double start, took;
+	int end[2];
+
+	if (pipe(end) < 0 || lf_acquire(&lock, path, 0, 0) < 0)
+		abort();
+	for (int i = 0; i < count; i++)
+		if (fork() == 0) {
+			close(end[1]);
+			wait_in_queue(served, end[0]);
+		}
+	if (!waiters_reach(path, count))
+		abort();
+	start = now();
+	lf_release(&lock);
+	while (atomic_load(served) < count)
+		sched_yield();
+	took = now() - start;
+	close(end[0]);
+	close(end[1]);
+	while (wait(NULL) > 0)
+		;
+	munmap(served, sizeof(*served));
+	return took / count;
+}
+
+static void long_queue(void)
+{
+	double ratio[TURNS];
+
+	for (int i = 0; i < TURNS; i++) {
+		double few = 0;
+
+		for (int j = 0; j < 10; j++)
+			few += hand_over(10) / 10;
+		ratio[i] = hand_over(1000) / few;
+	}
+	report("hand-over, of 1,000 waiters / of 10", median(ratio),
+	       "bar: at most 1.5");
+}
+
+/* --- The tools: wall and CPU time, of the command and its children */
+
+struct cost {
+	double wall, cpu;
+};
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static double cpu_of_children(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+static struct cost cost_of(char *const command[])
+{
+	struct cost start = { now(), cpu_of_children() };
+	int status;
+	pid_t pid;
+
+	for (int i = 0; i < 30; i++)
+		if (posix_spawnp(&pid, command[0], NULL, NULL, command,
+				 environ) != 0 ||
+		    waitpid(pid, &status, 0) != pid)
+			abort();
+	return (struct cost){ now() - start.wall,
+			      cpu_of_children() - start.cpu };
+}
+
+static void compare_tools(const char *what, char *const ours[],
+			  char *const theirs[], char *const base[],
+			  const char *bar)
+{
+	double wall[TURNS], cpu[TURNS];
+
+	for (int i = 0; i < TURNS; i++) {
+		struct cost plain = { 0, 0 }, our, their;
+
+		if (base)
+			plain = cost_of(base);
+		our = cost_of(ours);
+		their = cost_of(theirs);
+		wall[i] = (our.wall - plain.wall) / (their.wall - plain.wall);
+		cpu[i] = (our.cpu - plain.cpu) / (their.cpu - plain.cpu);
+	}
+	report(what, median(wall), bar);
+	report("  the same in CPU time", median(cpu), "");
+}
+
+int main(void)
+{
+	char *acquire[] = { "lf-acquire", path, "true", NULL };
+	char *flock_true[] = { "flock", path, "true", NULL };
+	char *plain[] = { "true", NULL };
+	char *check[] = { "lf-check", "-q", path, NULL };
+	char *lslocks[] = { "sh", "-c", "exec lslocks >/dev/null", NULL };
+
+	if (!mkdtemp(directory))
+		return 71;
+	snprintf(path, sizeof(path), "%s/lock", directory);
+
+	compare_times("acquire + release, keep: ours / bare calls", ours_keep,
+		      bare_keep, "bar: at most 1.3");
+	unlink(path);
+	compare_times("acquire + release, remove: ours / bare calls",
+		      ours_remove, bare_remove, "bar: at most 1.3");
+	contended();
+	long_queue();
+	compare_tools("lf-acquire L true / flock L true, over plain true",
+		      acquire, flock_true, plain, "bar: at most 0.6");
+	compare_tools("lf-check of a free file / lslocks", check, lslocks,
+		      NULL, "bar: at most 0.5");
+	unlink(path);
+	rmdir(directory);
+	return 0;
+}

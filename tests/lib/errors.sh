@@ -1,0 +1,23 @@
+#!/bin/sh
+# The errors that a function may return are those that its manual page lists.
+
+srcdir=${srcdir:-.}
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+number=0
+
+echo 1..4
+for function in acquire check release verify; do
+	number=$((number + 1))
+	sed -n "/^const int of_$function\[\]/,/^}/s/^[[:space:]]*\(E[A-Z0-9]*\),$/\1/p" \
+		"$srcdir/lib/call.c" | sort >"$dir/code"
+	sed -n 's/^\.It Bq Er \(E[A-Z0-9]*\)$/\1/p' \
+		"$srcdir/doc/lf_$function.3" | sort -u >"$dir/page"
+	if ! test -s "$dir/code" ||
+		diff "$dir/code" "$dir/page" | sed 's/^/# /' | grep .
+	then
+		echo "not ok $number - lf_$function(3) lists what lf_$function returns"
+	else
+		echo "ok $number - lf_$function(3) lists what lf_$function returns"
+	fi
+done

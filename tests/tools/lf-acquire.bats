@@ -1,0 +1,1145 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+
+load helper
+
+# --- COMMAND and its status
+
+@test "COMMAND runs with its arguments and the file is gone afterwards" {
+	run lf-acquire lock printf '%s,' a 'b c' '' -n
+	equal "$status" 0
+	equal "$output" "a,b c,,-n,"
+	absent lock
+}
+
+@test "the status is that of COMMAND" {
+	local wanted
+
+	for wanted in 0 1 7 64 75 126 127 128 143 255; do
+		run "-$wanted" lf-acquire lock sh -c 'exit "$1"' sh "$wanted"
+		equal "$output" ""
+	done
+}
+
+@test "while COMMAND runs the file is there, empty and locked" {
+	run -0 lf-acquire lock sh -c 'test -f lock && ! test -s lock && lf-check -q lock'
+	absent lock
+}
+
+@test "a signal that ends COMMAND ends lf-acquire too" {
+	local signal
+
+	# bash tells a death by a signal from a status of 128 and more.
+	for signal in HUP USR1 ABRT KILL; do
+		run bash -c 'ulimit -c 0; lf-acquire lock sh -c "kill -$1 \$\$"; exit 1' \
+			bash "$signal"
+		run -0 grep -E 'Hangup|User defined|Aborted|Killed' <<<"$output"
+		absent lock
+	done
+	start lf-acquire lock sh -c 'kill -TERM $$'
+	finish "$pid"
+	equal "$status" 143
+}
+
+@test "a COMMAND that dumped core makes lf-acquire dump no second one" {
+	local tool
+
+	for tool in '' 'lf-acquire lock'; do
+		run bash -c "ulimit -c unlimited || exit 0
+			$tool"' sh -c "kill -ABRT \$\$"; exit 1'
+		[[ -n $tool || $output == *"core dumped"* ]] ||
+			skip "no core is dumped here"
+	done
+	like "$output" Aborted
+	[[ $output != *"core dumped"* ]]
+}
+
+@test "standard input, output and error are COMMAND's" {
+	run --separate-stderr lf-acquire lock sh -c 'cat; echo error >&2' <<<"in and out"
+	equal "$output" "in and out"
+	equal "$stderr" "error"
+}
+
+@test "COMMAND has the umask, the directory and the environment of its caller" {
+	umask 027
+	run -0 env GREETING=hello lf-acquire -m 600 lock \
+		sh -c 'umask; pwd -P; echo "$GREETING"'
+	equal "${lines[0]}" 0027
+	equal "${lines[1]}" "$(pwd -P)"
+	equal "${lines[2]}" hello
+}
+
+@test "a -- before COMMAND is accepted, one after it is COMMAND's" {
+	run -0 lf-acquire lock -- echo -n -- -k
+	equal "$output" "-- -k"
+	run -0 lf-acquire -- lock echo -- x
+	equal "$output" "-- x"
+	absent lock
+}
+
+@test "options of COMMAND are left to it" {
+	run -0 lf-acquire lock echo -k --help
+	equal "$output" "-k --help"
+	absent lock
+}
+
+# --- Signals
+
+# Reports "got NAME" and goes on until it is told to end with status 9.  A signal
+# just before read blocks is seen after it: so it does not block for long.
+tattling='
+	for s in HUP INT QUIT TERM USR1 USR2 WINCH; do
+		trap "echo got $s >&7" $s
+	done
+	exec 7<>"$1" 8<>"$2"
+	echo ready >&7
+	until read -r -t 0.1 word <&8 && [ "$word" = end ]; do
+		:
+	done
+	exit 9'
+
+@test "signals sent to lf-acquire reach COMMAND, which it outlives" {
+	local said to signal
+
+	channel said
+	said=$fd
+	channel to
+	to=$fd
+	start lf-acquire lock bash -c "$tattling" bash said to
+	next "$said"
+	equal "$line" ready
+	for signal in TERM HUP USR1 USR2 WINCH; do
+		kill -"$signal" "$pid"
+		next "$said"
+		equal "$line" "got $signal"
+	done
+	held lock
+	kill -0 "$pid"
+	echo end >&"$to"
+	finish "$pid"
+	equal "$status" 9
+	absent lock
+}
+
+@test "a signal that ends COMMAND through lf-acquire lets it release" {
+	hold lf-acquire lock
+	kill -TERM "$holder"
+	finish "$holder"
+	equal "$status" 143
+	is_gone "$command"
+	absent lock
+}
+
+# does_not_come_back PREFIX SENDER: COMMAND, run by PREFIX, does not get the USR1
+# that SENDER sends to lf-acquire.  A USR2 from outside follows, and is passed on:
+# what came of USR1 would come before that.
+does_not_come_back() {
+	local said to
+
+	channel said
+	said=$fd
+	channel to
+	to=$fd
+	mkfifo stay
+	# shellcheck disable=SC2086 # none or one
+	start lf-acquire lock $1 bash -c '
+		exec 7<>said 8<>to 9<>stay
+		trap "echo came back >&7" USR1
+		trap "echo passed on >&7" USR2
+		'"$2"'
+		until read -r -t 0.1 word <&8 && [ "$word" = end ]; do
+			:
+		done
+		echo go >&9
+		wait
+		exit 4'
+	next "$said"
+	equal "$line" sent
+	kill -USR2 "$pid"
+	next "$said"
+	equal "$line" "passed on"
+	echo end >&"$to"
+	finish "$pid"
+	equal "$status" 4
+}
+
+@test "a signal that COMMAND sends to lf-acquire does not come back" {
+	does_not_come_back '' 'kill -USR1 $PPID; echo sent >&7'
+}
+
+# The sender stays: of one that is gone nobody can tell its group.
+@test "nor does one of a process in COMMAND's own group" {
+	need setsid
+	does_not_come_back setsid '
+		bash -c "kill -USR1 $PPID; echo sent >&7; read -r _ <&9" &'
+}
+
+@test "lf-acquire stops and goes on with COMMAND, as any job" {
+	# A group of its own, with a parent outside: else it is orphaned, and
+	# the kernel does not stop it.
+	set -m
+	hold lf-acquire lock
+	set +m
+	kill -TSTP "$command"
+	eventually is_stopped "$holder"
+	is_stopped "$command"
+	held lock
+	kill -CONT "$holder"
+	eventually is_not_stopped "$holder"
+	eventually is_not_stopped "$command"
+	release "$holder" 3
+	equal "$status" 3
+	absent lock
+}
+
+@test "a COMMAND that is stopped by SIGSTOP goes on by SIGCONT alone" {
+	hold lf-acquire lock
+	kill -STOP "$command"
+	eventually is_stopped "$command"
+	run -75 lf-acquire -q lock true
+	kill -CONT "$command"
+	release "$holder"
+	equal "$status" 0
+}
+
+@test "while it waits for the lock a signal simply ends it" {
+	need_proc_locks
+	hold lf-acquire -k lock
+	start lf-acquire -w lock touch ran
+	queued "$pid"
+	kill -TERM "$pid"
+	finish "$pid"
+	equal "$status" 143
+	held lock
+	absent ran
+}
+
+@test "an ignored SIGCHLD costs no status and stays ignored in COMMAND" {
+	run sh -c 'trap "" CHLD; exec lf-acquire lock sh -c "exit 7"'
+	equal "$status" 7
+	absent lock
+}
+
+@test "COMMAND gets ignored and blocked signals as they were" {
+	local prefix
+
+	for prefix in '' 'trap "" CHLD;' 'trap "" HUP TERM;'; do
+		run sh -c "$prefix"' exec grep -E "^Sig(Blk|Ign)" /proc/self/status'
+		wanted=$output
+		run sh -c "$prefix"' exec lf-acquire lock grep -E "^Sig(Blk|Ign)" /proc/self/status'
+		equal "$output" "$wanted"
+	done
+	env --block-signal=ALRM true 2>/dev/null ||
+		skip "blocked ones: needs env with --block-signal"
+	run env --block-signal=ALRM grep ^SigBlk /proc/self/status
+	wanted=$output
+	run env --block-signal=ALRM lf-acquire lock grep ^SigBlk /proc/self/status
+	equal "$output" "$wanted"
+}
+
+# --- Held
+
+@test "a held lock is refused with status 75 and names the holder" {
+	need_holders_with_names
+	hold lf-acquire lock
+	run --separate-stderr lf-acquire lock touch ran
+	equal "$status" 75
+	equal "$output" ""
+	equal "$stderr" "lf-acquire: lock: held by PID $holder (lf-acquire lock sh -c $holding), user $(user_of "$holder")"
+	absent ran
+	release "$holder"
+	absent lock
+}
+
+@test "-n and --no-wait refuse too, and undo a -w before" {
+	local option
+
+	hold lf-acquire lock
+	for option in -n --no-wait -wn; do
+		run -75 lf-acquire "$option" lock touch ran
+	done
+	absent ran
+}
+
+@test "a refused lf-acquire leaves the file, and the holder removes it" {
+	hold lf-acquire lock
+	run -75 lf-acquire lock true
+	run -75 lf-acquire -k lock true
+	present lock
+	held lock
+	release "$holder"
+	absent lock
+}
+
+@test "-q says nothing of a held lock" {
+	hold lf-acquire lock
+	run -75 lf-acquire -q lock true
+	equal "$output" ""
+	run -75 lf-acquire --quiet lock true
+	equal "$output" ""
+}
+
+@test "-q does not hide an error" {
+	run -66 lf-acquire -q . true
+	like "$output" 'is a directory'
+}
+
+@test "-E gives the status for a held lock, 0 and 255 too" {
+	local wanted
+
+	hold lf-acquire lock
+	for wanted in 0 1 255; do
+		run lf-acquire -E "$wanted" lock touch ran
+		equal "$status" "$wanted"
+		like "$output" "held by PID|held; holder not known"
+		run lf-acquire --conflict-exit-code="$wanted" -q lock touch ran
+		equal "$status" "$wanted"
+		equal "$output" ""
+	done
+	absent ran
+}
+
+@test "-E changes no other status" {
+	run -3 lf-acquire -E 9 lock sh -c 'exit 3'
+	run -66 lf-acquire -E 9 . true
+	run -75 lf-acquire -E 9 lock sh -c 'exit 75'
+}
+
+@test "hostile arguments of the holder are printed escaped" {
+	need_holders_with_names
+	arguments=($'\e[2J' $'a\nb\x7f')
+	hold lf-acquire -F lock
+	run -75 --separate-stderr lf-acquire lock true
+	equal "${#stderr_lines[@]}" 1
+	like "$stderr" '\\x1b\[2J a\\x0ab\\x7f\), user '
+	[[ $stderr != *$'\e'* ]]
+}
+
+@test "a hostile name of the lock file is printed escaped" {
+	local name=$'e\e[31m\nx\xff\u202e\u009b'
+
+	hold lf-acquire "$name"
+	run -75 --separate-stderr lf-acquire "$name" true
+	equal "${#stderr_lines[@]}" 1
+	like "$stderr" '^lf-acquire: e\\x1b\[31m\\x0ax\\xff\\xe2\\x80\\xae\\xc2\\x9b: held'
+	mkdir $'d\e'
+	run -66 lf-acquire $'d\e' true
+	like "$output" '^lf-acquire: d\\x1b: is a directory'
+	run -127 lf-acquire lock $'./no\esuch'
+	like "$output" '^lf-acquire: \./no\\x1bsuch: cannot be run'
+}
+
+@test "letters beyond ASCII are printed as they are" {
+	hold lf-acquire $'gr\xc3\xbcn-\xe2\x82\xac'
+	run -75 lf-acquire $'gr\xc3\xbcn-\xe2\x82\xac' true
+	like "$output" $'^lf-acquire: gr\xc3\xbcn-\xe2\x82\xac: held'
+}
+
+@test "a very long command line of the holder is cut, not left out" {
+	need_holders_with_names
+	arguments=("$(printf '%0500d' 0)")
+	hold lf-acquire lock
+	run -75 lf-acquire lock true
+	like "$output" "held by PID $holder \(lf-acquire lock sh .*\.\.\.\), user "
+	[ "${#output}" -lt 300 ]
+}
+
+# --- Waiting
+
+@test "-w waits until the holder has ended, then runs COMMAND" {
+	local first option
+
+	need_proc_locks
+	for option in -w --wait -nw; do
+		hold lf-acquire lock
+		first=$holder
+		begin lf-acquire "$option" lock
+		queued "$holder"
+		has_not_locked "$holder"
+		release "$first" 4
+		equal "$status" 4
+		holds "$holder"
+		present lock
+		held lock
+		release "$holder" 6
+		equal "$status" 6
+		absent lock
+	done
+}
+
+@test "waiters get the lock in their order, though each removes the file" {
+	local first waiter waiters=()
+
+	need_proc_locks
+	need_locks_of_descriptors
+	need_flock
+	hold lf-acquire lock
+	first=$holder
+	for _ in 1 2 3 4 5; do
+		begin lf-acquire -w lock
+		queued "$holder"
+		waiters+=("$holder")
+	done
+	release "$first"
+	for waiter in "${waiters[@]}"; do
+		holds "$waiter"
+		present lock
+		release "$waiter"
+	done
+	absent lock
+}
+
+@test "-v says whom it waits for, and how long it took" {
+	local first
+
+	need_proc_locks
+	need_holders_with_names
+	hold lf-acquire lock
+	first=$holder
+	begin lf-acquire -v -w lock 2>said
+	queued "$holder"
+	like "$(<said)" "^lf-acquire: lock: held by PID $first \(.*\), user .*; waiting$"
+	release "$first"
+	release "$holder"
+	like "$(sed -n 2p said)" '^lf-acquire: lock: locked after [0-9]+\.[0-9]{3} seconds$'
+	equal "$(wc -l <said)" 2
+}
+
+@test "-v says of a free lock only that it was got" {
+	run -0 lf-acquire --verbose lock true
+	equal "${#lines[@]}" 1
+	like "$output" '^lf-acquire: lock: locked after [0-9]+\.[0-9]{3} seconds$'
+}
+
+@test "without -v nothing is said of waiting" {
+	local first
+
+	need_proc_locks
+	hold lf-acquire lock
+	first=$holder
+	begin lf-acquire -w lock 2>said
+	queued "$holder"
+	release "$first"
+	release "$holder"
+	equal "$(<said)" ""
+}
+
+@test "waiters that give up do not keep the holder from removing the file" {
+	need_proc_locks
+	hold lf-acquire lock
+	start lf-acquire -w lock true
+	queued "$pid"
+	kill -KILL "$pid"
+	finish "$pid"
+	release "$holder"
+	absent lock
+}
+
+# --- How long the lock lasts
+
+@test "COMMAND inherits the locked file at a descriptor above 2" {
+	run -0 lf-acquire lock sh -c '
+		for fd in /proc/$$/fd/*; do
+			if [ "$fd" -ef lock ]; then
+				echo "${fd##*/}"
+			fi
+		done'
+	equal "${#lines[@]}" 1
+	[ "$output" -gt 2 ]
+}
+
+@test "lf-acquire killed with -9 leaves the lock to COMMAND, until that ends" {
+	local waiter
+
+	need_locks_of_descriptors
+	hold lf-acquire lock
+	kill -KILL "$holder"
+	finish "$holder"
+	held lock
+	run -75 lf-acquire lock true
+	run -75 original -n lock true
+	begin lf-acquire -w lock
+	waiter=$holder
+	is_gone "$command" && false
+	kill -KILL "$command"
+	holds "$waiter"
+	release "$waiter"
+	absent lock
+}
+
+@test "a holder that is killed with -9 frees the lock at once" {
+	hold lf-acquire -F lock
+	kill -KILL "$holder"
+	finish "$holder"
+	free lock
+	run -0 lf-acquire lock true
+	absent lock
+}
+
+@test "a waiter gets the lock of a holder that is killed with -9" {
+	local first
+
+	need_proc_locks
+	hold lf-acquire -F lock
+	first=$holder
+	begin lf-acquire -w lock
+	queued "$holder"
+	kill -KILL "$first"
+	holds "$holder"
+	release "$holder"
+	equal "$status" 0
+	absent lock
+}
+
+@test "a daemon that COMMAND leaves behind does not keep the lock" {
+	local keep
+
+	channel daemon
+	daemon=$fd
+	# A kept file is the very one that the daemon has open.
+	for keep in '' -k; do
+		# shellcheck disable=SC2086 # none or one
+		start lf-acquire $keep lock sh -c '
+			(read -r _ <"$1") >/dev/null 2>&1 &
+			echo $! >daemon' sh "$BATS_TEST_TMPDIR/never"
+		next "$daemon"
+		started+=("$line")
+		finish "$pid"
+		equal "$status" 0
+		kill -0 "$line"
+		free lock
+		run -0 lf-acquire -k lock true
+		run -0 original -n lock true
+	done
+}
+
+@test "a stray open and close by COMMAND does not free the lock" {
+	run -0 lf-acquire lock sh -c '
+		: <lock
+		: >>lock
+		lf-acquire lock true
+		test $? -eq 75 || exit 1
+		original -n lock true
+		test $? -eq 75 || exit 2
+		lf-check -q lock'
+	absent lock
+}
+
+@test "nor does one by a COMMAND that lf-acquire became" {
+	need_locks_of_descriptors
+	run -0 lf-acquire -F lock sh -c '
+		: <lock
+		: >>lock
+		lf-acquire lock true
+		test $? -eq 75 || exit 1
+		original -n lock true
+		test $? -eq 75 || exit 2
+		lf-check -q lock'
+}
+
+@test "locks of different files do not meet" {
+	hold lf-acquire one
+	run -0 lf-acquire two lf-acquire three true
+	held one
+}
+
+# --- -F
+
+@test "-F becomes COMMAND: one PID, which holds the lock, and the file is kept" {
+	local option
+
+	for option in -F --exec; do
+		hold lf-acquire "$option" lock
+		equal "$command" "$holder"
+		held lock
+		run -75 lf-acquire lock true
+		release "$holder" 8
+		equal "$status" 8
+		present lock
+		free lock
+	done
+}
+
+@test "-F lets others see COMMAND as the holder" {
+	need_holders_with_names
+	hold lf-acquire -F lock
+	run -75 lf-acquire lock true
+	equal "$output" "lf-acquire: lock: held by PID $holder (sh -c $holding), user $(user_of "$holder")"
+}
+
+@test "-F of what cannot be run leaves no lock" {
+	run -127 lf-acquire -F lock ./no-such
+	free lock
+}
+
+# --- The file
+
+@test "-k keeps the file, the default removes it" {
+	run -0 lf-acquire -k lock true
+	present lock
+	free lock
+	run -0 lf-acquire --keep lock true
+	present lock
+	run -0 lf-acquire lock true
+	absent lock
+}
+
+@test "-m is the mode of a new file, whatever the umask" {
+	local mask mode
+
+	for mask in 000 022 077 777; do
+		for mode in 600 0640 644 0666 777 1; do
+			umask "$mask"
+			run lf-acquire -k -m "$mode" lock true
+			umask 022
+			equal "$status" 0
+			equal "$(stat -c %04a lock)" "$(printf %04o "0$mode")"
+			rm -f lock
+		done
+	done
+}
+
+@test "without -m the mode is 0666 less the umask" {
+	local mask
+
+	for mask in 000 022 027 077; do
+		umask "$mask"
+		run lf-acquire -k lock true
+		umask 022
+		equal "$status" 0
+		equal "$(stat -c %a lock)" "$(printf %o $((0666 & ~0$mask)))"
+		rm lock
+	done
+}
+
+@test "-m leaves the mode of a file that is there" {
+	: >lock
+	chmod 640 lock
+	run -0 lf-acquire -k -m 600 lock true
+	run -0 lf-acquire -k --mode=666 lock true
+	equal "$(stat -c %a lock)" 640
+}
+
+@test "a file that is not empty is locked, never removed, and stays as it was" {
+	local option
+
+	printf 'precious\0 \n\n' >lock
+	touch -d '2001-02-03 04:05:06' lock
+	cp -p lock copy
+	facts=$(stat -c '%i %h %f %u %g %s %y %z' lock)
+	for option in -n -w -k -F -mn; do
+		[ "$option" != -mn ] || option=--mode=600
+		run -0 lf-acquire "$option" lock sh -c 'lf-check -q lock && cmp lock copy'
+		cmp lock copy
+		equal "$(stat -c '%i %h %f %u %g %s %y %z' lock)" "$facts"
+		free lock
+	done
+}
+
+@test "what COMMAND writes into the file is not lost" {
+	run -0 lf-acquire lock sh -c 'echo kept >lock'
+	equal "$(<lock)" kept
+	free lock
+	rm lock
+	run -0 lf-acquire -v lock sh -c 'echo kept >lock'
+	equal "$(<lock)" kept
+	like "${lines[1]}" '^lf-acquire: lock: left in place$'
+}
+
+@test "an empty file that was there is locked and removed" {
+	: >lock
+	run -0 lf-acquire lock true
+	absent lock
+}
+
+@test "a file that took the place of the locked one is not removed" {
+	run -0 lf-acquire lock sh -c 'mv lock old; echo new >other; mv other lock'
+	equal "$(<lock)" new
+	run -0 lf-acquire lock2 sh -c 'rm lock2; : >lock2'
+	present lock2
+}
+
+@test "a file that COMMAND removed is no error" {
+	run -5 lf-acquire lock sh -c 'rm lock; exit 5'
+	equal "$output" ""
+	absent lock
+}
+
+@test "a relative path is that of the start, wherever COMMAND goes" {
+	mkdir -p sub/deep
+	run -0 lf-acquire sub/lock sh -c 'cd sub/deep && lf-check -q ../lock'
+	absent sub/lock
+	cd sub/deep
+	run -0 lf-acquire ../lock sh -c 'cd / && lf-check -q "$1"' sh "$PWD/../lock"
+	absent ../lock
+	run -0 lf-acquire ./lock sh -c 'lf-check -q lock'
+	absent lock
+}
+
+@test "a relative and an absolute path are one lock" {
+	mkdir sub
+	hold lf-acquire lock
+	run -75 lf-acquire "$PWD/lock" true
+	run -75 lf-acquire sub/../lock true
+	cd sub
+	run -75 lf-acquire ../lock true
+	held "$lock"
+}
+
+@test "the file is removed though its directory was renamed meanwhile" {
+	mkdir before
+	run -0 lf-acquire before/lock mv before after
+	absent after/lock
+	mkdir before
+	run -0 lf-acquire "$PWD/before/lock" mv before after2
+	absent after2/lock
+}
+
+@test "hard links to the file are one lock" {
+	: >lock
+	ln lock link
+	hold lf-acquire -k lock
+	run -75 lf-acquire -k link true
+}
+
+@test "a name of 255 bytes is a name, and one with blanks or a dash too" {
+	local name
+
+	for name in "$(printf '%0255d' 0)" ' ' 'a b' '*' ./-k; do
+		run -0 lf-acquire "$name" lf-check -q "$name"
+		absent "$name"
+	done
+	run -0 lf-acquire -- -k lf-check -q ./-k
+	absent ./-k
+}
+
+# --- With the original, in every mix
+
+@test "the original holds: lf-acquire is refused, or waits until it has ended" {
+	local first keep our_keep
+
+	need original
+	need_proc_locks
+	for keep in '' -k; do
+		for our_keep in '' -k; do
+			# shellcheck disable=SC2086 # none or one
+			hold original $keep lock
+			first=$holder
+			run -75 lf-acquire $our_keep lock touch ran
+			begin lf-acquire $our_keep -w lock
+			queued "$holder"
+			has_not_locked "$holder"
+			release "$first" 3
+			equal "$status" 3
+			holds "$holder"
+			held lock
+			run -75 original -n lock touch ran
+			release "$holder"
+			equal "$status" 0
+			absent ran
+			[ -z "$our_keep" ] || rm lock
+			absent lock
+		done
+	done
+}
+
+@test "lf-acquire holds: the original is refused, or waits until it has ended" {
+	local first keep our_keep
+
+	need original
+	need_proc_locks
+	for keep in '' -k; do
+		for our_keep in '' -k -F; do
+			# shellcheck disable=SC2086 # none or one
+			hold lf-acquire $our_keep lock
+			first=$holder
+			run -75 original -n $keep lock touch ran
+			begin original $keep lock
+			queued "$holder"
+			has_not_locked "$holder"
+			release "$first" 3
+			equal "$status" 3
+			holds "$holder"
+			held lock
+			run -75 lf-acquire lock touch ran
+			release "$holder"
+			equal "$status" 0
+			absent ran
+			[ -z "$keep" ] || rm lock
+			absent lock
+		done
+	done
+}
+
+@test "the original is named as the holder" {
+	need original
+	need_holders_with_names
+	hold original lock
+	run -75 lf-acquire lock true
+	equal "$output" "lf-acquire: lock: held by PID $holder (original lock sh -c $holding), user $(user_of "$holder")"
+}
+
+@test "an original that is killed with -9 frees the lock at once" {
+	need original
+	hold original lock
+	kill -KILL "$holder"
+	finish "$holder"
+	run -0 lf-acquire lock true
+	absent lock
+}
+
+# Overlapping runs find the directory there, or lose an update.
+counting='
+	mkdir inside || echo overlap >>overlaps
+	read -r n <count
+	echo $((n + 1)) >count
+	rmdir inside || echo overlap >>overlaps'
+
+# in_turn ROUNDS PROGRAM...: that often, again when it is refused.
+in_turn() {
+	local i
+
+	for ((i = 0; i < $1; i++)); do
+		until "${@:2}" sh -c "$counting"; do
+			:
+		done
+	done
+}
+
+@test "nobody overlaps, whoever waits or not, keeps or removes" {
+	local pids=() rounds=15
+
+	need original
+	echo 0 >count
+	for program in \
+		"original" "original -k" "original -n" "original -n -k" \
+		"lf-acquire -w" "lf-acquire -w -k" \
+		"lf-acquire -q" "lf-acquire -q -k"; do
+		# shellcheck disable=SC2086 # its options
+		start in_turn "$rounds" $program lock
+		pids+=("$pid")
+	done
+	for pid in "${pids[@]}"; do
+		finish "$pid"
+	done
+	absent overlaps
+	equal "$(<count)" $((8 * rounds))
+}
+
+@test "those who remove leave no file behind" {
+	local pids=() program
+
+	echo 0 >count
+	for program in "-w" "-w" "-w" "-q" "-q"; do
+		start in_turn 15 lf-acquire "$program" lock
+		pids+=("$pid")
+	done
+	for pid in "${pids[@]}"; do
+		finish "$pid"
+	done
+	equal "$(<count)" 75
+	absent lock
+}
+
+# --- Bad input: a clear message, the status, and nothing created or changed
+
+# refused STATUS MESSAGE ARGUMENT...
+refused() {
+	local before
+
+	before=$(find . -printf '%p %i %m %s %t\n' | sort)
+	run --separate-stderr timeout 60 lf-acquire "${@:3}" touch ran
+	equal "$status" "$1"
+	equal "$output" ""
+	like "$stderr" "^lf-acquire: .*$2"
+	[[ $stderr != *$'\e'* ]]
+	equal "$(find . -printf '%p %i %m %s %t\n' | sort)" "$before"
+}
+
+@test "a missing directory is status 73" {
+	refused 73 'no/such/lock: no such file or directory' no/such/lock
+	refused 73 'no such file or directory' -w -k "$PWD/no/lock"
+}
+
+@test "a file on the way to the lock file is status 73" {
+	: >file
+	refused 73 'file/lock: a part of the path is not a directory' file/lock
+}
+
+@test "a directory is status 66" {
+	mkdir dir
+	refused 66 'dir: is a directory' dir
+	refused 66 'dir/: is a directory' -k dir/
+	refused 66 '\.: is a directory' -w .
+	refused 66 '/: is a directory' /
+}
+
+@test "a FIFO is status 66 and does not hang" {
+	mkfifo fifo
+	refused 66 'fifo: is not a regular file' fifo
+	refused 66 'fifo: is not a regular file' -w fifo
+	refused 66 'fifo: is not a regular file' -k fifo
+}
+
+@test "a device is status 66" {
+	refused 66 '/dev/null: is not a regular file' /dev/null
+	refused 66 '/dev/zero: is not a regular file' -w /dev/zero
+	[ -c /dev/null ]
+}
+
+@test "a socket is status 66" {
+	need perl
+	perl -MSocket -e '
+		socket(S, AF_UNIX, SOCK_STREAM, 0) && bind(S, sockaddr_un("socket"))
+		or die "$!"' || skip "cannot make a socket here"
+	refused 66 'socket: is not a regular file' socket
+}
+
+@test "a symbolic link is status 66, dangling or not" {
+	ln -s nowhere dangling
+	: >file
+	ln -s file link
+	ln -s . dir
+	ln -s loop loop
+	refused 66 'dangling: is a symbolic link' dangling
+	refused 66 'link: is a symbolic link' -k link
+	refused 66 'dir: is a symbolic link' -w dir
+	refused 66 'loop: is a symbolic link' loop
+	absent nowhere
+}
+
+@test "a symbolic link on the way to the lock file is followed" {
+	mkdir real
+	ln -s real link
+	run -0 lf-acquire link/lock lf-check -q real/lock
+	absent real/lock
+}
+
+@test "a directory without permission is status 73" {
+	need_unprivileged
+	mkdir closed sealed
+	chmod 555 closed
+	chmod 000 sealed
+	run -73 --separate-stderr unprivileged lf-acquire closed/lock true
+	like "$stderr" '^lf-acquire: closed/lock: permission denied'
+	run -73 --separate-stderr unprivileged lf-acquire sealed/lock true
+	like "$stderr" '^lf-acquire: sealed/lock: permission denied'
+	absent closed/lock
+	chmod 755 sealed
+	absent sealed/lock
+}
+
+@test "a file without permission, or only to be read, is status 66" {
+	local mode
+
+	need_unprivileged
+	for mode in 000 444; do
+		echo content >file
+		: >empty
+		chmod "$mode" file empty
+		before=$(facts file empty)
+		for file in file empty; do
+			run -66 --separate-stderr unprivileged \
+				lf-acquire "$file" true
+			like "$stderr" "^lf-acquire: $file: permission denied"
+			run -66 unprivileged lf-acquire -k -w "$file" true
+		done
+		equal "$(facts file empty)" "$before"
+		rm -f file empty
+	done
+}
+
+@test "a file that may be written but not removed is locked and stays" {
+	need_unprivileged
+	mkdir closed
+	: >closed/lock
+	chmod 666 closed/lock
+	chmod 555 closed
+	run -5 unprivileged lf-acquire closed/lock \
+		sh -c 'lf-check -q closed/lock || exit 1; exit 5'
+	equal "$output" ""
+	present closed/lock
+	chmod 755 closed
+}
+
+@test "a file that may be written but not read is locked" {
+	need_unprivileged
+	mkdir open
+	chmod 777 open
+	: >open/lock
+	chmod 222 open/lock
+	run -0 unprivileged lf-acquire open/lock true
+	absent open/lock
+}
+
+@test "a name that is too long is status 73" {
+	refused 73 'the name is too long' "$(printf '%0256d' 0)"
+	refused 73 'the name is too long' "$(printf 'd/%.0s' {1..3000})lock"
+}
+
+@test "an empty path is status 64" {
+	refused 64 'the name of the lock file is empty' ''
+}
+
+@test "an unknown option is status 64 and says where to read" {
+	run -64 --separate-stderr lf-acquire --no-such lock touch ran
+	like "$stderr" "lf-acquire --help"
+	like "$stderr" "no-such"
+	run -64 --separate-stderr lf-acquire -Z lock touch ran
+	like "$stderr" "lf-acquire --help"
+	absent ran
+	absent lock
+}
+
+@test "no lock file, or no COMMAND, is status 64" {
+	run -64 lf-acquire
+	like "$output" "^lf-acquire: no lock file and no command given"
+	run -64 lf-acquire -k
+	run -64 lf-acquire lock
+	like "$output" "^lf-acquire: lock: no command given"
+	run -64 lf-acquire lock --
+	like "$output" "^lf-acquire: lock: no command given"
+	absent lock
+}
+
+@test "what is no status or out of range is status 64 for -E" {
+	local bad
+
+	for bad in -1 256 1000 4294967296 18446744073709551616 x 1x ' 1' +1 0x1 1.5 ''; do
+		refused 64 'is no exit status' -E "$bad" lock
+	done
+	run -64 lf-acquire -E
+}
+
+@test "what is no octal mode is status 64 for -m" {
+	local bad
+
+	for bad in 8 10000 -1 rw u+r 0x1 ' 600' +600 99999999999 ''; do
+		refused 64 'is no mode' -m "$bad" lock
+	done
+	run -64 lf-acquire -m
+}
+
+# As with execvp(3), a directory of PATH that may not be searched makes it 126.
+need_path_of_all() {
+	PATH=$(dirname "$(type -P lf-acquire)"):/usr/bin:/bin
+}
+
+@test "a COMMAND that is not found is status 127 and leaves no file" {
+	need_path_of_all
+	run -127 --separate-stderr lf-acquire lock no-such-command-here
+	like "$stderr" '^lf-acquire: no-such-command-here: cannot be run: '
+	run -127 lf-acquire -w lock ./no-such
+	run -127 lf-acquire lock no/such
+	run -127 lf-acquire lock ''
+	absent lock
+}
+
+@test "a COMMAND that is not executable is status 126 and leaves no file" {
+	: >file
+	chmod 644 file
+	mkdir dir
+	run -126 --separate-stderr lf-acquire lock ./file
+	like "$stderr" '^lf-acquire: \./file: cannot be run: '
+	run -126 lf-acquire lock ./dir
+	absent lock
+	run -126 lf-acquire -F lock ./file
+	free lock
+}
+
+@test "closed standard streams are no file of ours" {
+	local closed
+
+	for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- >&- 2>&-'; do
+		eval "lf-acquire -v -k lock sh -c '
+			for fd in 0 1 2; do
+				test /proc/\$\$/fd/\$fd -ef lock && exit 1
+			done
+			lf-check -q lock || exit 2
+			echo out; echo error >&2; exit 7' $closed" || rc=$?
+		equal "$rc" 7
+		present lock
+		equal "$(stat -c %s lock)" 0
+	done
+}
+
+@test "a standard stream that is closed is closed for COMMAND too" {
+	run -0 sh -c 'exec lf-acquire lock sh -c "! test -e /proc/\$\$/fd/0" <&-'
+	run -0 sh -c 'exec lf-acquire lock sh -c "! test -e /proc/\$\$/fd/1" >&-'
+	run -0 sh -c 'exec lf-acquire lock sh -c "! test -e /proc/\$\$/fd/2" 2>&-'
+}
+
+@test "a held lock is status 75 with all standard streams closed" {
+	local rc=0
+
+	hold lf-acquire lock
+	lf-acquire lock true <&- >&- 2>&- || rc=$?
+	equal "$rc" 75
+	equal "$(stat -c %s lock)" 0
+}
+
+@test "a full standard error changes no status" {
+	[ -c /dev/full ] || skip "needs /dev/full"
+	hold lf-acquire lock
+	run -75 sh -c 'lf-acquire lock true 2>/dev/full'
+	run -6 sh -c 'lf-acquire -v other sh -c "exit 6" 2>/dev/full'
+}
+
+# --- What it says of itself
+
+@test "--help and --version go to standard output with status 0" {
+	local option
+
+	for option in -h --help; do
+		run -0 --separate-stderr lf-acquire "$option"
+		like "$output" '^Usage: lf-acquire '
+		equal "$stderr" ""
+	done
+	for option in -V --version; do
+		run -0 --separate-stderr lf-acquire "$option"
+		like "$output" '^lf-acquire \(liblockfile-fcntl\) [0-9]+\.[0-9]'
+		equal "${#lines[@]}" 1
+		equal "$stderr" ""
+	done
+}
+
+@test "--help names every option" {
+	local option
+
+	run -0 lf-acquire --help
+	for option in '-n, --no-wait' '-w, --wait' '-k, --keep' '-m, --mode' \
+		'-E, --conflict-exit-code' '-F, --exec' '-q, --quiet' \
+		'-v, --verbose' '-h, --help' '-V, --version'; do
+		[[ $output == *"$option"* ]] || equal "$output" "... $option"
+	done
+}
+
+@test "--help and --version that cannot be written are status 71" {
+	local option
+
+	[ -c /dev/full ] || skip "needs /dev/full"
+	for option in --help --version; do
+		run -71 sh -c 'lf-acquire "$1" >/dev/full' sh "$option"
+		like "$output" '^lf-acquire: standard output: '
+		run -71 sh -c 'lf-acquire "$1" >&-' sh "$option"
+	done
+}
+
+@test "lf-acquire itself makes at most 58 system calls" {
+	local calls
+
+	need strace
+	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+	[ -z "${LD_PRELOAD-}" ] || skip "another library is preloaded"
+	if grep -aqE '__(asan|ubsan|tsan|gcov)_' "$(type -P lf-acquire)"; then
+		skip "built with instruments that make calls of their own"
+	fi
+	# shellcheck disable=SC2209 # a variable for it
+	run -0 env -u LD_LIBRARY_PATH strace -c -o counted lf-acquire lock true
+	calls=$(awk '$NF == "total" { print $(NF - 1) ~ /^[0-9]+$/ && NF == 6 ? $4 : $(NF - 1) }' counted)
+	echo "$calls calls"
+	[ "$calls" -gt 10 ]
+	[ "$calls" -le 58 ]
+}
