@@ -62,7 +62,8 @@ void print_escaped(FILE *to, const char *text)
 	}
 }
 
-static void say(const char *name, const char *format, va_list arguments)
+__attribute__((__format__(__printf__, 2, 0))) static void
+say(const char *name, const char *format, va_list arguments)
 {
 	fprintf(stderr, "%s: ", tool_name);
 	if (name) {

@@ -117,7 +117,7 @@ int run(char *const command[], int lock_fd, int *wait_status)
 	if (pid == 0) {
 		give_signals_back(&was);
 		error = become(command, lock_fd);
-		_exit(STATUS_CANNOT_RUN);
+		_exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
 	}
 	if (pid < 0)
 		error = errno;
