@@ -331,7 +331,7 @@ static void a_read_only_file_system_is_named(void **state)
 	assert_int_equal(mkdir("ro", 0755), 0);
 	status = finish(start(lock_on_read_only, NULL));
 	if (status == 77)
-		skip_because("no name space for a mount to be had");
+		skip_because("a mount of its own is not to be had here");
 	assert_int_equal(status, 0);
 }
 

@@ -318,7 +318,7 @@ does_not_come_back() {
 }
 
 @test "a hostile name of the lock file is printed escaped" {
-	local name=$'e\e[31m\nx\xff\u202e\u009b'
+	local name=$'e\e[31m\nx\xff\xe2\x80\xae\xc2\x9b'
 
 	hold lf-acquire "$name"
 	run -75 --separate-stderr lf-acquire "$name" true
