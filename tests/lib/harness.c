@@ -7,11 +7,13 @@
 #include <grp.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,8 +79,11 @@ pid_t start(int (*body)(void *), void *argument)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
-		int status = body(argument);
+		int status;
 
+		/* It must not outlive a test that failed. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		status = body(argument);
 		fflush(NULL);
 		_exit(status);
 	}
