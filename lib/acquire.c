@@ -9,12 +9,9 @@
 
 #include "acquire.h"
 
-#include "call.h"
-#include "lockfile-fcntl.h"
 #include "release.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 /*
  * Refused by the body with the tag in hand is unusual: a holder that has lost
@@ -43,7 +40,7 @@ static int lock_wait(struct lf_lock *lock)
 	 * The kernel judges deadlock by process (fcntl(2), BUGS).  A thread that
 	 * holds nothing closes no cycle; the body has no such judge.
 	 */
-	if (rc == -EDEADLK && !thread_holds_any())
+	if (rc == -EDEADLK && !thread_holds_any(lock->thread))
 		return body_wait(lock);
 	if (rc < 0)
 		return rc;
@@ -100,7 +97,8 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 			continue;
 		if (rc < 0)
 			return rc;
-		rc = handle_enter(lock, wait);
+		rc = handle_enter(lock, wait, &rq->cancelled);
+		rq->attempt = lock;
 		if (rc < 0) {
 			handle_close(lock);
 			return rc;
@@ -126,34 +124,9 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 	}
 }
 
-int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
-		  mode_t mode, int timeout_ms, unsigned flags)
+/* It is not known what the kernel granted: count it as granted. */
+void acquire_cancelled(struct lf_lock *lock)
 {
-	struct request rq = {
-		.dirfd = dirfd,
-		.path = path,
-		.mode = mode,
-		.create = !(flags & LF_NOCREATE),
-		.keep = flags & LF_KEEP,
-		.process_owned = !os_has_description_locks(),
-	};
-	struct call call;
-	int rc;
-
-	call_enter(&call);
-	if (lock)
-		*lock = NULL;
-	if (!lock || !path || (mode & ~(mode_t)07777) ||
-	    (timeout_ms != 0 && timeout_ms != LF_FOREVER) ||
-	    (flags & ~(LF_KEEP | LF_NOCREATE)))
-		rc = -EINVAL;
-	else
-		rc = acquire(lock, &rq, timeout_ms == 0 ? OS_NOWAIT : OS_WAIT);
-	return call_leave(&call, rc, of_acquire);
-}
-
-int lf_acquire(struct lf_lock **lock, const char *path, int timeout_ms,
-	       unsigned flags)
-{
-	return lf_acquire_at(lock, AT_FDCWD, path, 0666, timeout_ms, flags);
+	lock->marks.body = true;
+	give_up(lock, -ECANCELED, OS_WAIT);
 }

@@ -14,134 +14,90 @@ void call_enter(struct call *call)
 	call->cancel_state = os_cancel_disable();
 }
 
-int call_leave(const struct call *call, int result, const int *errors)
+static const struct error {
+	int number;
+	unsigned functions;
+	const char *text;
+} errors[] = {
+	{ EAGAIN, ACQUIRE,
+	  "the lock is held by another" },
+	{ ETIMEDOUT, ACQUIRE,
+	  "the lock was not to be had in this time" },
+	{ EINTR, ACQUIRE,
+	  "interrupted by a signal while waiting" },
+	{ EDEADLK, ACQUIRE | FINISH,
+	  "waiting would never end" },
+	{ EINVAL, ACQUIRE | START | CHECK,
+	  "invalid argument" },
+	{ EBADF, ACQUIRE | FINISH | RELEASE | VERIFY,
+	  "no lock, or no open directory" },
+	{ ESTALE, ACQUIRE | START | FINISH | VERIFY,
+	  "the path no longer names the locked file" },
+	{ EACCES, ACQUIRE | START | FINISH | VERIFY | CHECK,
+	  "permission denied" },
+	{ EBUSY, ACQUIRE | START | FINISH | CHECK,
+	  "another process has a lease on the file" },
+	{ EDQUOT, ACQUIRE | START | FINISH,
+	  "disk quota exceeded" },
+	{ EISDIR, ACQUIRE | START | FINISH | CHECK,
+	  "is a directory" },
+	{ ELOOP, ACQUIRE | START | FINISH | CHECK,
+	  "is a symbolic link" },
+	{ EMFILE, ACQUIRE | START | FINISH | CHECK,
+	  "too many open files in this process" },
+	{ ENAMETOOLONG, ACQUIRE | START | FINISH | CHECK,
+	  "the name is too long" },
+	{ ENFILE, ACQUIRE | START | FINISH | CHECK,
+	  "too many open files in the system" },
+	{ ENOENT, ACQUIRE | START | FINISH | CHECK,
+	  "no such file or directory" },
+	{ ENOLCK, ACQUIRE | START | FINISH | CHECK,
+	  "no record locks to be had on this file system" },
+	{ ENOMEM, ACQUIRE | START | FINISH | VERIFY | CHECK,
+	  "out of memory or threads" },
+	{ ENOSPC, ACQUIRE | START | FINISH,
+	  "no space left on the device" },
+	{ ENOTDIR, ACQUIRE | START | FINISH | CHECK,
+	  "a part of the path is not a directory" },
+	{ ENOTSUP, ACQUIRE | START | FINISH | CHECK,
+	  "is not a regular file" },
+	{ EOVERFLOW, ACQUIRE | START | FINISH,
+	  "the file is too large for this program" },
+	{ EPERM, ACQUIRE | START | FINISH,
+	  "operation not permitted" },
+	{ EROFS, ACQUIRE | START | FINISH,
+	  "the file system is read-only" },
+	{ ETXTBSY, ACQUIRE | START | FINISH,
+	  "is a program that is running" },
+	{ EIO, ACQUIRE | START | FINISH | VERIFY | CHECK,
+	  "input/output error or another failure of the system" },
+};
+
+static const struct error *find(int number)
 {
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].number == number)
+			return &errors[i];
+	return NULL;
+}
+
+int call_leave(const struct call *call, int result, enum function function)
+{
+	const struct error *error;
+
 	os_cancel_restore(call->cancel_state);
 	errno = call->saved_errno;
 	if (result >= 0)
 		return result;
-	while (*errors != 0 && *errors != -result)
-		errors++;
-	return *errors != 0 ? result : -EIO;
+	error = find(-result);
+	return error && error->functions & function ? result : -EIO;
 }
-
-const int of_acquire[] = {
-	EAGAIN,
-	EINTR,
-	EDEADLK,
-	EINVAL,
-	EACCES,
-	EBADF,
-	EBUSY,
-	EDQUOT,
-	EISDIR,
-	ELOOP,
-	EMFILE,
-	ENAMETOOLONG,
-	ENFILE,
-	ENOENT,
-	ENOLCK,
-	ENOMEM,
-	ENOSPC,
-	ENOTDIR,
-	ENOTSUP,
-	EOVERFLOW,
-	EPERM,
-	EROFS,
-	ESTALE,
-	ETXTBSY,
-	EIO,
-	0,
-};
-
-const int of_check[] = {
-	EINVAL,
-	EACCES,
-	EBUSY,
-	EISDIR,
-	ELOOP,
-	EMFILE,
-	ENAMETOOLONG,
-	ENFILE,
-	ENOENT,
-	ENOLCK,
-	ENOMEM,
-	ENOTDIR,
-	ENOTSUP,
-	EIO,
-	0,
-};
-
-const int of_release[] = {
-	EBADF,
-	0,
-};
-
-const int of_verify[] = {
-	ESTALE,
-	EACCES,
-	EBADF,
-	ENOMEM,
-	EIO,
-	0,
-};
 
 const char *lf_strerror(int error)
 {
-	switch (error < 0 ? -error : error) {
-	case 0:
-		return "no error";
-	case EAGAIN:
-		return "the lock is held by another";
-	case EINTR:
-		return "interrupted by a signal while waiting";
-	case EDEADLK:
-		return "waiting would never end";
-	case EINVAL:
-		return "invalid argument";
-	case EBADF:
-		return "not a lock or a directory that is open";
-	case ESTALE:
-		return "the path no longer names the locked file";
-	case EACCES:
-		return "permission denied";
-	case EBUSY:
-		return "another process has a lease on the file";
-	case EDQUOT:
-		return "disk quota exceeded";
-	case EISDIR:
-		return "is a directory";
-	case ELOOP:
-		return "is a symbolic link";
-	case EMFILE:
-		return "too many open files in this process";
-	case ENAMETOOLONG:
-		return "the name is too long";
-	case ENFILE:
-		return "too many open files in the system";
-	case ENOENT:
-		return "no such file or directory";
-	case ENOLCK:
-		return "no record locks to be had on this file system";
-	case ENOMEM:
-		return "out of memory";
-	case ENOSPC:
-		return "no space left on the device";
-	case ENOTDIR:
-		return "a part of the path is not a directory";
-	case ENOTSUP:
-		return "is not a regular file";
-	case EOVERFLOW:
-		return "the file is too large for this program";
-	case EPERM:
-		return "operation not permitted";
-	case EROFS:
-		return "the file system is read-only";
-	case ETXTBSY:
-		return "is a program that is running";
-	case EIO:
-		return "input/output error or another failure of the system";
-	default:
-		return "unknown error";
-	}
+	const struct error *known = find(error < 0 ? -error : error);
+
+	if (known)
+		return known->text;
+	return error == 0 ? "no error" : "unknown error";
 }

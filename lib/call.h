@@ -4,8 +4,6 @@
 
 #include "names.h"
 
-#include <stddef.h>
-
 struct call {
 	int saved_errno;
 	int cancel_state;
@@ -14,17 +12,20 @@ struct call {
 /* No cancellation point inside. */
 void call_enter(struct call *);
 
-/*
- * errno is as it was, and the result is RESULT if it is not negative or in
- * ERRORS (which ends with 0), else -EIO: a function returns only what its
- * manual page says.
- */
-int call_leave(const struct call *, int result, const int *errors);
+/* The functions by the errors that they may return, as in the manual pages. */
+enum function {
+	ACQUIRE = 1,
+	START = 2,
+	FINISH = 4,
+	RELEASE = 8,
+	VERIFY = 16,
+	CHECK = 32,
+};
 
-/* The errors that each function may return, as in its manual page. */
-extern const int of_acquire[];
-extern const int of_check[];
-extern const int of_release[];
-extern const int of_verify[];
+/*
+ * errno is as it was, and the result is RESULT if it is not negative or an
+ * error that FUNCTION may return, else -EIO.
+ */
+int call_leave(const struct call *, int result, enum function);
 
 #endif

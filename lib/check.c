@@ -100,5 +100,5 @@ int lf_check(const char *path, pid_t *pid)
 	rc = path ? check(path, &holder) : -EINVAL;
 	if (pid)
 		*pid = rc > 0 ? holder : 0;
-	return call_leave(&call, rc, of_check);
+	return call_leave(&call, rc, CHECK);
 }

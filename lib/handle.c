@@ -1,4 +1,4 @@
-/* One handle, and the table of all that this process has. */
+/* The table of all handles of this process. */
 #include "config.h"
 
 #include "handle.h"
@@ -56,13 +56,17 @@ static struct file file_of(const struct lf_lock *lock)
 	return (struct file){ lock->dev, lock->ino, lock->pid };
 }
 
-static struct lf_lock *find(const struct file *file, enum state state)
+static struct lf_lock *find_from(struct lf_lock *lock, const struct file *file,
+				 enum state state)
 {
-	struct lf_lock *lock = *bucket(file->ino);
-
 	while (lock && !(is_on(lock, file) && lock->state == state))
 		lock = lock->next;
 	return lock;
+}
+
+static struct lf_lock *find(const struct file *file, enum state state)
+{
+	return find_from(*bucket(file->ino), file, state);
 }
 
 static bool is_held(const struct file *file)
@@ -118,59 +122,6 @@ void handle_close(struct lf_lock *lock)
 	os_mutex_unlock();
 }
 
-int handle_why_not_regular(mode_t mode)
-{
-	return S_ISREG(mode) ? 0 :
-	       S_ISLNK(mode) ? -ELOOP :
-	       S_ISDIR(mode) ? -EISDIR :
-			       -ENOTSUP;
-}
-
-/* open(2) has many ways to refuse what is no regular file; we have one. */
-static int why_not_opened(const struct request *rq, int error)
-{
-	struct stat st;
-	int why;
-
-	if (fstatat(rq->dirfd, rq->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return error;
-	why = handle_why_not_regular(st.st_mode);
-	return why < 0 ? why : error;
-}
-
-/*
- * A lock for writing needs a descriptor open for writing; reading is wanted but
- * can be done without.  In a sticky directory Linux may refuse O_CREAT for a
- * file of another that is there (fs.protected_regular, 4.19): such a file can
- * be locked, but is not ours to remove.
- */
-static int open_file(struct lf_lock *lock, const struct request *rq, bool above)
-{
-	static const struct {
-		enum os_access access;
-		bool create;
-	} way[] = {
-		{ OS_READ_WRITE, true },
-		{ OS_WRITE_ONLY, true },
-		{ OS_READ_WRITE, false },
-		{ OS_WRITE_ONLY, false },
-	};
-	size_t i, first = rq->create ? 0 : 2;
-
-	if (rq->look)
-		return os_open(rq->dirfd, rq->path, OS_READ_ONLY, false, 0,
-			       above);
-	for (i = first; i < sizeof(way) / sizeof(way[0]); i++) {
-		int fd = os_open(rq->dirfd, rq->path, way[i].access,
-				 way[i].create, rq->mode, above);
-
-		lock->foreign = rq->create && !way[i].create;
-		if (fd >= 0 || (fd != -EACCES && i == first))
-			return fd;
-	}
-	return -EACCES;
-}
-
 static bool table_is_empty(void)
 {
 	bool empty;
@@ -181,153 +132,44 @@ static bool table_is_empty(void)
 	return empty;
 }
 
-/* A descriptor that was parked, so that they do not grow without bound. */
-static int take_parked(const struct request *rq, bool *known)
+bool handle_unpark(struct lf_lock *lock, const struct request *rq)
 {
 	struct lf_lock *parked;
 	struct file file;
 	struct stat st;
-	int fd = -1;
+	bool held;
 
-	*known = false;
 	if (table_is_empty() ||
 	    fstatat(rq->dirfd, rq->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -1;
+		return false;
 	file = (struct file){ st.st_dev, st.st_ino, getpid() };
 
 	os_mutex_lock();
-	*known = is_held(&file);
-	parked = rq->look ? NULL : find(&file, PARKED);
+	held = is_held(&file);
+	parked = find(&file, PARKED);
+	/* One that was opened for a look cannot be locked for writing. */
+	while (parked && (parked->look || rq->look))
+		parked = find_from(parked->next, &file, PARKED);
 	if (parked) {
 		table_remove(parked);
-		fd = parked->fd;
+		lock->fd = parked->fd;
+		lock->foreign = parked->foreign;
 		free(parked);
 	}
 	os_mutex_unlock();
-	return fd;
+	return held;
 }
 
-/*
- * Never below 3, where the program would take the file for a standard stream.
- * The low one may be closed only if no holder is hurt, so for a file that is
- * known here it is not even opened.
- */
-static int get_descriptor(struct lf_lock *lock, const struct request *rq)
+void handle_enter_table(struct lf_lock *lock)
 {
-	bool above;
-	int fd = take_parked(rq, &above);
-
-	if (fd >= 0)
-		return fd;
-	fd = open_file(lock, rq, above);
-	if (fd >= 0 && fd <= STDERR_FILENO) {
-		close(fd);
-		fd = open_file(lock, rq, true);
-	}
-	return fd < 0 ? why_not_opened(rq, fd) : fd;
-}
-
-static int open_parent(struct lf_lock *lock, const struct request *rq)
-{
-	char *slash = strrchr(lock->path, '/');
-	int fd;
-
-	if (!slash)
-		return os_open_directory(rq->dirfd, ".");
-	if (slash == lock->path)
-		return os_open_directory(rq->dirfd, "/");
-	*slash = '\0';
-	fd = os_open_directory(rq->dirfd, lock->path);
-	*slash = '/';
-	return fd;
-}
-
-static struct lf_lock *new_handle(const char *path, size_t length)
-{
-	struct lf_lock *lock = calloc(1, sizeof(*lock) + length + 1);
-	const char *slash;
-
-	if (!lock)
-		return NULL;
-	memcpy(lock->path, path, length + 1);
-	slash = strrchr(lock->path, '/');
-	lock->name = slash ? slash + 1 : lock->path;
-	lock->pid = getpid();
-	lock->thread = os_thread_self();
-	lock->fd = -1;
-	lock->dir = -1;
-	return lock;
-}
-
-static int look_at_file(struct lf_lock *lock, bool process_owned)
-{
-	struct stat st;
-	int why;
-
-	if (fstat(lock->fd, &st) < 0)
-		return -errno;
-	why = handle_why_not_regular(st.st_mode);
-	if (why < 0)
-		return why;
-	lock->dev = st.st_dev;
-	lock->ino = st.st_ino;
-	lock->foreign |= st.st_size > 0;
-	marks_choose(lock, process_owned);
-	return 0;
-}
-
-int handle_open(struct lf_lock **opened, const struct request *rq)
-{
-	size_t length = strlen(rq->path);
-	struct lf_lock *lock;
-	int rc = 0;
-
-	*opened = NULL;
-	if (length == 0)
-		return -ENOENT;
-	if (rq->path[length - 1] == '/')
-		return -EISDIR;
-	lock = new_handle(rq->path, length);
-	if (!lock)
-		return -ENOMEM;
-	lock->keep = rq->keep;
-
-	/* A kept file at an absolute path is found again without it. */
-	if (!rq->look && (!rq->keep || rq->path[0] != '/'))
-		rc = lock->dir = open_parent(lock, rq);
-	if (rc >= 0)
-		rc = lock->fd = get_descriptor(lock, rq);
-	if (rc >= 0)
-		rc = look_at_file(lock, rq->process_owned);
-	if (rc < 0)
-		goto fail;
-
 	os_mutex_lock();
 	table_add(lock);
 	os_mutex_unlock();
-	*opened = lock;
-	return 0;
-
-fail:
-	if (lock->fd >= 0)
-		close(lock->fd);
-	if (lock->dir >= 0)
-		close(lock->dir);
-	free(lock);
-	return rc;
-}
-
-int path_is_ours(const struct lf_lock *lock, int dirfd, const char *path)
-{
-	struct stat st;
-
-	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
-	return st.st_dev == lock->dev && st.st_ino == lock->ino ? 0 : -ESTALE;
 }
 
 /* With the mutex held. */
-static int enter(struct lf_lock *lock, enum os_wait wait)
+static int enter(struct lf_lock *lock, enum os_wait wait,
+		 const atomic_bool *cancelled)
 {
 	struct file file = file_of(lock);
 	struct lf_lock *other;
@@ -340,6 +182,8 @@ static int enter(struct lf_lock *lock, enum os_wait wait)
 			return 0;
 		if (wait == OS_NOWAIT)
 			return -EAGAIN;
+		if (atomic_load(cancelled))
+			return -ETIMEDOUT;
 		os_condition_wait();
 	}
 	if (lock->marks.process_owned)
@@ -347,14 +191,22 @@ static int enter(struct lf_lock *lock, enum os_wait wait)
 	return 0;
 }
 
-int handle_enter(struct lf_lock *lock, enum os_wait wait)
+int handle_enter(struct lf_lock *lock, enum os_wait wait,
+		 const atomic_bool *cancelled)
 {
 	int rc;
 
 	os_mutex_lock();
-	rc = enter(lock, wait);
+	rc = enter(lock, wait, cancelled);
 	os_mutex_unlock();
 	return rc;
+}
+
+void handle_wake(void)
+{
+	os_mutex_lock();
+	os_condition_wake();
+	os_mutex_unlock();
 }
 
 void handle_hold(struct lf_lock *lock)
@@ -378,9 +230,8 @@ void handle_untag(struct lf_lock *lock)
 	os_mutex_unlock();
 }
 
-bool thread_holds_any(void)
+bool thread_holds_any(os_thread self)
 {
-	os_thread self = os_thread_self();
 	pid_t pid = getpid();
 	bool found = false;
 

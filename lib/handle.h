@@ -21,8 +21,11 @@ enum state {
 	PARKED,	   /* released, but to close it would hurt a holder */
 };
 
+struct pending;
+
 struct lf_lock {
 	struct lf_lock *next; /* in the table */
+	struct pending *pending; /* still waited for; nothing else counts */
 	enum state state;
 	pid_t pid;	  /* the process that acquires */
 	os_thread thread; /* and the thread */
@@ -30,6 +33,7 @@ struct lf_lock {
 	ino_t ino;
 	struct marks marks;
 	int fd;
+	bool look;     /* opened to look at, not to lock */
 	bool keep;     /* asked to leave the file in place */
 	bool foreign;  /* had content, or is another's to remove */
 	int dir;       /* the directory that has NAME, or -1: use PATH */
@@ -46,13 +50,27 @@ struct request {
 	bool keep;
 	bool look;	    /* for a look only: opened read-only, never locked */
 	bool process_owned; /* a description's lock is no good here */
+	os_thread thread;   /* who asks; another thread may wait for it */
+	atomic_bool cancelled;
+	struct lf_lock *attempt; /* under way */
 };
+
+/* A handle that is not open and not in the table; NULL: no memory. */
+struct lf_lock *handle_new(const struct request *);
 
 /*
  * Opens the file, taking a parked descriptor if there is one, and enters the
  * handle into the table.  -ELOOP, -EISDIR, -ENOTSUP: not a regular file.
  */
 int handle_open(struct lf_lock **, const struct request *);
+
+/*
+ * Gives the handle a descriptor of the file that was parked, so that they do
+ * not grow without bound.  Whether a handle of this process holds the file.
+ */
+bool handle_unpark(struct lf_lock *, const struct request *);
+
+void handle_enter_table(struct lf_lock *);
 
 /*
  * Closes the descriptor, or parks it while another handle of this process
@@ -69,9 +87,13 @@ int path_is_ours(const struct lf_lock *, int dirfd, const char *path);
 /*
  * Before the tag: -EAGAIN, or -EDEADLK with OS_WAIT, if this thread holds the
  * file already.  For a lock that belongs to the process, waits for (or is
- * refused by) the other threads too, and then keeps them out.
+ * refused by) the other threads too, and then keeps them out.  -ETIMEDOUT: was
+ * cancelled.
  */
-int handle_enter(struct lf_lock *, enum os_wait);
+int handle_enter(struct lf_lock *, enum os_wait, const atomic_bool *cancelled);
+
+/* Wakes who waits in handle_enter(), to see that he is cancelled. */
+void handle_wake(void);
 
 /* The body is ours: this handle is the holder now, and the tag shows it. */
 void handle_hold(struct lf_lock *);
@@ -79,8 +101,8 @@ void handle_hold(struct lf_lock *);
 /* Gives the tag back, unless this process holds the file all the same. */
 void handle_untag(struct lf_lock *);
 
-/* Whether the calling thread holds any lock of this library. */
-bool thread_holds_any(void);
+/* Whether a thread holds any lock of this library. */
+bool thread_holds_any(os_thread);
 
 /* Whether a handle of this process holds this file. */
 bool process_holds(const struct stat *);

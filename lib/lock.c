@@ -1,20 +1,183 @@
-/* What a handle tells of itself. */
+/* The life of a lock as a caller sees it. */
 #include "config.h"
 
+#include "acquire.h"
 #include "call.h"
 #include "handle.h"
 #include "lockfile-fcntl.h"
+#include "pending.h"
+#include "release.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FLAGS (LF_KEEP | LF_NOCREATE)
+
+static struct request request(int dirfd, const char *path, mode_t mode,
+			      unsigned flags)
+{
+	return (struct request){
+		.dirfd = dirfd,
+		.path = path,
+		.mode = mode,
+		.create = !(flags & LF_NOCREATE),
+		.keep = flags & LF_KEEP,
+		.process_owned = !os_has_description_locks(),
+		.thread = os_thread_self(),
+	};
+}
+
+static int acquire_until(struct lf_lock **lock, struct request *rq,
+			 struct timespec deadline)
+{
+	struct pending *pending;
+	int rc = acquire(lock, rq, OS_NOWAIT);
+
+	if (rc != -EAGAIN)
+		return rc;
+	rc = pending_start(&pending, rq, NULL);
+	if (rc < 0)
+		return rc;
+	rc = os_poll_until(pending_descriptor(pending), deadline);
+	if (rc > 0)
+		return pending_finish(pending, lock);
+	return pending_cancel(pending, lock, rc == 0 ? -ETIMEDOUT : rc);
+}
+
+int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
+		  mode_t mode, int timeout_ms, unsigned flags)
+{
+	struct request rq;
+	struct call call;
+	int rc;
+
+	call_enter(&call);
+	if (lock)
+		*lock = NULL;
+	if (!lock || !path || (mode & ~(mode_t)07777) ||
+	    timeout_ms < LF_FOREVER || (flags & ~FLAGS))
+		return call_leave(&call, -EINVAL, ACQUIRE);
+
+	rq = request(dirfd, path, mode, flags);
+	if (timeout_ms == 0)
+		rc = acquire(lock, &rq, OS_NOWAIT);
+	else if (timeout_ms == LF_FOREVER)
+		rc = acquire(lock, &rq, OS_WAIT);
+	else
+		rc = acquire_until(lock, &rq, os_deadline(timeout_ms));
+	return call_leave(&call, rc, ACQUIRE);
+}
+
+int lf_acquire(struct lf_lock **lock, const char *path, int timeout_ms,
+	       unsigned flags)
+{
+	return lf_acquire_at(lock, AT_FDCWD, path, 0666, timeout_ms, flags);
+}
+
+/* The first attempt is made here: if it does, or fails, there is no wait. */
+static int start(struct lf_lock **lock, struct request *rq)
+{
+	struct lf_lock *acquired = NULL, *waiting;
+	int rc = acquire(&acquired, rq, OS_NOWAIT);
+
+	if (rc < 0 && rc != -EAGAIN)
+		return rc;
+	waiting = handle_new(rq);
+	rc = waiting ? pending_start(&waiting->pending, rq, acquired) : -ENOMEM;
+	if (rc == 0) {
+		*lock = waiting;
+		return 0;
+	}
+	free(waiting);
+	if (acquired)
+		release(acquired);
+	return rc;
+}
+
+int lf_start(struct lf_lock **lock, const char *path, unsigned flags)
+{
+	struct request rq;
+	struct call call;
+
+	call_enter(&call);
+	if (lock)
+		*lock = NULL;
+	if (!lock || !path || (flags & ~FLAGS))
+		return call_leave(&call, -EINVAL, START);
+	rq = request(AT_FDCWD, path, 0666, flags);
+	return call_leave(&call, start(lock, &rq), START);
+}
+
+int lf_pending_fd(const struct lf_lock *lock)
+{
+	return lock && lock->pending ? pending_descriptor(lock->pending) :
+				       -EBADF;
+}
+
+static bool is_inherited(const struct lf_lock *lock)
+{
+	return lock->pid != getpid();
+}
+
+int lf_finish(struct lf_lock **lock)
+{
+	struct lf_lock *waiting;
+	struct call call;
+	int rc;
+
+	if (!lock || !*lock || is_inherited(*lock))
+		return -EBADF;
+	waiting = *lock;
+	if (!waiting->pending)
+		return 0;
+	call_enter(&call);
+	rc = pending_finish(waiting->pending, lock);
+	free(waiting);
+	return call_leave(&call, rc, FINISH);
+}
+
+static int give_up(struct lf_lock *waiting)
+{
+	struct lf_lock *acquired;
+	int rc = 0;
+
+	if (is_inherited(waiting))
+		pending_forget(waiting->pending);
+	else if (pending_cancel(waiting->pending, &acquired, -ECANCELED) == 0)
+		rc = release(acquired);
+	free(waiting);
+	return rc;
+}
+
+int lf_release(struct lf_lock **lock)
+{
+	struct lf_lock *mine;
+	struct call call;
+	int rc = 0;
+
+	if (!lock || !*lock)
+		return -EBADF;
+	call_enter(&call);
+	mine = *lock;
+	*lock = NULL;
+	if (mine->pending)
+		rc = give_up(mine);
+	else if (is_inherited(mine))
+		handle_close(mine); /* the parent's to release */
+	else
+		rc = release(mine);
+	return call_leave(&call, rc, RELEASE);
+}
 
 int lf_verify(const struct lf_lock *lock)
 {
 	struct call call;
 	int rc = 0;
 
-	if (!lock)
+	if (!lock || lock->pending)
 		return -EBADF;
 	call_enter(&call);
 	/* Where it will be removed, and where others look for it. */
@@ -22,12 +185,12 @@ int lf_verify(const struct lf_lock *lock)
 		rc = path_is_ours(lock, lock->dir, lock->name);
 	if (rc == 0 && lock->path[0] == '/')
 		rc = path_is_ours(lock, AT_FDCWD, lock->path);
-	return call_leave(&call, rc, of_verify);
+	return call_leave(&call, rc, VERIFY);
 }
 
 int lf_fileno(const struct lf_lock *lock)
 {
-	return lock ? lock->fd : -EBADF;
+	return lock && !lock->pending ? lock->fd : -EBADF;
 }
 
 const char *lf_path(const struct lf_lock *lock)
@@ -39,7 +202,8 @@ int lf_describe(const struct lf_lock *lock, char *buffer, size_t size)
 {
 	if (!lock)
 		return -EBADF;
-	return snprintf(buffer, size, "<acquired lock file '%s'>", lock->path);
+	return snprintf(buffer, size, "<%s lock file '%s'>",
+			lock->pending ? "pending" : "acquired", lock->path);
 }
 
 const char *lf_version(void)

@@ -34,7 +34,10 @@ extern "C" {
 /* A lock that this process holds.  Opaque; NULL means "no lock". */
 struct lf_lock;
 
-/* timeout_ms, as in poll(2): 0 does not wait, LF_FOREVER waits for ever. */
+/*
+ * timeout_ms, as in poll(2): 0 does not wait, LF_FOREVER waits for ever, more is
+ * a bound on the whole call, on the monotonic clock.
+ */
 #define LF_FOREVER (-1)
 
 /* Flags of lf_acquire() and lf_acquire_at(). */
@@ -46,11 +49,12 @@ struct lf_lock;
  * (NULL on failure); it is the caller's, to be given to lf_release().  The
  * file is created, mode 0666 less the umask, if it is missing.
  *
- * PATH is copied.  TIMEOUT_MS is 0 or LF_FOREVER.  FLAGS is 0 or some of LF_*.
+ * PATH is copied.  FLAGS is 0 or some of LF_*.
  *
- * Returns 0, or -EAGAIN if another holds the lock (only with TIMEOUT_MS 0),
- * -EINTR if a signal handler ran while waiting, -EDEADLK if waiting would never
- * end, or another error of lf_acquire(3).
+ * Returns 0, or -EAGAIN if another holds the lock and TIMEOUT_MS is 0,
+ * -ETIMEDOUT if it held it so long, -EINTR if a signal handler ran while
+ * waiting, -EDEADLK if waiting would never end, or another error of
+ * lf_acquire(3).
  */
 LF_PUBLIC int lf_acquire(struct lf_lock **lock, const char *path,
 			 int timeout_ms, unsigned flags);
@@ -62,6 +66,25 @@ LF_PUBLIC int lf_acquire(struct lf_lock **lock, const char *path,
  */
 LF_PUBLIC int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 			    mode_t mode, int timeout_ms, unsigned flags);
+
+/*
+ * Begins to wait for a lock, without blocking, and stores a pending handle in
+ * *LOCK.  lf_finish() makes it a lock, lf_release() gives the wait up.  Costs a
+ * thread, which waits in the kernel, and two descriptors.
+ */
+LF_PUBLIC int lf_start(struct lf_lock **lock, const char *path, unsigned flags);
+
+/*
+ * A descriptor to poll(2): readable when lf_finish() will not block.  It is the
+ * handle's; never read or close it.  -EBADF if the handle is not pending.
+ */
+LF_PUBLIC int lf_pending_fd(const struct lf_lock *lock);
+
+/*
+ * Waits for what lf_start() began.  Returns 0, and *LOCK is a lock as from
+ * lf_acquire(), or an error, and *LOCK is NULL.
+ */
+LF_PUBLIC int lf_finish(struct lf_lock **lock);
 
 /*
  * Releases the lock, removes the file unless it is to be kept or others wait

@@ -6,9 +6,6 @@
 
 #include "release.h"
 
-#include "call.h"
-#include "lockfile-fcntl.h"
-
 #include <errno.h>
 #include <unistd.h>
 
@@ -61,24 +58,12 @@ int leave(struct lf_lock *lock, enum have have)
 	return left;
 }
 
-int lf_release(struct lf_lock **lock)
+int release(struct lf_lock *lock)
 {
-	struct lf_lock *mine;
-	struct call call;
-	int rc = 0;
+	bool keep = lock->keep;
 
-	if (!lock || !*lock)
-		return -EBADF;
-	call_enter(&call);
-	mine = *lock;
-	*lock = NULL;
-	if (mine->pid != getpid())
-		handle_close(mine); /* inherited: the parent's to release */
-	else if (!mine->keep && !mine->foreign)
-		rc = leave(mine, HAVE_WRITE);
-	else {
-		rc = !mine->keep;
-		drop(mine);
-	}
-	return call_leave(&call, rc, of_release);
+	if (!keep && !lock->foreign)
+		return leave(lock, HAVE_WRITE);
+	drop(lock);
+	return !keep;
 }

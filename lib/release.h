@@ -12,6 +12,9 @@ enum have { HAVE_NONE, HAVE_WRITE };
  */
 int leave(struct lf_lock *, enum have);
 
+/* Releases what is held, and removes the file if it is to be.  As leave(). */
+int release(struct lf_lock *);
+
 /* Drops the marks that there are and closes; the file stays as it is. */
 void drop(struct lf_lock *);
 

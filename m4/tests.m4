@@ -1,7 +1,8 @@
-# LF_TEST_TOOLS: what the tests need; without it they say so and are skipped.
+# LF_TEST_TOOLS: what the tests need; tests/installed.sh says what is missing.
 AC_DEFUN([LF_TEST_TOOLS], [
   PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes],
     [have_cmocka=no])
+  AC_SUBST([have_cmocka])
   AM_CONDITIONAL([HAVE_CMOCKA], [test "$have_cmocka" = yes])
   AC_PATH_PROG([BATS], [bats])
   AM_CONDITIONAL([HAVE_BATS], [test -n "$BATS"])

@@ -5,10 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 int os_openat(int dirfd, const char *path, int flags, mode_t mode)
 {
 	int fd = openat(dirfd, path, flags | O_CLOEXEC, mode);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* pipe2(2): Linux 2.6.27, BSD, POSIX.1-2024. */
+int os_pipe_anywhere(int fd[2])
+{
+	return pipe2(fd, O_CLOEXEC) < 0 ? -errno : 0;
 }

@@ -26,6 +26,17 @@ int fcntl_lock(int fd, int command, enum os_lock lock, struct os_range range)
 	return fcntl(fd, command, &request) < 0 ? -errno : 0;
 }
 
+int fcntl_lock_wait(int fd, int command, enum os_lock lock,
+		    struct os_range range)
+{
+	int rc;
+
+	os_cancel_begin();
+	rc = fcntl_lock(fd, command, lock, range);
+	os_cancel_end();
+	return rc;
+}
+
 int fcntl_test(int fd, int command, struct os_range range, pid_t *pid)
 {
 	struct flock answer = record(F_WRLCK, range);
@@ -42,11 +53,13 @@ int fcntl_test(int fd, int command, struct os_range range, pid_t *pid)
 int os_process_lock(int fd, enum os_lock lock, struct os_range range,
 		    enum os_wait wait)
 {
-	int rc = fcntl_lock(fd, wait == OS_WAIT ? F_SETLKW : F_SETLK, lock,
-			    range);
+	int rc;
 
+	if (wait == OS_WAIT)
+		return fcntl_lock_wait(fd, F_SETLKW, lock, range);
+	rc = fcntl_lock(fd, F_SETLK, lock, range);
 	/* POSIX lets F_SETLK say either when another process is in the way. */
-	return rc == -EACCES && wait == OS_NOWAIT ? -EAGAIN : rc;
+	return rc == -EACCES ? -EAGAIN : rc;
 }
 
 int os_process_test(int fd, struct os_range range, pid_t *pid)

@@ -5,26 +5,27 @@
 
 #include <sys/vfs.h>
 
+#define FUSE 0x65735546u
+
 /* From <linux/magic.h> and the sources of the file systems themselves. */
-enum {
-	AFS = 0x5346414F,
-	BEEGFS = 0x19830326,
-	CEPH = 0x00C36400,
-	CIFS = 0xFF534D42,
-	CODA = 0x73757245,
-	FUSE = 0x65735546,
-	GFS2 = 0x01161970,
-	GPFS = 0x47504653,
-	KAFS = 0x6B414653,
-	LUSTRE = 0x0BD00BD0,
-	NCP = 0x564C,
-	NFS = 0x6969,
-	OCFS2 = 0x7461636F,
-	ORANGEFS = 0x20030528,
-	SMB = 0x517B,
-	SMB2 = 0xFE534D42,
-	V9FS = 0x01021997,
-	VBOXSF = 0x786F4256,
+static const unsigned network[] = {
+	0x00006969u, /* NFS */
+	0xFF534D42u, /* CIFS */
+	0xFE534D42u, /* SMB 2 and later */
+	0x0000517Bu, /* SMB 1 */
+	0x00C36400u, /* Ceph */
+	0x0BD00BD0u, /* Lustre */
+	0x47504653u, /* GPFS */
+	0x19830326u, /* BeeGFS */
+	0x20030528u, /* OrangeFS */
+	0x5346414Fu, /* OpenAFS */
+	0x6B414653u, /* kAFS */
+	0x73757245u, /* Coda */
+	0x01161970u, /* GFS2 */
+	0x7461636Fu, /* OCFS2 */
+	0x01021997u, /* 9P */
+	0x786F4256u, /* VirtualBox shared folders */
+	0x0000564Cu, /* NCP */
 };
 
 enum os_filesystem os_filesystem(int fd)
@@ -34,28 +35,10 @@ enum os_filesystem os_filesystem(int fd)
 	/* Not told: the marks that need least of a server. */
 	if (fstatfs(fd, &fs) < 0)
 		return OS_FS_NETWORK;
-	switch ((unsigned)fs.f_type) {
-	case FUSE:
+	if ((unsigned)fs.f_type == FUSE)
 		return OS_FS_FUSE;
-	case AFS:
-	case BEEGFS:
-	case CEPH:
-	case CIFS:
-	case CODA:
-	case GFS2:
-	case GPFS:
-	case KAFS:
-	case LUSTRE:
-	case NCP:
-	case NFS:
-	case OCFS2:
-	case ORANGEFS:
-	case SMB:
-	case SMB2:
-	case V9FS:
-	case VBOXSF:
-		return OS_FS_NETWORK;
-	default:
-		return OS_FS_LOCAL;
-	}
+	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++)
+		if ((unsigned)fs.f_type == network[i])
+			return OS_FS_NETWORK;
+	return OS_FS_LOCAL;
 }

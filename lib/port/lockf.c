@@ -16,12 +16,16 @@ int os_process_lock(int fd, enum os_lock lock, struct os_range range,
 	int function = lock == OS_UNLOCK ? F_ULOCK :
 		       wait == OS_WAIT	 ? F_LOCK :
 					   F_TLOCK;
+	int rc;
 
 	if (range.start != 0)
 		return -EINVAL;
-	if (lockf(fd, function, range.length) == 0)
-		return 0;
-	return errno == EACCES && function == F_TLOCK ? -EAGAIN : -errno;
+	if (wait == OS_WAIT)
+		os_cancel_begin();
+	rc = lockf(fd, function, range.length) < 0 ? -errno : 0;
+	if (wait == OS_WAIT)
+		os_cancel_end();
+	return rc == -EACCES && function == F_TLOCK ? -EAGAIN : rc;
 }
 
 /* F_TEST cannot say whose lock it is. */

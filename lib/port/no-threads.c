@@ -3,6 +3,8 @@
 
 #include "port/os.h"
 
+#include <errno.h>
+
 void os_mutex_lock(void)
 {
 }
@@ -22,6 +24,37 @@ void os_condition_wake(void)
 os_thread os_thread_self(void)
 {
 	return 0;
+}
+
+int os_helper_start(struct os_helper **helper, void *(*body)(void *),
+		    void *argument)
+{
+	(void)helper, (void)body, (void)argument;
+	return -ENOMEM;
+}
+
+int os_helper_cancel(struct os_helper *helper)
+{
+	(void)helper;
+	return -ENOTSUP;
+}
+
+void os_helper_join(struct os_helper *helper)
+{
+	(void)helper;
+}
+
+void os_helper_detach(struct os_helper *helper)
+{
+	(void)helper;
+}
+
+void os_cancel_begin(void)
+{
+}
+
+void os_cancel_end(void)
+{
 }
 
 int os_cancel_disable(void)

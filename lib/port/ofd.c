@@ -16,8 +16,9 @@ bool os_has_description_locks(void)
 int os_description_lock(int fd, enum os_lock lock, struct os_range range,
 			enum os_wait wait)
 {
-	return fcntl_lock(fd, wait == OS_WAIT ? F_OFD_SETLKW : F_OFD_SETLK,
-			  lock, range);
+	return wait == OS_WAIT ?
+		       fcntl_lock_wait(fd, F_OFD_SETLKW, lock, range) :
+		       fcntl_lock(fd, F_OFD_SETLK, lock, range);
 }
 
 int os_description_test(int fd, struct os_range range, pid_t *pid)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 /*
  * Record locks (fcntl.c or lockf.c: owned by the process; ofd.c or no-ofd.c:
@@ -64,6 +65,14 @@ enum os_filesystem { OS_FS_LOCAL, OS_FS_NETWORK, OS_FS_FUSE };
 
 enum os_filesystem os_filesystem(int fd);
 
+/* A pipe, above stdio (pipe.c; cloexec.c or no-cloexec.c). */
+int os_pipe(int fd[2]);
+int os_pipe_anywhere(int fd[2]);
+
+/* The monotonic clock (time.c): 1 FD is readable, 0 the time is over. */
+struct timespec os_deadline(int timeout_ms);
+int os_poll_until(int fd, struct timespec deadline);
+
 /*
  * Whether the process PID (0: this one) has an open-file-description lock on
  * the file through one of its descriptors: 1, 0, or -EACCES or another error if
@@ -83,6 +92,22 @@ void os_condition_wake(void); /* everybody who waits */
 typedef unsigned long os_thread;
 
 os_thread os_thread_self(void);
+
+/*
+ * A thread, with all signals blocked, that runs BODY(ARGUMENT).  -ENOMEM: none
+ * to be had.  Cancelling ends it if it waits for a record lock, else when it
+ * comes to; -ENOTSUP: it cannot be cancelled here.  Join or detach frees.
+ */
+struct os_helper;
+
+int os_helper_start(struct os_helper **, void *(*body)(void *), void *argument);
+int os_helper_cancel(struct os_helper *);
+void os_helper_join(struct os_helper *);
+void os_helper_detach(struct os_helper *);
+
+/* Around the one call in which a helper may be cancelled; else nothing. */
+void os_cancel_begin(void);
+void os_cancel_end(void);
 
 int os_cancel_disable(void);
 void os_cancel_restore(int state);

@@ -3,8 +3,15 @@
 
 #include "port/os.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+
+#ifdef __GLIBC__
+# include <execinfo.h>
+#endif
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
@@ -28,15 +35,18 @@ static void after_fork_in_child(void)
 	pthread_mutex_unlock(&mutex);
 }
 
+static void set_hooks(void)
+{
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* Hooks first: a fork in between would leave the child a locked mutex. */
 void os_mutex_lock(void)
 {
-	static bool hooked;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	pthread_once(&once, set_hooks);
 	pthread_mutex_lock(&mutex);
-	if (!hooked)
-		pthread_atfork(before_fork, after_fork_in_parent,
-			       after_fork_in_child);
-	hooked = true;
 }
 
 void os_mutex_unlock(void)
@@ -63,6 +73,109 @@ os_thread os_thread_self(void)
 	if (self == 0)
 		self = atomic_fetch_add(&last, 1) + 1;
 	return self;
+}
+
+struct os_helper {
+	pthread_t thread;
+	void *(*body)(void *);
+	void *argument;
+};
+
+static _Thread_local bool is_helper;
+
+static void *run_helper(void *argument)
+{
+	struct os_helper *helper = argument;
+
+	is_helper = true;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){ 0 });
+	return helper->body(helper->argument);
+}
+
+/* A thread inherits the mask: signals stay with the program's own threads. */
+static int create(struct os_helper *helper)
+{
+	sigset_t all, mask;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	error = pthread_create(&helper->thread, NULL, run_helper, helper);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return error;
+}
+
+/*
+ * glibc's pthread_cancel(3) loads libgcc_s to unwind the stack and aborts the
+ * program if it cannot; backtrace(3) loads it too, and fails instead.  Early,
+ * because later there may be no descriptor left to load it with.
+ */
+static bool can_cancel(void)
+{
+#ifdef __GLIBC__
+	static atomic_bool loaded;
+	void *frame;
+
+	if (!atomic_load(&loaded) && backtrace(&frame, 1) > 0)
+		atomic_store(&loaded, true);
+	return atomic_load(&loaded);
+#else
+	return true;
+#endif
+}
+
+int os_helper_start(struct os_helper **started, void *(*body)(void *),
+		    void *argument)
+{
+	struct os_helper *helper = malloc(sizeof(*helper));
+
+	if (!helper)
+		return -ENOMEM;
+	can_cancel();
+	*helper = (struct os_helper){ .body = body, .argument = argument };
+	if (create(helper) != 0) {
+		free(helper);
+		return -ENOMEM;
+	}
+	*started = helper;
+	return 0;
+}
+
+int os_helper_cancel(struct os_helper *helper)
+{
+	return can_cancel() ? -pthread_cancel(helper->thread) : -ENOTSUP;
+}
+
+void os_helper_join(struct os_helper *helper)
+{
+	pthread_join(helper->thread, NULL);
+	free(helper);
+}
+
+void os_helper_detach(struct os_helper *helper)
+{
+	pthread_detach(helper->thread);
+	free(helper);
+}
+
+/*
+ * Asynchronous, because F_OFD_SETLKW is no cancellation point everywhere (musl),
+ * and harmless, because there is nothing but the system call in between.
+ */
+void os_cancel_begin(void)
+{
+	if (!is_helper)
+		return;
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &(int){ 0 });
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &(int){ 0 });
+}
+
+void os_cancel_end(void)
+{
+	if (!is_helper)
+		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){ 0 });
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &(int){ 0 });
 }
 
 int os_cancel_disable(void)

@@ -363,6 +363,30 @@ static void a_descriptor_is_never_below_3(void **state)
 	assert_int_equal(finish(start(close_stdio, &keep)), 0);
 }
 
+static void no_descriptor_survives_exec(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, "lock", 0, 0), 0);
+	for (int fd = 3; fd < 100; fd++) {
+		char target[4096];
+		char name[32];
+		ssize_t length;
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		length = readlink(name, target, sizeof(target) - 1);
+		if (length < 0)
+			continue;
+		target[length] = '\0';
+		/* The file, and the directory that it will be removed from. */
+		if (strstr(target, "/lf-test-"))
+			assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	}
+	assert_true(fcntl(lf_fileno(lock), F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
 static void chdir_and_a_renamed_parent_do_no_harm(void **state)
 {
 	struct lf_lock *lock;
@@ -486,6 +510,7 @@ int main(void)
 		in_directory(without_permission_nothing_happens),
 		in_directory(a_read_only_file_system_is_named),
 		in_directory(a_descriptor_is_never_below_3),
+		in_directory(no_descriptor_survives_exec),
 		in_directory(chdir_and_a_renamed_parent_do_no_harm),
 		in_directory(two_hundred_cycles_leak_no_descriptor),
 		in_directory(errno_is_left_alone),

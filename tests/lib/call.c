@@ -9,23 +9,24 @@
 #include <stdio.h>
 #include <string.h>
 
+/* More than any system has; few of them are ours. */
+#define NUMBERS 200
+
 static void each_error_has_a_text_of_its_own(void **state)
 {
-	const int *const sets[] = { of_acquire, of_check, of_release,
-				    of_verify };
 	const char *unknown = lf_strerror(-9999);
+	int ours = 0;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-		for (const int *e = sets[i]; *e; e++) {
-			assert_string_not_equal(lf_strerror(-*e), unknown);
-			assert_string_equal(lf_strerror(-*e), lf_strerror(*e));
-			for (const int *f = sets[i]; *f; f++)
-				if (*f != *e)
-					assert_string_not_equal(
-						lf_strerror(*e),
-						lf_strerror(*f));
-		}
+	for (int e = 1; e < NUMBERS; e++) {
+		if (strcmp(lf_strerror(e), unknown) == 0)
+			continue;
+		ours++;
+		assert_string_equal(lf_strerror(-e), lf_strerror(e));
+		for (int f = 1; f < e; f++)
+			assert_string_not_equal(lf_strerror(e), lf_strerror(f));
+	}
+	assert_in_range(ours, 20, 40);
 	assert_string_equal(lf_strerror(0), "no error");
 }
 
@@ -35,10 +36,10 @@ static void only_documented_errors_get_out(void **state)
 
 	(void)state;
 	call_enter(&call);
-	assert_int_equal(call_leave(&call, -EAGAIN, of_acquire), -EAGAIN);
-	assert_int_equal(call_leave(&call, -EAGAIN, of_check), -EIO);
-	assert_int_equal(call_leave(&call, -ERANGE, of_acquire), -EIO);
-	assert_int_equal(call_leave(&call, 1, of_release), 1);
+	assert_int_equal(call_leave(&call, -EAGAIN, ACQUIRE), -EAGAIN);
+	assert_int_equal(call_leave(&call, -EAGAIN, CHECK), -EIO);
+	assert_int_equal(call_leave(&call, -ERANGE, ACQUIRE), -EIO);
+	assert_int_equal(call_leave(&call, 1, RELEASE), 1);
 }
 
 static void a_handle_describes_itself(void **state)

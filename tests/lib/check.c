@@ -58,6 +58,7 @@ static void our_own_lock_is_seen_and_not_hurt(void **state)
 	pid_t pid, waiter;
 
 	(void)state;
+	needs_holders_with_names();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	waiter = start(hold, &h);
 	assert_true(waiters_reach(lock_path, 1));
@@ -99,6 +100,7 @@ static void anybody_finds_the_holder(void **state)
 	pid_t first, second;
 
 	(void)state;
+	needs_holders_with_names();
 	umask(022);
 	first = start(hold, &h);
 	gate_pass(h.got);
@@ -122,6 +124,7 @@ static void a_holder_like_the_original_is_named(void **state)
 	pid_t pid, holder;
 
 	(void)state;
+	needs_holders_with_names();
 	holder = start(hold, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
@@ -155,6 +158,7 @@ static void a_program_that_locks_one_byte_is_named(void **state)
 	pid_t pid = 42, holder;
 
 	(void)state;
+	needs_holders_with_names();
 	holder = start(hold_first_byte, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
@@ -182,6 +186,27 @@ static void a_holder_without_a_tag_is_not_guessed(void **state)
 	assert_int_equal(pid, 0);
 	gate_open(h.go);
 	assert_int_equal(finish(holder), 0);
+	gate_free(h.got);
+	gate_free(h.go);
+}
+
+/* As when the holder has lost its tag and a waiter has it for an instant. */
+static void who_has_the_tag_but_not_the_body_is_not_named(void **state)
+{
+	struct holding h = { gate_new(), gate_new(), false };
+	pid_t pid = 42, body, tag;
+
+	(void)state;
+	body = start(hold_body, &h);
+	gate_pass(h.got);
+	tag = start(hold_first_byte, &h);
+	gate_pass(h.got);
+	assert_int_equal(lf_check(lock_path, &pid), 1);
+	assert_int_equal(pid, 0);
+	gate_open(h.go);
+	gate_open(h.go);
+	assert_int_equal(finish(body), 0);
+	assert_int_equal(finish(tag), 0);
 	gate_free(h.got);
 	gate_free(h.go);
 }
@@ -237,6 +262,7 @@ int main(void)
 		in_directory(a_holder_like_the_original_is_named),
 		in_directory(a_program_that_locks_one_byte_is_named),
 		in_directory(a_holder_without_a_tag_is_not_guessed),
+		in_directory(who_has_the_tag_but_not_the_body_is_not_named),
 		in_directory(a_lease_is_not_a_lock),
 		in_directory(what_cannot_be_told_is_an_error),
 	};

@@ -6,11 +6,13 @@ dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 number=0
 
-echo 1..4
-for function in acquire check release verify; do
+echo 1..6
+for function in acquire check finish release start verify; do
 	number=$((number + 1))
-	sed -n "/^const int of_$function\[\]/,/^}/s/^[[:space:]]*\(E[A-Z0-9]*\),$/\1/p" \
-		"$srcdir/lib/call.c" | sort >"$dir/code"
+	name=$(echo $function | tr '[:lower:]' '[:upper:]')
+	tr -d '\n' <"$srcdir/lib/call.c" | tr '{' '\n' |
+		sed -n "s/^ *\(E[A-Z0-9]*\), [^\"]*\<$name\>.*/\1/p" |
+		sort >"$dir/code"
 	sed -n 's/^\.It Bq Er \(E[A-Z0-9]*\)$/\1/p' \
 		"$srcdir/doc/lf_$function.3" | sort -u >"$dir/page"
 	if ! test -s "$dir/code" ||

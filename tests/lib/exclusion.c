@@ -128,13 +128,16 @@ static void removers_of_all_kinds_leave_nothing(void **state)
 		WAIT, 0, WAIT | GIVE_UP, WAIT, WAIT | GIVE_UP, 0,
 	};
 	struct arena *a = shared_new(sizeof(*a));
+	int given_up = 0;
 
 	(void)state;
 	for (int i = 0; i < 10; i++) {
 		run(a, kinds, 6, 1000);
 		assert_false(exists(lock_path));
+		given_up += atomic_load(&a->given_up);
 	}
-	assert_int_not_equal(atomic_load(&a->given_up), 0);
+	print_message("# %d gave up\n", given_up);
+	assert_int_not_equal(given_up, 0);
 	shared_free(a, sizeof(*a));
 }
 
@@ -188,6 +191,7 @@ static void forty_waiters_are_served_in_order(void **state)
 	int inversions = 0;
 
 	(void)state;
+	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	for (int i = 0; i < STAGGERED; i++) {
 		p[i] = (struct place){ q, i };

@@ -12,17 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int try_once(void *unused)
-{
-	struct lf_lock *lock;
-	int rc = lf_acquire(&lock, lock_path, 0, 0);
-
-	(void)unused;
-	if (rc == 0)
-		lf_release(&lock);
-	return -rc;
-}
-
 /* Who has the tag, as any program would ask, or 0. */
 static int ask_for_tag(void *pid)
 {
@@ -58,8 +47,11 @@ static void *count_under_lock(void *argument)
 	for (int i = 0; i < ROUNDS; i++) {
 		struct lf_lock *lock;
 
-		if (lf_acquire(&lock, lock_path, LF_FOREVER, 0) != 0 ||
-		    atomic_fetch_add(&c->inside, 1) != 0)
+		if (lf_acquire(&lock, lock_path, LF_FOREVER, 0) != 0) {
+			atomic_fetch_add(&c->broken, 1);
+			continue;
+		}
+		if (atomic_fetch_add(&c->inside, 1) != 0)
 			atomic_fetch_add(&c->broken, 1);
 		atomic_fetch_sub(&c->inside, 1);
 		lf_release(&lock);
@@ -106,7 +98,7 @@ static void a_thread_that_holds_it_is_told_so(void **state)
 	assert_int_equal(lf_acquire(&second, lock_path, LF_FOREVER, 0),
 			 -EDEADLK);
 	assert_null(second);
-	assert_int_equal(finish(start(try_once, NULL)), EAGAIN);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
 	assert_int_equal(tag_owner_seen_by_another(), getpid());
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
@@ -173,6 +165,7 @@ static void a_stray_close_drops_nothing_and_names_no_waiter(void **state)
 	struct lf_lock *lock;
 
 	(void)state;
+	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	waiter = start(wait_for_lock, &w);
 	assert_true(waiters_reach(lock_path, 1));
@@ -182,7 +175,7 @@ static void a_stray_close_drops_nothing_and_names_no_waiter(void **state)
 		assert_int_not_equal(*seen, waiter);
 		assert_true(*seen == 0 || *seen == getpid());
 	}
-	assert_int_equal(finish(start(try_once, NULL)), EAGAIN);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
 	assert_int_equal(waiters(lock_path), 1);
 	assert_int_equal(lf_release(&lock), 0);
 	gate_pass(w.got);
@@ -260,6 +253,7 @@ static void a_thread_that_holds_nothing_is_in_no_cycle(void **state)
 	pid_t pid;
 
 	(void)state;
+	needs_locks_of_descriptions();
 	strcpy(t.other, lock_path);
 	strcat(t.other, "2");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -276,7 +270,64 @@ static void a_thread_that_holds_nothing_is_in_no_cycle(void **state)
 	gate_free(t.ready);
 }
 
+static void *acquire_while_cancelled(void *failed)
+{
+	struct lf_lock *lock;
+
+	pthread_cancel(pthread_self());
+	*(bool *)failed = lf_acquire(&lock, lock_path, 0, 0) != 0 ||
+			  lf_verify(lock) != 0 ||
+			  lf_check(lock_path, NULL) != 1 ||
+			  lf_release(&lock) != 0;
+	pthread_testcancel();
+	return NULL;
+}
+
+static void no_call_is_a_cancellation_point(void **state)
+{
+	int before = open_descriptors();
+	bool failed = true;
+	pthread_t thread;
+	void *result;
+
+	(void)state;
+	pthread_create(&thread, NULL, acquire_while_cancelled, &failed);
+	pthread_join(thread, &result);
+	assert_false(failed);
+	assert_ptr_equal(result, PTHREAD_CANCELED);
+	assert_false(exists(lock_path));
+	assert_int_equal(open_descriptors(), before);
+}
+
 static atomic_bool stop;
+
+static void *look(void *failed)
+{
+	while (!atomic_load(&stop))
+		if (lf_check(lock_path, NULL) < 0)
+			atomic_store((atomic_bool *)failed, true);
+	return NULL;
+}
+
+/* A descriptor that was opened for a look is no good for a lock. */
+static void threads_that_look_do_not_disturb_others(void **state)
+{
+	atomic_bool failed = false;
+	pthread_t looks, counts;
+	struct counting c = { 0 };
+
+	(void)state;
+	atomic_store(&stop, false);
+	pthread_create(&looks, NULL, look, &failed);
+	pthread_create(&counts, NULL, count_under_lock, &c);
+	count_under_lock(&c);
+	pthread_join(counts, NULL);
+	atomic_store(&stop, true);
+	pthread_join(looks, NULL);
+	assert_int_equal(atomic_load(&c.broken), 0);
+	assert_false(atomic_load(&failed));
+	assert_false(exists(lock_path));
+}
 
 static void *churn(void *path)
 {
@@ -294,7 +345,6 @@ static int wait_once(void *unused)
 	struct lf_lock *lock;
 
 	(void)unused;
-	alarm(60);
 	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
 	demand(lf_release(&lock) == 0);
 	return 0;
@@ -325,6 +375,8 @@ int main(void)
 		in_directory(a_stray_close_drops_nothing_and_names_no_waiter),
 		in_directory(a_cycle_of_processes_is_a_deadlock),
 		in_directory(a_thread_that_holds_nothing_is_in_no_cycle),
+		in_directory(no_call_is_a_cancellation_point),
+		in_directory(threads_that_look_do_not_disturb_others),
 		in_directory(a_child_forked_amid_other_threads_is_whole),
 	};
 

@@ -2,6 +2,8 @@
 
 #include "harness.h"
 
+#include "lockfile-fcntl.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,6 +19,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Seconds; only a test that hangs takes so long. */
+#define LONGEST 300
 
 char *lock_path;
 
@@ -38,6 +43,7 @@ int enter_directory(void **state)
 	if (!lock_path)
 		return -1;
 	sprintf(lock_path, "%s/lock", directory);
+	alarm(LONGEST);
 	return 0;
 }
 
@@ -72,6 +78,13 @@ int leave_directory(void **state)
 	return 0;
 }
 
+/* Nothing may outlive a test that failed, or hang for ever. */
+static void end_in_time(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(LONGEST);
+}
+
 pid_t start(int (*body)(void *), void *argument)
 {
 	pid_t pid;
@@ -81,8 +94,7 @@ pid_t start(int (*body)(void *), void *argument)
 	if (pid == 0) {
 		int status;
 
-		/* It must not outlive a test that failed. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		end_in_time();
 		status = body(argument);
 		fflush(NULL);
 		_exit(status);
@@ -147,8 +159,10 @@ bool become_ordinary(void)
 {
 	if (geteuid() != 0)
 		return true;
-	return setgroups(0, NULL) == 0 && setgid(65534) == 0 &&
-	       setuid(65534) == 0;
+	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+		return false;
+	end_in_time(); /* setuid undoes it */
+	return true;
 }
 
 static bool write_file(const char *path, const char *text)
@@ -172,6 +186,39 @@ bool own_mounts(void)
 	if (uid != 0 && !write_file("/proc/self/uid_map", map))
 		return false;
 	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+static int ask_for_parent(void *unused)
+{
+	struct os_range whole = { 0, 0 };
+	int fd = open(lock_path, O_RDWR);
+	pid_t pid = 0;
+
+	(void)unused;
+	return !(os_process_test(fd, whole, &pid) == 1 && pid == getppid());
+}
+
+bool tells_holders(void)
+{
+	struct os_range whole = { 0, 0 };
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666), status;
+
+	if (os_process_lock(fd, OS_WRITE, whole, OS_NOWAIT) < 0)
+		return false;
+	status = finish(start(ask_for_parent, NULL));
+	unlink(lock_path);
+	close(fd);
+	return status == 0;
+}
+
+int try_lock(void *path)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, path, 0, LF_KEEP);
+
+	if (rc == 0)
+		lf_release(&lock);
+	return -rc;
 }
 
 bool exists(const char *path)

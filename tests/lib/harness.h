@@ -5,6 +5,7 @@
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
 
+#include "port/os.h"
 #include "waiters.h"
 
 #include <setjmp.h>
@@ -31,6 +32,22 @@ int leave_directory(void **state);
 		print_message("# SKIP %s: %s\n", __func__, reason); \
 		skip(); \
 	} while (0)
+
+/* The test cannot pass with weaker locks, by their nature. */
+#define needs_locks_of_descriptions() \
+	do { \
+		if (!os_has_description_locks()) \
+			skip_because("needs open-file-description locks"); \
+	} while (0)
+
+/* The test asks who holds the lock, which lockf(3) cannot tell. */
+#define needs_holders_with_names() \
+	do { \
+		if (!tells_holders()) \
+			skip_because("needs locks that tell who holds them"); \
+	} while (0)
+
+bool tells_holders(void);
 
 /* Fails in a child, where cmocka's assertions must not be used. */
 #define demand(condition) \
@@ -62,6 +79,9 @@ void shared_free(void *, size_t);
 
 /* In a child of root: becomes an ordinary user.  Whether it is one now. */
 bool become_ordinary(void);
+
+/* In a child: 0 if the lock was free, else what lf_acquire() said, positive. */
+int try_lock(void *path);
 
 /* In a child: mounts of its own from here on, if the system lets us. */
 bool own_mounts(void);

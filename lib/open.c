@@ -1,0 +1,181 @@
+/* Opening a lock file: a handle with a descriptor of a regular file. */
+#include "config.h"
+
+#include "handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int handle_why_not_regular(mode_t mode)
+{
+	return S_ISREG(mode) ? 0 :
+	       S_ISLNK(mode) ? -ELOOP :
+	       S_ISDIR(mode) ? -EISDIR :
+			       -ENOTSUP;
+}
+
+/* open(2) has many ways to refuse what is no regular file; we have one. */
+static int why_not_opened(const struct request *rq, int error)
+{
+	struct stat st;
+	int why;
+
+	if (fstatat(rq->dirfd, rq->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error;
+	why = handle_why_not_regular(st.st_mode);
+	return why < 0 ? why : error;
+}
+
+/*
+ * A lock for writing needs a descriptor open for writing; reading is wanted but
+ * can be done without.  In a sticky directory Linux may refuse O_CREAT for a
+ * file of another that is there (fs.protected_regular, 4.19): such a file can
+ * be locked, but is not ours to remove.
+ */
+static int open_file(struct lf_lock *lock, const struct request *rq, bool above)
+{
+	static const struct {
+		enum os_access access;
+		bool create;
+	} way[] = {
+		{ OS_READ_WRITE, true },
+		{ OS_WRITE_ONLY, true },
+		{ OS_READ_WRITE, false },
+		{ OS_WRITE_ONLY, false },
+	};
+	int fd = -EACCES;
+
+	if (rq->look)
+		return os_open(rq->dirfd, rq->path, OS_READ_ONLY, false, 0,
+			       above);
+	for (size_t i = rq->create ? 0 : 2;
+	     fd == -EACCES && i < sizeof(way) / sizeof(way[0]); i++) {
+		fd = os_open(rq->dirfd, rq->path, way[i].access, way[i].create,
+			     rq->mode, above);
+		lock->foreign = rq->create && !way[i].create;
+	}
+	/* Refused with O_CREAT, and not there without: it may not be made. */
+	return fd == -ENOENT && lock->foreign ? -EACCES : fd;
+}
+
+/*
+ * Never below 3, where the program would take the file for a standard stream.
+ * The low one may be closed only if no holder is hurt, so for a file that is
+ * known here it is not even opened.
+ */
+static int get_descriptor(struct lf_lock *lock, const struct request *rq)
+{
+	bool held = handle_unpark(lock, rq);
+	int fd;
+
+	if (lock->fd >= 0)
+		return lock->fd;
+	fd = open_file(lock, rq, held);
+	if (fd >= 0 && fd <= STDERR_FILENO) {
+		close(fd);
+		fd = open_file(lock, rq, true);
+	}
+	return fd < 0 ? why_not_opened(rq, fd) : fd;
+}
+
+static int open_parent(struct lf_lock *lock, const struct request *rq)
+{
+	char *slash = strrchr(lock->path, '/');
+	int fd;
+
+	if (!slash)
+		return os_open_directory(rq->dirfd, ".");
+	if (slash == lock->path)
+		return os_open_directory(rq->dirfd, "/");
+	*slash = '\0';
+	fd = os_open_directory(rq->dirfd, lock->path);
+	*slash = '/';
+	return fd;
+}
+
+struct lf_lock *handle_new(const struct request *rq)
+{
+	size_t length = strlen(rq->path);
+	struct lf_lock *lock = calloc(1, sizeof(*lock) + length + 1);
+	const char *slash;
+
+	if (!lock)
+		return NULL;
+	memcpy(lock->path, rq->path, length + 1);
+	slash = strrchr(lock->path, '/');
+	lock->name = slash ? slash + 1 : lock->path;
+	lock->pid = getpid();
+	lock->thread = rq->thread;
+	lock->keep = rq->keep;
+	lock->look = rq->look;
+	lock->fd = -1;
+	lock->dir = -1;
+	return lock;
+}
+
+static int look_at_file(struct lf_lock *lock, bool process_owned)
+{
+	struct stat st;
+	int why;
+
+	if (fstat(lock->fd, &st) < 0)
+		return -errno;
+	why = handle_why_not_regular(st.st_mode);
+	if (why < 0)
+		return why;
+	lock->dev = st.st_dev;
+	lock->ino = st.st_ino;
+	lock->foreign |= st.st_size > 0;
+	marks_choose(lock, process_owned);
+	return 0;
+}
+
+int handle_open(struct lf_lock **opened, const struct request *rq)
+{
+	size_t length = strlen(rq->path);
+	struct lf_lock *lock;
+	int rc = 0;
+
+	*opened = NULL;
+	if (length == 0)
+		return -ENOENT;
+	if (rq->path[length - 1] == '/')
+		return -EISDIR;
+	lock = handle_new(rq);
+	if (!lock)
+		return -ENOMEM;
+
+	/* A kept file at an absolute path is found again without it. */
+	if (!rq->look && (!rq->keep || rq->path[0] != '/'))
+		rc = lock->dir = open_parent(lock, rq);
+	if (rc >= 0)
+		rc = lock->fd = get_descriptor(lock, rq);
+	if (rc >= 0)
+		rc = look_at_file(lock, rq->process_owned);
+	if (rc < 0)
+		goto fail;
+
+	handle_enter_table(lock);
+	*opened = lock;
+	return 0;
+
+fail:
+	if (lock->fd >= 0)
+		close(lock->fd);
+	if (lock->dir >= 0)
+		close(lock->dir);
+	free(lock);
+	return rc;
+}
+
+int path_is_ours(const struct lf_lock *lock, int dirfd, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
+	return st.st_dev == lock->dev && st.st_ino == lock->ino ? 0 : -ESTALE;
+}
