@@ -9,14 +9,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 struct options {
-	bool wait, keep, quiet, verbose, exec;
+	int timeout_ms; /* as for lf_acquire() */
+	bool keep, quiet, verbose, exec;
 	bool has_mode;
 	mode_t mode;
 	int conflict_status;
@@ -32,6 +35,8 @@ static const char help[] =
 	"\n"
 	"  -n, --no-wait       fail at once if the lock is held (default)\n"
 	"  -w, --wait          wait for the lock, as long as it takes\n"
+	"  -t, --timeout SECONDS\n"
+	"                      wait for it at most so long; fractions are allowed\n"
 	"  -k, --keep          do not remove LOCKFILE afterwards\n"
 	"  -m, --mode MODE     mode for a new LOCKFILE, in octal\n"
 	"  -E, --conflict-exit-code N\n"
@@ -50,6 +55,7 @@ static const char help[] =
 static const struct option long_options[] = {
 	{ "no-wait", no_argument, NULL, 'n' },
 	{ "wait", no_argument, NULL, 'w' },
+	{ "timeout", required_argument, NULL, 't' },
 	{ "keep", no_argument, NULL, 'k' },
 	{ "mode", required_argument, NULL, 'm' },
 	{ "conflict-exit-code", required_argument, NULL, 'E' },
@@ -77,20 +83,55 @@ static bool parse_number(const char *text, int base, unsigned long max,
 	return *number <= max;
 }
 
+/* "2", "0.5" or ".5"; never rounded down to less than was asked for. */
+static bool parse_seconds(const char *text, int *milliseconds)
+{
+	size_t whole = strspn(text, "0123456789"), fraction = 0;
+	long long ms = 0;
+
+	if (text[whole] == '.')
+		fraction = strspn(text + whole + 1, "0123456789");
+	if (whole + fraction == 0 || whole > 9 ||
+	    text[whole + (text[whole] == '.') + fraction] != '\0')
+		return false;
+	for (size_t i = 0; i < whole; i++)
+		ms = ms * 10 + (text[i] - '0');
+	ms *= 1000;
+	for (size_t i = 0, unit = 100; i < fraction; i++, unit /= 10) {
+		int digit = text[whole + 1 + i] - '0';
+
+		if (unit == 0 && digit > 0) {
+			ms++;
+			break;
+		}
+		ms += digit * (int)unit;
+	}
+	*milliseconds = (int)ms;
+	return ms <= INT_MAX;
+}
+
 /* Does not return if the arguments ask for something else than a lock. */
 static void parse(int argc, char **argv, struct options *o)
 {
 	unsigned long number;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+nwkm:E:FqvhV", long_options,
+	while ((c = getopt_long(argc, argv, "+nwt:km:E:FqvhV", long_options,
 				NULL)) != -1) {
 		switch (c) {
 		case 'n':
-			o->wait = false;
+			o->timeout_ms = 0;
 			break;
 		case 'w':
-			o->wait = true;
+			o->timeout_ms = LF_FOREVER;
+			break;
+		case 't':
+			if (!parse_seconds(optarg, &o->timeout_ms)) {
+				message_about(optarg,
+					      "is no time: give seconds, such "
+					      "as 10 or 0.5, at most 2147483");
+				exit(STATUS_USAGE);
+			}
 			break;
 		case 'k':
 			o->keep = true;
@@ -174,10 +215,10 @@ static void say_holder(const char *path, const char *more)
 	free(text);
 }
 
-static int conflict(const struct options *o)
+static int conflict(const struct options *o, int error)
 {
 	if (!o->quiet)
-		say_holder(o->path, "");
+		say_holder(o->path, error == -ETIMEDOUT ? "; gave up" : "");
 	return o->conflict_status;
 }
 
@@ -205,7 +246,13 @@ static int failure(const struct options *o, int error)
 
 static int cannot_run(const struct options *o, int error)
 {
-	message_about(o->command[0], "cannot be run: %s", strerror(error));
+	const char *name = o->command[0];
+
+	if (error == ENOENT && strchr(name, '/') && access(name, F_OK) == 0) {
+		message_about(name, "cannot be run: its interpreter is missing");
+		return STATUS_CANNOT_RUN;
+	}
+	message_about(name, "cannot be run: %s", strerror(error));
 	switch (error) {
 	case ENOENT:
 		return STATUS_NOT_FOUND;
@@ -245,9 +292,9 @@ static int take_and_tell(struct lf_lock **lock, const struct options *o)
 	double start = now();
 	int rc = take(lock, o, 0);
 
-	if (rc == -EAGAIN && o->wait) {
+	if (rc == -EAGAIN && o->timeout_ms != 0) {
 		say_holder(o->path, "; waiting");
-		rc = take(lock, o, LF_FOREVER);
+		rc = take(lock, o, o->timeout_ms);
 	}
 	if (rc == 0)
 		message_about(o->path, "locked after %.3f seconds",
@@ -267,9 +314,9 @@ int main(int argc, char **argv)
 	if (o.verbose)
 		rc = take_and_tell(&lock, &o);
 	else
-		rc = take(&lock, &o, o.wait ? LF_FOREVER : 0);
-	if (rc == -EAGAIN)
-		return conflict(&o);
+		rc = take(&lock, &o, o.timeout_ms);
+	if (rc == -EAGAIN || rc == -ETIMEDOUT)
+		return conflict(&o, rc);
 	if (rc < 0)
 		return failure(&o, rc);
 

@@ -5,6 +5,7 @@
 #include "lockfile-fcntl.h"
 #include "message.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -87,7 +88,8 @@ static int check(const char *path, const struct options *o)
 	else
 		rc = holder_find(path, &holder);
 	if (rc < 0) {
-		message_about(path, "%s", lf_strerror(rc));
+		message_about(path, "%s%s", lf_strerror(rc),
+			      rc == -EACCES ? " (try as root)" : "");
 		return CANNOT_TELL;
 	}
 	if (o->quiet)

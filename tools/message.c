@@ -105,7 +105,7 @@ const char *advice(int error)
 {
 	switch (-error) {
 	case EACCES:
-		return "use a directory that you may write, or another user";
+		return "see who may write it and its directory";
 	case EBUSY:
 		return "try again, it has been asked to give it up";
 	case EISDIR:

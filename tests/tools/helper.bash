@@ -190,7 +190,7 @@ need() {
 	local tool
 
 	for tool; do
-		type -P "$tool" >/dev/null || skip "needs $tool"
+		type -P "$tool" >/dev/null || skip "$tool is not installed"
 	done
 }
 

@@ -32,10 +32,10 @@ load helper
 	local signal
 
 	# bash tells a death by a signal from a status of 128 and more.
-	for signal in HUP USR1 ABRT KILL; do
+	for signal in TERM USR1 ABRT KILL; do
 		run bash -c 'ulimit -c 0; lf-acquire lock sh -c "kill -$1 \$\$"; exit 1' \
 			bash "$signal"
-		run -0 grep -E 'Hangup|User defined|Aborted|Killed' <<<"$output"
+		run -0 grep -E 'Terminated|User defined|Aborted|Killed' <<<"$output"
 		absent lock
 	done
 	start lf-acquire lock sh -c 'kill -TERM $$'
@@ -389,6 +389,83 @@ does_not_come_back() {
 		release "$waiter"
 	done
 	absent lock
+}
+
+@test "-t waits so long, then is refused with status 75 and names the holder" {
+	need_holders_with_names
+	hold lf-acquire lock
+	run -75 lf-acquire -t 0.05 lock echo never
+	like "$output" "^lf-acquire: lock: held by PID $holder \\(.*\\), user .*; gave up$"
+	run -75 lf-acquire -q --timeout=.01 lock echo never
+	equal "$output" ''
+	run -9 lf-acquire -t 0.01 -E 9 lock echo never
+	release "$holder"
+	[ ! -e lock ]
+}
+
+@test "-t gets the lock in its turn" {
+	need_proc_locks
+	need_locks_of_descriptors
+	local first second
+
+	hold lf-acquire lock
+	first=$holder
+	begin lf-acquire -t 600 lock
+	second=$holder
+	queued "$second"
+	begin lf-acquire -w lock
+	queued "$holder"
+	release "$first"
+	holds "$second"
+	has_not_locked "$holder"
+	release "$second"
+	holds "$holder"
+	release "$holder"
+	[ ! -e lock ]
+}
+
+@test "-t of a free lock does not wait" {
+	run -7 lf-acquire -t 600 lock sh -c 'exit 7'
+	[ ! -e lock ]
+}
+
+@test "the last of -n, -w and -t counts" {
+	hold lf-acquire lock
+	run -75 lf-acquire -w -t 0 lock true
+	run -75 lf-acquire -w -t 600 -n lock true
+	run -75 lf-acquire -w -t 0.01 lock true
+}
+
+@test "a signal ends a timed wait too" {
+	need_proc_locks
+	hold lf-acquire lock
+	start lf-acquire -t 600 lock echo never
+	queued "$pid"
+	kill -TERM "$pid"
+	finish "$pid"
+	equal "$status" 143
+}
+
+# glibc ends a program that cancels a thread where libgcc_s is missing.
+@test "-t gives up where there is no libgcc_s" {
+	local library root=$PWD/root
+
+	[ "$(id -u)" -eq 0 ] || skip "needs to be root, for chroot"
+	need ldd chroot
+	mkdir -p "$root/tmp"
+	while read -r library; do
+		mkdir -p "$root${library%/*}"
+		cp "$library" "$root$library"
+	done < <(ldd "$(type -P lf-acquire)" | grep -o '/[^ ]*')
+	if ls "$root"/lib*/*/libgcc_s* >/dev/null 2>&1; then
+		skip "built with libgcc_s"
+	fi
+	cp "$(type -P lf-acquire)" "$root/lf-acquire"
+	hold lf-acquire "$root/tmp/lock"
+	run -75 chroot "$root" /lf-acquire -t 0.05 /tmp/lock /lf-acquire --version
+	like "$output" 'held'
+	release "$holder"
+	[ ! -e "$root/tmp/lock" ]
 }
 
 @test "-v says whom it waits for, and how long it took" {
@@ -1013,6 +1090,16 @@ refused() {
 	run -64 lf-acquire -E
 }
 
+@test "what is no time is status 64 for -t" {
+	local bad
+
+	for bad in -1 1e3 nan inf infinity 0x1 ' 1' +1 1s 1,5 . '' 2147484 \
+		99999999999999999999; do
+		refused 64 'is no time' -t "$bad" lock
+	done
+	run -64 lf-acquire -t
+}
+
 @test "what is no octal mode is status 64 for -m" {
 	local bad
 
@@ -1109,7 +1196,7 @@ need_path_of_all() {
 	local option
 
 	run -0 lf-acquire --help
-	for option in '-n, --no-wait' '-w, --wait' '-k, --keep' '-m, --mode' \
+	for option in '-n, --no-wait' '-w, --wait' '-t, --timeout' '-k, --keep' '-m, --mode' \
 		'-E, --conflict-exit-code' '-F, --exec' '-q, --quiet' \
 		'-v, --verbose' '-h, --help' '-V, --version'; do
 		[[ $output == *"$option"* ]] || equal "$output" "... $option"
