@@ -148,11 +148,12 @@ bool handle_unpark(struct lf_lock *lock, const struct request *rq)
 	held = is_held(&file);
 	parked = find(&file, PARKED);
 	/* One that was opened for a look cannot be locked for writing. */
-	while (parked && (parked->look || rq->look))
+	while (parked && parked->look && !rq->look)
 		parked = find_from(parked->next, &file, PARKED);
 	if (parked) {
 		table_remove(parked);
 		lock->fd = parked->fd;
+		lock->look = parked->look;
 		lock->foreign = parked->foreign;
 		free(parked);
 	}

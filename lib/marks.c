@@ -57,6 +57,8 @@ int tag_wait(struct lf_lock *lock)
 
 void tag_drop(struct lf_lock *lock)
 {
+	if (!lock->marks.use_tag)
+		return;
 	os_process_lock(lock->fd, OS_UNLOCK, tag_range, OS_NOWAIT);
 	lock->marks.tag = false;
 }

@@ -63,8 +63,9 @@ static int open_file(struct lf_lock *lock, const struct request *rq, bool above)
 
 /*
  * Never below 3, where the program would take the file for a standard stream.
- * The low one may be closed only if no holder is hurt, so for a file that is
- * known here it is not even opened.
+ * To close the low one drops what this process has on the file, so that where a
+ * handle of ours holds it, or may get a lock of the process meanwhile, it is not
+ * even opened.
  */
 static int get_descriptor(struct lf_lock *lock, const struct request *rq)
 {
@@ -73,7 +74,7 @@ static int get_descriptor(struct lf_lock *lock, const struct request *rq)
 
 	if (lock->fd >= 0)
 		return lock->fd;
-	fd = open_file(lock, rq, held);
+	fd = open_file(lock, rq, held || rq->process_owned);
 	if (fd >= 0 && fd <= STDERR_FILENO) {
 		close(fd);
 		fd = open_file(lock, rq, true);

@@ -25,8 +25,14 @@ static int remove_file(const struct lf_lock *lock)
 {
 	struct stat st;
 
-	if (path_is_ours(lock, lock->dir, lock->name) < 0)
+	switch (path_is_ours(lock, lock->dir, lock->name)) {
+	case 0:
+		break;
+	case -ESTALE:
 		return 0;
+	default:
+		return 1;
+	}
 	if (fstat(lock->fd, &st) < 0 || st.st_size > 0)
 		return 1;
 	return unlinkat(lock->dir, lock->name, 0) < 0 && errno != ENOENT;
@@ -34,7 +40,7 @@ static int remove_file(const struct lf_lock *lock)
 
 int leave(struct lf_lock *lock, enum have have)
 {
-	int left = 0;
+	int left = 0, rc = 0;
 
 	for (;;) {
 		if (!presence_alone(lock)) {
@@ -46,12 +52,15 @@ int leave(struct lf_lock *lock, enum have have)
 			have = HAVE_NONE;
 			continue;
 		}
-		if (have == HAVE_WRITE || body_try(lock) == 0) {
+		if (have == HAVE_NONE)
+			rc = body_try(lock);
+		if (rc == 0) {
 			left = remove_file(lock);
 			break;
 		}
+		/* In this order: who leaves meanwhile sees one of the two. */
 		presence_drop(lock);
-		if (body_held(lock))
+		if (rc != -EAGAIN || body_held(lock))
 			break;
 	}
 	drop(lock);

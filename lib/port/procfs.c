@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,11 +66,25 @@ static int search_descriptors(int process, const struct stat *file)
 	return found;
 }
 
+/* A /proc of another PID namespace has another process under this PID. */
+static bool proc_is_of_our_namespace(void)
+{
+	char self[32];
+	ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
+
+	if (length <= 0)
+		return false;
+	self[length] = '\0';
+	return strtol(self, NULL, 10) == getpid();
+}
+
 int os_process_has_lock(pid_t pid, const struct stat *file)
 {
 	char name[32] = "/proc/self";
 	int process, found;
 
+	if (pid != 0 && !proc_is_of_our_namespace())
+		return -ENOTSUP;
 	if (pid != 0)
 		snprintf(name, sizeof(name), "/proc/%ld", (long)pid);
 	process = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -35,17 +35,17 @@ static void after_fork_in_child(void)
 	pthread_mutex_unlock(&mutex);
 }
 
-static void set_hooks(void)
+/*
+ * Before the program can set hooks of its own or fork: in the child ours then
+ * come first, and no fork falls between a first lock of the mutex and these.
+ */
+__attribute__((__constructor__)) static void set_hooks(void)
 {
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-/* Hooks first: a fork in between would leave the child a locked mutex. */
 void os_mutex_lock(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, set_hooks);
 	pthread_mutex_lock(&mutex);
 }
 
