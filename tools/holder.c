@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,13 +56,27 @@ static void read_user(int process, char *user, size_t size)
 		snprintf(user, size, "%lu", (unsigned long)st.st_uid);
 }
 
-/* Where there is no proc(5) the PID has to do. */
+/* Else /proc has another process under this PID. */
+static bool proc_is_of_our_namespace(void)
+{
+	char self[32];
+	ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
+
+	if (length <= 0)
+		return false;
+	self[length] = '\0';
+	return strtol(self, NULL, 10) == getpid();
+}
+
+/* Where there is no such proc(5) the PID has to do. */
 static void read_process(struct holder *holder)
 {
 	char name[32];
 	int process;
 
 	holder->command[0] = holder->user[0] = '\0';
+	if (!proc_is_of_our_namespace())
+		return;
 	snprintf(name, sizeof(name), "/proc/%ld", (long)holder->pid);
 	process = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (process < 0)

@@ -41,8 +41,8 @@ static const char help[] =
 	"  -m, --mode MODE     mode for a new LOCKFILE, in octal\n"
 	"  -E, --conflict-exit-code N\n"
 	"                      exit with N instead of 75 if the lock is held\n"
-	"  -F, --exec          become COMMAND instead of waiting for it; implies\n"
-	"                      --keep\n"
+	"  -F, --exec          become COMMAND instead of waiting for it; LOCKFILE\n"
+	"                      stays\n"
 	"  -q, --quiet         say nothing if the lock is held\n"
 	"  -v, --verbose       say what is waited for and how long it took\n"
 	"  -h, --help          show this and exit\n"
@@ -156,7 +156,6 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'F':
 			o->exec = true;
-			o->keep = true;
 			break;
 		case 'q':
 			o->quiet = true;
@@ -287,43 +286,50 @@ static int take(struct lf_lock **lock, const struct options *o, int timeout_ms)
 	return rc;
 }
 
-static int take_and_tell(struct lf_lock **lock, const struct options *o)
+/* While it waits, a signal simply ends it. */
+static int wait_and_take(struct lf_lock **lock, const struct options *o,
+			 struct signals *was)
 {
-	double start = now();
-	int rc = take(lock, o, 0);
+	int rc;
 
-	if (rc == -EAGAIN && o->timeout_ms != 0) {
+	if (o->verbose)
 		say_holder(o->path, "; waiting");
-		rc = take(lock, o, o->timeout_ms);
-	}
-	if (rc == 0)
-		message_about(o->path, "locked after %.3f seconds",
-			      now() - start);
+	give_signals_back(was);
+	rc = take(lock, o, o->timeout_ms);
+	take_signals(was);
 	return rc;
 }
 
 int main(int argc, char **argv)
 {
 	struct options o = { .conflict_status = STATUS_HELD };
+	struct signals was;
 	struct lf_lock *lock;
+	double start;
 	int rc, error, status;
 
 	message_begin("lf-acquire");
 	parse(argc, argv, &o);
 
-	if (o.verbose)
-		rc = take_and_tell(&lock, &o);
-	else
-		rc = take(&lock, &o, o.timeout_ms);
+	start = now();
+	take_signals(&was);
+	rc = take(&lock, &o, 0);
+	if (rc == -EAGAIN && o.timeout_ms != 0)
+		rc = wait_and_take(&lock, &o, &was);
 	if (rc == -EAGAIN || rc == -ETIMEDOUT)
 		return conflict(&o, rc);
 	if (rc < 0)
 		return failure(&o, rc);
+	if (o.verbose)
+		message_about(o.path, "locked after %.3f seconds",
+			      now() - start);
 
-	if (o.exec)
+	if (o.exec) {
+		give_signals_back(&was);
 		error = become(o.command, lf_fileno(lock));
-	else
-		error = run(o.command, lf_fileno(lock), &status);
+	} else {
+		error = run(o.command, lf_fileno(lock), &was, &status);
+	}
 	if (lf_release(&lock) > 0 && o.verbose)
 		message_about(o.path, "left in place");
 	return error ? cannot_run(&o, error) : end_alike(status);

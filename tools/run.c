@@ -25,12 +25,7 @@ int become(char *const command[], int lock_fd)
  * that no handler is needed.  SIGCHLD must not be ignored then; COMMAND gets
  * mask and disposition as they were.
  */
-struct signals {
-	sigset_t mask;
-	struct sigaction child;
-};
-
-static void take_signals(struct signals *was)
+void take_signals(struct signals *was)
 {
 	static const struct sigaction by_default = { .sa_handler = SIG_DFL };
 	sigset_t all;
@@ -40,7 +35,7 @@ static void take_signals(struct signals *was)
 	sigaction(SIGCHLD, &by_default, &was->child);
 }
 
-static void give_signals_back(const struct signals *was)
+void give_signals_back(const struct signals *was)
 {
 	if (was->child.sa_handler == SIG_IGN)
 		sigaction(SIGCHLD, &was->child, NULL);
@@ -50,18 +45,26 @@ static void give_signals_back(const struct signals *was)
 /*
  * A signal that another process sent to us was meant for COMMAND.  What the
  * kernel sends, the terminal's keys above all, goes to the whole process group
- * and so to COMMAND already, except for an alarm that was set before exec; what
- * COMMAND or a process group of its own sends is not for itself.
+ * and so to COMMAND already, except for an alarm that was set before exec, and
+ * for a hang-up, which a session leader gets alone; what COMMAND or a process
+ * group of its own sends is not for itself.
  */
+static bool is_for_us_alone(const siginfo_t *info)
+{
+	return info->si_code <= 0 || info->si_signo == SIGALRM ||
+	       (info->si_signo == SIGHUP && getsid(0) == getpid());
+}
+
 static void pass_on(const siginfo_t *info, pid_t command)
 {
 	pid_t group = getpgid(command);
 
-	if (info->si_code > 0 && info->si_signo != SIGALRM)
+	if (!is_for_us_alone(info))
 		return;
-	if (info->si_pid == command ||
-	    (info->si_pid > 0 && group != getpgrp() &&
-	     getpgid(info->si_pid) == group))
+	if (info->si_code <= 0 &&
+	    (info->si_pid == command ||
+	     (info->si_pid > 0 && group != getpgrp() &&
+	      getpgid(info->si_pid) == group)))
 		return;
 	kill(command, info->si_signo);
 }
@@ -106,16 +109,14 @@ static int wait_for(pid_t command)
  * more than all the locking; and posix_spawn cannot ignore a signal in COMMAND.
  * The child shares our memory: it leaves word of a failure and nothing else.
  */
-int run(char *const command[], int lock_fd, int *wait_status)
+int run(char *const command[], int lock_fd, const struct signals *was,
+	int *wait_status)
 {
 	volatile int error = 0;
-	struct signals was;
-	pid_t pid;
+	pid_t pid = vfork();
 
-	take_signals(&was);
-	pid = vfork();
 	if (pid == 0) {
-		give_signals_back(&was);
+		give_signals_back(was);
 		error = become(command, lock_fd);
 		_exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
 	}

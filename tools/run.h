@@ -2,12 +2,28 @@
 #ifndef RUN_H
 #define RUN_H
 
+#include <signal.h>
+
+/* Mask and disposition as they were. */
+struct signals {
+	sigset_t mask;
+	struct sigaction child;
+};
+
 /*
- * Runs COMMAND with the descriptor LOCK_FD open in it, passes signals on, and
+ * From here on signals do not end this process, so that no lock file is left
+ * behind; run() passes on what has come.
+ */
+void take_signals(struct signals *was);
+void give_signals_back(const struct signals *was);
+
+/*
+ * After take_signals(): runs COMMAND with the descriptor LOCK_FD open in it, passes signals on, and
  * stores how it ended, as waitpid(2) tells.  Returns 0 or why it could not be
  * started, a positive errno value.
  */
-int run(char *const command[], int lock_fd, int *wait_status);
+int run(char *const command[], int lock_fd, const struct signals *was,
+	int *wait_status);
 
 /* Becomes COMMAND; returns only on failure, why. */
 int become(char *const command[], int lock_fd);

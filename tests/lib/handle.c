@@ -299,6 +299,31 @@ static void no_call_is_a_cancellation_point(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
+static pthread_once_t hooked = PTHREAD_ONCE_INIT;
+static struct lf_lock *to_release;
+
+static void release_in_child(void)
+{
+	lf_release(&to_release);
+}
+
+static void hook(void)
+{
+	pthread_atfork(NULL, NULL, release_in_child);
+}
+
+/* The library's own hooks must have run by then. */
+static void a_fork_hook_of_the_program_may_release(void **state)
+{
+	(void)state;
+	pthread_once(&hooked, hook);
+	assert_int_equal(lf_acquire(&to_release, lock_path, 0, 0), 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_int_equal(lf_verify(to_release), 0);
+	assert_int_equal(lf_release(&to_release), 0);
+	assert_false(exists(lock_path));
+}
+
 static atomic_bool stop;
 
 static void *look(void *failed)
@@ -375,6 +400,7 @@ int main(void)
 		in_directory(a_stray_close_drops_nothing_and_names_no_waiter),
 		in_directory(a_cycle_of_processes_is_a_deadlock),
 		in_directory(a_thread_that_holds_nothing_is_in_no_cycle),
+		in_directory(a_fork_hook_of_the_program_may_release),
 		in_directory(no_call_is_a_cancellation_point),
 		in_directory(threads_that_look_do_not_disturb_others),
 		in_directory(a_child_forked_amid_other_threads_is_whole),

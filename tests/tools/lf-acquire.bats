@@ -56,6 +56,28 @@ load helper
 	[[ $output != *"core dumped"* ]]
 }
 
+@test "a terminal that hangs up ends COMMAND, and the lock with it" {
+	need script
+	local said leader
+
+	channel "$BATS_TEST_TMPDIR/said"
+	said=$fd
+	mkfifo "$BATS_TEST_TMPDIR/stay"
+	cat >job <<-END
+		exec 4<>"$BATS_TEST_TMPDIR/stay"
+		echo "\$PPID" >"$BATS_TEST_TMPDIR/said"
+		read -r x <&4
+	END
+	SHELL=/bin/sh start script -qc 'exec lf-acquire lock sh job' /dev/null \
+		</dev/null >/dev/null
+	next "$said"
+	leader=$line
+	started+=("$leader")
+	kill -KILL "$pid"
+	eventually is_gone "$leader"
+	absent lock
+}
+
 @test "standard input, output and error are COMMAND's" {
 	run --separate-stderr lf-acquire lock sh -c 'cat; echo error >&2' <<<"in and out"
 	equal "$output" "in and out"
@@ -646,8 +668,11 @@ does_not_come_back() {
 	equal "$output" "lf-acquire: lock: held by PID $holder (sh -c $holding), user $(user_of "$holder")"
 }
 
-@test "-F of what cannot be run leaves no lock" {
+@test "-F of what cannot be run leaves neither lock nor file, but with -k" {
 	run -127 lf-acquire -F lock ./no-such
+	absent lock
+	run -127 lf-acquire -k -F lock ./no-such
+	present lock
 	free lock
 }
 
@@ -1121,6 +1146,14 @@ need_path_of_all() {
 	run -127 lf-acquire -w lock ./no-such
 	run -127 lf-acquire lock no/such
 	run -127 lf-acquire lock ''
+	absent lock
+}
+
+@test "a COMMAND whose interpreter is missing is status 126" {
+	printf '#!/no/such/interpreter\n' >script
+	chmod +x script
+	run -126 lf-acquire lock ./script
+	like "$output" 'its interpreter is missing$'
 	absent lock
 }
 
