@@ -7,8 +7,25 @@
 #include <sys/stat.h>
 #include <time.h>
 
+/*
+ * /proc/locks comes a page at a time, and may change in between: a line that is
+ * pushed onto the next page is read twice.  So each process counts once.
+ */
+#define PROCESSES 2048
+
+static int add(unsigned long *pids, int count, unsigned long pid)
+{
+	for (int i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return count;
+	if (count < PROCESSES)
+		pids[count++] = pid;
+	return count;
+}
+
 int waiters(const char *path)
 {
+	static unsigned long pids[PROCESSES];
 	char line[256], inode[32];
 	struct stat st;
 	FILE *locks;
@@ -20,8 +37,13 @@ int waiters(const char *path)
 	locks = fopen("/proc/locks", "re");
 	if (!locks)
 		return -1;
-	while (fgets(line, sizeof(line), locks))
-		count += strstr(line, "->") && strstr(line, inode);
+	while (fgets(line, sizeof(line), locks)) {
+		unsigned long pid;
+
+		if (strstr(line, inode) &&
+		    sscanf(line, "%*u: -> %*s %*s %*s %lu", &pid) == 1)
+			count = add(pids, count, pid);
+	}
 	fclose(locks);
 	return count;
 }

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* How many processes wait for a lock on the file, or -1 if nobody tells. */
+/* How many processes wait for a lock on the file, or -1 if nobody tells; now
+   and then one is overlooked. */
 int waiters(const char *path);
 
 /* Returns when N do; false if they never did, in half a minute. */
