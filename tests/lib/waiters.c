@@ -26,7 +26,9 @@ static int add(unsigned long *pids, int count, unsigned long pid)
 int waiters(const char *path)
 {
 	static unsigned long pids[PROCESSES];
-	char line[256], inode[32];
+	/* Linux indents a line by one for each waiter before it. */
+	static char line[2 * PROCESSES];
+	char inode[32];
 	struct stat st;
 	FILE *locks;
 	int count = 0;
