@@ -56,6 +56,7 @@
 #define os_pipe lf_private_os_pipe
 #define os_pipe_anywhere lf_private_os_pipe_anywhere
 #define os_poll_until lf_private_os_poll_until
+#define os_proc_is_ours lf_private_os_proc_is_ours
 #define os_process_has_lock lf_private_os_process_has_lock
 #define os_process_lock lf_private_os_process_lock
 #define os_process_test lf_private_os_process_test

@@ -4,11 +4,10 @@
 
 #include "lockfile-fcntl.h"
 #include "message.h"
+#include "port/os.h"
 
 #include <fcntl.h>
 #include <pwd.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,18 +55,6 @@ static void read_user(int process, char *user, size_t size)
 		snprintf(user, size, "%lu", (unsigned long)st.st_uid);
 }
 
-/* Else /proc has another process under this PID. */
-static bool proc_is_of_our_namespace(void)
-{
-	char self[32];
-	ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
-
-	if (length <= 0)
-		return false;
-	self[length] = '\0';
-	return strtol(self, NULL, 10) == getpid();
-}
-
 /* Where there is no such proc(5) the PID has to do. */
 static void read_process(struct holder *holder)
 {
@@ -75,7 +62,7 @@ static void read_process(struct holder *holder)
 	int process;
 
 	holder->command[0] = holder->user[0] = '\0';
-	if (!proc_is_of_our_namespace())
+	if (!os_proc_is_ours())
 		return;
 	snprintf(name, sizeof(name), "/proc/%ld", (long)holder->pid);
 	process = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -10,3 +10,8 @@ int os_process_has_lock(pid_t pid, const struct stat *file)
 	(void)pid, (void)file;
 	return -ENOTSUP;
 }
+
+bool os_proc_is_ours(void)
+{
+	return false;
+}

@@ -80,6 +80,9 @@ int os_poll_until(int fd, struct timespec deadline);
  */
 int os_process_has_lock(pid_t pid, const struct stat *file);
 
+/* Whether /proc/PID is the process that has this PID for us. */
+bool os_proc_is_ours(void);
+
 /*
  * Threads (threads.c or no-threads.c).  One mutex and one condition for the
  * table of handles; a forked child finds the mutex free and the table whole.

@@ -67,7 +67,7 @@ static int search_descriptors(int process, const struct stat *file)
 }
 
 /* A /proc of another PID namespace has another process under this PID. */
-static bool proc_is_of_our_namespace(void)
+bool os_proc_is_ours(void)
 {
 	char self[32];
 	ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
@@ -83,7 +83,7 @@ int os_process_has_lock(pid_t pid, const struct stat *file)
 	char name[32] = "/proc/self";
 	int process, found;
 
-	if (pid != 0 && !proc_is_of_our_namespace())
+	if (pid != 0 && !os_proc_is_ours())
 		return -ENOTSUP;
 	if (pid != 0)
 		snprintf(name, sizeof(name), "/proc/%ld", (long)pid);
