@@ -1,0 +1,499 @@
+#!/bin/sh
+# Every example in README and in the manual pages does what it is there for.
+#
+# An example is a block of README indented by four blanks or more, a display of
+# a page by ".Bd -literal", or a row of a table that begins with a command of
+# another program and goes on with one of ours.  They are taken from there as
+# they are; what is done with one depends on what it looks like, see try.  One
+# that looks like nothing known fails.
+#
+# Each has a directory of its own, where its absolute paths become relative.
+# The jobs that it names there are stand-ins, which write down that they ran.
+
+srcdir=$(cd "${srcdir:-.}" && pwd)
+top=$PWD
+dir=$(mktemp -d "${TMPDIR:-/tmp}/lf-examples.XXXXXX") || exit 99
+number=0 failed=0 holding=0
+
+PATH=$dir/bin:$PATH
+LD_LIBRARY_PATH=$top/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+PKG_CONFIG_PATH=$top/lib
+LC_ALL=C stay='' jobs=$dir/jobs
+export PATH LD_LIBRARY_PATH PKG_CONFIG_PATH LC_ALL stay jobs
+umask 022
+
+trap 'stop; rm -rf "$dir"' EXIT
+trap 'exit 130' HUP INT TERM
+
+# --- The examples: each becomes a file PAGE:LINE
+
+of_readme()
+{
+	awk -v to="$dir/examples/README" '
+		/^    / && (file || blank) {
+			if (!file) {
+				file = sprintf("%s:%04d", to, NR)
+				empty = 0
+			}
+			for (; empty > 0; empty--)
+				print "" >file
+			print substr($0, 5) >file
+			next
+		}
+		{ blank = $0 == "" }
+		blank { empty++; next }
+		{ file = ""; empty = 0 }' "$1"
+}
+
+of_page()
+{
+	awk -v to="$dir/examples/$(basename "$1")" '
+		function plain(text) {
+			sub(/^\\&/, "", text)
+			gsub(/\\-/, "-", text)
+			gsub(/\\e/, "\\", text)
+			return text
+		}
+		/^\.Bd -literal/ { file = sprintf("%s:%04d", to, NR); next }
+		/^\.Ed/ { file = ""; next }
+		file { print plain($0) >file }
+		/^\.It Li .* Ta Li lf-/ {
+			row = sprintf("%s:%04d", to, NR)
+			gsub(/"/, "")
+			sub(/^\.It Li /, "")
+			sub(/ Ta Li /, "\n")
+			print plain($0) >row
+		}' "$1"
+}
+
+# --- Its surroundings
+
+here()
+{
+	sed -E "s#(^|[^A-Za-z0-9_./])/(run|usr/local|var|etc)\>#\1\2#g"
+}
+
+as_printed()
+{
+	sed -E "s#(^|[ '(])(run|usr/local|var|etc)/#\1/\2/#g"
+}
+
+# What differs from run to run, and where a long line is folded.
+alike()
+{
+	sed -e ':a' -e '/\\$/N; s/\\\n//; ta' | tr -s ' \t\n' ' ' |
+		sed -E 's/PID [0-9]+/PID N/g; s/user [^ ]+/user U/g
+			s/ \(try as root\)//g; s/ $//'
+}
+
+locks()
+{
+	grep -oE 'run/[a-z]+\.lock' example | sort -u
+}
+
+stand_ins()
+{
+	grep -oE 'usr/local/s?bin/[a-z]+' example | sort -u
+}
+
+surroundings()
+{
+	rm -rf "$dir/here" "$jobs"
+	mkdir -p "$dir/here" && cd "$dir/here" || exit 99
+	mkdir -p run var/tmp usr/local/bin usr/local/sbin etc
+	echo content >etc/file
+	: >"$jobs"
+	here <"$1" >example
+	for job in $(stand_ins); do
+		cp "$dir/bin/cmd" "$job"
+	done
+}
+
+once_for_all()
+{
+	mkdir "$dir/bin" "$dir/examples"
+	# In $stay is a FIFO to wait at.
+	cat >"$dir/bin/cmd" <<-'END'
+		#!/bin/sh
+		echo "$0" >>"$jobs"
+		[ -z "$stay" ] || read -r line <"$stay"
+	END
+	# The compiler and the library are those of the build.
+	cat >"$dir/bin/cc" <<-END
+		#!/bin/sh
+		exec ${CC:-cc} $CFLAGS -I'$srcdir/lib' "\$@" -L'$top/lib/.libs'
+	END
+	chmod 755 "$dir/bin/cmd" "$dir/bin/cc"
+}
+
+# hold COMMAND...: in the background, until stop; it has the lock when its
+# stand-in says so.
+hold()
+{
+	if [ "$holding" = 0 ]; then
+		rm -f "$dir/stay" "$dir/said"
+		mkfifo "$dir/stay" "$dir/said" || exit 99
+		exec 4<>"$dir/stay" 5<>"$dir/said"
+	fi
+	holding=$((holding + 1))
+	{
+		stay=$dir/stay jobs=$dir/said "$@"
+		echo 'nobody, it has ended' >&5
+	} >>held.out 2>&1 &
+	read -r said <&5
+	case $said in nobody*) return 1 ;; esac
+}
+
+stop()
+{
+	for line in $(seq "$holding"); do
+		echo "$line" >&4
+	done
+	holding=0
+	wait
+}
+
+is_named()
+{
+	pid=$(lf-check -p "$path")
+	[ -n "$pid" ] || skip 'this build cannot tell who holds a lock'
+}
+
+is_held()
+{
+	lf-check -q "$path" || skip 'the locks of this build are not inherited'
+}
+
+# hold_as_in TEXT: whatever it says is held, and how.
+hold_as_in()
+{
+	alike <"$1" | tr -d '$' |
+		grep -oE 'run/[a-z]+\.lock: (free|held[^,$]*)' >states
+	while read -r state; do
+		path=${state%%:*} command=${state#*(}
+		# shellcheck disable=SC2086 # the words of the command
+		case $state in
+		*': free') ;;
+		*'held by PID N (lf-acquire '*)
+			hold ${command%)*} && is_named ;;
+		*'held by PID N ('*)
+			hold lf-acquire -F "$path" ${command%)*} && is_named ;;
+		*'holder not known')
+			hold lf-acquire "$path" cmd && is_named &&
+				kill -KILL "$pid" && is_held ;;
+		*) false ;;
+		esac || return
+	done <states
+	[ -s states ]
+}
+
+# --- What is done with one
+
+try()
+{
+	text=$(cat example)
+	case $text in
+	'./bootstrap'*) is_tried_on_a_fresh_machine ;;
+	'flock '* | 'dotlockfile '* | 'lockfile-'*) means_the_same ;;
+	'cc '*) builds_the_last_program ;;
+	*'int main('*) cp example "$dir/program.c" && program ;;
+	'#include '*) unit ;;
+	'<'*) is_written_by_lf_describe ;;
+	*lf_*'('*';'*) fragment ;;
+	*' ADVISORY '*) is_in_proc_locks ;;
+	'$ '*) is_answered ;;
+	'lf-acquire: run/'*) is_told_by lf-acquire run/backup.lock cmd ;;
+	run/*': '*) is_told_by lf-check run/sync.lock run/count.lock run/backup.lock ;;
+	[*0-9]*' * '*) sed -E 's/^([^ ]+ +){5}//' example >job && script job ;;
+	*lf-acquire* | *lf-check*) script example ;;
+	*) echo 'no rule of tests/examples.sh is for this' && false ;;
+	esac
+}
+
+# These need a fresh checkout, and more than the time for one test.
+is_tried_on_a_fresh_machine()
+{
+	sed 's/  .*//; s/ && /, /' example >commands
+	while read -r command; do
+		grep -F "step '$command'" "$srcdir/tests/fresh-machine" && continue
+		echo "tests/fresh-machine has no step '$command'"
+		return 1
+	done <commands
+}
+
+# script FILE
+script()
+{
+	case $text in
+	*lf-acquire*) ;;
+	*)
+		for path in $(locks); do
+			hold lf-acquire "$path" cmd || return
+			case $text in *'lf-check -p'*) is_named || return ;; esac
+		done
+		locks | grep -q . || hold lf-acquire run/app.lock cmd || return ;;
+	esac
+	sh "./$1" >out 2>err </dev/null
+	status=$?
+	cat out err
+	if [ "$status" != 0 ]; then
+		echo "its status is $status"
+		return 1
+	fi
+	case $text in
+	*'echo "'*)
+		if [ ! -s out ]; then
+			echo 'it has not said what it is to say'
+			return 1
+		fi ;;
+	esac
+	[ ! -s err ] && ran && all_free
+}
+
+# Every job that it names.
+ran()
+{
+	for job in $(stand_ins); do
+		if ! grep -Fx "$job" "$jobs"; then
+			echo "$job did not run"
+			return 1
+		fi
+	done
+}
+
+# It may have been left to a process in the background, or that may be killed.
+all_free()
+{
+	case $text in *'kill '*) ;; *) stop ;; esac
+	for lock in $(locks); do
+		lf-acquire -t 60 "$lock" true || return
+	done
+}
+
+program()
+{
+	compile "$dir/program.c" && ./program </dev/null && all_free
+}
+
+# compile FILE: the warnings are for those who copy it.
+compile()
+{
+	cc -Wall -Wextra -Werror -o program "$1" -llockfile-fcntl
+}
+
+unit()
+{
+	cp example unit.c && echo 'int main(void) { return 0; }' >>unit.c &&
+		compile unit.c
+}
+
+# A fragment begins with a lock that is held, unless it takes one.
+fragment()
+{
+	case $text in
+	*lf_acquire* | *lf_start* | *lf_check*) first=0 ;;
+	*) first='lf_acquire(&lock, path, 0, 0)' ;;
+	esac
+	cat >fragment.c <<-END
+		#include <errno.h>
+		#include <fcntl.h>
+		#include <lockfile-fcntl.h>
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <unistd.h>
+		struct lf_lock *lock;
+		const char *path = "run/app.lock";
+		#define prepare() puts("prepared")
+		#define report() puts("reported")
+		static int fragment(void)
+		{
+		$text
+			return 0;
+		}
+		int main(void)
+		{
+			int rc = $first;
+			if (rc == 0)
+				rc = fragment();
+			if (lock)
+				lf_release(&lock);
+			return rc != 0;
+		}
+	END
+	compile fragment.c && ./program </dev/null && all_free
+}
+
+# A line for each command of the text before.
+builds_the_last_program()
+{
+	name=$(echo "$text" | grep -oE '[a-z]+\.c' | head -n 1)
+	case $text in
+	*pkg-config*)
+		needs pkg-config || return ;;
+	esac
+	case $text in
+	*-static*)
+		echo 'int main(void) { return 0; }' >empty.c
+		[ -f "$top/lib/.libs/liblockfile-fcntl.a" ] &&
+			cc -static -o empty empty.c 2>/dev/null ||
+			skip 'nothing can be linked statically here' || return ;;
+	esac
+	here <"$dir/program.c" >"$name" && sh ./example &&
+		"./${name%.c}" </dev/null
+}
+
+# Without a holder, and, if it does not wait, with one: the same status, and the
+# same job run or not run.  Their program may be missing here, or too old.
+means_the_same()
+{
+	theirs=$(sed -n 1p example) ours=$(sed -n 2p example)
+	row free "$ours" || return
+	case $theirs in
+	'flock --fcntl'* | dotlockfile* | lockfile-*) return ;;
+	esac
+	needs flock || return
+	row free "$theirs" || return
+	case $theirs in
+	*' -n '*)
+		row held "$ours" && row held "$theirs" ;;
+	esac
+}
+
+# row free|held COMMAND
+row()
+{
+	mkdir row && cd row || return
+	: >"$jobs"
+	case $1:$2 in
+	*:lf-check*) hold lf-acquire F cmd ;;
+	held:flock*) hold flock F cmd ;;
+	held:lf-*) hold lf-acquire F cmd ;;
+	esac || return
+	case $2 in
+	*' 9') sh -c "exec 9>>F && $2" ;;
+	*) sh -c "$2" ;;
+	esac >out 2>&1 </dev/null
+	status=$?
+	stop
+	cat out
+	echo "$1: $2: status $status, ran: $(cat "$jobs")"
+	cd .. && rm -r row || return
+	case $1:$2 in
+	free:*' cmd'*) [ "$status" = 0 ] && [ -s "$jobs" ] ;;
+	free:*) [ "$status" = 0 ] ;;
+	held:*) [ "$status" != 0 ] && [ ! -s "$jobs" ] ;;
+	esac
+}
+
+is_written_by_lf_describe()
+{
+	echo "$text" | as_printed >wanted
+	cat >describe.c <<-'END'
+		#include <lockfile-fcntl.h>
+		#include <stdio.h>
+		static void describe(struct lf_lock **lock)
+		{
+			char text[99];
+			lf_describe(*lock, text, sizeof(text));
+			puts(text);
+			lf_release(lock);
+		}
+		int main(void)
+		{
+			struct lf_lock *lock;
+			if (lf_acquire(&lock, "run/app.lock", 0, 0) == 0)
+				describe(&lock);
+			if (lf_start(&lock, "run/app.lock", 0) == 0)
+				describe(&lock);
+			return 0;
+		}
+	END
+	compile describe.c && ./program | as_printed | diff wanted -
+}
+
+# "$ COMMAND" and what it answers.
+is_answered()
+{
+	sed -n 's/^\$ //p' example >commands
+	hold_as_in example || return
+	sh ./commands >out 2>&1
+	same_as_page out
+}
+
+# is_told_by COMMAND...: the text is what it says.
+is_told_by()
+{
+	hold_as_in example || return
+	"$@" >out 2>&1
+	same_as_page out
+}
+
+same_as_page()
+{
+	grep -v '^\$ ' example | alike | as_printed >wanted
+	alike <"$1" | as_printed >is
+	stop
+	diff wanted is
+}
+
+# A holder and one who waits, as the kernel shows them.
+is_in_proc_locks()
+{
+	[ -r /proc/locks ] || skip 'there is no /proc/locks here' || return
+	hold lf-acquire run/app.lock cmd || return
+	inode=$(stat -c %i run/app.lock)
+	lf-acquire -w run/app.lock cmd &
+	for look in $(seq 3000); do
+		grep ":$inode " /proc/locks >is
+		! grep -q -e '->' is || break
+		lf-acquire -t 0.02 run/never.lock true
+	done
+	stop
+	echo "after $look looks:"
+	cat is
+	for file in example is; do
+		sed -E 's/^[0-9]+: //; s/[0-9a-f]+:[0-9a-f]+:[0-9]+/FILE/
+			s/ [0-9]{2,} / PID /; s/ +/ /g' $file | sort -u >$file.alike
+	done
+	diff example.alike is.alike
+}
+
+# needs COMMAND
+needs()
+{
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+skip()
+{
+	echo "$*" >"$dir/skip"
+	return 1
+}
+
+# --- All of them
+
+once_for_all
+of_readme "$srcdir/README"
+for page in "$srcdir"/doc/*.[1-9]; do
+	of_page "$page"
+done
+for file in "$dir"/examples/*; do
+	number=$((number + 1))
+	what="$(basename "$file" | sed 's/:0*/ line /'): $(
+		sed '/^#/d; /^$/d' "$file" | sed q)"
+	rm -f "$dir/skip"
+	surroundings "$file"
+	if try >"$dir/log" 2>&1; then
+		echo "ok $number - $what"
+	elif [ -f "$dir/skip" ]; then
+		echo "ok $number # SKIP $what: $(cat "$dir/skip")"
+	else
+		failed=1
+		echo "not ok $number - $what"
+		sed 's/^/# /' "$dir/log"
+	fi
+	stop
+done
+echo "1..$number"
+exit $failed
