@@ -2,8 +2,8 @@
 # Every example in README and in the manual pages does what it is there for.
 #
 # An example is a block of README indented by four blanks or more, a display of
-# a page by ".Bd -literal", or a row of a table that begins with a command of
-# another program and goes on with one of ours.  They are taken from there as
+# a page by ".Bd -literal" or ".Dl", or a row of a table that begins with a
+# command of another program and goes on with one of ours.  They are taken from there as
 # they are; what is done with one depends on what it looks like, see try.  One
 # that looks like nothing known fails.
 #
@@ -21,6 +21,8 @@ PKG_CONFIG_PATH=$top/lib
 LC_ALL=C stay='' jobs=$dir/jobs
 export PATH LD_LIBRARY_PATH PKG_CONFIG_PATH LC_ALL stay jobs
 umask 022
+# Nothing here takes so long, unless it waits for ever.
+command -v timeout >/dev/null || timeout() { shift && "$@"; }
 
 trap 'stop; rm -rf "$dir"' EXIT
 trap 'exit 130' HUP INT TERM
@@ -57,6 +59,11 @@ of_page()
 		/^\.Bd -literal/ { file = sprintf("%s:%04d", to, NR); next }
 		/^\.Ed/ { file = ""; next }
 		file { print plain($0) >file }
+		/^\.Dl / {
+			line = sprintf("%s:%04d", to, NR)
+			sub(/^\.Dl /, "")
+			print plain($0) >line
+		}
 		/^\.It Li .* Ta Li lf-/ {
 			row = sprintf("%s:%04d", to, NR)
 			gsub(/"/, "")
@@ -100,7 +107,7 @@ surroundings()
 {
 	rm -rf "$dir/here" "$jobs"
 	mkdir -p "$dir/here" && cd "$dir/here" || exit 99
-	mkdir -p run var/tmp usr/local/bin usr/local/sbin etc
+	mkdir -p run var/lib/dpkg usr/local/bin usr/local/sbin etc
 	echo content >etc/file
 	: >"$jobs"
 	here <"$1" >example
@@ -159,9 +166,17 @@ is_named()
 	[ -n "$pid" ] || skip 'this build cannot tell who holds a lock'
 }
 
+# After its lf-acquire has ended.
 is_held()
 {
 	lf-check -q "$path" || skip 'the locks of this build are not inherited'
+}
+
+# By an open file description, as /proc shows.
+is_kept()
+{
+	grep "OFDLCK.*:$(stat -c %i "$1") " /proc/locks ||
+		skip 'needs /proc/locks and locks of open file descriptions'
 }
 
 # hold_as_in TEXT: whatever it says is held, and how.
@@ -205,7 +220,7 @@ try()
 	'lf-acquire: run/'*) is_told_by lf-acquire run/backup.lock cmd ;;
 	run/*': '*) is_told_by lf-check run/sync.lock run/count.lock run/backup.lock ;;
 	[*0-9]*' * '*) sed -E 's/^([^ ]+ +){5}//' example >job && script job ;;
-	*lf-acquire* | *lf-check*) script example ;;
+	*lf-acquire* | *lf-check* | *fdinfo*) script example ;;
 	*) echo 'no rule of tests/examples.sh is for this' && false ;;
 	esac
 }
@@ -231,9 +246,10 @@ script()
 			hold lf-acquire "$path" cmd || return
 			case $text in *'lf-check -p'*) is_named || return ;; esac
 		done
+		case $text in *OFDLCK*) is_kept "$path" || return ;; esac
 		locks | grep -q . || hold lf-acquire run/app.lock cmd || return ;;
 	esac
-	sh "./$1" >out 2>err </dev/null
+	timeout 60 sh "./$1" >out 2>err </dev/null
 	status=$?
 	cat out err
 	if [ "$status" != 0 ]; then
@@ -241,7 +257,7 @@ script()
 		return 1
 	fi
 	case $text in
-	*'echo "'*)
+	*'echo "'* | *fdinfo*)
 		if [ ! -s out ]; then
 			echo 'it has not said what it is to say'
 			return 1
@@ -272,7 +288,7 @@ all_free()
 
 program()
 {
-	compile "$dir/program.c" && ./program </dev/null && all_free
+	compile "$dir/program.c" && timeout 60 ./program </dev/null && all_free
 }
 
 # compile FILE: the warnings are for those who copy it.
@@ -321,7 +337,7 @@ fragment()
 			return rc != 0;
 		}
 	END
-	compile fragment.c && ./program </dev/null && all_free
+	compile fragment.c && timeout 60 ./program </dev/null && all_free
 }
 
 # A line for each command of the text before.
@@ -340,24 +356,27 @@ builds_the_last_program()
 			skip 'nothing can be linked statically here' || return ;;
 	esac
 	here <"$dir/program.c" >"$name" && sh ./example &&
-		"./${name%.c}" </dev/null
+		timeout 60 "./${name%.c}" </dev/null
 }
 
-# Without a holder, and, if it does not wait, with one: the same status, and the
-# same job run or not run.  Their program may be missing here, or too old.
+# The lock is had when it is free, and, by what does not wait, not when it is
+# held.  Of the other programs only flock is asked, if it knows the option.
 means_the_same()
 {
 	theirs=$(sed -n 1p example) ours=$(sed -n 2p example)
-	row free "$ours" || return
+	have "$ours" || return
 	case $theirs in
-	'flock --fcntl'* | dotlockfile* | lockfile-*) return ;;
+	*--fcntl*) flock --help | grep -e --fcntl || return 0 ;;
+	flock*) needs flock || return ;;
+	*) return 0 ;;
 	esac
-	needs flock || return
-	row free "$theirs" || return
-	case $theirs in
-	*' -n '*)
-		row held "$ours" && row held "$theirs" ;;
-	esac
+	have "$theirs"
+}
+
+have()
+{
+	row free "$1" || return
+	case $theirs in *' -n '*) row held "$1" ;; esac
 }
 
 # row free|held COMMAND
@@ -371,8 +390,8 @@ row()
 	held:lf-*) hold lf-acquire F cmd ;;
 	esac || return
 	case $2 in
-	*' 9') sh -c "exec 9>>F && $2" ;;
-	*) sh -c "$2" ;;
+	*' 9') timeout 60 sh -c "exec 9>>F && $2" ;;
+	*) timeout 60 sh -c "$2" ;;
 	esac >out 2>&1 </dev/null
 	status=$?
 	stop
@@ -380,7 +399,7 @@ row()
 	echo "$1: $2: status $status, ran: $(cat "$jobs")"
 	cd .. && rm -r row || return
 	case $1:$2 in
-	free:*' cmd'*) [ "$status" = 0 ] && [ -s "$jobs" ] ;;
+	free:*cmd*) [ "$status" = 0 ] && [ -s "$jobs" ] ;;
 	free:*) [ "$status" = 0 ] ;;
 	held:*) [ "$status" != 0 ] && [ ! -s "$jobs" ] ;;
 	esac
@@ -440,8 +459,7 @@ same_as_page()
 # A holder and one who waits, as the kernel shows them.
 is_in_proc_locks()
 {
-	[ -r /proc/locks ] || skip 'there is no /proc/locks here' || return
-	hold lf-acquire run/app.lock cmd || return
+	hold lf-acquire run/app.lock cmd && is_kept run/app.lock || return
 	inode=$(stat -c %i run/app.lock)
 	lf-acquire -w run/app.lock cmd &
 	for look in $(seq 3000); do
