@@ -10,8 +10,12 @@
 #include "acquire.h"
 
 #include "release.h"
+#include "stamp.h"
 
 #include <errno.h>
+
+/* Not an error: what was locked is not what is to be locked. */
+#define START_OVER 1
 
 /*
  * Refused by the body with the tag in hand is unusual: a holder that has lost
@@ -52,7 +56,6 @@ static int lock_wait(struct lf_lock *lock)
 	return body_wait(lock);
 }
 
-/* -ESTALE: start over. */
 static int lock_and_verify(struct lf_lock *lock, const struct request *rq,
 			   enum os_wait wait)
 {
@@ -62,10 +65,22 @@ static int lock_and_verify(struct lf_lock *lock, const struct request *rq,
 	if (rc < 0 && rc != -EAGAIN)
 		return rc;
 	stale = path_is_ours(lock, rq->dirfd, rq->path);
+	if (stale == -ESTALE && !lock->borrowed)
+		return START_OVER;
 	if (stale < 0)
 		return stale;
 	if (rc == 0 && !body_is_kept(lock))
 		return -EINVAL;
+	return rc;
+}
+
+static int stamp(struct lf_lock *lock)
+{
+	int rc = lock->stamp ? stamp_write(lock) : 0;
+
+	/* What was content of others when it was opened is ours now. */
+	if (rc == 0 && lock->stamp)
+		lock->foreign = false;
 	return rc;
 }
 
@@ -79,7 +94,7 @@ static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 	bool counted = wait == OS_WAIT || lock->marks.body;
 
 	body_drop(lock);
-	if (!counted || reason == -ESTALE || lock->keep || lock->foreign)
+	if (!counted || reason == START_OVER || lock->keep || lock->foreign)
 		drop(lock);
 	else
 		leave(lock, HAVE_NONE);
@@ -105,6 +120,8 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 		}
 
 		rc = lock_and_verify(lock, rq, wait);
+		if (rc == 0)
+			rc = stamp(lock);
 		if (rc == 0) {
 			handle_hold(lock);
 			*acquired = lock;
@@ -113,13 +130,13 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 		/* Open-file-description locks are refused, or would leak. */
 		if (rc == -EINVAL && !rq->process_owned) {
 			rq->process_owned = true;
-			rc = -ESTALE;
+			rc = START_OVER;
 		}
 		if (rc == -EAGAIN && lock->marks.tag &&
 		    ++refusals < BODY_REFUSALS)
-			rc = -ESTALE;
+			rc = START_OVER;
 		give_up(lock, rc, wait);
-		if (rc != -ESTALE)
+		if (rc != START_OVER)
 			return rc;
 	}
 }

@@ -20,6 +20,8 @@ enum function {
 	RELEASE = 8,
 	VERIFY = 16,
 	CHECK = 32,
+	ACQUIRE_FD = 64,
+	ADOPT = 128,
 };
 
 /*

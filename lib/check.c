@@ -66,6 +66,7 @@ static int check(const char *path, pid_t *pid)
 	struct request rq = {
 		.dirfd = AT_FDCWD,
 		.path = path,
+		.fd = -1,
 		.look = true,
 	};
 	struct lf_lock *lock;

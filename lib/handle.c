@@ -84,7 +84,10 @@ static void forget_tag(const struct file *file)
 /* Closing drops the tag of the process: whoever counts on it is told after. */
 static void close_for_good(struct lf_lock *lock, const struct file *file)
 {
-	close(lock->fd);
+	if (lock->borrowed)
+		tag_drop(lock);
+	else
+		close(lock->fd);
 	forget_tag(file);
 	free(lock);
 }
@@ -110,16 +113,24 @@ void handle_close(struct lf_lock *lock)
 
 	os_mutex_lock();
 	table_remove(lock);
-	if (is_held(&file)) {
+	if (!is_held(&file)) {
+		close_for_good(lock, &file);
+		close_parked(&file);
+	} else if (lock->borrowed) {
+		free(lock);
+	} else {
 		lock->state = PARKED;
 		lock->pid = file.pid;
 		table_add(lock);
-	} else {
-		close_for_good(lock, &file);
-		close_parked(&file);
 	}
 	os_condition_wake();
 	os_mutex_unlock();
+}
+
+void handle_forget(struct lf_lock *lock)
+{
+	lock->lent = true;
+	handle_close(lock);
 }
 
 static bool table_is_empty(void)
@@ -140,7 +151,8 @@ bool handle_unpark(struct lf_lock *lock, const struct request *rq)
 	bool held;
 
 	if (table_is_empty() ||
-	    fstatat(rq->dirfd, rq->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	    fstatat(rq->dirfd, rq->path, &st,
+		    rq->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	file = (struct file){ st.st_dev, st.st_ino, getpid() };
 
@@ -148,7 +160,7 @@ bool handle_unpark(struct lf_lock *lock, const struct request *rq)
 	held = is_held(&file);
 	parked = find(&file, PARKED);
 	/* One that was opened for a look cannot be locked for writing. */
-	while (parked && parked->look && !rq->look)
+	while (parked && (parked->lent || (parked->look && !rq->look)))
 		parked = find_from(parked->next, &file, PARKED);
 	if (parked) {
 		table_remove(parked);
@@ -216,6 +228,16 @@ void handle_hold(struct lf_lock *lock)
 	if (!lock->marks.tag)
 		tag_try(lock);
 	lock->state = HOLDING;
+	os_mutex_unlock();
+}
+
+void handle_adopt(struct lf_lock *lock)
+{
+	os_mutex_lock();
+	lock->pid = getpid();
+	lock->thread = os_thread_self();
+	lock->state = HOLDING;
+	tag_try(lock);
 	os_mutex_unlock();
 }
 

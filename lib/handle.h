@@ -34,8 +34,13 @@ struct lf_lock {
 	struct marks marks;
 	int fd;
 	bool look;     /* opened to look at, not to lock */
+	bool borrowed; /* the descriptor is the caller's */
+	bool lent;     /* another process holds a lock by this descriptor */
+	bool follow;   /* PATH may be a symbolic link */
 	bool keep;     /* asked to leave the file in place */
 	bool foreign;  /* had content, or is another's to remove */
+	bool stamp;    /* our PID is to be its content */
+	struct os_helper *tag_waiter; /* see adopt.h */
 	int dir;       /* the directory that has NAME, or -1: use PATH */
 	const char *name;
 	char path[]; /* as given */
@@ -45,9 +50,12 @@ struct lf_lock {
 struct request {
 	int dirfd;
 	const char *path;
+	int fd; /* a borrowed one, or -1; PATH is but a name for it then */
 	mode_t mode;
 	bool create;
+	bool follow;
 	bool keep;
+	bool stamp;
 	bool look;	    /* for a look only: opened read-only, never locked */
 	bool process_owned; /* a description's lock is no good here */
 	os_thread thread;   /* who asks; another thread may wait for it */
@@ -78,11 +86,20 @@ void handle_enter_table(struct lf_lock *);
  */
 void handle_close(struct lf_lock *);
 
+/* The same if another process holds the lock, by a copy of the descriptor. */
+void handle_forget(struct lf_lock *);
+
 /* 0, or why a file of this mode is not locked: -ELOOP, -EISDIR, -ENOTSUP. */
 int handle_why_not_regular(mode_t mode);
 
-/* Whether the path still names the file: 0, -ESTALE, or it cannot be told. */
+/*
+ * Whether the path still names the file, or a borrowed file has a name at all:
+ * 0, -ESTALE, or it cannot be told.
+ */
 int path_is_ours(const struct lf_lock *, int dirfd, const char *path);
+
+/* The same where it will be removed, and where others look for it. */
+int handle_verify(const struct lf_lock *);
 
 /*
  * Before the tag: -EAGAIN, or -EDEADLK with OS_WAIT, if this thread holds the
@@ -97,6 +114,9 @@ void handle_wake(void);
 
 /* The body is ours: this handle is the holder now, and the tag shows it. */
 void handle_hold(struct lf_lock *);
+
+/* The same for a handle that fork copied: it is this process's now. */
+void handle_adopt(struct lf_lock *);
 
 /* Gives the tag back, unless this process holds the file all the same. */
 void handle_untag(struct lf_lock *);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "acquire.h"
+#include "adopt.h"
 #include "call.h"
 #include "handle.h"
 #include "lockfile-fcntl.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FLAGS (LF_KEEP | LF_NOCREATE)
+#define FLAGS (LF_KEEP | LF_NOCREATE | LF_PID | LF_FOLLOW)
 
 static struct request request(int dirfd, const char *path, mode_t mode,
 			      unsigned flags)
@@ -22,9 +23,12 @@ static struct request request(int dirfd, const char *path, mode_t mode,
 	return (struct request){
 		.dirfd = dirfd,
 		.path = path,
+		.fd = -1,
 		.mode = mode,
 		.create = !(flags & LF_NOCREATE),
-		.keep = flags & LF_KEEP,
+		.follow = flags & LF_FOLLOW,
+		.keep = flags & (LF_KEEP | LF_FOLLOW),
+		.stamp = flags & LF_PID,
 		.process_owned = !os_has_description_locks(),
 		.thread = os_thread_self(),
 	};
@@ -47,12 +51,21 @@ static int acquire_until(struct lf_lock **lock, struct request *rq,
 	return pending_cancel(pending, lock, rc == 0 ? -ETIMEDOUT : rc);
 }
 
+static int acquire_within(struct lf_lock **lock, struct request *rq,
+			  int timeout_ms)
+{
+	if (timeout_ms == 0)
+		return acquire(lock, rq, OS_NOWAIT);
+	if (timeout_ms == LF_FOREVER)
+		return acquire(lock, rq, OS_WAIT);
+	return acquire_until(lock, rq, os_deadline(timeout_ms));
+}
+
 int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 		  mode_t mode, int timeout_ms, unsigned flags)
 {
 	struct request rq;
 	struct call call;
-	int rc;
 
 	call_enter(&call);
 	if (lock)
@@ -62,19 +75,34 @@ int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 		return call_leave(&call, -EINVAL, ACQUIRE);
 
 	rq = request(dirfd, path, mode, flags);
-	if (timeout_ms == 0)
-		rc = acquire(lock, &rq, OS_NOWAIT);
-	else if (timeout_ms == LF_FOREVER)
-		rc = acquire(lock, &rq, OS_WAIT);
-	else
-		rc = acquire_until(lock, &rq, os_deadline(timeout_ms));
-	return call_leave(&call, rc, ACQUIRE);
+	return call_leave(&call, acquire_within(lock, &rq, timeout_ms), ACQUIRE);
 }
 
 int lf_acquire(struct lf_lock **lock, const char *path, int timeout_ms,
 	       unsigned flags)
 {
 	return lf_acquire_at(lock, AT_FDCWD, path, 0666, timeout_ms, flags);
+}
+
+int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms, unsigned flags)
+{
+	struct request rq;
+	struct call call;
+	char name[32];
+	int rc = -EBADF;
+
+	call_enter(&call);
+	if (lock)
+		*lock = NULL;
+	if (!lock || timeout_ms < LF_FOREVER || flags)
+		return call_leave(&call, -EINVAL, ACQUIRE_FD);
+	if (fd >= 0) {
+		snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+		rq = request(AT_FDCWD, name, 0, LF_KEEP);
+		rq.fd = fd;
+		rc = acquire_within(lock, &rq, timeout_ms);
+	}
+	return call_leave(&call, rc, ACQUIRE_FD);
 }
 
 /* The first attempt is made here: if it does, or fails, there is no wait. */
@@ -165,32 +193,45 @@ int lf_release(struct lf_lock **lock)
 	*lock = NULL;
 	if (mine->pending)
 		rc = give_up(mine);
-	else if (is_inherited(mine))
-		handle_close(mine); /* the parent's to release */
+	else if (adopted_by_another(mine))
+		handle_forget(mine);
 	else
 		rc = release(mine);
 	return call_leave(&call, rc, RELEASE);
 }
 
-int lf_verify(const struct lf_lock *lock)
+int lf_adopt(struct lf_lock *lock)
 {
 	struct call call;
-	int rc = 0;
 
 	if (!lock || lock->pending)
 		return -EBADF;
 	call_enter(&call);
-	/* Where it will be removed, and where others look for it. */
-	if (lock->dir >= 0)
-		rc = path_is_ours(lock, lock->dir, lock->name);
-	if (rc == 0 && lock->path[0] == '/')
-		rc = path_is_ours(lock, AT_FDCWD, lock->path);
-	return call_leave(&call, rc, VERIFY);
+	return call_leave(&call, adopt(lock), ADOPT);
+}
+
+int lf_verify(const struct lf_lock *lock)
+{
+	struct call call;
+
+	if (!lock || lock->pending)
+		return -EBADF;
+	call_enter(&call);
+	return call_leave(&call, handle_verify(lock), VERIFY);
 }
 
 int lf_fileno(const struct lf_lock *lock)
 {
 	return lock && !lock->pending ? lock->fd : -EBADF;
+}
+
+int lf_backend(const struct lf_lock *lock)
+{
+	if (!lock || lock->pending)
+		return -EBADF;
+	return !lock->marks.process_owned ? LF_BACKEND_OFD :
+	       os_locks_by_lockf()	  ? LF_BACKEND_LOCKF :
+					    LF_BACKEND_FCNTL;
 }
 
 const char *lf_path(const struct lf_lock *lock)

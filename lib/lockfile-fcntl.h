@@ -40,9 +40,11 @@ struct lf_lock;
  */
 #define LF_FOREVER (-1)
 
-/* Flags of lf_acquire() and lf_acquire_at(). */
+/* Flags of lf_acquire(), lf_acquire_at() and lf_start(). */
 #define LF_KEEP     0x1u /* leave the file in place on release */
 #define LF_NOCREATE 0x2u /* the file must exist already */
+#define LF_PID      0x4u /* write the PID into the file, while it is locked */
+#define LF_FOLLOW   0x8u /* PATH may be a symbolic link; implies LF_KEEP */
 
 /*
  * Takes an exclusive lock on the file PATH and stores the handle in *LOCK
@@ -68,6 +70,18 @@ LF_PUBLIC int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 			    mode_t mode, int timeout_ms, unsigned flags);
 
 /*
+ * Takes an exclusive lock on the file of the descriptor FD, which must be open
+ * for writing and stays the caller's: it is neither closed nor is the file
+ * created, removed or stamped.  The lock belongs to the open file description:
+ * to all who share the descriptor.  FLAGS is 0.
+ *
+ * Returns as lf_acquire() does, and -EBADF if FD is not open for writing,
+ * -ESTALE if the file has been removed.
+ */
+LF_PUBLIC int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms,
+			    unsigned flags);
+
+/*
  * Begins to wait for a lock, without blocking, and stores a pending handle in
  * *LOCK.  lf_finish() makes it a lock, lf_release() gives the wait up.  Costs a
  * thread, which waits in the kernel, and two descriptors.
@@ -87,11 +101,24 @@ LF_PUBLIC int lf_pending_fd(const struct lf_lock *lock);
 LF_PUBLIC int lf_finish(struct lf_lock **lock);
 
 /*
+ * In a forked child: makes the lock the child's, as for a daemon.  The PID that
+ * the lock shows, the stamp of LF_PID and the removal become its own.  The
+ * parent, when it has heard that the child adopted, exits or calls lf_release(),
+ * which then only forgets the handle; as long as it does neither, the lock goes
+ * on to show the PID of the parent.
+ *
+ * Returns 0; -EAGAIN if the parent does not share its lock or has released it
+ * and another has it; -ESTALE if the path no longer names the file.
+ */
+LF_PUBLIC int lf_adopt(struct lf_lock *lock);
+
+/*
  * Releases the lock, removes the file unless it is to be kept or others wait
  * for it, frees the handle and sets *LOCK to NULL.
  *
- * In a forked child this only closes the inherited descriptor: lock and file
- * stay with the parent.
+ * In a forked child that has not adopted the lock this only closes the inherited
+ * descriptor, and so it does in a process whose child has adopted it: lock and
+ * file stay with the holder.
  *
  * Returns 0; 1 if the file was left in place although it was to be removed
  * (it has content, or this process may not remove it); -EBADF if *LOCK is NULL.
@@ -111,7 +138,18 @@ LF_PUBLIC int lf_verify(const struct lf_lock *lock);
  */
 LF_PUBLIC int lf_fileno(const struct lf_lock *lock);
 
-/* The path as it was given, valid until the lock is released; NULL for NULL. */
+/* What the lock is to the kernel: see lockfile-fcntl(7); or -EBADF. */
+enum lf_backend {
+	LF_BACKEND_OFD = 1, /* of the open file description: the full guarantee */
+	LF_BACKEND_FCNTL,   /* of the process, by fcntl(2): weaker */
+	LF_BACKEND_LOCKF    /* of the process, by lockf(3): weaker */
+};
+LF_PUBLIC int lf_backend(const struct lf_lock *lock);
+
+/*
+ * The path as it was given, or /dev/fd/N for a borrowed descriptor; valid until
+ * the lock is released; NULL for NULL.
+ */
 LF_PUBLIC const char *lf_path(const struct lf_lock *lock);
 
 /*

@@ -3,6 +3,8 @@
 
 #include "handle.h"
 
+#include "stamp.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,7 +25,8 @@ static int why_not_opened(const struct request *rq, int error)
 	struct stat st;
 	int why;
 
-	if (fstatat(rq->dirfd, rq->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(rq->dirfd, rq->path, &st,
+		    rq->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
 		return error;
 	why = handle_why_not_regular(st.st_mode);
 	return why < 0 ? why : error;
@@ -39,22 +42,23 @@ static int open_file(struct lf_lock *lock, const struct request *rq, bool above)
 {
 	static const struct {
 		enum os_access access;
-		bool create;
+		unsigned create;
 	} way[] = {
-		{ OS_READ_WRITE, true },
-		{ OS_WRITE_ONLY, true },
-		{ OS_READ_WRITE, false },
-		{ OS_WRITE_ONLY, false },
+		{ OS_READ_WRITE, OS_CREATE },
+		{ OS_WRITE_ONLY, OS_CREATE },
+		{ OS_READ_WRITE, 0 },
+		{ OS_WRITE_ONLY, 0 },
 	};
+	unsigned how = (above ? OS_ABOVE_STDIO : 0u) |
+		       (rq->follow ? OS_FOLLOW : 0u);
 	int fd = -EACCES;
 
 	if (rq->look)
-		return os_open(rq->dirfd, rq->path, OS_READ_ONLY, false, 0,
-			       above);
+		return os_open(rq->dirfd, rq->path, OS_READ_ONLY, how, 0);
 	for (size_t i = rq->create ? 0 : 2;
 	     fd == -EACCES && i < sizeof(way) / sizeof(way[0]); i++) {
-		fd = os_open(rq->dirfd, rq->path, way[i].access, way[i].create,
-			     rq->mode, above);
+		fd = os_open(rq->dirfd, rq->path, way[i].access,
+			     how | way[i].create, rq->mode);
 		lock->foreign = rq->create && !way[i].create;
 	}
 	/* Refused with O_CREAT, and not there without: it may not be made. */
@@ -110,9 +114,12 @@ struct lf_lock *handle_new(const struct request *rq)
 	lock->name = slash ? slash + 1 : lock->path;
 	lock->pid = getpid();
 	lock->thread = rq->thread;
+	lock->borrowed = rq->fd >= 0;
+	lock->follow = rq->follow;
 	lock->keep = rq->keep;
+	lock->stamp = rq->stamp;
 	lock->look = rq->look;
-	lock->fd = -1;
+	lock->fd = rq->fd;
 	lock->dir = -1;
 	return lock;
 }
@@ -129,31 +136,42 @@ static int look_at_file(struct lf_lock *lock, bool process_owned)
 		return why;
 	lock->dev = st.st_dev;
 	lock->ino = st.st_ino;
-	lock->foreign |= st.st_size > 0;
+	/* What is another's to remove is not ours to write to either. */
+	if (lock->foreign)
+		lock->stamp = false;
+	if (st.st_size > 0 && !(lock->stamp && stamp_check(lock) == 0))
+		lock->foreign = true;
 	marks_choose(lock, process_owned);
 	return 0;
 }
 
-int handle_open(struct lf_lock **opened, const struct request *rq)
+static int open_path(struct lf_lock *lock, const struct request *rq)
 {
 	size_t length = strlen(rq->path);
-	struct lf_lock *lock;
 	int rc = 0;
 
-	*opened = NULL;
 	if (length == 0)
 		return -ENOENT;
 	if (rq->path[length - 1] == '/')
 		return -EISDIR;
-	lock = handle_new(rq);
-	if (!lock)
-		return -ENOMEM;
-
 	/* A kept file at an absolute path is found again without it. */
 	if (!rq->look && (!rq->keep || rq->path[0] != '/'))
 		rc = lock->dir = open_parent(lock, rq);
 	if (rc >= 0)
 		rc = lock->fd = get_descriptor(lock, rq);
+	return rc;
+}
+
+int handle_open(struct lf_lock **opened, const struct request *rq)
+{
+	struct lf_lock *lock = handle_new(rq);
+	int rc = 0;
+
+	*opened = NULL;
+	if (!lock)
+		return -ENOMEM;
+	if (!lock->borrowed)
+		rc = open_path(lock, rq);
 	if (rc >= 0)
 		rc = look_at_file(lock, rq->process_owned);
 	if (rc < 0)
@@ -164,7 +182,7 @@ int handle_open(struct lf_lock **opened, const struct request *rq)
 	return 0;
 
 fail:
-	if (lock->fd >= 0)
+	if (lock->fd >= 0 && !lock->borrowed)
 		close(lock->fd);
 	if (lock->dir >= 0)
 		close(lock->dir);
@@ -176,7 +194,23 @@ int path_is_ours(const struct lf_lock *lock, int dirfd, const char *path)
 {
 	struct stat st;
 
-	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (lock->borrowed)
+		return fstat(lock->fd, &st) < 0 ? -errno :
+		       st.st_nlink == 0		? -ESTALE :
+						  0;
+	if (fstatat(dirfd, path, &st, lock->follow ? 0 : AT_SYMLINK_NOFOLLOW) <
+	    0)
 		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
 	return st.st_dev == lock->dev && st.st_ino == lock->ino ? 0 : -ESTALE;
+}
+
+int handle_verify(const struct lf_lock *lock)
+{
+	int rc = 0;
+
+	if (lock->dir >= 0)
+		rc = path_is_ours(lock, lock->dir, lock->name);
+	if (rc == 0 && lock->path[0] == '/')
+		rc = path_is_ours(lock, AT_FDCWD, lock->path);
+	return rc;
 }

@@ -6,6 +6,9 @@
 
 #include "release.h"
 
+#include "adopt.h"
+#include "stamp.h"
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -71,6 +74,9 @@ int release(struct lf_lock *lock)
 {
 	bool keep = lock->keep;
 
+	adopt_end(lock);
+	if (lock->stamp)
+		stamp_clear(lock);
 	if (!keep && !lock->foreign)
 		return leave(lock, HAVE_WRITE);
 	drop(lock);

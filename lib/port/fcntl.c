@@ -50,6 +50,11 @@ int fcntl_test(int fd, int command, struct os_range range, pid_t *pid)
 	return 1;
 }
 
+bool os_locks_by_lockf(void)
+{
+	return false;
+}
+
 int os_process_lock(int fd, enum os_lock lock, struct os_range range,
 		    enum os_wait wait)
 {

@@ -10,6 +10,11 @@
 #include <errno.h>
 #include <unistd.h>
 
+bool os_locks_by_lockf(void)
+{
+	return true;
+}
+
 int os_process_lock(int fd, enum os_lock lock, struct os_range range,
 		    enum os_wait wait)
 {

@@ -21,9 +21,19 @@ void os_condition_wake(void)
 {
 }
 
+bool os_may_have_forked(void)
+{
+	return true;
+}
+
 os_thread os_thread_self(void)
 {
 	return 0;
+}
+
+bool os_helper_can_be_cancelled(void)
+{
+	return false;
 }
 
 int os_helper_start(struct os_helper **helper, void *(*body)(void *),

@@ -35,18 +35,20 @@ static int open_above_stdio(int dirfd, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-int os_open(int dirfd, const char *path, enum os_access access, bool create,
-	    mode_t mode, bool above_stdio)
+int os_open(int dirfd, const char *path, enum os_access access, unsigned how,
+	    mode_t mode)
 {
 	static const int mode_of[] = {
 		[OS_READ_ONLY] = O_RDONLY,
 		[OS_READ_WRITE] = O_RDWR,
 		[OS_WRITE_ONLY] = O_WRONLY,
 	};
-	int flags = mode_of[access] | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-		    (create ? O_CREAT : 0);
-	int fd = above_stdio ? open_above_stdio(dirfd, path, flags, mode) :
-			       os_openat(dirfd, path, flags, mode);
+	int flags = mode_of[access] | O_NONBLOCK | O_NOCTTY |
+		    (how & OS_FOLLOW ? 0 : O_NOFOLLOW) |
+		    (how & OS_CREATE ? O_CREAT : 0);
+	int fd = how & OS_ABOVE_STDIO ?
+			 open_above_stdio(dirfd, path, flags, mode) :
+			 os_openat(dirfd, path, flags, mode);
 
 	/* With O_NONBLOCK, a lease of another process (F_SETLEASE, Linux). */
 	return fd == -EAGAIN ? -EBUSY : fd;

@@ -31,6 +31,7 @@ struct os_range {
 };
 
 bool os_has_description_locks(void);
+bool os_locks_by_lockf(void);
 int os_process_lock(int fd, enum os_lock, struct os_range, enum os_wait);
 int os_description_lock(int fd, enum os_lock, struct os_range, enum os_wait);
 
@@ -49,16 +50,28 @@ int os_flock(int fd, enum os_flock);
 
 /*
  * Files (open.c; cloexec.c or no-cloexec.c).  Descriptors are close-on-exec.
- * That of a directory is not below 3, that of a file with ABOVE_STDIO.  -EBUSY:
- * another process has a lease on the file.
+ * That of a directory is not below 3, that of a file with OS_ABOVE_STDIO.
+ * -EBUSY: another process has a lease on the file.
  */
 int os_openat(int dirfd, const char *path, int flags, mode_t mode);
 
 enum os_access { OS_READ_ONLY, OS_READ_WRITE, OS_WRITE_ONLY };
+enum os_open {
+	OS_CREATE = 1,
+	OS_FOLLOW = 2, /* a symbolic link, else -ELOOP */
+	OS_ABOVE_STDIO = 4,
+};
 
-int os_open(int dirfd, const char *path, enum os_access, bool create,
-	    mode_t mode, bool above_stdio);
+int os_open(int dirfd, const char *path, enum os_access, unsigned how,
+	    mode_t mode);
 int os_open_directory(int dirfd, const char *path);
+
+/*
+ * The open file description belongs to this process (owner.c), by its own word;
+ * and which process said so last, or 0: none that lives, or it is not told.
+ */
+void os_own_description(int fd);
+pid_t os_description_owner(int fd);
 
 /* What serves the file system of a file (fs-linux.c or fs-any.c). */
 enum os_filesystem { OS_FS_LOCAL, OS_FS_NETWORK, OS_FS_FUSE };
@@ -92,6 +105,9 @@ void os_mutex_unlock(void);
 void os_condition_wait(void); /* with the mutex held; may wake for nothing */
 void os_condition_wake(void); /* everybody who waits */
 
+/* Whether this process may have forked. */
+bool os_may_have_forked(void);
+
 typedef unsigned long os_thread;
 
 os_thread os_thread_self(void);
@@ -102,6 +118,8 @@ os_thread os_thread_self(void);
  * comes to; -ENOTSUP: it cannot be cancelled here.  Join or detach frees.
  */
 struct os_helper;
+
+bool os_helper_can_be_cancelled(void);
 
 int os_helper_start(struct os_helper **, void *(*body)(void *), void *argument);
 int os_helper_cancel(struct os_helper *);

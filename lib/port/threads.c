@@ -21,8 +21,11 @@ static void before_fork(void)
 	pthread_mutex_lock(&mutex);
 }
 
+static atomic_bool has_forked;
+
 static void after_fork_in_parent(void)
 {
+	atomic_store(&has_forked, true);
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -42,6 +45,11 @@ static void after_fork_in_child(void)
 __attribute__((__constructor__)) static void set_hooks(void)
 {
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+bool os_may_have_forked(void)
+{
+	return atomic_load(&has_forked);
 }
 
 void os_mutex_lock(void)
@@ -110,7 +118,7 @@ static int create(struct os_helper *helper)
  * program if it cannot; backtrace(3) loads it too, and fails instead.  Early,
  * because later there may be no descriptor left to load it with.
  */
-static bool can_cancel(void)
+bool os_helper_can_be_cancelled(void)
 {
 #ifdef __GLIBC__
 	static atomic_bool loaded;
@@ -131,7 +139,7 @@ int os_helper_start(struct os_helper **started, void *(*body)(void *),
 
 	if (!helper)
 		return -ENOMEM;
-	can_cancel();
+	os_helper_can_be_cancelled();
 	*helper = (struct os_helper){ .body = body, .argument = argument };
 	if (create(helper) != 0) {
 		free(helper);
@@ -143,7 +151,8 @@ int os_helper_start(struct os_helper **started, void *(*body)(void *),
 
 int os_helper_cancel(struct os_helper *helper)
 {
-	return can_cancel() ? -pthread_cancel(helper->thread) : -ENOTSUP;
+	return os_helper_can_be_cancelled() ? -pthread_cancel(helper->thread) :
+					      -ENOTSUP;
 }
 
 void os_helper_join(struct os_helper *helper)

@@ -228,6 +228,28 @@ bool exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
+void write_to(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+void assert_content(const char *path, const char *text)
+{
+	char content[64] = "";
+	FILE *file = fopen(path, "re");
+	size_t length;
+
+	assert_non_null(file);
+	length = fread(content, 1, sizeof(content) - 1, file);
+	fclose(file);
+	assert_int_equal(length, strlen(text));
+	assert_string_equal(content, text);
+}
+
 size_t entries(const char *path)
 {
 	DIR *list = opendir(path);

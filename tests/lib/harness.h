@@ -87,6 +87,8 @@ int try_lock(void *path);
 bool own_mounts(void);
 
 bool exists(const char *path);
+void write_to(const char *path, const char *text);
+void assert_content(const char *path, const char *text);
 int open_descriptors(void);
 size_t entries(const char *directory);
 

@@ -77,28 +77,6 @@ static void a_deleted_file_is_noticed(void **state)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void write_to(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "we");
-
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
-static void assert_content(const char *path, const char *text)
-{
-	char content[64] = "";
-	FILE *file = fopen(path, "re");
-	size_t length;
-
-	assert_non_null(file);
-	length = fread(content, 1, sizeof(content) - 1, file);
-	fclose(file);
-	assert_int_equal(length, strlen(text));
-	assert_string_equal(content, text);
-}
-
 static void a_file_with_content_is_locked_and_left_as_it_is(void **state)
 {
 	static const char text[] = "data\nof others\n";

@@ -1,0 +1,492 @@
+/* lf_adopt(): a lock passes from a parent to its child. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What the processes of a test share. */
+struct scene {
+	struct gate adopted, parent_may_go, parent_gone;
+	struct gate child_may_go, child_gone;
+	unsigned flags;
+	pid_t child;
+	int order[16], ended;
+};
+
+static struct scene *scene_new(unsigned flags)
+{
+	struct scene *scene = shared_new(sizeof(*scene));
+
+	*scene = (struct scene){
+		.adopted = gate_new(),
+		.parent_may_go = gate_new(),
+		.parent_gone = gate_new(),
+		.child_may_go = gate_new(),
+		.child_gone = gate_new(),
+		.flags = flags,
+	};
+	return scene;
+}
+
+static void scene_free(struct scene *scene)
+{
+	gate_free(scene->adopted);
+	gate_free(scene->parent_may_go);
+	gate_free(scene->parent_gone);
+	gate_free(scene->child_may_go);
+	gate_free(scene->child_gone);
+	shared_free(scene, sizeof(*scene));
+}
+
+/* Looks until the lock shows this PID, half a minute at the most. */
+static bool is_named(pid_t pid)
+{
+	static const struct timespec breath = { 0, 1000000 };
+	pid_t holder;
+
+	for (int look = 0; look < 30000; look++) {
+		if (lf_check(lock_path, &holder) == 1 && holder == pid)
+			return true;
+		nanosleep(&breath, NULL);
+	}
+	return false;
+}
+
+static void content(char text[32])
+{
+	FILE *file = fopen(lock_path, "re");
+
+	memset(text, 0, 32);
+	if (file) {
+		(void)!fread(text, 1, 31, file);
+		fclose(file);
+	}
+}
+
+/* Ends in time all the same. */
+static void outlive_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, 0);
+	alarm(60);
+}
+
+/* The child: adopts, waits, releases; orphaned, so it says when it is gone. */
+static int serve(struct scene *scene, struct lf_lock *lock)
+{
+	outlive_parent();
+	scene->child = getpid();
+	demand(lf_adopt(lock) == 0);
+	gate_open(scene->adopted);
+	gate_pass(scene->child_may_go);
+	demand(lf_release(&lock) == 0);
+	gate_open(scene->child_gone);
+	return 0;
+}
+
+static int acquire_and_fork(void *argument)
+{
+	struct scene *scene = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, scene->flags) == 0);
+	if (fork() == 0)
+		_exit(serve(scene, lock));
+	gate_pass(scene->parent_may_go);
+	return 0;
+}
+
+static void the_child_is_the_holder_when_the_parent_has_gone(void **state)
+{
+	struct scene *scene = scene_new(LF_PID);
+	pid_t parent = start(acquire_and_fork, scene);
+	char text[32], expected[32];
+
+	(void)state;
+	needs_locks_of_descriptions();
+	gate_pass(scene->adopted);
+	/* The parent has the tag as long as it lives; the stamp is new. */
+	assert_true(is_named(parent));
+	content(text);
+	snprintf(expected, sizeof(expected), "%ld\n", (long)scene->child);
+	assert_string_equal(text, expected);
+
+	gate_open(scene->parent_may_go);
+	assert_int_equal(finish(parent), 0);
+	assert_true(is_named(scene->child));
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	gate_open(scene->child_may_go);
+	gate_pass(scene->child_gone);
+	assert_false(exists(lock_path));
+	scene_free(scene);
+}
+
+static int acquire_fork_and_release(void *argument)
+{
+	struct scene *scene = argument;
+	struct lf_lock *lock;
+	int descriptors;
+
+	demand(lf_acquire(&lock, lock_path, 0, 0) == 0);
+	descriptors = open_descriptors();
+	if (fork() == 0)
+		_exit(serve(scene, lock));
+	gate_pass(scene->adopted);
+	demand(lf_release(&lock) == 0);
+	demand(!lock);
+	demand(open_descriptors() == descriptors - 2); /* file, directory */
+	gate_open(scene->parent_gone);
+	/* It lives on, and is a contender like any other. */
+	gate_pass(scene->parent_may_go);
+	demand(lf_acquire(&lock, lock_path, 0, 0) == -EAGAIN);
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void a_parent_that_lives_on_releases_and_is_forgotten(void **state)
+{
+	struct scene *scene = scene_new(0);
+	pid_t parent = start(acquire_fork_and_release, scene);
+
+	(void)state;
+	needs_locks_of_descriptions();
+	gate_pass(scene->parent_gone);
+	assert_true(is_named(scene->child));
+	assert_true(exists(lock_path));
+	gate_open(scene->parent_may_go);
+	assert_true(waiters_reach(lock_path, 1));
+	gate_open(scene->child_may_go);
+	gate_pass(scene->child_gone);
+	assert_int_equal(finish(parent), 0);
+	assert_false(exists(lock_path));
+	scene_free(scene);
+}
+
+static int acquire_and_fork_twice(void *argument)
+{
+	struct scene *scene = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, 0) == 0);
+	if (fork() == 0) {
+		setsid();
+		if (fork() == 0)
+			_exit(serve(scene, lock));
+		_exit(0);
+	}
+	gate_pass(scene->parent_may_go);
+	return 0;
+}
+
+static void a_grandchild_may_adopt(void **state)
+{
+	struct scene *scene = scene_new(0);
+	pid_t parent = start(acquire_and_fork_twice, scene);
+
+	(void)state;
+	needs_locks_of_descriptions();
+	gate_pass(scene->adopted);
+	gate_open(scene->parent_may_go);
+	assert_int_equal(finish(parent), 0);
+	assert_true(is_named(scene->child));
+	gate_open(scene->child_may_go);
+	gate_pass(scene->child_gone);
+	assert_false(exists(lock_path));
+	scene_free(scene);
+}
+
+/* Each of the three has the lock in turn, and passes it on. */
+static int adopt_and_pass_on(void *argument)
+{
+	struct scene *scene = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, 0) == 0);
+	if (fork() == 0) {
+		outlive_parent();
+		if (lf_adopt(lock) < 0)
+			_exit(1);
+		if (fork() == 0)
+			_exit(serve(scene, lock));
+		gate_pass(scene->adopted);
+		gate_open(scene->parent_gone);
+		_exit(lf_release(&lock));
+	}
+	gate_pass(scene->parent_gone);
+	demand(lf_release(&lock) == 0);
+	demand(exists(lock_path));
+	return 0;
+}
+
+static void a_child_that_adopted_may_pass_it_on(void **state)
+{
+	struct scene *scene = scene_new(0);
+	pid_t parent = start(adopt_and_pass_on, scene);
+
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_int_equal(finish(parent), 0);
+	assert_true(is_named(scene->child));
+	gate_open(scene->child_may_go);
+	gate_pass(scene->child_gone);
+	assert_false(exists(lock_path));
+	scene_free(scene);
+}
+
+static int become_daemon(void *argument)
+{
+	struct scene *scene = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, LF_PID) == 0);
+	demand(daemon(1, 1) == 0);
+	return serve(scene, lock);
+}
+
+static void a_daemon_adopts_after_daemon_3(void **state)
+{
+	struct scene *scene = scene_new(0);
+	pid_t parent = start(become_daemon, scene);
+
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_int_equal(finish(parent), 0);
+	gate_pass(scene->adopted);
+	assert_true(is_named(scene->child));
+	gate_open(scene->child_may_go);
+	gate_pass(scene->child_gone);
+	assert_false(exists(lock_path));
+	scene_free(scene);
+}
+
+struct turn {
+	struct scene *scene;
+	int number;
+};
+
+static int wait_for_turn(void *argument)
+{
+	struct turn *turn = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	turn->scene->order[turn->scene->ended++] = turn->number;
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+/* Some come before the parent goes and some after. */
+static void the_queue_stays_in_order(void **state)
+{
+	struct scene *scene = scene_new(0);
+	pid_t parent = start(acquire_and_fork, scene), pids[10];
+	struct turn turn = { .scene = scene };
+
+	(void)state;
+	needs_locks_of_descriptions();
+	gate_pass(scene->adopted);
+	for (int i = 0; i < 10; i++) {
+		if (i == 5) {
+			gate_open(scene->parent_may_go);
+			assert_int_equal(finish(parent), 0);
+			assert_true(is_named(scene->child));
+		}
+		turn.number = i;
+		pids[i] = start(wait_for_turn, &turn);
+		/* The child waits too, for the tag, until the parent goes. */
+		assert_true(waiters_reach(lock_path, i < 5 ? i + 2 : i + 1));
+	}
+	gate_open(scene->child_may_go);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(finish(pids[i]), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(scene->order[i], i);
+	gate_pass(scene->child_gone);
+	assert_false(exists(lock_path));
+	scene_free(scene);
+}
+
+struct late {
+	struct gate gate;
+	struct lf_lock *lock;
+};
+
+static int adopt_too_late(void *argument)
+{
+	struct late *late = argument;
+
+	gate_pass(late->gate);
+	return -lf_adopt(late->lock);
+}
+
+static void what_the_parent_has_released_cannot_be_adopted(void **state)
+{
+	static const int expected[] = { ESTALE, EAGAIN };
+	struct late late = { .gate = gate_new() };
+	struct lf_lock *other;
+	pid_t child;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
+		assert_int_equal(lf_acquire(&late.lock, lock_path, 0, flags), 0);
+		child = start(adopt_too_late, &late);
+		assert_int_equal(lf_release(&late.lock), 0);
+		assert_int_equal(lf_acquire(&other, lock_path, 0, flags), 0);
+		gate_open(late.gate);
+		assert_int_equal(finish(child), expected[flags]);
+		assert_int_equal(lf_verify(other), 0);
+		assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+		assert_int_equal(lf_release(&other), 0);
+	}
+	gate_free(late.gate);
+}
+
+static void what_is_no_lock_cannot_be_adopted(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_adopt(NULL), -EBADF);
+	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
+	assert_int_equal(lf_adopt(lock), -EBADF);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+static void to_adopt_what_one_holds_changes_nothing(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
+	assert_int_equal(lf_adopt(lock), 0);
+	assert_int_equal(lf_adopt(lock), 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+/* The parent lives and has the tag, for which a thread of the child waits. */
+static int adopt_and_release(void *argument)
+{
+	struct lf_lock *lock = argument;
+
+	demand(lf_adopt(lock) == 0);
+	demand(lf_adopt(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void a_child_may_release_before_the_parent_goes(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	for (int round = 0; round < 100; round++) {
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		assert_int_equal(finish(start(adopt_and_release, lock)), 0);
+		assert_false(exists(lock_path));
+		assert_int_equal(lf_release(&lock), 0);
+	}
+}
+
+static int adopt_and_die(void *argument)
+{
+	demand(lf_adopt(argument) == 0);
+	raise(SIGKILL);
+	return 0;
+}
+
+static void a_parent_releases_what_a_dead_child_had_adopted(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(finish(start(adopt_and_die, lock)), -SIGKILL);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+/* A child that may have no thread. */
+static int adopt_without_thread(void *argument)
+{
+	static const struct rlimit none = { 0, 0 };
+	struct lf_lock *lock = argument;
+
+	demand(become_ordinary());
+	demand(setrlimit(RLIMIT_NPROC, &none) == 0);
+	demand(lf_adopt(lock) == 0);
+	demand(lf_release(&lock) >= 0);
+	return 0;
+}
+
+static void without_a_thread_it_is_adopted_all_the_same(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal(finish(start(adopt_without_thread, lock)), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+}
+
+static int adopt_from_living_parent(void *argument)
+{
+	struct lf_lock *lock = argument;
+
+	return -lf_adopt(lock);
+}
+
+static void a_lock_of_the_process_stays_with_the_parent(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	if (lf_backend(lock) == LF_BACKEND_OFD) {
+		lf_release(&lock);
+		skip_because("these locks belong to the open file description");
+	}
+	assert_int_equal(finish(start(adopt_from_living_parent, lock)), EAGAIN);
+	assert_int_equal(lf_verify(lock), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		in_directory(the_child_is_the_holder_when_the_parent_has_gone),
+		in_directory(a_parent_that_lives_on_releases_and_is_forgotten),
+		in_directory(a_grandchild_may_adopt),
+		in_directory(a_child_that_adopted_may_pass_it_on),
+		in_directory(a_daemon_adopts_after_daemon_3),
+		in_directory(the_queue_stays_in_order),
+		in_directory(what_the_parent_has_released_cannot_be_adopted),
+		in_directory(what_is_no_lock_cannot_be_adopted),
+		in_directory(to_adopt_what_one_holds_changes_nothing),
+		in_directory(a_child_may_release_before_the_parent_goes),
+		in_directory(a_parent_releases_what_a_dead_child_had_adopted),
+		in_directory(without_a_thread_it_is_adopted_all_the_same),
+		in_directory(a_lock_of_the_process_stays_with_the_parent),
+	};
+
+	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
+}

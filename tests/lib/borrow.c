@@ -1,0 +1,202 @@
+/* lf_acquire_fd(): a descriptor that stays the caller's. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_lock(int flags)
+{
+	return open(lock_path, flags | O_CREAT | O_CLOEXEC, 0666);
+}
+
+static void it_excludes_and_leaves_descriptor_and_file(void **state)
+{
+	int fd = open_lock(O_WRONLY | O_APPEND), descriptors;
+	struct lf_lock *lock;
+	char name[32], text[64];
+
+	(void)state;
+	descriptors = open_descriptors();
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	assert_int_equal(open_descriptors(), descriptors);
+	assert_int_equal(lf_fileno(lock), fd);
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	assert_string_equal(lf_path(lock), name);
+	assert_true(lf_describe(lock, text, sizeof(text)) > 0);
+	assert_int_equal(lf_verify(lock), 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+	assert_true(exists(lock_path));
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	close(fd);
+}
+
+static void what_cannot_be_locked_is_refused(void **state)
+{
+	int reading = open_lock(O_RDONLY), fd = open_lock(O_RDWR), ends[2];
+	int directory = open(".", O_RDONLY | O_DIRECTORY);
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(lf_acquire_fd(&lock, -1, 0, 0), -EBADF);
+	assert_int_equal(lf_acquire_fd(&lock, 1000, 0, 0), -EBADF);
+	assert_int_equal(lf_acquire_fd(&lock, reading, 0, 0), -EBADF);
+	assert_int_equal(lf_acquire_fd(&lock, reading, 1000, 0), -EBADF);
+	assert_int_equal(lf_acquire_fd(&lock, reading, LF_FOREVER, 0), -EBADF);
+	assert_int_equal(lf_acquire_fd(&lock, ends[1], 0, 0), -ENOTSUP);
+	assert_int_equal(lf_acquire_fd(&lock, directory, 0, 0), -EISDIR);
+	assert_int_equal(lf_acquire_fd(&lock, fd, -2, 0), -EINVAL);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_KEEP), -EINVAL);
+	assert_int_equal(lf_acquire_fd(NULL, fd, 0, 0), -EINVAL);
+	assert_null(lock);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+	close(ends[0]);
+	close(ends[1]);
+	close(directory);
+	close(reading);
+	close(fd);
+}
+
+static void a_removed_file_is_stale(void **state)
+{
+	int fd = open_lock(O_RDWR);
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	assert_int_equal(unlink(lock_path), 0);
+	assert_int_equal(lf_verify(lock), -ESTALE);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -ESTALE);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 1000, 0), -ESTALE);
+	assert_int_equal(lf_acquire_fd(&lock, fd, LF_FOREVER, 0), -ESTALE);
+	close(fd);
+}
+
+static int wait_by_descriptor(void *timeout)
+{
+	int fd = open_lock(O_RDWR);
+	struct lf_lock *lock;
+
+	demand(lf_acquire_fd(&lock, fd, *(int *)timeout, 0) == 0);
+	demand(lf_release(&lock) == 0);
+	close(fd);
+	return 0;
+}
+
+static int wait_and_be_stale(void *timeout)
+{
+	int fd = open_lock(O_RDWR);
+	struct lf_lock *lock;
+
+	demand(lf_acquire_fd(&lock, fd, *(int *)timeout, 0) == -ESTALE);
+	close(fd);
+	return 0;
+}
+
+static void it_waits_with_and_without_a_bound(void **state)
+{
+	static int timeouts[] = { LF_FOREVER, 3600000 };
+	struct lf_lock *lock;
+	pid_t pid;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+		pid = start(wait_by_descriptor, &timeouts[i]);
+		assert_true(waiters_reach(lock_path, 1));
+		assert_int_equal(lf_release(&lock), 0);
+		assert_int_equal(finish(pid), 0);
+		assert_true(exists(lock_path));
+
+		/* Who does not keep the file takes it from under them. */
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		pid = start(wait_and_be_stale, &timeouts[i]);
+		assert_true(waiters_reach(lock_path, 1));
+		assert_int_equal(lf_release(&lock), 0);
+		assert_int_equal(finish(pid), 0);
+		assert_false(exists(lock_path));
+	}
+}
+
+static int hold(void *gates)
+{
+	struct gate *gate = gates;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, LF_KEEP) == 0);
+	gate_open(gate[0]);
+	gate_pass(gate[1]);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void a_refusal_leaves_the_descriptor(void **state)
+{
+	struct gate gate[2] = { gate_new(), gate_new() };
+	int fd = open_lock(O_RDWR);
+	pid_t pid = start(hold, gate);
+	struct lf_lock *lock;
+
+	(void)state;
+	gate_pass(gate[0]);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EAGAIN);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -ETIMEDOUT);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	gate_open(gate[1]);
+	assert_int_equal(finish(pid), 0);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	close(fd);
+	gate_free(gate[0]);
+	gate_free(gate[1]);
+}
+
+/* A shell does so: the tool locks, and leaves the lock with the shell. */
+static int lock_and_end(void *fd)
+{
+	struct lf_lock *lock;
+
+	demand(lf_acquire_fd(&lock, *(int *)fd, 0, 0) == 0);
+	return 0;
+}
+
+static void the_lock_stays_with_who_shares_the_descriptor(void **state)
+{
+	int fd = open_lock(O_WRONLY);
+
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_int_equal(finish(start(lock_and_end, &fd)), 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	/* Again is no conflict: it is the same owner. */
+	assert_int_equal(finish(start(lock_and_end, &fd)), 0);
+	close(fd);
+	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		in_directory(it_excludes_and_leaves_descriptor_and_file),
+		in_directory(what_cannot_be_locked_is_refused),
+		in_directory(a_removed_file_is_stale),
+		in_directory(it_waits_with_and_without_a_bound),
+		in_directory(a_refusal_leaves_the_descriptor),
+		in_directory(the_lock_stays_with_who_shares_the_descriptor),
+	};
+
+	return cmocka_run_group_tests_name("borrow", tests, NULL, NULL);
+}
