@@ -120,6 +120,8 @@ const char *advice(int error)
 		return "correct the name";
 	case ENOTSUP:
 		return "name a regular file, or one that does not exist yet";
+	case ENOTEMPTY:
+		return "use another lock file, or leave --pid away";
 	case EROFS:
 		return "use a file system that can be written, such as /run";
 	case EMFILE:

@@ -15,7 +15,8 @@
 
 int become(char *const command[], int lock_fd)
 {
-	fcntl(lock_fd, F_SETFD, 0);
+	if (lock_fd >= 0)
+		fcntl(lock_fd, F_SETFD, 0);
 	execvp(command[0], command);
 	return errno;
 }

@@ -18,9 +18,9 @@ void take_signals(struct signals *was);
 void give_signals_back(const struct signals *was);
 
 /*
- * After take_signals(): runs COMMAND with the descriptor LOCK_FD open in it, passes signals on, and
- * stores how it ended, as waitpid(2) tells.  Returns 0 or why it could not be
- * started, a positive errno value.
+ * After take_signals(): runs COMMAND with the descriptor LOCK_FD open in it
+ * (-1: none), passes signals on, and stores how it ended, as waitpid(2) tells.
+ * Returns 0 or why it could not be started, a positive errno value.
  */
 int run(char *const command[], int lock_fd, const struct signals *was,
 	int *wait_status);

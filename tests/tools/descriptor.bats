@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+# lf-acquire --fd, --unlock and --close: who has the locked descriptor.
+
+load helper
+
+@test "--fd locks a descriptor of the shell, until that closes it" {
+	need_locks_of_descriptors
+	exec 9>>lock
+	run -0 lf-acquire --fd 9
+	equal "$output" ""
+	held lock
+	run -75 lf-acquire lock true
+	exec 9>&-
+	free lock
+	present lock
+}
+
+@test "--fd again is no conflict; another descriptor of the file is one" {
+	need_locks_of_descriptors
+	exec 8>>lock 9>>lock
+	run -0 lf-acquire -f 9
+	run -0 lf-acquire -n -f9
+	run -75 lf-acquire --fd 8
+	like "$output" '^lf-acquire: .*/lock: held'
+	run -3 lf-acquire -q -E 3 --fd=8
+	equal "$output" ""
+	exec 9>&-
+	run -0 lf-acquire --fd 8
+}
+
+@test "a process that shares the descriptor keeps the lock" {
+	need_locks_of_descriptors
+	exec 9>>lock
+	run -0 lf-acquire --fd 9
+	# begin: any program will do that runs "sh -c ..."
+	begin env
+	holds "$holder"
+	exec 9>&-
+	held lock
+	release "$holder"
+	free lock
+}
+
+@test "--fd with -u unlocks, and is no error if there is no lock" {
+	need_locks_of_descriptors
+	exec 9>>lock
+	run -0 lf-acquire --fd 9
+	held lock
+	run -0 lf-acquire -u --fd 9
+	equal "$output" ""
+	free lock
+	run -0 lf-acquire --unlock --fd 9
+	run -0 lf-acquire --fd 9
+	held lock
+}
+
+@test "--fd with -u unlocks though others wait" {
+	need_proc_locks
+	need_locks_of_descriptors
+	exec 9>>lock
+	run -0 lf-acquire --fd 9
+	begin lf-acquire -k -w lock
+	eventually is_queued_anyhow "$holder"
+	run -0 lf-acquire -u --fd 9
+	holds "$holder"
+	release "$holder"
+	equal "$status" 0
+}
+
+# For the tag or, as the tag is gone with lf-acquire, for the body.
+is_queued_anyhow() {
+	grep -Eq -- "-> +(POSIX|OFDLCK) +ADVISORY +WRITE +($1|-1) " /proc/locks
+}
+
+@test "--fd waits with -w, and with -t no longer than that" {
+	need_proc_locks
+	need_locks_of_descriptors
+	hold lf-acquire -k lock
+	exec 9>>lock
+	run -75 lf-acquire -t 0.05 --fd 9
+	like "$output" '^lf-acquire: .*/lock: held by PID [0-9]+ .*; gave up$'
+	start lf-acquire -w --fd 9
+	queued "$pid"
+	waiter=$pid
+	release "$holder"
+	finish "$waiter"
+	equal "$status" 0
+	held lock
+}
+
+@test "--fd of a file that a holder removes meanwhile is refused, with the reason" {
+	need_proc_locks
+	hold lf-acquire lock
+	exec 9>>lock
+	start lf-acquire -w --fd 9 2>err
+	queued "$pid"
+	waiter=$pid
+	release "$holder"
+	finish "$waiter"
+	equal "$status" 66
+	like "$(cat err)" 'removed since it was opened.*--keep'
+	absent lock
+}
+
+@test "--fd of what is not open, not for writing, or no file is status 66" {
+	mkfifo fifo
+	touch lock
+	exec 7<>fifo 8<lock
+	run -66 lf-acquire --fd 9
+	like "$output" '^lf-acquire: descriptor 9: is not open here; open it first'
+	run -66 lf-acquire --fd 8
+	like "$output" '/lock: is not open for writing; open it so'
+	run -66 lf-acquire --fd 7
+	like "$output" '/fifo: is not a regular file'
+	run -66 lf-acquire --fd 9 -u
+	like "$output" '^lf-acquire: descriptor 9: is not open here'
+	exec 6<.
+	run -66 lf-acquire --fd 6
+	like "$output" 'is a directory'
+}
+
+@test "--fd with what has no meaning there is status 64" {
+	local arguments
+
+	exec 9>>lock
+	for arguments in '--fd' '--fd nine' '--fd -1' '--fd 99999999999' \
+		'--fd 9 lock true' '--fd 9 -p' '--fd 9 -m 600' '--fd 9 -F' \
+		'--fd 9 -o' '--fd 9 --follow' '--fd 9 --no-create' \
+		'-u' '-u lock true'; do
+		# shellcheck disable=SC2086 # several words
+		run -64 lf-acquire $arguments
+		like "$output" '^lf-acquire: '
+	done
+	free lock
+}
+
+@test "--fd is refused where locks belong to the process" {
+	exec 9>>lock
+	if lf-acquire --fd 9 2>err; then
+		skip "these locks belong to the open file description"
+	fi
+	like "$(cat err)" 'belong to the process'
+	free lock
+}
+
+@test "the file of --fd that has content stays as it is" {
+	need_locks_of_descriptors
+	echo data >lock
+	exec 9<>lock
+	run -0 lf-acquire --fd 9
+	held lock
+	run -0 lf-acquire -u --fd 9
+	equal "$(cat lock)" data
+}
+
+@test "-o does not pass the descriptor, and holds the lock all the same" {
+	local option
+
+	for option in -o --close; do
+		run -0 lf-acquire "$option" lock sh -c '
+			lf-check -q lock && ls -l /proc/$$/fd'
+		[[ $output != *"$PWD/lock"* ]]
+		absent lock
+	done
+}
+
+@test "with -o a kill -9 of lf-acquire frees the lock though COMMAND runs" {
+	hold lf-acquire -o lock
+	kill -KILL "$holder"
+	finish "$holder"
+	eventually free lock
+	is_not_stopped "$command"
+	[ -n "$(state_of "$command")" ]
+	present lock
+}
+
+@test "-o with -F would drop the lock: status 64" {
+	run -64 lf-acquire -o -F lock true
+	like "$output" '--exec with --close'
+	absent lock
+}

@@ -1,0 +1,91 @@
+#include "config.h"
+
+#include "descriptor.h"
+
+#include "lockfile-fcntl.h"
+#include "message.h"
+#include "port/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Linux tells it in proc(5), if nobody has renamed or removed it since. */
+static bool find_path(int fd, char *path, size_t size)
+{
+	struct stat file, named;
+	char link[32];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, size - 1);
+	if (length <= 0)
+		return false;
+	path[length] = '\0';
+	return fstat(fd, &file) == 0 && lstat(path, &named) == 0 &&
+	       file.st_dev == named.st_dev && file.st_ino == named.st_ino;
+}
+
+const char *descriptor_name(int fd)
+{
+	static char name[PATH_MAX];
+
+	if (!find_path(fd, name, sizeof(name)))
+		snprintf(name, sizeof(name), "descriptor %d", fd);
+	return name;
+}
+
+const char *descriptor_advice(int fd, int error)
+{
+	switch (-error) {
+	case EBADF:
+		return fcntl(fd, F_GETFD) < 0 ?
+			       "is not open here; open it first, for example "
+			       "exec 9>>LOCKFILE" :
+			       "is not open for writing; open it so, for "
+			       "example exec 9>>LOCKFILE";
+	case ESTALE:
+		return "has been removed since it was opened; all who lock it "
+		       "must keep it, with --keep";
+	default:
+		return NULL;
+	}
+}
+
+static int not_for_a_shell(const char *name)
+{
+	message_about(name, "locks belong to the process here, and end with "
+			    "it; use lf-acquire LOCKFILE COMMAND");
+	return STATUS_SYSTEM;
+}
+
+int descriptor_leave(struct lf_lock *lock, const char *name)
+{
+	if (lf_backend(lock) == LF_BACKEND_OFD)
+		return 0;
+	lf_release(&lock);
+	return not_for_a_shell(name);
+}
+
+/*
+ * Not by way of the library, which would have to take the lock first and might
+ * meet a waiter's tag.
+ */
+int descriptor_unlock(int fd, const char *name)
+{
+	static const struct os_range whole_file = { 0, 0 };
+	const char *advice;
+	int rc = os_description_lock(fd, OS_UNLOCK, whole_file, OS_NOWAIT);
+
+	if (rc == 0)
+		return 0;
+	if (rc == -EINVAL)
+		return not_for_a_shell(name);
+	advice = descriptor_advice(fd, rc);
+	message_about(name, "%s", advice ? advice : lf_strerror(rc));
+	return STATUS_CANNOT_OPEN;
+}
