@@ -28,6 +28,13 @@ void marks_choose(struct lf_lock *lock, bool process_owned)
 	};
 }
 
+/* The ways of file systems to say that they have no record locks. */
+static int without_locks(int rc)
+{
+	return rc == -ENOSYS || rc == -ENOTSUP || rc == -EOPNOTSUPP ? -ENOLCK :
+								      rc;
+}
+
 /*
  * The flag goes up before the call: a close by another thread that falls
  * between the kernel's answer and a later assignment would be missed.
@@ -42,7 +49,7 @@ static int take_tag(struct lf_lock *lock, enum os_wait wait)
 	rc = os_process_lock(lock->fd, OS_WRITE, tag_range, wait);
 	if (rc < 0)
 		lock->marks.tag = false;
-	return rc;
+	return without_locks(rc);
 }
 
 int tag_try(struct lf_lock *lock)
@@ -71,10 +78,9 @@ static int lock_body(const struct lf_lock *lock, enum os_lock how,
 			 os_process_lock(lock->fd, how, whole_file, wait) :
 			 os_description_lock(lock->fd, how, body_range, wait);
 
-	if (rc == -ENOSYS || rc == -ENOTSUP || rc == -EOPNOTSUPP ||
-	    (rc == -EINVAL && lock->marks.process_owned))
+	if (rc == -EINVAL && lock->marks.process_owned)
 		return -ENOLCK;
-	return rc;
+	return without_locks(rc);
 }
 
 int body_try(struct lf_lock *lock)
