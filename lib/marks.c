@@ -143,12 +143,16 @@ void presence_join(struct lf_lock *lock)
 			os_flock(lock->fd, OS_FLOCK_SHARED) == 0;
 }
 
+/* Where flock(2) does not work nobody else has a presence either. */
 bool presence_alone(struct lf_lock *lock)
 {
+	int rc;
+
 	if (!lock->marks.use_presence)
 		return true;
-	lock->marks.presence = os_flock(lock->fd, OS_FLOCK_EXCLUSIVE) == 0;
-	return lock->marks.presence;
+	rc = os_flock(lock->fd, OS_FLOCK_EXCLUSIVE);
+	lock->marks.presence = rc == 0;
+	return rc != -EWOULDBLOCK;
 }
 
 void presence_drop(struct lf_lock *lock)
