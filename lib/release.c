@@ -44,6 +44,7 @@ static int remove_file(const struct lf_lock *lock)
 int leave(struct lf_lock *lock, enum have have)
 {
 	int left = 0, rc = 0;
+	pid_t pid;
 
 	for (;;) {
 		if (!presence_alone(lock)) {
@@ -63,7 +64,8 @@ int leave(struct lf_lock *lock, enum have have)
 		}
 		/* In this order: who leaves meanwhile sees one of the two. */
 		presence_drop(lock);
-		if (rc != -EAGAIN || body_held(lock))
+		/* If it cannot be told, not for ever again. */
+		if (rc != -EAGAIN || body_owner(lock, &pid) != 0)
 			break;
 	}
 	drop(lock);
