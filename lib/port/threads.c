@@ -83,21 +83,32 @@ os_thread os_thread_self(void)
 	return self;
 }
 
+/* The thread may begin only after it was detached: the last of both frees. */
 struct os_helper {
 	pthread_t thread;
 	void *(*body)(void *);
 	void *argument;
+	atomic_int users;
 };
+
+static void let_go(struct os_helper *helper)
+{
+	if (atomic_fetch_sub(&helper->users, 1) == 1)
+		free(helper);
+}
 
 static _Thread_local bool is_helper;
 
 static void *run_helper(void *argument)
 {
 	struct os_helper *helper = argument;
+	void *(*body)(void *) = helper->body;
 
 	is_helper = true;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){ 0 });
-	return helper->body(helper->argument);
+	argument = helper->argument;
+	let_go(helper);
+	return body(argument);
 }
 
 /* A thread inherits the mask: signals stay with the program's own threads. */
@@ -140,7 +151,11 @@ int os_helper_start(struct os_helper **started, void *(*body)(void *),
 	if (!helper)
 		return -ENOMEM;
 	os_helper_can_be_cancelled();
-	*helper = (struct os_helper){ .body = body, .argument = argument };
+	*helper = (struct os_helper){
+		.body = body,
+		.argument = argument,
+		.users = 2,
+	};
 	if (create(helper) != 0) {
 		free(helper);
 		return -ENOMEM;
@@ -158,13 +173,13 @@ int os_helper_cancel(struct os_helper *helper)
 void os_helper_join(struct os_helper *helper)
 {
 	pthread_join(helper->thread, NULL);
-	free(helper);
+	let_go(helper);
 }
 
 void os_helper_detach(struct os_helper *helper)
 {
 	pthread_detach(helper->thread);
-	free(helper);
+	let_go(helper);
 }
 
 /*
