@@ -14,17 +14,17 @@
 
 #include <errno.h>
 
-/* Not an error: what was locked is not what is to be locked. */
-#define START_OVER 1
-
 /*
  * Refused by the body with the tag in hand is unusual: a holder that has lost
  * its tag, or somebody who removes the file just now.  Only the second passes.
  */
 #define BODY_REFUSALS 4
 
-/* A path that is stale each time it is opened is an error, not contention. */
-#define STALE_OPENS 8
+/* A file system that says ESTALE each time is an error, not contention. */
+#define STALE_ANSWERS 8
+
+/* No error: what was locked is not what is to be.  This alone has no bound. */
+#define START_OVER 1
 
 /* -EAGAIN: refused, by the tag or, with the tag in hand, by the body. */
 static int lock_now(struct lf_lock *lock)
@@ -102,13 +102,13 @@ static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 
 int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 {
-	int refusals = 0, stale_opens = 0;
+	int refusals = 0, stale = 0;
 
 	for (;;) {
 		struct lf_lock *lock;
 		int rc = handle_open(&lock, rq);
 
-		if (rc == -ESTALE && ++stale_opens < STALE_OPENS)
+		if (rc == -ESTALE && ++stale < STALE_ANSWERS)
 			continue;
 		if (rc < 0)
 			return rc;
@@ -134,6 +134,8 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 		}
 		if (rc == -EAGAIN && lock->marks.tag &&
 		    ++refusals < BODY_REFUSALS)
+			rc = START_OVER;
+		if (rc == -ESTALE && ++stale < STALE_ANSWERS)
 			rc = START_OVER;
 		give_up(lock, rc, wait);
 		if (rc != START_OVER)
