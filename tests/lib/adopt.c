@@ -270,6 +270,18 @@ static void a_daemon_adopts_after_daemon_3(void **state)
 	scene_free(scene);
 }
 
+struct served {
+	struct scene *scene;
+	struct lf_lock *lock;
+};
+
+static int serve_parent(void *argument)
+{
+	struct served *served = argument;
+
+	return serve(served->scene, served->lock);
+}
+
 struct turn {
 	struct scene *scene;
 	int number;
@@ -280,39 +292,77 @@ static int wait_for_turn(void *argument)
 	struct turn *turn = argument;
 	struct lf_lock *lock;
 
-	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, turn->scene->flags) ==
+	       0);
 	turn->scene->order[turn->scene->ended++] = turn->number;
 	demand(lf_release(&lock) == 0);
 	return 0;
 }
 
-/* Some come before the parent goes and some after. */
-static void the_queue_stays_in_order(void **state)
+/* Half of them comes before the parent goes. */
+static void check_queue(unsigned flags)
 {
-	struct scene *scene = scene_new(0);
-	pid_t parent = start(acquire_and_fork, scene), pids[10];
+	struct scene *scene = scene_new(flags);
+	pid_t parent = start(acquire_and_fork, scene), pids[8];
 	struct turn turn = { .scene = scene };
 
-	(void)state;
-	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
-	for (int i = 0; i < 10; i++) {
-		if (i == 5) {
+	/* The child is the first to wait, for the tag. */
+	assert_true(waiters_reach(lock_path, 1));
+	for (int i = 0; i < 8; i++) {
+		if (i == 4) {
 			gate_open(scene->parent_may_go);
 			assert_int_equal(finish(parent), 0);
 			assert_true(is_named(scene->child));
 		}
 		turn.number = i;
 		pids[i] = start(wait_for_turn, &turn);
-		/* The child waits too, for the tag, until the parent goes. */
-		assert_true(waiters_reach(lock_path, i < 5 ? i + 2 : i + 1));
+		assert_true(waiters_reach(lock_path, i < 4 ? i + 2 : i + 1));
 	}
 	gate_open(scene->child_may_go);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 8; i++)
 		assert_int_equal(finish(pids[i]), 0);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 8; i++)
 		assert_int_equal(scene->order[i], i);
 	gate_pass(scene->child_gone);
+	scene_free(scene);
+}
+
+static void the_queue_stays_in_order(void **state)
+{
+	(void)state;
+	needs_locks_of_descriptions();
+	check_queue(0);
+	assert_false(exists(lock_path));
+	check_queue(LF_KEEP);
+	assert_true(exists(lock_path));
+}
+
+/* Woken when the parent goes, they wait on for the child, and none is lost. */
+static void who_waited_before_the_child_adopts_waits_on(void **state)
+{
+	struct scene *scene = scene_new(0);
+	struct turn turn = { .scene = scene };
+	struct lf_lock *lock;
+	pid_t child, pids[4];
+
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	for (int i = 0; i < 4; i++) {
+		pids[i] = start(wait_for_turn, &turn);
+		assert_true(waiters_reach(lock_path, i + 1));
+	}
+	child = start(serve_parent, &(struct served){ scene, lock });
+	gate_pass(scene->adopted);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(is_named(scene->child));
+	assert_int_equal(scene->ended, 0);
+	gate_open(scene->child_may_go);
+	assert_int_equal(finish(child), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(finish(pids[i]), 0);
+	assert_int_equal(scene->ended, 4);
 	assert_false(exists(lock_path));
 	scene_free(scene);
 }
@@ -479,6 +529,7 @@ int main(void)
 		in_directory(a_child_that_adopted_may_pass_it_on),
 		in_directory(a_daemon_adopts_after_daemon_3),
 		in_directory(the_queue_stays_in_order),
+		in_directory(who_waited_before_the_child_adopts_waits_on),
 		in_directory(what_the_parent_has_released_cannot_be_adopted),
 		in_directory(what_is_no_lock_cannot_be_adopted),
 		in_directory(to_adopt_what_one_holds_changes_nothing),
