@@ -1,0 +1,173 @@
+#!/usr/bin/env bats
+# The programs of doc/examples, as a reader would try them.
+#
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+
+load ../tools/helper
+
+# begin_example NAME ARGUMENT...: its PID is $pid; what it says is in NAME.err.
+begin_example() {
+	local to=$BATS_TEST_TMPDIR/to.$1 from=$BATS_TEST_TMPDIR/from.$1
+
+	channel "$to" || return
+	to_fd=$fd
+	channel "$from" || return
+	from_fd=$fd
+	start sh -c 'exec >"$1" <"$2" 2>"$3"; shift 3; exec "$@"' sh \
+		"$from" "$to" "$1.err" "$EXAMPLES/$1" "${@:2}"
+}
+
+# works: waits until it has the lock.
+works() {
+	next "$from_fd" && equal "$line" "at work; Enter ends it"
+}
+
+# enter: ends its work.
+enter() {
+	echo >&"$to_fd"
+}
+
+# example NAME ARGUMENT...: only one that hangs takes a minute.
+example() {
+	timeout 60 "$EXAMPLES/$1" "${@:2}"
+}
+
+# --- once
+
+@test "once: a second one names the first, and fails" {
+	need_holders_with_names
+	begin_example once lock
+	works
+	run -75 --separate-stderr example once lock
+	equal "$stderr" "once: already running: PID $pid"
+	equal "$output" ""
+	held lock
+	enter
+	finish "$pid"
+	equal "$status" 0
+	equal "$(<once.err)" ""
+	absent lock
+	run -0 example once lock </dev/null
+	absent lock
+}
+
+@test "once: already running, whoever it is" {
+	need_locks_of_descriptors
+	hold lf-acquire lock
+	kill -KILL "$holder"
+	finish "$holder"
+	run -75 --separate-stderr example once lock
+	equal "$stderr" "once: already running"
+}
+
+@test "once: what goes wrong is told" {
+	run -1 --separate-stderr example once no/such
+	equal "$stderr" "once: no/such: no such file or directory"
+	run -1 --separate-stderr example once
+	equal "$stderr" "Usage: once LOCKFILE"
+	[ -c /dev/full ] || skip "needs /dev/full"
+	run -1 --separate-stderr sh -c '"$1/once" lock >/dev/full' sh "$EXAMPLES"
+	equal "$stderr" "once: standard output: No space left on device"
+	absent lock
+}
+
+# --- wait
+
+@test "wait: says that it waits, gets its turn, works" {
+	need_proc_locks
+	hold lf-acquire lock
+	begin_example wait lock
+	queued "$pid"
+	equal "$(<wait.err)" "wait: waiting for lock"
+	release "$holder"
+	works
+	held lock
+	enter
+	finish "$pid"
+	equal "$status" 0
+	absent lock
+}
+
+@test "wait: with a bound, too" {
+	need_proc_locks
+	hold lf-acquire lock
+	begin_example wait lock 3600
+	queued "$pid"
+	release "$holder"
+	works
+	held lock
+	enter
+	finish "$pid"
+	equal "$status" 0
+	absent lock
+}
+
+@test "wait: gives up after so many seconds" {
+	hold lf-acquire lock
+	run -75 --separate-stderr example wait lock 1
+	equal "$stderr" "wait: waiting for lock"$'\n'"wait: lock is still held"
+	run -75 --separate-stderr example wait lock 0
+	equal "$stderr" "wait: lock is still held"
+	held lock
+	release "$holder"
+	absent lock
+}
+
+@test "wait: a free lock is not waited for" {
+	begin_example wait lock
+	works
+	enter
+	finish "$pid"
+	equal "$status" 0
+	equal "$(<wait.err)" ""
+	absent lock
+}
+
+@test "wait: what goes wrong is told" {
+	local seconds
+
+	run -1 --separate-stderr example wait no/such
+	equal "$stderr" "wait: no/such: no such file or directory"
+	for seconds in '' x -1 1x 2147484 99999999999999999999; do
+		run -1 --separate-stderr example wait lock "$seconds"
+		equal "$stderr" "Usage: wait LOCKFILE [SECONDS]"
+	done
+	absent lock
+}
+
+# --- scoped
+
+# Who ends without release leaves the file, and two of one thread are refused.
+@test "scoped: each way out of the scope releases" {
+	run -0 example scoped lock list one two one
+	equal "$output" ""
+	equal "$(<list)" one$'\n'two
+	absent lock
+	run -1 example scoped lock . one
+	equal "$output" "scoped: .: Is a directory"
+	absent lock
+	run -1 example scoped lock no/such one
+	equal "$output" "scoped: no/such: No such file or directory"
+	absent lock
+	run -1 example scoped no/such list one
+	equal "$output" "scoped: no/such: no such file or directory"
+	equal "$(<list)" one$'\n'two
+}
+
+@test "scoped: many at a time add each name once" {
+	local names pids=()
+
+	mapfile -t names < <(seq 100)
+	for _ in {1..6}; do
+		start "$EXAMPLES/scoped" lock list "${names[@]}"
+		pids+=("$pid")
+	done
+	for pid in "${pids[@]}"; do
+		finish "$pid"
+		equal "$status" 0
+	done
+	equal "$(sort -n list)" "$(seq 100)"
+	absent lock
+}
