@@ -6,6 +6,26 @@ AC_DEFUN([LF_TEST_TOOLS], [
   AM_CONDITIONAL([HAVE_CMOCKA], [test "$have_cmocka" = yes])
   AC_PATH_PROG([BATS], [bats])
   AM_CONDITIONAL([HAVE_BATS], [test -n "$BATS"])
+  LF_HDF5
+])
+
+# LF_HDF5: libhdf5 without MPI, for one of the examples.  Debian has it beside
+# others that want the compiler of their MPI; not every system describes it to
+# pkg-config.
+AC_DEFUN([LF_HDF5], [
+  PKG_CHECK_MODULES([HDF5], [hdf5-serial], [],
+    [PKG_CHECK_MODULES([HDF5], [hdf5], [], [HDF5_LIBS="${HDF5_LIBS--lhdf5}"])])
+  AC_CACHE_CHECK([whether programs can be built with HDF5], [lf_cv_hdf5], [
+    lf_saved_CPPFLAGS=$CPPFLAGS
+    lf_saved_LIBS=$LIBS
+    CPPFLAGS="$CPPFLAGS $HDF5_CFLAGS"
+    LIBS="$HDF5_LIBS $LIBS"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <hdf5.h>]],
+      [[return H5open() < 0;]])], [lf_cv_hdf5=yes], [lf_cv_hdf5=no])
+    CPPFLAGS=$lf_saved_CPPFLAGS
+    LIBS=$lf_saved_LIBS])
+  AM_CONDITIONAL([HAVE_HDF5], [test "$lf_cv_hdf5" = yes])
+  AC_SUBST([have_hdf5], [$lf_cv_hdf5])
 ])
 
 # LF_SUMMARY: what was found and decided, for a person.
@@ -29,7 +49,7 @@ AC_DEFUN([LF_SUMMARY], [
     Linux statfs, proc $lf_cv_linux
     symbol versions    $lf_cv_version_script
     libraries          shared: $enable_shared, static: $enable_static
-    tests              cmocka: $have_cmocka, bats: ${BATS:-no}
+    tests              cmocka: $have_cmocka, bats: ${BATS:-no}, hdf5: $have_hdf5
 
   Next: make, make check, make install
 ])])

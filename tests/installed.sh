@@ -1,7 +1,7 @@
 #!/bin/sh
-# Says so if most tests are left out because a library or a tool is missing.
+# Says so if tests are left out because a library or a tool is missing.
 
-echo 1..2
+echo 1..3
 if test "$CMOCKA" = yes; then
 	echo "ok 1 - the tests of the library are here"
 else
@@ -11,4 +11,9 @@ if test -n "$BATS"; then
 	echo "ok 2 - the tests of the tools are here"
 else
 	echo "ok 2 # SKIP the tests of the tools: bats is not installed"
+fi
+if test "$HDF5" = yes; then
+	echo "ok 3 - the test with HDF5 is here"
+else
+	echo "ok 3 # SKIP the test with HDF5: hdf5 is not installed"
 fi

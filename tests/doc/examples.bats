@@ -171,3 +171,41 @@ example() {
 	equal "$(sort -n list)" "$(seq 100)"
 	absent lock
 }
+
+# --- hdf5
+
+need_hdf5() {
+	[ "$HDF5" = yes ] || skip "hdf5 is not installed"
+}
+
+@test "hdf5: no update is lost where the data file is the lock file" {
+	local locking
+
+	need_hdf5
+	need_locks_of_descriptors
+	for locking in TRUE FALSE; do
+		export HDF5_USE_FILE_LOCKING=$locking
+		run -0 example hdf5 "$locking.h5"
+		equal "$output" "80 of 80 updates, 0 overlaps"
+		free "$locking.h5"
+		present "$locking.h5"
+	done
+}
+
+# Without HDF5's own locks the file may even become unreadable.
+@test "hdf5: updates overlap where the lock is the process' own" {
+	need_hdf5
+	export HDF5_USE_FILE_LOCKING=TRUE
+	run -1 --separate-stderr example hdf5 --process-owned data.h5
+	like "$output" ', [1-9][0-9]* overlaps$'
+}
+
+@test "hdf5: what goes wrong is told" {
+	need_hdf5
+	run -1 --separate-stderr example hdf5
+	equal "$stderr" "Usage: hdf5 [--process-owned] NEW-FILE"
+	echo content >data
+	run -1 example hdf5 data
+	equal "${lines[-1]}" "hdf5: data: cannot be created"
+	equal "$(<data)" content
+}
