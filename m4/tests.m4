@@ -6,6 +6,10 @@ AC_DEFUN([LF_TEST_TOOLS], [
   AM_CONDITIONAL([HAVE_CMOCKA], [test "$have_cmocka" = yes])
   AC_PATH_PROG([BATS], [bats])
   AM_CONDITIONAL([HAVE_BATS], [test -n "$BATS"])
+  dnl For one test of the library, in an event loop that others wrote.
+  PKG_CHECK_MODULES([LIBUV], [libuv], [have_libuv=yes], [have_libuv=no])
+  AC_SUBST([have_libuv])
+  AM_CONDITIONAL([HAVE_LIBUV], [test "$have_libuv" = yes])
   LF_HDF5
 ])
 
@@ -49,7 +53,7 @@ AC_DEFUN([LF_SUMMARY], [
     Linux statfs, proc $lf_cv_linux
     symbol versions    $lf_cv_version_script
     libraries          shared: $enable_shared, static: $enable_static
-    tests              cmocka: $have_cmocka, bats: ${BATS:-no}, hdf5: $have_hdf5
+    tests              cmocka: $have_cmocka, bats: ${BATS:-no}, hdf5: $have_hdf5, libuv: $have_libuv
 
   Next: make, make check, make install
 ])])

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says so if tests are left out because a library or a tool is missing.
 
-echo 1..3
+echo 1..4
 if test "$CMOCKA" = yes; then
 	echo "ok 1 - the tests of the library are here"
 else
@@ -16,4 +16,9 @@ if test "$HDF5" = yes; then
 	echo "ok 3 - the test with HDF5 is here"
 else
 	echo "ok 3 # SKIP the test with HDF5: hdf5 is not installed"
+fi
+if test "$LIBUV" = yes; then
+	echo "ok 4 - the test with libuv is here"
+else
+	echo "ok 4 # SKIP the test with libuv: libuv is not installed"
 fi

@@ -47,6 +47,14 @@ int enter_directory(void **state)
 	return 0;
 }
 
+const char *numbered(int i)
+{
+	static char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s%d", lock_path, i);
+	return path;
+}
+
 static void remove_tree(const char *path)
 {
 	struct dirent *entry;

@@ -20,6 +20,9 @@
 /* "lock" in a new empty directory, which is the working directory too. */
 extern char *lock_path;
 
+/* Another beside it; the name is overwritten by the next call. */
+const char *numbered(int);
+
 int enter_directory(void **state);
 int leave_directory(void **state);
 

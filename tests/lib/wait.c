@@ -359,14 +359,6 @@ static void a_child_leaves_a_pending_lock_alone(void **state)
 
 #define MANY 100
 
-static const char *numbered(int i)
-{
-	static char path[4200];
-
-	snprintf(path, sizeof(path), "%s%d", lock_path, i);
-	return path;
-}
-
 static int hold_many(void *argument)
 {
 	struct waiting *w = argument;
