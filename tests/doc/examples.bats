@@ -172,6 +172,68 @@ example() {
 	absent lock
 }
 
+# --- daemon
+
+# Descriptor 3 is bats' own, and the daemon lives on.
+start_daemon() {
+	run -0 example daemon lock log 3>&-
+	equal "$output" ""
+	eventually grep -q "is at work" log
+	read -r _ _ daemon _ <log
+	started+=("$daemon")
+	equal "$(<lock)" "$daemon"
+}
+
+names() {
+	[ "$(lf-check -p lock)" = "$1" ]
+}
+
+@test "daemon: holds the lock on its own until it is told to end" {
+	local session
+
+	need_locks_of_descriptors
+	start_daemon
+	eventually names "$daemon"
+	read -r _ _ _ _ _ session _ <"/proc/$daemon/stat"
+	equal "$session" "$daemon"
+	run -75 --separate-stderr example daemon lock log 3>&-
+	equal "$stderr" "daemon: already running: PID $daemon"
+	held lock
+	kill -TERM "$daemon"
+	eventually is_gone "$daemon"
+	absent lock
+	grep -q "daemon: PID $daemon has done" log
+}
+
+@test "daemon: one that was killed is in nobody's way" {
+	local killed
+
+	need_locks_of_descriptors
+	start_daemon
+	killed=$daemon
+	kill -KILL "$daemon"
+	eventually is_gone "$daemon"
+	present lock
+	rm log
+	start_daemon
+	[ "$daemon" != "$killed" ]
+	kill -TERM "$daemon"
+	eventually is_gone "$daemon"
+	absent lock
+}
+
+@test "daemon: a failed start is told, and leaves nothing" {
+	need_locks_of_descriptors
+	run -1 --separate-stderr example daemon lock no/such 3>&-
+	equal "$stderr" "daemon: no/such: No such file or directory"
+	absent lock
+	run -1 --separate-stderr example daemon no/such log 3>&-
+	equal "$stderr" "daemon: no/such: no such file or directory"
+	run -1 --separate-stderr example daemon lock
+	equal "$stderr" "Usage: daemon LOCKFILE LOGFILE"
+	absent log
+}
+
 # --- hdf5
 
 need_hdf5() {
