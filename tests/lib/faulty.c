@@ -1,0 +1,299 @@
+#include "config.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+
+static const char *const names[FAULTIES] = {
+	[NOTHING] = "nothing",
+	[OPENAT] = "openat",
+	[CREATE] = "create",
+	[F_SETLK_] = "F_SETLK",
+	[F_SETLKW_] = "F_SETLKW",
+	[F_GETLK_] = "F_GETLK",
+	[F_OFD_SETLK_] = "F_OFD_SETLK",
+	[F_OFD_SETLKW_] = "F_OFD_SETLKW",
+	[F_OFD_GETLK_] = "F_OFD_GETLK",
+	[F_DUPFD_] = "F_DUPFD_CLOEXEC",
+	[UNLOCK] = "unlock",
+	[LOCKF] = "lockf",
+	[FLOCK] = "flock",
+	[FSTAT] = "fstat",
+	[FSTATAT] = "fstatat",
+	[LSTAT] = "lstat",
+	[FSTATFS] = "fstatfs",
+	[UNLINKAT] = "unlinkat",
+	[PIPE] = "pipe2",
+	[POLL] = "poll",
+	[MALLOC] = "malloc",
+	[CALLOC] = "calloc",
+	[THREAD] = "pthread_create",
+	[CANCEL] = "pthread_cancel",
+	[READLINK] = "readlink",
+	[FDOPEN] = "fdopen",
+	[FDOPENDIR] = "fdopendir",
+	[VFORK] = "vfork",
+	[EXECVP] = "execvp",
+};
+
+#define ERROR(name) { #name, name }
+
+static const struct {
+	const char *name;
+	int number;
+} errors[] = {
+	ERROR(EACCES), ERROR(EAGAIN), ERROR(EDEADLK), ERROR(EDQUOT),
+	ERROR(EINTR), ERROR(EINVAL), ERROR(EIO), ERROR(EISDIR),
+	ERROR(ELOOP), ERROR(EMFILE), ERROR(ENAMETOOLONG), ERROR(ENFILE),
+	ERROR(ENODEV), ERROR(ENOENT), ERROR(ENOEXEC), ERROR(ENOLCK),
+	ERROR(ENOMEM), ERROR(ENOSPC), ERROR(ENOSYS), ERROR(ENOTDIR),
+	ERROR(ENOTSUP), ERROR(ENXIO), ERROR(EOVERFLOW), ERROR(EPERM),
+	ERROR(EROFS), ERROR(ESRCH), ERROR(ESTALE), ERROR(ETXTBSY),
+};
+
+/* Several threads make the calls of one operation. */
+static atomic_int failing, left, failed;
+static int why;
+static bool for_ever;
+static unsigned file_system;
+static bool locks_hidden;
+
+const char *faulty_name(enum faulty call)
+{
+	return names[call];
+}
+
+const char *faulty_error_name(int number)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].number == number)
+			return errors[i].name;
+	return "no error";
+}
+
+void faulty_set(enum faulty call, int nth, bool all, int error)
+{
+	why = error;
+	for_ever = all;
+	atomic_store(&left, nth);
+	atomic_store(&failed, 0);
+	atomic_store(&failing, (int)call);
+}
+
+int faulty_clear(void)
+{
+	atomic_store(&failing, NOTHING);
+	return atomic_load(&failed);
+}
+
+void faulty_file_system(unsigned type)
+{
+	file_system = type;
+}
+
+void faulty_hide_locks(bool hide)
+{
+	locks_hidden = hide;
+}
+
+static enum faulty call_by_name(const char *name)
+{
+	for (int call = NOTHING + 1; call < FAULTIES; call++)
+		if (strcmp(names[call], name) == 0)
+			return (enum faulty)call;
+	return NOTHING;
+}
+
+static int error_by_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (strcmp(errors[i].name, name) == 0)
+			return errors[i].number;
+	return 0;
+}
+
+/*
+ * For a tool: FAULTY=CALL:ERROR makes all these calls fail, with :NTH only that
+ * one.
+ */
+__attribute__((__constructor__)) static void read_environment(void)
+{
+	const char *text = getenv("FAULTY");
+	char call[32], error[32];
+	int nth = 1, words;
+
+	if (!text)
+		return;
+	words = sscanf(text, "%31[^:]:%31[^:]:%d", call, error, &nth);
+	if (words < 2 || !call_by_name(call) || !error_by_name(error))
+		abort();
+	faulty_set(call_by_name(call), nth, words == 2, error_by_name(error));
+}
+
+bool faulty_fails(enum faulty call)
+{
+	int n;
+
+	if (atomic_load(&failing) != (int)call)
+		return false;
+	n = atomic_fetch_sub(&left, 1);
+	if (n > 1 || (n < 1 && !for_ever))
+		return false;
+	atomic_fetch_add(&failed, 1);
+	errno = why;
+	return true;
+}
+
+int faulty_openat(int dirfd, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list more;
+
+	if (flags & O_CREAT) {
+		va_start(more, flags);
+		mode = (mode_t)va_arg(more, int);
+		va_end(more);
+	}
+	if (faulty_fails(flags & O_CREAT ? CREATE : OPENAT))
+		return -1;
+	if (locks_hidden && strncmp(path, "fdinfo/", 7) == 0)
+		path = "/dev/null";
+	return (openat)(dirfd, path, flags, mode);
+}
+
+static enum faulty kind_of(int command, const struct flock *lock)
+{
+	switch (command) {
+	case F_SETLK:
+		return lock->l_type == F_UNLCK ? UNLOCK : F_SETLK_;
+	case F_OFD_SETLK:
+		return lock->l_type == F_UNLCK ? UNLOCK : F_OFD_SETLK_;
+	case F_SETLKW:
+		return F_SETLKW_;
+	case F_OFD_SETLKW:
+		return F_OFD_SETLKW_;
+	case F_GETLK:
+		return F_GETLK_;
+	case F_OFD_GETLK:
+		return F_OFD_GETLK_;
+	default:
+		return NOTHING;
+	}
+}
+
+int faulty_fcntl(int fd, int command, ...)
+{
+	enum faulty call;
+	va_list more;
+	void *lock;
+	int number;
+
+	va_start(more, command);
+	if (command == F_DUPFD_CLOEXEC || command == F_SETFD) {
+		number = va_arg(more, int);
+		va_end(more);
+		return command == F_DUPFD_CLOEXEC && faulty_fails(F_DUPFD_) ?
+			       -1 :
+			       (fcntl)(fd, command, number);
+	}
+	lock = va_arg(more, void *);
+	va_end(more);
+	call = kind_of(command, lock);
+	if (call == NOTHING)
+		abort();
+	return faulty_fails(call) ? -1 : (fcntl)(fd, command, lock);
+}
+
+int faulty_lockf(int fd, int function, off_t size)
+{
+	return faulty_fails(function == F_ULOCK ? UNLOCK : LOCKF) ?
+		       -1 :
+		       (lockf)(fd, function, size);
+}
+
+int faulty_flock(int fd, int operation)
+{
+	return faulty_fails(operation == LOCK_UN ? UNLOCK : FLOCK) ?
+		       -1 :
+		       (flock)(fd, operation);
+}
+
+int faulty_fstat(int fd, struct stat *st)
+{
+	return faulty_fails(FSTAT) ? -1 : (fstat)(fd, st);
+}
+
+int faulty_fstatat(int dirfd, const char *path, struct stat *st, int flags)
+{
+	return faulty_fails(FSTATAT) ? -1 : (fstatat)(dirfd, path, st, flags);
+}
+
+int faulty_lstat(const char *path, struct stat *st)
+{
+	return faulty_fails(LSTAT) ? -1 : (lstat)(path, st);
+}
+
+int faulty_fstatfs(int fd, struct statfs *fs)
+{
+	int rc = faulty_fails(FSTATFS) ? -1 : (fstatfs)(fd, fs);
+
+	if (rc == 0 && file_system != 0)
+		fs->f_type = (__typeof__(fs->f_type))file_system;
+	return rc;
+}
+
+int faulty_unlinkat(int dirfd, const char *path, int flags)
+{
+	return faulty_fails(UNLINKAT) ? -1 : (unlinkat)(dirfd, path, flags);
+}
+
+int faulty_pipe2(int fd[2], int flags)
+{
+	return faulty_fails(PIPE) ? -1 : (pipe2)(fd, flags);
+}
+
+int faulty_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+	return faulty_fails(POLL) ? -1 : (poll)(fds, count, ms);
+}
+
+void *faulty_malloc(size_t size)
+{
+	return faulty_fails(MALLOC) ? NULL : (malloc)(size);
+}
+
+void *faulty_calloc(size_t count, size_t size)
+{
+	return faulty_fails(CALLOC) ? NULL : (calloc)(count, size);
+}
+
+int faulty_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*body)(void *), void *argument)
+{
+	return faulty_fails(THREAD) ?
+		       why :
+		       (pthread_create)(thread, attributes, body, argument);
+}
+
+int faulty_pthread_cancel(pthread_t thread)
+{
+	return faulty_fails(CANCEL) ? why : (pthread_cancel)(thread);
+}
+
+ssize_t faulty_readlink(const char *path, char *text, size_t size)
+{
+	return faulty_fails(READLINK) ? -1 : (readlink)(path, text, size);
+}
+
+FILE *faulty_fdopen(int fd, const char *mode)
+{
+	return faulty_fails(FDOPEN) ? NULL : (fdopen)(fd, mode);
+}
+
+DIR *faulty_fdopendir(int fd)
+{
+	return faulty_fails(FDOPENDIR) ? NULL : (fdopendir)(fd);
+}

@@ -1,0 +1,116 @@
+/*
+ * The library and the tools with system calls that fail when a test wants it:
+ * the compiler reads this before each of their sources.  A macro with arguments
+ * leaves "struct flock" alone, and "(flock)(fd, operation)" is the real one.
+ */
+#ifndef TESTS_FAULTY_H
+#define TESTS_FAULTY_H
+
+#include "config.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* fcntl() has its command as its name, and UNLOCK whatever gives a lock back. */
+enum faulty {
+	NOTHING,
+	OPENAT,
+	CREATE, /* openat() with O_CREAT */
+	F_SETLK_,
+	F_SETLKW_,
+	F_GETLK_,
+	F_OFD_SETLK_,
+	F_OFD_SETLKW_,
+	F_OFD_GETLK_,
+	F_DUPFD_,
+	UNLOCK,
+	LOCKF,
+	FLOCK,
+	FSTAT,
+	FSTATAT,
+	LSTAT,
+	FSTATFS,
+	UNLINKAT,
+	PIPE,
+	POLL,
+	MALLOC,
+	CALLOC,
+	THREAD,
+	CANCEL,
+	READLINK,
+	FDOPEN,
+	FDOPENDIR,
+	VFORK,
+	EXECVP,
+	FAULTIES,
+};
+
+const char *faulty_name(enum faulty);
+const char *faulty_error_name(int number);
+
+/* The NTH call from here on fails with ERROR, or all of them from there on. */
+void faulty_set(enum faulty, int nth, bool all, int error);
+
+/* No longer.  How many failed. */
+int faulty_clear(void);
+
+/* What fstatfs() says of every file system; 0: the truth. */
+void faulty_file_system(unsigned type);
+
+/* As on a FUSE file system whose server keeps the locks: proc(5) lists none. */
+void faulty_hide_locks(bool);
+
+#define openat(...) faulty_openat(__VA_ARGS__)
+#define open(...) faulty_openat(AT_FDCWD, __VA_ARGS__)
+#define fcntl(...) faulty_fcntl(__VA_ARGS__)
+#define lockf(fd, function, size) faulty_lockf(fd, function, size)
+#define flock(fd, operation) faulty_flock(fd, operation)
+#define fstat(fd, st) faulty_fstat(fd, st)
+#define fstatat(dir, path, st, flags) faulty_fstatat(dir, path, st, flags)
+#define lstat(path, st) faulty_lstat(path, st)
+#define fstatfs(fd, fs) faulty_fstatfs(fd, fs)
+#define unlinkat(dir, path, flags) faulty_unlinkat(dir, path, flags)
+#define pipe2(fd, flags) faulty_pipe2(fd, flags)
+#define poll(fds, count, ms) faulty_poll(fds, count, ms)
+#define malloc(size) faulty_malloc(size)
+#define calloc(count, size) faulty_calloc(count, size)
+#define pthread_create(...) faulty_pthread_create(__VA_ARGS__)
+#define pthread_cancel(thread) faulty_pthread_cancel(thread)
+#define readlink(path, text, size) faulty_readlink(path, text, size)
+#define fdopen(fd, mode) faulty_fdopen(fd, mode)
+#define fdopendir(fd) faulty_fdopendir(fd)
+/* A function of ours could not return in the child. */
+#define vfork() (faulty_fails(VFORK) ? -1 : (vfork)())
+#define execvp(file, argv) (faulty_fails(EXECVP) ? -1 : (execvp)(file, argv))
+
+bool faulty_fails(enum faulty); /* and errno says why */
+int faulty_openat(int, const char *, int, ...);
+int faulty_fcntl(int, int, ...);
+int faulty_lockf(int, int, off_t);
+int faulty_flock(int, int);
+int faulty_fstat(int, struct stat *);
+int faulty_fstatat(int, const char *, struct stat *, int);
+int faulty_lstat(const char *, struct stat *);
+int faulty_fstatfs(int, struct statfs *);
+int faulty_unlinkat(int, const char *, int);
+int faulty_pipe2(int[2], int);
+int faulty_poll(struct pollfd *, nfds_t, int);
+void *faulty_malloc(size_t);
+void *faulty_calloc(size_t, size_t);
+int faulty_pthread_create(pthread_t *, const pthread_attr_t *,
+			  void *(*)(void *), void *);
+int faulty_pthread_cancel(pthread_t);
+ssize_t faulty_readlink(const char *, char *, size_t);
+FILE *faulty_fdopen(int, const char *);
+DIR *faulty_fdopendir(int);
+
+#endif
