@@ -29,9 +29,9 @@
 /* -EAGAIN: refused, by the tag or, with the tag in hand, by the body. */
 static int lock_now(struct lf_lock *lock)
 {
-	int rc = tag_try(lock);
+	int rc = handle_has_sibling_in_other_mode(lock) ? 0 : tag_try(lock);
 
-	return rc < 0 ? rc : body_try(lock);
+	return rc < 0 ? rc : body_try(lock, lock->mode);
 }
 
 static int lock_wait(struct lf_lock *lock)
@@ -39,21 +39,24 @@ static int lock_wait(struct lf_lock *lock)
 	int rc;
 
 	presence_join(lock);
+	/* The tag is the process's, and a sibling needs it as it is. */
+	if (handle_has_sibling_in_other_mode(lock))
+		return body_wait(lock, lock->mode);
 	rc = tag_wait(lock);
 	/*
 	 * The kernel judges deadlock by process (fcntl(2), BUGS).  A thread that
 	 * holds nothing closes no cycle; the body has no such judge.
 	 */
 	if (rc == -EDEADLK && !thread_holds_any(lock->thread))
-		return body_wait(lock);
+		return body_wait(lock, lock->mode);
 	if (rc < 0)
 		return rc;
-	rc = body_try(lock);
+	rc = body_try(lock, lock->mode);
 	if (rc != -EAGAIN)
 		return rc;
 	/* The holder has lost its tag.  Ours would name a waiter. */
 	handle_untag(lock);
-	return body_wait(lock);
+	return body_wait(lock, lock->mode);
 }
 
 static int lock_and_verify(struct lf_lock *lock, const struct request *rq,
@@ -91,13 +94,13 @@ static int stamp(struct lf_lock *lock)
  */
 static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 {
-	bool counted = wait == OS_WAIT || lock->marks.body;
+	bool counted = wait == OS_WAIT || lock->marks.body != OS_UNLOCK;
 
 	body_drop(lock);
 	if (!counted || reason == START_OVER || lock->keep || lock->foreign)
 		drop(lock);
 	else
-		leave(lock, HAVE_NONE);
+		leave(lock);
 }
 
 int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
@@ -112,7 +115,7 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 			continue;
 		if (rc < 0)
 			return rc;
-		rc = handle_enter(lock, wait, &rq->cancelled);
+		rc = handle_enter(lock, lock->mode, wait, &rq->cancelled);
 		rq->attempt = lock;
 		if (rc < 0) {
 			handle_close(lock);
@@ -146,6 +149,6 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 /* It is not known what the kernel granted: count it as granted. */
 void acquire_cancelled(struct lf_lock *lock)
 {
-	lock->marks.body = true;
+	lock->marks.body = lock->mode;
 	give_up(lock, -ECANCELED, OS_WAIT);
 }

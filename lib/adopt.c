@@ -33,7 +33,7 @@ static void get_tag(struct lf_lock *lock)
 int adopt(struct lf_lock *lock)
 {
 	/* Granted at once where the description has it, as it should. */
-	int rc = body_try(lock);
+	int rc = body_try(lock, lock->mode);
 
 	if (rc == 0)
 		rc = handle_verify(lock);

@@ -22,6 +22,7 @@ enum function {
 	CHECK = 32,
 	ACQUIRE_FD = 64,
 	ADOPT = 128,
+	CONVERT = 256,
 };
 
 /*

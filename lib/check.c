@@ -67,6 +67,7 @@ static int check(const char *path, pid_t *pid)
 		.dirfd = AT_FDCWD,
 		.path = path,
 		.fd = -1,
+		.lock = OS_READ,
 		.look = true,
 	};
 	struct lf_lock *lock;

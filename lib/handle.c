@@ -74,6 +74,15 @@ static bool is_held(const struct file *file)
 	return find(file, HOLDING) || find(file, CLAIMED);
 }
 
+/* One of the others that hold it, if there is one. */
+static struct lf_lock *sibling(const struct lf_lock *lock)
+{
+	struct file file = file_of(lock);
+	struct lf_lock *other = find(&file, HOLDING);
+
+	return other == lock ? find_from(other->next, &file, HOLDING) : other;
+}
+
 static void forget_tag(const struct file *file)
 {
 	for (struct lf_lock *lock = *bucket(file->ino); lock; lock = lock->next)
@@ -159,13 +168,12 @@ bool handle_unpark(struct lf_lock *lock, const struct request *rq)
 	os_mutex_lock();
 	held = is_held(&file);
 	parked = find(&file, PARKED);
-	/* One that was opened for a look cannot be locked for writing. */
-	while (parked && (parked->lent || (parked->look && !rq->look)))
+	while (parked && (parked->lent || (parked->read_only && !rq->look)))
 		parked = find_from(parked->next, &file, PARKED);
 	if (parked) {
 		table_remove(parked);
 		lock->fd = parked->fd;
-		lock->look = parked->look;
+		lock->read_only = parked->read_only;
 		lock->foreign = parked->foreign;
 		free(parked);
 	}
@@ -180,15 +188,39 @@ void handle_enter_table(struct lf_lock *lock)
 	os_mutex_unlock();
 }
 
-/* With the mutex held. */
-static int enter(struct lf_lock *lock, enum os_wait wait,
-		 const atomic_bool *cancelled)
+static bool is_in_the_way(const struct lf_lock *other, enum os_lock mode)
+{
+	return other->state == CLAIMED ||
+	       (other->state == HOLDING &&
+		(other->mode == OS_WRITE || mode == OS_WRITE));
+}
+
+/* With the mutex held: one of this thread, or else one of another, or NULL. */
+static struct lf_lock *find_in_the_way(const struct lf_lock *lock,
+				       enum os_lock mode)
 {
 	struct file file = file_of(lock);
+	struct lf_lock *found = NULL;
+
+	for (struct lf_lock *other = *bucket(file.ino); other;
+	     other = other->next) {
+		if (other == lock || !is_on(other, &file) ||
+		    !is_in_the_way(other, mode))
+			continue;
+		found = other;
+		if (other->thread == lock->thread)
+			break;
+	}
+	return found;
+}
+
+/* With the mutex held. */
+static int enter(struct lf_lock *lock, enum os_lock mode, enum os_wait wait,
+		 const atomic_bool *cancelled)
+{
 	struct lf_lock *other;
 
-	while ((other = find(&file, HOLDING)) != NULL ||
-	       (other = find(&file, CLAIMED)) != NULL) {
+	while ((other = find_in_the_way(lock, mode)) != NULL) {
 		if (other->thread == lock->thread)
 			return wait == OS_WAIT ? -EDEADLK : -EAGAIN;
 		if (!lock->marks.process_owned)
@@ -204,15 +236,51 @@ static int enter(struct lf_lock *lock, enum os_wait wait,
 	return 0;
 }
 
-int handle_enter(struct lf_lock *lock, enum os_wait wait,
+int handle_enter(struct lf_lock *lock, enum os_lock mode, enum os_wait wait,
 		 const atomic_bool *cancelled)
 {
 	int rc;
 
 	os_mutex_lock();
-	rc = enter(lock, wait, cancelled);
+	rc = enter(lock, mode, wait, cancelled);
 	os_mutex_unlock();
 	return rc;
+}
+
+bool handle_leave(struct lf_lock *lock)
+{
+	struct file file = file_of(lock);
+	bool last;
+
+	os_mutex_lock();
+	while (find(&file, CLAIMED))
+		os_condition_wait();
+	last = !sibling(lock);
+	lock->state = last ? CLAIMED : ACQUIRING;
+	os_mutex_unlock();
+	return last;
+}
+
+bool handle_has_sibling(const struct lf_lock *lock)
+{
+	bool has;
+
+	os_mutex_lock();
+	has = sibling(lock) != NULL;
+	os_mutex_unlock();
+	return has;
+}
+
+bool handle_has_sibling_in_other_mode(const struct lf_lock *lock)
+{
+	struct lf_lock *other;
+	bool has;
+
+	os_mutex_lock();
+	other = sibling(lock);
+	has = other && other->mode != lock->mode;
+	os_mutex_unlock();
+	return has;
 }
 
 void handle_wake(void)
@@ -228,6 +296,17 @@ void handle_hold(struct lf_lock *lock)
 	if (!lock->marks.tag)
 		tag_try(lock);
 	lock->state = HOLDING;
+	os_condition_wake();
+	os_mutex_unlock();
+}
+
+void handle_convert(struct lf_lock *lock, enum os_lock mode)
+{
+	os_mutex_lock();
+	lock->mode = mode;
+	lock->state = HOLDING;
+	tag_try(lock);
+	os_condition_wake();
 	os_mutex_unlock();
 }
 
@@ -244,11 +323,15 @@ void handle_adopt(struct lf_lock *lock)
 void handle_untag(struct lf_lock *lock)
 {
 	struct file file = file_of(lock);
+	struct lf_lock *other;
 
 	os_mutex_lock();
-	if (!is_held(&file)) {
+	other = find(&file, HOLDING);
+	if (!other) {
 		tag_drop(lock);
 		forget_tag(&file);
+	} else if (other->mode != lock->mode) {
+		tag_try(other);
 	}
 	os_mutex_unlock();
 }

@@ -15,8 +15,8 @@
 #include "port/os.h"
 
 enum state {
-	ACQUIRING, /* open; may have marks, does not hold the lock yet */
-	CLAIMED,   /* the same, and keeps the other threads out */
+	ACQUIRING, /* open; may have marks, does not hold the lock */
+	CLAIMED,   /* takes or drops what belongs to the process, alone */
 	HOLDING,   /* holds the lock */
 	PARKED,	   /* released, but to close it would hurt a holder */
 };
@@ -27,13 +27,14 @@ struct lf_lock {
 	struct lf_lock *next; /* in the table */
 	struct pending *pending; /* still waited for; nothing else counts */
 	enum state state;
+	enum os_lock mode; /* OS_READ: shared, OS_WRITE: exclusive */
 	pid_t pid;	  /* the process that acquires */
 	os_thread thread; /* and the thread */
 	dev_t dev;
 	ino_t ino;
 	struct marks marks;
 	int fd;
-	bool look;     /* opened to look at, not to lock */
+	bool read_only; /* the descriptor cannot be locked for writing */
 	bool borrowed; /* the descriptor is the caller's */
 	bool lent;     /* another process holds a lock by this descriptor */
 	bool follow;   /* PATH may be a symbolic link */
@@ -52,6 +53,7 @@ struct request {
 	const char *path;
 	int fd; /* a borrowed one, or -1; PATH is but a name for it then */
 	mode_t mode;
+	enum os_lock lock;
 	bool create;
 	bool follow;
 	bool keep;
@@ -102,23 +104,37 @@ int path_is_ours(const struct lf_lock *, int dirfd, const char *path);
 int handle_verify(const struct lf_lock *);
 
 /*
- * Before the tag: -EAGAIN, or -EDEADLK with OS_WAIT, if this thread holds the
- * file already.  For a lock that belongs to the process, waits for (or is
- * refused by) the other threads too, and then keeps them out.  -ETIMEDOUT: was
- * cancelled.
+ * Before the tag, to have the file in this mode: -EAGAIN, or -EDEADLK with
+ * OS_WAIT, if this thread is in its own way.  For a lock that belongs to the
+ * process, waits for (or is refused by) the other threads too, and then keeps
+ * them out.  -ETIMEDOUT: was cancelled.
  */
-int handle_enter(struct lf_lock *, enum os_wait, const atomic_bool *cancelled);
+int handle_enter(struct lf_lock *, enum os_lock, enum os_wait,
+		 const atomic_bool *cancelled);
+
+/*
+ * Before the release of what belongs to the process: keeps the other threads
+ * out, and tells whether it is for us to drop; no: others of them have it still.
+ */
+bool handle_leave(struct lf_lock *);
+
+/* Whether another handle of this process holds the file; in the other mode. */
+bool handle_has_sibling(const struct lf_lock *);
+bool handle_has_sibling_in_other_mode(const struct lf_lock *);
 
 /* Wakes who waits in handle_enter(), to see that he is cancelled. */
 void handle_wake(void);
 
-/* The body is ours: this handle is the holder now, and the tag shows it. */
+/* The body is ours: this handle is a holder now, and the tag shows it. */
 void handle_hold(struct lf_lock *);
+
+/* The same in another mode than before. */
+void handle_convert(struct lf_lock *, enum os_lock);
 
 /* The same for a handle that fork copied: it is this process's now. */
 void handle_adopt(struct lf_lock *);
 
-/* Gives the tag back, unless this process holds the file all the same. */
+/* Gives the tag back, or makes it what the handle that holds the file needs. */
 void handle_untag(struct lf_lock *);
 
 /* Whether a thread holds any lock of this library. */

@@ -4,6 +4,7 @@
 #include "acquire.h"
 #include "adopt.h"
 #include "call.h"
+#include "convert.h"
 #include "handle.h"
 #include "lockfile-fcntl.h"
 #include "pending.h"
@@ -15,7 +16,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FLAGS (LF_KEEP | LF_NOCREATE | LF_PID | LF_FOLLOW)
+#define FLAGS (LF_KEEP | LF_NOCREATE | LF_PID | LF_FOLLOW | LF_SHARED)
+
+/* One PID is no answer where many hold the lock. */
+static bool are_valid(unsigned flags)
+{
+	return !(flags & ~FLAGS) && (flags & (LF_PID | LF_SHARED)) !=
+					    (LF_PID | LF_SHARED);
+}
 
 static struct request request(int dirfd, const char *path, mode_t mode,
 			      unsigned flags)
@@ -25,6 +33,7 @@ static struct request request(int dirfd, const char *path, mode_t mode,
 		.path = path,
 		.fd = -1,
 		.mode = mode,
+		.lock = flags & LF_SHARED ? OS_READ : OS_WRITE,
 		.create = !(flags & LF_NOCREATE),
 		.follow = flags & LF_FOLLOW,
 		.keep = flags & (LF_KEEP | LF_FOLLOW),
@@ -71,7 +80,7 @@ int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 	if (lock)
 		*lock = NULL;
 	if (!lock || !path || (mode & ~(mode_t)07777) ||
-	    timeout_ms < LF_FOREVER || (flags & ~FLAGS))
+	    timeout_ms < LF_FOREVER || !are_valid(flags))
 		return call_leave(&call, -EINVAL, ACQUIRE);
 
 	rq = request(dirfd, path, mode, flags);
@@ -94,11 +103,11 @@ int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms, unsigned flags)
 	call_enter(&call);
 	if (lock)
 		*lock = NULL;
-	if (!lock || timeout_ms < LF_FOREVER || flags)
+	if (!lock || timeout_ms < LF_FOREVER || (flags & ~LF_SHARED))
 		return call_leave(&call, -EINVAL, ACQUIRE_FD);
 	if (fd >= 0) {
 		snprintf(name, sizeof(name), "/dev/fd/%d", fd);
-		rq = request(AT_FDCWD, name, 0, LF_KEEP);
+		rq = request(AT_FDCWD, name, 0, flags | LF_KEEP);
 		rq.fd = fd;
 		rc = acquire_within(lock, &rq, timeout_ms);
 	}
@@ -133,7 +142,7 @@ int lf_start(struct lf_lock **lock, const char *path, unsigned flags)
 	call_enter(&call);
 	if (lock)
 		*lock = NULL;
-	if (!lock || !path || (flags & ~FLAGS))
+	if (!lock || !path || !are_valid(flags))
 		return call_leave(&call, -EINVAL, START);
 	rq = request(AT_FDCWD, path, 0666, flags);
 	return call_leave(&call, start(lock, &rq), START);
@@ -198,6 +207,35 @@ int lf_release(struct lf_lock **lock)
 	else
 		rc = release(mine);
 	return call_leave(&call, rc, RELEASE);
+}
+
+static int convert(struct lf_lock *lock, int timeout_ms, bool shared)
+{
+	int rc;
+
+	if (shared == (lock->mode == OS_READ))
+		return 0;
+	if (shared)
+		return convert_to_shared(lock);
+	rc = convert_to_exclusive(lock);
+	if (rc == -EAGAIN && timeout_ms > 0)
+		rc = convert_to_exclusive_until(lock, os_deadline(timeout_ms));
+	/* Not open for writing. */
+	return rc == -EBADF ? -EACCES : rc;
+}
+
+int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags)
+{
+	struct call call;
+	int rc = -EINVAL;
+
+	if (!lock || lock->pending || is_inherited(lock))
+		return -EBADF;
+	call_enter(&call);
+	if (!(flags & ~LF_SHARED) &&
+	    timeout_ms >= (flags & LF_SHARED ? LF_FOREVER : 0))
+		rc = convert(lock, timeout_ms, flags & LF_SHARED);
+	return call_leave(&call, rc, CONVERT);
 }
 
 int lf_adopt(struct lf_lock *lock)

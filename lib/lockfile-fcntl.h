@@ -45,9 +45,10 @@ struct lf_lock;
 #define LF_NOCREATE 0x2u /* the file must exist already */
 #define LF_PID      0x4u /* write the PID into the file, while it is locked */
 #define LF_FOLLOW   0x8u /* PATH may be a symbolic link; implies LF_KEEP */
+#define LF_SHARED   0x10u /* others may share the lock; not with LF_PID */
 
 /*
- * Takes an exclusive lock on the file PATH and stores the handle in *LOCK
+ * Takes a lock, exclusive unless LF_SHARED is given, on the file PATH and stores the handle in *LOCK
  * (NULL on failure); it is the caller's, to be given to lf_release().  The
  * file is created, mode 0666 less the umask, if it is missing.
  *
@@ -70,12 +71,12 @@ LF_PUBLIC int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 			    mode_t mode, int timeout_ms, unsigned flags);
 
 /*
- * Takes an exclusive lock on the file of the descriptor FD, which must be open
- * for writing and stays the caller's: it is neither closed nor is the file
- * created, removed or stamped.  The lock belongs to the open file description:
- * to all who share the descriptor.  FLAGS is 0.
+ * Takes a lock on the file of the descriptor FD, which must be open for writing
+ * (with LF_SHARED for reading) and stays the caller's: it is neither closed nor
+ * is the file created, removed or stamped.  The lock belongs to the open file
+ * description: to all who share the descriptor.  FLAGS is 0 or LF_SHARED.
  *
- * Returns as lf_acquire() does, and -EBADF if FD is not open for writing,
+ * Returns as lf_acquire() does, and -EBADF if FD is not open as it must be,
  * -ESTALE if the file has been removed.
  */
 LF_PUBLIC int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms,
@@ -99,6 +100,17 @@ LF_PUBLIC int lf_pending_fd(const struct lf_lock *lock);
  * lf_acquire(), or an error, and *LOCK is NULL.
  */
 LF_PUBLIC int lf_finish(struct lf_lock **lock);
+
+/*
+ * Makes an exclusive lock shared (LF_SHARED), at once, or a shared one exclusive
+ * (FLAGS 0), as soon as nobody else shares it: TIMEOUT_MS as for lf_acquire(),
+ * but not LF_FOREVER, since two who share it and both want it alone would wait
+ * for each other.
+ *
+ * Returns 0; -EAGAIN, -ETIMEDOUT or -EDEADLK if others share it, and then it is
+ * held as before.
+ */
+LF_PUBLIC int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags);
 
 /*
  * In a forked child: makes the lock the child's, as for a daemon.  The PID that

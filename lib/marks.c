@@ -46,7 +46,7 @@ static int take_tag(struct lf_lock *lock, enum os_wait wait)
 	if (!lock->marks.use_tag)
 		return 0;
 	lock->marks.tag = true;
-	rc = os_process_lock(lock->fd, OS_WRITE, tag_range, wait);
+	rc = os_process_lock(lock->fd, lock->mode, tag_range, wait);
 	if (rc < 0)
 		lock->marks.tag = false;
 	return without_locks(rc);
@@ -83,30 +83,34 @@ static int lock_body(const struct lf_lock *lock, enum os_lock how,
 	return without_locks(rc);
 }
 
-int body_try(struct lf_lock *lock)
+int body_try(struct lf_lock *lock, enum os_lock mode)
 {
-	int rc = lock_body(lock, OS_WRITE, OS_NOWAIT);
+	int rc = lock_body(lock, mode, OS_NOWAIT);
 
-	lock->marks.body = rc == 0;
+	if (rc == 0)
+		lock->marks.body = mode;
 	return rc;
 }
 
-int body_wait(struct lf_lock *lock)
+int body_wait(struct lf_lock *lock, enum os_lock mode)
 {
-	int rc = lock_body(lock, OS_WRITE, OS_WAIT);
+	int rc = lock_body(lock, mode, OS_WAIT);
 
-	lock->marks.body = rc == 0;
+	if (rc == 0)
+		lock->marks.body = mode;
 	/* A replicated Gluster grants it later to whoever was interrupted. */
 	if (rc == -EINTR)
-		lock_body(lock, OS_UNLOCK, OS_NOWAIT);
+		lock_body(lock, lock->marks.body, OS_NOWAIT);
 	return rc;
 }
 
+/* What belongs to the process may be another handle's too. */
 void body_drop(struct lf_lock *lock)
 {
-	if (lock->marks.body)
+	if (lock->marks.body != OS_UNLOCK &&
+	    !(lock->marks.process_owned && handle_has_sibling(lock)))
 		lock_body(lock, OS_UNLOCK, OS_NOWAIT);
-	lock->marks.body = false;
+	lock->marks.body = OS_UNLOCK;
 }
 
 int body_owner(const struct lf_lock *lock, pid_t *pid)

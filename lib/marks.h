@@ -9,6 +9,9 @@
  * is the tag too; on a network file system it stands alone.  A verb for a mark
  * that is not used here does nothing and succeeds, so that the protocol reads
  * the same everywhere.
+ *
+ * Body and tag are taken in the mode of the handle: for writing, which is
+ * exclusive, or for reading, which is shared.
  */
 #ifndef MARKS_H
 #define MARKS_H
@@ -29,7 +32,7 @@ struct marks {
 	bool doubtful; /* see body_is_kept() */
 	/* which are there */
 	atomic_bool tag; /* asked for, and not dropped since by another close */
-	bool body;
+	enum os_lock body;
 	bool presence;
 };
 
@@ -39,8 +42,9 @@ int tag_try(struct lf_lock *);
 int tag_wait(struct lf_lock *);
 void tag_drop(struct lf_lock *);
 
-int body_try(struct lf_lock *);
-int body_wait(struct lf_lock *);
+/* What is held already is kept if it cannot be converted. */
+int body_try(struct lf_lock *, enum os_lock);
+int body_wait(struct lf_lock *, enum os_lock);
 void body_drop(struct lf_lock *);
 
 /* Whether another has a lock on the body: 1 and its process or 0, or 0. */

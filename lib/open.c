@@ -33,36 +33,71 @@ static int why_not_opened(const struct request *rq, int error)
 }
 
 /*
- * A lock for writing needs a descriptor open for writing; reading is wanted but
- * can be done without.  In a sticky directory Linux may refuse O_CREAT for a
- * file of another that is there (fs.protected_regular, 4.19): such a file can
- * be locked, but is not ours to remove.
+ * A lock for writing needs a descriptor open for writing, one for reading one
+ * open for reading; both are wanted but can be done without.  In a sticky
+ * directory Linux may refuse O_CREAT for a file of another that is there
+ * (fs.protected_regular, 4.19): such a file can be locked, but is not ours to
+ * remove, and neither is one that we may only read.
  */
+struct way {
+	enum os_access access;
+	unsigned create;
+};
+
+static const struct way to_write[] = {
+	{ OS_READ_WRITE, OS_CREATE },
+	{ OS_WRITE_ONLY, OS_CREATE },
+	{ OS_READ_WRITE, 0 },
+	{ OS_WRITE_ONLY, 0 },
+	{ 0, 0 },
+}, to_read[] = {
+	{ OS_READ_WRITE, OS_CREATE },
+	{ OS_READ_WRITE, 0 },
+	{ OS_READ_ONLY, 0 },
+	{ 0, 0 },
+}, to_look[] = {
+	{ OS_READ_ONLY, 0 },
+	{ 0, 0 },
+};
+
+static bool is_possible(const struct way *way, const struct request *rq)
+{
+	return !(way->create && !rq->create) &&
+	       !(way->access == OS_WRITE_ONLY && rq->stamp);
+}
+
+/* Whether another way of opening may be granted. */
+static bool may_do_with_less(int fd, const struct request *rq)
+{
+	return fd == -EACCES ||
+	       (rq->lock == OS_READ &&
+		(fd == -EROFS || fd == -EPERM || fd == -ETXTBSY));
+}
+
 static int open_file(struct lf_lock *lock, const struct request *rq, bool above)
 {
-	static const struct {
-		enum os_access access;
-		unsigned create;
-	} way[] = {
-		{ OS_READ_WRITE, OS_CREATE },
-		{ OS_WRITE_ONLY, OS_CREATE },
-		{ OS_READ_WRITE, 0 },
-		{ OS_WRITE_ONLY, 0 },
-	};
+	const struct way *way = rq->look	    ? to_look :
+				rq->lock == OS_READ ? to_read :
+						      to_write;
 	unsigned how = (above ? OS_ABOVE_STDIO : 0u) |
 		       (rq->follow ? OS_FOLLOW : 0u);
-	int fd = -EACCES;
+	int fd = 0, first = 0;
 
-	if (rq->look)
-		return os_open(rq->dirfd, rq->path, OS_READ_ONLY, how, 0);
-	for (size_t i = rq->create ? 0 : 2;
-	     fd == -EACCES && i < sizeof(way) / sizeof(way[0]); i++) {
-		fd = os_open(rq->dirfd, rq->path, way[i].access,
-			     how | way[i].create, rq->mode);
-		lock->foreign = rq->create && !way[i].create;
+	for (; way->access; way++) {
+		if (!is_possible(way, rq))
+			continue;
+		fd = os_open(rq->dirfd, rq->path, way->access,
+			     how | way->create, rq->mode);
+		if (first == 0)
+			first = fd;
+		lock->read_only = way->access == OS_READ_ONLY;
+		lock->foreign = lock->read_only ||
+				(rq->create && !way->create);
+		if (!may_do_with_less(fd, rq))
+			break;
 	}
 	/* Refused with O_CREAT, and not there without: it may not be made. */
-	return fd == -ENOENT && lock->foreign ? -EACCES : fd;
+	return fd == -ENOENT ? first : fd;
 }
 
 /*
@@ -118,7 +153,7 @@ struct lf_lock *handle_new(const struct request *rq)
 	lock->follow = rq->follow;
 	lock->keep = rq->keep;
 	lock->stamp = rq->stamp;
-	lock->look = rq->look;
+	lock->mode = rq->lock;
 	lock->fd = rq->fd;
 	lock->dir = -1;
 	return lock;

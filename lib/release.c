@@ -41,28 +41,27 @@ static int remove_file(const struct lf_lock *lock)
 	return unlinkat(lock->dir, lock->name, 0) < 0 && errno != ENOENT;
 }
 
-int leave(struct lf_lock *lock, enum have have)
+int leave(struct lf_lock *lock)
 {
-	int left = 0, rc = 0;
+	int left = 0, rc;
 	pid_t pid;
 
 	for (;;) {
 		if (!presence_alone(lock)) {
 			/* Whoever is there will remove it. */
-			if (have == HAVE_NONE)
+			if (lock->marks.body == OS_UNLOCK)
 				break;
 			/* Look again, no longer in the way. */
 			body_drop(lock);
-			have = HAVE_NONE;
 			continue;
 		}
-		if (have == HAVE_NONE)
-			rc = body_try(lock);
+		rc = lock->marks.body == OS_WRITE ? 0 : body_try(lock, OS_WRITE);
 		if (rc == 0) {
 			left = remove_file(lock);
 			break;
 		}
 		/* In this order: who leaves meanwhile sees one of the two. */
+		body_drop(lock);
 		presence_drop(lock);
 		/* If it cannot be told, not for ever again. */
 		if (rc != -EAGAIN || body_owner(lock, &pid) != 0)
@@ -79,8 +78,12 @@ int release(struct lf_lock *lock)
 	adopt_end(lock);
 	if (lock->stamp)
 		stamp_clear(lock);
+	if (lock->marks.process_owned && !handle_leave(lock)) {
+		handle_close(lock); /* the last of this process will remove it */
+		return 0;
+	}
 	if (!keep && !lock->foreign)
-		return leave(lock, HAVE_WRITE);
+		return leave(lock);
 	drop(lock);
 	return !keep;
 }

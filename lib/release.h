@@ -4,13 +4,12 @@
 
 #include "handle.h"
 
-enum have { HAVE_NONE, HAVE_WRITE };
-
 /*
- * Leaves a file that is to be removed, having the body or not, and closes the
- * handle.  Returns 1 if it was for us to remove and could not be, else 0.
+ * Leaves a file that is to be removed, having the body in any mode or not, and
+ * closes the handle.  Returns 1 if it was for us to remove and could not be,
+ * else 0.
  */
-int leave(struct lf_lock *, enum have);
+int leave(struct lf_lock *);
 
 /* Releases what is held, and removes the file if it is to be.  As leave(). */
 int release(struct lf_lock *);

@@ -20,8 +20,12 @@ static struct flock record(short type, struct os_range range)
 
 int fcntl_lock(int fd, int command, enum os_lock lock, struct os_range range)
 {
-	struct flock request = record(lock == OS_WRITE ? F_WRLCK : F_UNLCK,
-				      range);
+	static const short type[] = {
+		[OS_UNLOCK] = F_UNLCK,
+		[OS_READ] = F_RDLCK,
+		[OS_WRITE] = F_WRLCK,
+	};
+	struct flock request = record(type[lock], range);
 
 	return fcntl(fd, command, &request) < 0 ? -errno : 0;
 }

@@ -25,6 +25,8 @@ int os_process_lock(int fd, enum os_lock lock, struct os_range range,
 
 	if (range.start != 0)
 		return -EINVAL;
+	if (lock == OS_READ)
+		return -ENOLCK; /* it has no shared locks */
 	if (wait == OS_WAIT)
 		os_cancel_begin();
 	rc = lockf(fd, function, range.length) < 0 ? -errno : 0;

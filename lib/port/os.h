@@ -24,7 +24,7 @@
  * file may grow.  Taking a lock without OS_WAIT returns -EAGAIN if another owner
  * is in the way.
  */
-enum os_lock { OS_UNLOCK, OS_WRITE };
+enum os_lock { OS_UNLOCK, OS_READ, OS_WRITE };
 enum os_wait { OS_NOWAIT, OS_WAIT };
 struct os_range {
 	off_t start, length;
@@ -55,7 +55,7 @@ int os_flock(int fd, enum os_flock);
  */
 int os_openat(int dirfd, const char *path, int flags, mode_t mode);
 
-enum os_access { OS_READ_ONLY, OS_READ_WRITE, OS_WRITE_ONLY };
+enum os_access { OS_READ_ONLY = 1, OS_READ_WRITE, OS_WRITE_ONLY };
 enum os_open {
 	OS_CREATE = 1,
 	OS_FOLLOW = 2, /* a symbolic link, else -ELOOP */
