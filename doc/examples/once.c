@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	status = work();
-	/* A program that ends without this, or is killed, leaves only the file. */
+	/* One that ends without this, or is killed, leaves only the file. */
 	lf_release(&lock);
 	return status;
 }

@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 	}
 	for (int i = 3; i < argc; i++) {
 		const char *list = argv[2], *name = argv[i];
-		/* Once it is held, every way out of these braces releases it. */
+		/* Once held, released on every way out of these braces. */
 		LF_AUTO struct lf_lock *lock = NULL;
 		int rc = lf_acquire(&lock, argv[1], LF_FOREVER, 0);
 
