@@ -9,6 +9,7 @@
 #include "lockfile-fcntl.h"
 #include "pending.h"
 #include "release.h"
+#include "several.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,31 +44,9 @@ static struct request request(int dirfd, const char *path, mode_t mode,
 	};
 }
 
-static int acquire_until(struct lf_lock **lock, struct request *rq,
-			 struct timespec deadline)
+static int within(struct lf_lock **lock, struct request *rq, int timeout_ms)
 {
-	struct pending *pending;
-	int rc = acquire(lock, rq, OS_NOWAIT);
-
-	if (rc != -EAGAIN)
-		return rc;
-	rc = pending_start(&pending, rq, NULL);
-	if (rc < 0)
-		return rc;
-	rc = os_poll_until(pending_descriptor(pending), deadline);
-	if (rc > 0)
-		return pending_finish(pending, lock);
-	return pending_cancel(pending, lock, rc == 0 ? -ETIMEDOUT : rc);
-}
-
-static int acquire_within(struct lf_lock **lock, struct request *rq,
-			  int timeout_ms)
-{
-	if (timeout_ms == 0)
-		return acquire(lock, rq, OS_NOWAIT);
-	if (timeout_ms == LF_FOREVER)
-		return acquire(lock, rq, OS_WAIT);
-	return acquire_until(lock, rq, os_deadline(timeout_ms));
+	return acquire_within(lock, rq, timeout_ms, os_deadline(timeout_ms));
 }
 
 int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
@@ -84,13 +63,37 @@ int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 		return call_leave(&call, -EINVAL, ACQUIRE);
 
 	rq = request(dirfd, path, mode, flags);
-	return call_leave(&call, acquire_within(lock, &rq, timeout_ms), ACQUIRE);
+	return call_leave(&call, within(lock, &rq, timeout_ms), ACQUIRE);
 }
 
 int lf_acquire(struct lf_lock **lock, const char *path, int timeout_ms,
 	       unsigned flags)
 {
 	return lf_acquire_at(lock, AT_FDCWD, path, 0666, timeout_ms, flags);
+}
+
+int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
+		   size_t count, int timeout_ms, unsigned flags, size_t *failed)
+{
+	bool valid = locks && paths && count > 0 && timeout_ms >= LF_FOREVER &&
+		     are_valid(flags);
+	struct request rq;
+	struct call call;
+	size_t which = 0;
+	int rc = -EINVAL;
+
+	call_enter(&call);
+	for (size_t i = 0; locks && i < count; i++)
+		locks[i] = NULL;
+	for (size_t i = 0; valid && i < count; i++)
+		valid = paths[i] != NULL;
+	if (valid) {
+		rq = request(AT_FDCWD, paths[0], 0666, flags);
+		rc = acquire_all(locks, &rq, paths, count, timeout_ms, &which);
+	}
+	if (failed)
+		*failed = which;
+	return call_leave(&call, rc, ACQUIRE);
 }
 
 int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms, unsigned flags)
@@ -109,7 +112,7 @@ int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms, unsigned flags)
 		snprintf(name, sizeof(name), "/dev/fd/%d", fd);
 		rq = request(AT_FDCWD, name, 0, flags | LF_KEEP);
 		rq.fd = fd;
-		rc = acquire_within(lock, &rq, timeout_ms);
+		rc = within(lock, &rq, timeout_ms);
 	}
 	return call_leave(&call, rc, ACQUIRE_FD);
 }

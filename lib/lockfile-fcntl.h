@@ -71,6 +71,19 @@ LF_PUBLIC int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 			    mode_t mode, int timeout_ms, unsigned flags);
 
 /*
+ * Takes a lock on each of the COUNT files PATHS, or on none: waits, if it may,
+ * only while it holds nothing, so that no order of the paths makes a deadlock.
+ * Stores the handles in LOCKS, each to be given to lf_release(); where a path
+ * names a file that another has named already, NULL.
+ *
+ * Returns as lf_acquire() does; all of LOCKS are NULL then, and *FAILED, unless
+ * FAILED is NULL, is the index of the path that could not be had.
+ */
+LF_PUBLIC int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
+			     size_t count, int timeout_ms, unsigned flags,
+			     size_t *failed);
+
+/*
  * Takes a lock on the file of the descriptor FD, which must be open for writing
  * (with LF_SHARED for reading) and stays the caller's: it is neither closed nor
  * is the file created, removed or stamped.  The lock belongs to the open file

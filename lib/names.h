@@ -7,7 +7,9 @@
 #define NAMES_H
 
 #define acquire lf_private_acquire
+#define acquire_all lf_private_acquire_all
 #define acquire_cancelled lf_private_acquire_cancelled
+#define acquire_within lf_private_acquire_within
 #define adopt lf_private_adopt
 #define adopt_end lf_private_adopt_end
 #define adopted_by_another lf_private_adopted_by_another

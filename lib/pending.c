@@ -172,3 +172,28 @@ void pending_forget(struct pending *pending)
 		handle_close(pending->acquired);
 	free_pending(pending);
 }
+
+static int acquire_until(struct lf_lock **lock, struct request *rq,
+			 struct timespec deadline)
+{
+	struct pending *pending;
+	int rc = acquire(lock, rq, OS_NOWAIT);
+
+	if (rc != -EAGAIN)
+		return rc;
+	rc = pending_start(&pending, rq, NULL);
+	if (rc < 0)
+		return rc;
+	rc = os_poll_until(pending_descriptor(pending), deadline);
+	if (rc > 0)
+		return pending_finish(pending, lock);
+	return pending_cancel(pending, lock, rc == 0 ? -ETIMEDOUT : rc);
+}
+
+int acquire_within(struct lf_lock **lock, struct request *rq, int timeout_ms,
+		   struct timespec deadline)
+{
+	return timeout_ms == 0 ? acquire(lock, rq, OS_NOWAIT) :
+	       timeout_ms < 0  ? acquire(lock, rq, OS_WAIT) :
+				 acquire_until(lock, rq, deadline);
+}

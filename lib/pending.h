@@ -25,6 +25,13 @@ int pending_finish(struct pending *, struct lf_lock **acquired);
  */
 int pending_cancel(struct pending *, struct lf_lock **acquired, int reason);
 
+/*
+ * As acquire(); TIMEOUT_MS as in poll(2), and if it is positive the wait is such
+ * a one, until DEADLINE.
+ */
+int acquire_within(struct lf_lock **, struct request *, int timeout_ms,
+		   struct timespec deadline);
+
 /* In a forked child, which has no copy of the thread: frees what it can. */
 void pending_forget(struct pending *);
 

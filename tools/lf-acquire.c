@@ -37,24 +37,24 @@ static void say_holder(const char *path, const char *more)
 	free(text);
 }
 
-static int conflict(const struct options *o, int error)
+static int conflict(const struct options *o, const char *path, int error)
 {
 	if (!o->quiet)
-		say_holder(o->path, error == -ETIMEDOUT ? "; gave up" : "");
+		say_holder(path, error == -ETIMEDOUT ? "; gave up" : "");
 	return o->conflict_status;
 }
 
-static int failure(const struct options *o, int error)
+static int failure(const struct options *o, const char *path, int error)
 {
 	const char *hint = o->fd >= 0 ? descriptor_advice(o->fd, error) : NULL;
 	struct stat st;
 
 	if (hint) {
-		message_about(o->path, "%s", hint);
+		message_about(path, "%s", hint);
 		return STATUS_CANNOT_OPEN;
 	}
 	hint = advice(error);
-	message_about(o->path, "%s%s%s", lf_strerror(error), hint ? "; " : "",
+	message_about(path, "%s%s%s", lf_strerror(error), hint ? "; " : "",
 		      hint ? hint : "");
 	switch (-error) {
 	case EBUSY:
@@ -66,8 +66,8 @@ static int failure(const struct options *o, int error)
 	case EIO:
 		return STATUS_SYSTEM;
 	default:
-		return lstat(o->path, &st) == 0 ? STATUS_CANNOT_OPEN :
-						  STATUS_CANNOT_CREATE;
+		return lstat(path, &st) == 0 ? STATUS_CANNOT_OPEN :
+					       STATUS_CANNOT_CREATE;
 	}
 }
 
@@ -99,75 +99,104 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static int take(struct lf_lock **lock, const struct options *o, int timeout_ms)
+/* LOCKS are as many as the lock files; *PATH is the one that could not be had. */
+static int take(struct lf_lock **locks, const struct options *o, int timeout_ms,
+		const char **path)
 {
-	mode_t mask;
+	size_t failed = 0;
+	mode_t mask = 0;
 	int rc;
 
 	if (o->fd >= 0)
-		return lf_acquire_fd(lock, o->fd, timeout_ms, 0);
-	if (!o->has_mode)
-		return lf_acquire(lock, o->path, timeout_ms, o->flags);
+		return lf_acquire_fd(locks, o->fd, timeout_ms, 0);
 	/* A mode that was asked for is exact, as with mkdir -m. */
-	mask = umask(0);
-	rc = lf_acquire_at(lock, AT_FDCWD, o->path, o->mode, timeout_ms,
-			   o->flags);
-	umask(mask);
+	if (o->has_mode)
+		mask = umask(o->count > 1 ? 0777 & ~o->mode : 0);
+	if (o->count > 1)
+		rc = lf_acquire_all(locks, o->paths, o->count, timeout_ms,
+				    o->flags, &failed);
+	else
+		rc = lf_acquire_at(locks, AT_FDCWD, o->paths[0],
+				   o->has_mode ? o->mode : 0666, timeout_ms,
+				   o->flags);
+	if (o->has_mode)
+		umask(mask);
+	*path = o->paths[failed];
 	return rc;
 }
 
 /* While it waits, a signal simply ends it. */
-static int wait_and_take(struct lf_lock **lock, const struct options *o,
-			 struct signals *was)
+static int wait_and_take(struct lf_lock **locks, const struct options *o,
+			 struct signals *was, const char **path)
 {
 	int rc;
 
 	if (o->verbose)
-		say_holder(o->path, "; waiting");
+		say_holder(*path, "; waiting");
 	give_signals_back(was);
-	rc = take(lock, o, o->timeout_ms);
+	rc = take(locks, o, o->timeout_ms, path);
 	take_signals(was);
 	return rc;
+}
+
+/* COMMAND inherits the locked files: it holds the locks too. */
+static void pass_on_locks(struct lf_lock *const *locks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (locks[i])
+			fcntl(lf_fileno(locks[i]), F_SETFD, 0);
+}
+
+static void release(struct lf_lock **locks, const struct options *o)
+{
+	for (size_t i = o->count; i-- > 0;)
+		if (lf_release(&locks[i]) > 0 && o->verbose)
+			message_about(o->paths[i], "left in place");
 }
 
 int main(int argc, char **argv)
 {
 	struct options o;
 	struct signals was;
-	struct lf_lock *lock;
+	struct lf_lock **locks;
+	const char *path = NULL; /* that is waited for, or failed */
 	double start;
-	int rc, error, status, pass_fd;
+	int rc, error, status;
 
 	message_begin("lf-acquire");
 	parse_options(argc, argv, &o);
 	if (o.fd >= 0)
-		o.path = descriptor_name(o.fd);
+		path = descriptor_name(o.fd);
 	if (o.unlock)
-		return descriptor_unlock(o.fd, o.path);
+		return descriptor_unlock(o.fd, path);
+	locks = calloc(o.count, sizeof(*locks));
+	if (!locks) {
+		message("%s", strerror(ENOMEM));
+		return STATUS_SYSTEM;
+	}
 
 	start = now();
 	take_signals(&was);
-	rc = take(&lock, &o, 0);
+	rc = take(locks, &o, 0, &path);
 	if (rc == -EAGAIN && o.timeout_ms != 0)
-		rc = wait_and_take(&lock, &o, &was);
+		rc = wait_and_take(locks, &o, &was, &path);
 	if (rc == -EAGAIN || rc == -ETIMEDOUT)
-		return conflict(&o, rc);
+		return conflict(&o, path, rc);
 	if (rc < 0)
-		return failure(&o, rc);
+		return failure(&o, path, rc);
 	if (o.verbose)
-		message_about(o.path, "locked after %.3f seconds",
-			      now() - start);
+		message_about(path, "locked after %.3f seconds", now() - start);
 	if (o.fd >= 0)
-		return descriptor_leave(lock, o.path);
+		return descriptor_leave(locks[0], path);
 
-	pass_fd = o.close ? -1 : lf_fileno(lock);
+	if (!o.close)
+		pass_on_locks(locks, o.count);
 	if (o.exec) {
 		give_signals_back(&was);
-		error = become(o.command, pass_fd);
+		error = become(o.command);
 	} else {
-		error = run(o.command, pass_fd, &was, &status);
+		error = run(o.command, &was, &status);
 	}
-	if (lf_release(&lock) > 0 && o.verbose)
-		message_about(o.path, "left in place");
+	release(locks, &o);
 	return error ? cannot_run(&o, error) : end_alike(status);
 }

@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char help[] =
 	"Usage: lf-acquire [OPTION]... LOCKFILE COMMAND [ARGUMENT]...\n"
+	"  or:  lf-acquire [OPTION]... LOCKFILE... -- COMMAND [ARGUMENT]...\n"
 	"  or:  lf-acquire [OPTION]... --fd N\n"
 	"Run COMMAND while holding a lock on LOCKFILE, which is created if it is\n"
 	"missing and removed afterwards.  The lock ends with its holder, however\n"
@@ -195,6 +198,50 @@ static void parse_descriptor(const struct options *o, char **operand)
 			     "nothing else: the file is open already");
 }
 
+static bool is_program(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && S_ISREG(st.st_mode) &&
+	       access(file, X_OK) == 0;
+}
+
+/* As execvp(3) would find it. */
+static bool is_command(const char *name)
+{
+	const char *path = strchr(name, '/') ? NULL : getenv("PATH");
+	char file[PATH_MAX];
+	size_t length;
+
+	if (!path)
+		return is_program(name);
+	for (;; path += length + 1) {
+		length = strcspn(path, ":");
+		snprintf(file, sizeof(file), "%.*s/%s", (int)length,
+			 length > 0 ? path : ".", name);
+		if (is_program(file))
+			return true;
+		if (path[length] == '\0')
+			return false;
+	}
+}
+
+/*
+ * One, or all before a "--".  That may be COMMAND's own, as in LOCKFILE git
+ * checkout -- FILE: so it is if the second word is a command.
+ */
+static size_t count_lock_files(char **operand)
+{
+	size_t count = 0;
+
+	while (operand[count] && strcmp(operand[count], "--") != 0)
+		count++;
+	return count > 0 && operand[count] &&
+			       (count == 1 || !is_command(operand[1])) ?
+		       count :
+		       1;
+}
+
 static void parse_operands(struct options *o, char **operand)
 {
 	if (o->unlock)
@@ -206,9 +253,15 @@ static void parse_operands(struct options *o, char **operand)
 		message("no lock file and no command given");
 		exit(message_usage());
 	}
-	if (operand[0][0] == '\0')
-		refuse(NULL, "the name of the lock file is empty");
-	o->path = *operand++;
+	o->paths = (const char *const *)operand;
+	o->count = count_lock_files(operand);
+	for (size_t i = 0; i < o->count; i++)
+		if (operand[i][0] == '\0')
+			refuse(NULL, "the name of the lock file is empty");
+	if (o->count > 1 && (o->mode & ~(mode_t)0666))
+		refuse(NULL, "for several lock files the mode can have read "
+			     "and write bits only, such as 600");
+	operand += o->count;
 	if (operand[0] && strcmp(operand[0], "--") == 0)
 		operand++;
 	else if (operand[0] && operand[0][0] == '-')
@@ -216,7 +269,8 @@ static void parse_operands(struct options *o, char **operand)
 				   "before the lock file, or -- before such a "
 				   "command");
 	if (!operand[0]) {
-		message_about(o->path, "no command given to run under the lock");
+		message_about(o->paths[0],
+			      "no command given to run under the lock");
 		exit(message_usage());
 	}
 	o->command = operand;
@@ -228,7 +282,11 @@ void parse_options(int argc, char **argv, struct options *o)
 	unsigned long number;
 	int c;
 
-	*o = (struct options){ .conflict_status = STATUS_HELD, .fd = -1 };
+	*o = (struct options){
+		.conflict_status = STATUS_HELD,
+		.count = 1,
+		.fd = -1,
+	};
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1) {
 		switch (c) {

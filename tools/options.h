@@ -3,6 +3,7 @@
 #define OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct options {
@@ -12,8 +13,9 @@ struct options {
 	bool has_mode;
 	mode_t mode;
 	int conflict_status;
-	const char *path;
-	int fd; /* instead of PATH and COMMAND, or -1 */
+	const char *const *paths;
+	size_t count;
+	int fd; /* instead of PATHS and COMMAND, or -1 */
 	char **command;
 };
 

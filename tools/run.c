@@ -5,7 +5,6 @@
 #include "message.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -13,10 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int become(char *const command[], int lock_fd)
+int become(char *const command[])
 {
-	if (lock_fd >= 0)
-		fcntl(lock_fd, F_SETFD, 0);
 	execvp(command[0], command);
 	return errno;
 }
@@ -110,15 +107,14 @@ static int wait_for(pid_t command)
  * more than all the locking; and posix_spawn cannot ignore a signal in COMMAND.
  * The child shares our memory: it leaves word of a failure and nothing else.
  */
-int run(char *const command[], int lock_fd, const struct signals *was,
-	int *wait_status)
+int run(char *const command[], const struct signals *was, int *wait_status)
 {
 	volatile int error = 0;
 	pid_t pid = vfork();
 
 	if (pid == 0) {
 		give_signals_back(was);
-		error = become(command, lock_fd);
+		error = become(command);
 		_exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
 	}
 	if (pid < 0)

@@ -18,15 +18,14 @@ void take_signals(struct signals *was);
 void give_signals_back(const struct signals *was);
 
 /*
- * After take_signals(): runs COMMAND with the descriptor LOCK_FD open in it
- * (-1: none), passes signals on, and stores how it ended, as waitpid(2) tells.
- * Returns 0 or why it could not be started, a positive errno value.
+ * After take_signals(): runs COMMAND, passes signals on, and stores how it ended,
+ * as waitpid(2) tells.  Returns 0 or why it could not be started, a positive
+ * errno value.
  */
-int run(char *const command[], int lock_fd, const struct signals *was,
-	int *wait_status);
+int run(char *const command[], const struct signals *was, int *wait_status);
 
 /* Becomes COMMAND; returns only on failure, why. */
-int become(char *const command[], int lock_fd);
+int become(char *const command[]);
 
 /* Ends this process as COMMAND ended: by the same signal, or this status. */
 int end_alike(int wait_status);

@@ -82,7 +82,10 @@ enum os_filesystem os_filesystem(int fd);
 int os_pipe(int fd[2]);
 int os_pipe_anywhere(int fd[2]);
 
-/* The monotonic clock (time.c): 1 FD is readable, 0 the time is over. */
+/*
+ * The monotonic clock (time.c); long ago if TIMEOUT_MS is not positive.  Polling:
+ * 1 FD is readable, 0 the time is over.
+ */
 struct timespec os_deadline(int timeout_ms);
 int os_poll_until(int fd, struct timespec deadline);
 

@@ -17,8 +17,11 @@ static struct timespec now(void)
 
 struct timespec os_deadline(int timeout_ms)
 {
-	struct timespec t = now();
+	struct timespec t = { 0 };
 
+	if (timeout_ms <= 0)
+		return t;
+	t = now();
 	t.tv_sec += timeout_ms / 1000;
 	t.tv_nsec += timeout_ms % 1000 * 1000000L;
 	if (t.tv_nsec >= 1000000000L) {
