@@ -1,0 +1,633 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+
+load helper
+
+# lf-acquire as a job: what signals and terminals do to it and to COMMAND.
+
+is_asleep() {
+	[ "$(state_of "$1")" = S ]
+}
+
+# --- How COMMAND ended
+
+@test "a signal that ends COMMAND ends lf-acquire too" {
+	local signal
+
+	# bash tells a death by a signal from a status of 128 and more.
+	for signal in TERM USR1 ABRT KILL; do
+		run bash -c 'ulimit -c 0; lf-acquire lock sh -c "kill -$1 \$\$"; exit 1' \
+			bash "$signal"
+		run -0 grep -E 'Terminated|User defined|Aborted|Killed' <<<"$output"
+		absent lock
+	done
+	start lf-acquire lock sh -c 'kill -TERM $$'
+	finish "$pid"
+	equal "$status" 143
+}
+
+@test "it does so by one that is ignored in lf-acquire" {
+	env --default-signal=HUP true 2>/dev/null ||
+		skip "needs env with --default-signal"
+	on_terminal nohup lf-acquire lock env --default-signal=HUP \
+		sh -c 'kill -HUP $$' </dev/null
+	ended "signal 1"
+	absent lock
+}
+
+# A core that is written to a file is seen, even one that a shell is not told of.
+@test "a COMMAND that dumped core makes lf-acquire dump no second one" {
+	local tool signal
+
+	mkdir sub
+	for signal in ABRT SEGV; do
+		for tool in '' 'lf-acquire lock'; do
+			run bash -c "ulimit -c unlimited || exit 0
+				$tool"' sh -c "cd sub && kill -$1 \$\$"; exit 1' \
+				bash "$signal"
+			[[ -n $tool || $output == *"core dumped"* ]] ||
+				skip "no core is dumped here"
+		done
+		like "$output" 'Aborted|Segmentation fault'
+		[[ $output != *"core dumped"* ]]
+		equal "$(ls)" sub
+	done
+}
+
+# The kernel spares it, so that it cannot end as COMMAND did.
+@test "the first process of a container exits with 128 and the signal" {
+	local own=(unshare --pid --fork)
+
+	need unshare
+	[ "$(id -u)" -eq 0 ] || own+=(--user --map-root-user)
+	"${own[@]}" true 2>/dev/null || skip "may not make a PID namespace"
+	run -143 "${own[@]}" lf-acquire lock sh -c 'kill -TERM $$'
+	absent lock
+}
+
+# --- Signals of other processes
+
+# Reports "got NAME" and goes on until it is told to end with status 9.  A signal
+# just before read blocks is seen after it: so it does not block for long.
+tattling='
+	for s in HUP INT QUIT TERM USR1 USR2 ALRM WINCH RTMIN RTMAX; do
+		trap "echo got $s >&7" $s
+	done
+	exec 7<>"$1" 8<>"$2"
+	echo ready >&7
+	until read -r -t 0.1 word <&8 && [ "$word" = end ]; do
+		:
+	done
+	exit 9'
+
+# tattle PROGRAM...: it runs that; $said and $to are its channels.  A job of its
+# own, as without that INT and QUIT are ignored in the background.
+tattle() {
+	channel said
+	said=$fd
+	channel to
+	to=$fd
+	set -m
+	start "$@" bash -c "$tattling" bash said to
+	set +m
+	next "$said"
+	equal "$line" ready
+}
+
+@test "signals sent to lf-acquire reach COMMAND, which it outlives" {
+	local said to signal
+
+	tattle lf-acquire lock
+	for signal in TERM HUP INT QUIT USR1 USR2 ALRM WINCH RTMIN RTMAX; do
+		kill -"$signal" "$pid"
+		next "$said"
+		equal "$line" "got $signal"
+	done
+	held lock
+	kill -0 "$pid"
+	echo end >&"$to"
+	finish "$pid"
+	equal "$status" 9
+	absent lock
+}
+
+@test "a signal that ends COMMAND through lf-acquire lets it release" {
+	hold lf-acquire lock
+	kill -TERM "$holder"
+	finish "$holder"
+	equal "$status" 143
+	is_gone "$command"
+	absent lock
+}
+
+@test "a signal to the whole group ends both, and the file is gone" {
+	local signal
+
+	for signal in TERM HUP INT; do
+		set -m
+		hold lf-acquire lock
+		set +m
+		kill -"$signal" -- "-$holder"
+		finish "$holder"
+		equal "$status" $((128 + $(kill -l "$signal")))
+		is_gone "$command"
+		absent lock
+	done
+}
+
+# By ALRM it believes that the time is over; not before it waits.
+@test "timeout(1) ends both, and the file is gone" {
+	local option
+
+	need timeout
+	for option in '' --foreground --signal=HUP; do
+		# shellcheck disable=SC2086 # none or one
+		hold timeout $option 600 lf-acquire lock
+		eventually is_asleep "$holder"
+		kill -ALRM "$holder"
+		finish "$holder"
+		equal "$status" 124
+		is_gone "$command"
+		absent lock
+	done
+	hold timeout 600 lf-acquire lock
+	eventually is_asleep "$holder"
+	kill -TERM "$holder"
+	finish "$holder"
+	is_gone "$command"
+	absent lock
+}
+
+@test "timeout(1) with KILL ends both, and the lock is free" {
+	need timeout
+	hold timeout --signal=KILL 600 lf-acquire lock
+	eventually is_asleep "$holder"
+	kill -ALRM "$holder"
+	finish "$holder"
+	equal "$status" 137
+	eventually is_gone "$command"
+	eventually free lock
+	run -0 lf-acquire lock true
+	absent lock
+}
+
+# comes_back TIMES PREFIX SENDER: COMMAND, run by PREFIX, gets that often the
+# USR1 that SENDER sends.  A USR2 from outside follows, and is passed on: what
+# lf-acquire makes of USR1 comes before that.
+comes_back() {
+	local said to
+
+	channel said
+	said=$fd
+	channel to
+	to=$fd
+	mkfifo stay
+	set -m
+	# shellcheck disable=SC2086 # none or one
+	start lf-acquire lock $2 bash -c '
+		exec 7<>said 8<>to 9<>stay
+		times=0
+		trap "times=\$((times + 1))" USR1
+		trap "echo \$times times >&7" USR2
+		'"$3"'
+		until read -r -t 0.1 word <&8 && [ "$word" = end ]; do
+			:
+		done
+		echo go >&9
+		wait
+		exit 4'
+	set +m
+	next "$said"
+	equal "$line" sent
+	kill -USR2 "$pid"
+	next "$said"
+	equal "$line" "$1 times"
+	echo end >&"$to"
+	finish "$pid"
+	equal "$status" 4
+}
+
+@test "a signal that COMMAND sends to lf-acquire does not come back" {
+	comes_back 0 '' 'kill -USR1 $PPID; echo sent >&7'
+}
+
+@test "one that COMMAND sends to the whole group reaches it once" {
+	# A second at the same time would not be counted.
+	comes_back 1 '' '
+		kill -STOP $PPID
+		kill -USR1 0
+		kill -CONT $PPID
+		echo sent >&7'
+}
+
+# The sender stays: of one that is gone nobody can tell its group.
+@test "nor does one of a process in COMMAND's own group come back" {
+	need setsid
+	comes_back 0 setsid '
+		bash -c "kill -USR1 $PPID; echo sent >&7; read -r _ <&9" &'
+}
+
+@test "a COMMAND that ends the whole group ends lf-acquire, and the file is gone" {
+	set -m
+	start lf-acquire lock sh -c 'kill -TERM 0; exit 1'
+	set +m
+	finish "$pid"
+	equal "$status" 143
+	absent lock
+}
+
+# --- Stop and continue
+
+@test "lf-acquire stops and goes on with COMMAND, as any job" {
+	# A group of its own, with a parent outside: else it is orphaned, and
+	# the kernel does not stop it.
+	set -m
+	hold lf-acquire lock
+	set +m
+	kill -TSTP "$command"
+	eventually is_stopped "$holder"
+	is_stopped "$command"
+	held lock
+	kill -CONT "$holder"
+	eventually is_not_stopped "$holder"
+	eventually is_not_stopped "$command"
+	release "$holder" 3
+	equal "$status" 3
+	absent lock
+}
+
+@test "a COMMAND that is stopped by SIGSTOP goes on by SIGCONT alone" {
+	hold lf-acquire lock
+	kill -STOP "$command"
+	eventually is_stopped "$command"
+	run -75 lf-acquire -q lock true
+	kill -CONT "$command"
+	release "$holder"
+	equal "$status" 0
+}
+
+@test "a stopped lf-acquire keeps the lock, and tells the status when it goes on" {
+	hold lf-acquire lock
+	kill -STOP "$holder"
+	eventually is_stopped "$holder"
+	tell "$holder" 6
+	eventually is_gone "$command"
+	held lock
+	kill -CONT "$holder"
+	finish "$holder"
+	equal "$status" 6
+	absent lock
+}
+
+# --- Before COMMAND is there
+
+@test "while it waits for the lock a signal simply ends it" {
+	need_proc_locks
+	hold lf-acquire -k lock
+	start lf-acquire -w lock touch ran
+	queued "$pid"
+	kill -TERM "$pid"
+	finish "$pid"
+	equal "$status" 143
+	held lock
+	absent ran
+}
+
+@test "a signal ends a timed wait too" {
+	need_proc_locks
+	hold lf-acquire lock
+	start lf-acquire -t 600 lock echo never
+	queued "$pid"
+	kill -TERM "$pid"
+	finish "$pid"
+	equal "$status" 143
+}
+
+@test "the queue goes on without those that a signal ended, and no file stays" {
+	need_proc_locks
+	local first ended signal
+
+	hold lf-acquire lock
+	first=$holder
+	for signal in TERM HUP KILL; do
+		start lf-acquire -w lock touch ran
+		ended=$pid
+		queued "$ended"
+		begin lf-acquire -w lock
+		queued "$holder"
+		kill -"$signal" "$ended"
+		finish "$ended"
+		equal "$status" $((128 + $(kill -l "$signal")))
+		release "$first"
+		holds "$holder"
+		first=$holder
+	done
+	absent ran
+	release "$holder"
+	absent lock
+}
+
+need_strace_signals() {
+	need strace
+	strace -o /dev/null -e inject=umask:signal=CONT true 2>/dev/null ||
+		skip "strace cannot send signals here"
+}
+
+# --- What lf-acquire was started with
+
+@test "an ignored SIGCHLD costs no status and stays ignored in COMMAND" {
+	run sh -c 'trap "" CHLD; exec lf-acquire lock sh -c "exit 7"'
+	equal "$status" 7
+	absent lock
+}
+
+@test "COMMAND gets ignored and blocked signals as they were" {
+	local prefix
+
+	for prefix in '' 'trap "" CHLD;' 'trap "" HUP INT PIPE TERM;'; do
+		run sh -c "$prefix"' exec grep -E "^Sig(Blk|Ign)" /proc/self/status'
+		wanted=$output
+		run sh -c "$prefix"' exec lf-acquire lock grep -E "^Sig(Blk|Ign)" /proc/self/status'
+		equal "$output" "$wanted"
+	done
+	env --block-signal=ALRM true 2>/dev/null ||
+		skip "blocked ones: needs env with --block-signal"
+	for prefix in --block-signal=ALRM,TERM --block-signal --ignore-signal; do
+		run env "$prefix" grep -E '^Sig(Blk|Ign)' /proc/self/status
+		wanted=$output
+		run env "$prefix" lf-acquire lock grep -E '^Sig(Blk|Ign)' /proc/self/status
+		equal "$output" "$wanted"
+		run -7 env "$prefix" lf-acquire lock sh -c 'exit 7'
+		absent lock
+	done
+}
+
+@test "a blocked signal waits for COMMAND to unblock it" {
+	need perl
+	env --block-signal=TERM true 2>/dev/null ||
+		skip "needs env with --block-signal"
+	channel said
+	start env --block-signal=TERM lf-acquire lock perl -MPOSIX -e '
+		$| = 1;
+		my $term = POSIX::SigSet->new(SIGTERM);
+		my $pending = POSIX::SigSet->new;
+		print "ready\n";
+		for (;;) {
+			sigpending($pending);
+			last if $pending->ismember(SIGTERM);
+			select(undef, undef, undef, 0.01);
+		}
+		$SIG{TERM} = sub { exit 4 };
+		sigprocmask(SIG_UNBLOCK, $term);
+		exit 5' >said
+	next "$fd"
+	kill -TERM "$pid"
+	finish "$pid"
+	equal "$status" 4
+	absent lock
+}
+
+# As from a timer that was set before exec.
+@test "an alarm from before reaches COMMAND" {
+	need timeout
+	need_strace_signals
+	run -142 timeout 60 strace -o /dev/null \
+		-e inject=/rt_sigtimedwait:signal=ALRM:when=1 \
+		lf-acquire lock sh -c 'read -r _ <"$1"' \
+		sh "$BATS_TEST_TMPDIR/never"
+	absent lock
+}
+
+# --- On a terminal
+
+# on_terminal PROGRAM...: does there what standard input says, see terminal.c.
+on_terminal() {
+	HISTFILE=/dev/null TERM=dumb PS1='outer> ' run terminal "$@"
+	[ "$status" -eq 0 ] && return
+	echo "$output" >&2
+	return 1
+}
+
+# ended "exit N" or "signal N"
+ended() {
+	equal "${lines[-1]}" "$1"
+}
+
+# Tells how many INT it got.  lf-acquire is stopped until the first is counted:
+# a second at the same time would not be.  The USR2, which a child sends by way
+# of lf-acquire, comes after all of them.
+counting='
+	times=0
+	trap "times=\$((times + 1)); kill -CONT \$PPID" INT
+	trap "echo \$times times; exit 5" USR2
+	kill -STOP "$PPID"
+	echo ready
+	for ((i = 0; i < 600; i++)); do
+		[ "$times" -eq 0 ] || [ -n "$sent" ] ||
+			sent=$(bash -c "kill -USR2 \$1; echo yes" bash "$PPID")
+		read -r -t 0.1 _
+	done'
+
+# Shells that control jobs, and a job that is told through "to" how to end.
+need_interactive_shells() {
+	local shell
+
+	unset ENV
+	shells=('bash --norc --noprofile --noediting -i')
+	if type -P dash >/dev/null; then
+		shells+=('dash -i')
+	fi
+	mkfifo to
+	cat >job <<-'END'
+		exec 4<>to
+		trap 'echo continued' CONT
+		echo ready
+		for ((i = 0; i < 600; i++)); do
+			read -r -t 0.1 status <&4 && exit "$status"
+		done
+	END
+}
+
+@test "the interrupt key reaches COMMAND once, which ends as it likes" {
+	on_terminal lf-acquire lock bash -c "$counting" <<-END
+		wait ready
+		type ^C
+		wait 1 times
+	END
+	ended "exit 5"
+	absent lock
+}
+
+@test "the keys that end COMMAND end lf-acquire, and the file is gone" {
+	local key wanted=2
+
+	for key in '^C' "^\\"; do
+		on_terminal sh -c 'ulimit -c 0
+			exec lf-acquire lock sh -c "echo ready; read -r _"' <<-END
+			wait ready
+			type $key
+		END
+		ended "signal $wanted"
+		absent lock
+		wanted=3
+	done
+}
+
+@test "the interrupt key ends who waits for the lock" {
+	need_proc_locks
+	hold lf-acquire lock
+	on_terminal sh -c 'exec lf-acquire -v -w lock touch ran' <<-END
+		wait waiting
+		type ^C
+	END
+	ended "signal 2"
+	held lock
+	absent ran
+	release "$holder"
+	absent lock
+}
+
+@test "the stop key stops the job, which keeps the lock; fg and bg continue it" {
+	local shell shells
+
+	need_interactive_shells
+	for shell in "${shells[@]}"; do
+		# shellcheck disable=SC2086 # with its options
+		on_terminal $shell <<-'END'
+			wait outer>
+			type lf-acquire lock bash job^M
+			wait ready
+			type ^Z
+			wait Stopped
+			wait outer>
+			type lf-check -q lock; echo "held $?"^M
+			wait held 0
+			wait outer>
+			type fg^M
+			wait continued
+			type ^Z
+			wait Stopped
+			wait outer>
+			type bg^M
+			wait continued
+			type lf-check -q lock; echo "held $?"^M
+			wait held 0
+			type echo 9 >to; wait %1; echo "status $?"^M
+			wait status 9
+			type exit 3^M
+		END
+		ended "exit 3"
+		absent lock
+	done
+}
+
+@test "a job that was stopped while it waited waits again" {
+	local shell shells
+
+	need_interactive_shells
+	for shell in "${shells[@]}"; do
+		hold lf-acquire lock
+		# shellcheck disable=SC2086 # with its options
+		on_terminal $shell <<-END
+			wait outer>
+			type lf-acquire -v -w lock sh -c 'exit 8'^M
+			wait waiting
+			type ^Z
+			wait Stopped
+			wait outer>
+			type bg^M
+			wait outer>
+			type echo 0 >${BATS_TEST_TMPDIR@Q}/end.$((${#end_fd[@]} - 1)); wait %1; echo "status \$?"^M
+			wait status 8
+			type exit 3^M
+		END
+		ended "exit 3"
+		finish "$holder"
+		absent lock
+	done
+}
+
+@test "a job in the background that reads the terminal is stopped" {
+	local shells
+
+	need_interactive_shells
+	# shellcheck disable=SC2086 # with its options; it tells at once
+	on_terminal ${shells[0]} <<-'END'
+		wait outer>
+		type set -b^M
+		wait outer>
+		type lf-acquire lock cat &^M
+		wait Stopped
+		type lf-check -q lock; echo "held $?"^M
+		wait held 0
+		wait outer>
+		type fg; echo "status $?"^M
+		wait lf-acquire lock cat
+		type hello^M
+		wait hello
+		wait hello
+		type ^D
+		wait status 0
+		type exit 3^M
+	END
+	ended "exit 3"
+	absent lock
+}
+
+# The kernel stops nobody then, as nobody would continue it.
+@test "without a shell to continue it, the stop key stops nothing" {
+	on_terminal lf-acquire lock bash -c "$counting" <<-END
+		wait ready
+		type ^Z^C
+		wait 1 times
+	END
+	ended "exit 5"
+	absent lock
+}
+
+@test "a terminal that hangs up ends COMMAND, and the lock with it" {
+	on_terminal lf-acquire lock sh -c 'echo ready; read -r _ <"$1"' \
+		sh "$BATS_TEST_TMPDIR/never" <<-END
+		wait ready
+		hang up
+	END
+	ended "signal 1"
+	absent lock
+}
+
+@test "a hang-up ends a job of a shell, unless COMMAND does not care" {
+	local said shell shells
+
+	need_interactive_shells
+	channel said
+	said=$fd
+	cat >deaf <<-'END'
+		trap '' HUP
+		echo ready
+		read -r _ <to
+		lf-check -q lock && echo held >said
+	END
+	for shell in "${shells[@]}"; do
+		# shellcheck disable=SC2086 # with its options
+		on_terminal $shell <<-'END'
+			wait outer>
+			type lf-acquire lock bash job^M
+			wait ready
+			hang up
+		END
+		eventually absent lock 2>/dev/null
+		# shellcheck disable=SC2086
+		on_terminal $shell <<-'END'
+			wait outer>
+			type lf-acquire lock sh deaf^M
+			wait ready
+			hang up
+		END
+		echo go >to
+		next "$said"
+		equal "$line" held
+		eventually absent lock 2>/dev/null
+	done
+}
