@@ -42,29 +42,40 @@ void give_signals_back(const struct signals *was)
 
 /*
  * A signal that another process sent to us was meant for COMMAND.  What the
- * kernel sends, the terminal's keys above all, goes to the whole process group
- * and so to COMMAND already, except for an alarm that was set before exec, and
- * for a hang-up, which a session leader gets alone; what COMMAND or a process
- * group of its own sends is not for itself.
+ * kernel sends, the terminal's keys above all, goes to the whole process group:
+ * COMMAND has it already, unless it was not there yet, or has left the group;
+ * or it was an alarm that was set before exec, or the hang-up and the SIGCONT
+ * after it, which a session leader gets alone.
  */
-static bool is_for_us_alone(const siginfo_t *info)
+static bool is_for_us_alone(const siginfo_t *info, bool same_group, bool early)
 {
-	return info->si_code <= 0 || info->si_signo == SIGALRM ||
-	       (info->si_signo == SIGHUP && getsid(0) == getpid());
+	switch (info->si_signo) {
+	case SIGALRM:
+		return true;
+	case SIGHUP:
+	case SIGCONT:
+		if (getsid(0) == getpid())
+			return true;
+	}
+	return info->si_code <= 0 || !same_group || early;
 }
 
-static void pass_on(const siginfo_t *info, pid_t command)
+/* What COMMAND or a process group of its own sends is not for itself. */
+static bool is_of_command(const siginfo_t *info, pid_t command, bool same_group)
 {
-	pid_t group = getpgid(command);
+	return info->si_code <= 0 && info->si_pid > 0 &&
+	       (info->si_pid == command ||
+		(!same_group && getpgid(info->si_pid) == getpgid(command)));
+}
 
-	if (!is_for_us_alone(info))
-		return;
-	if (info->si_code <= 0 &&
-	    (info->si_pid == command ||
-	     (info->si_pid > 0 && group != getpgrp() &&
-	      getpgid(info->si_pid) == group)))
-		return;
-	kill(command, info->si_signo);
+static void pass_on(const siginfo_t *info, pid_t command, const sigset_t *early)
+{
+	bool same_group = getpgid(command) == getpgrp();
+
+	if (is_for_us_alone(info, same_group,
+			    sigismember(early, info->si_signo)) &&
+	    !is_of_command(info, command, same_group))
+		kill(command, info->si_signo);
 }
 
 /*
@@ -78,7 +89,7 @@ static bool stopped_by_terminal(int status)
 		WSTOPSIG(status) == SIGTTOU);
 }
 
-static int wait_for(pid_t command)
+static int wait_for(pid_t command, const sigset_t *early)
 {
 	sigset_t all;
 	int status;
@@ -90,7 +101,7 @@ static int wait_for(pid_t command)
 		if (sigwaitinfo(&all, &info) < 0)
 			continue;
 		if (info.si_signo != SIGCHLD) {
-			pass_on(&info, command);
+			pass_on(&info, command, early);
 			continue;
 		}
 		while (waitpid(command, &status, WNOHANG | WUNTRACED) > 0) {
@@ -110,8 +121,11 @@ static int wait_for(pid_t command)
 int run(char *const command[], const struct signals *was, int *wait_status)
 {
 	volatile int error = 0;
-	pid_t pid = vfork();
+	sigset_t early;
+	pid_t pid;
 
+	sigpending(&early);
+	pid = vfork();
 	if (pid == 0) {
 		give_signals_back(was);
 		error = become(command);
@@ -120,7 +134,7 @@ int run(char *const command[], const struct signals *was, int *wait_status)
 	if (pid < 0)
 		error = errno;
 	else
-		*wait_status = wait_for(pid);
+		*wait_status = wait_for(pid, &early);
 	/* Signals stay blocked: the lock is released first, whatever comes. */
 	return error;
 }

@@ -335,6 +335,18 @@ need_strace_signals() {
 		skip "strace cannot send signals here"
 }
 
+# The mode makes it call umask(2) once the lock is held.  What strace sends seems
+# to come from the kernel, as what a terminal sends does.
+@test "a signal between the lock and COMMAND reaches COMMAND, and no file stays" {
+	need timeout
+	need_strace_signals
+	run -143 timeout 60 strace -o /dev/null -e trace=umask \
+		-e inject=umask:signal=TERM:when=2 \
+		lf-acquire -m 600 lock sh -c 'read -r _ <"$1"' \
+		sh "$BATS_TEST_TMPDIR/never"
+	absent lock
+}
+
 # --- What lf-acquire was started with
 
 @test "an ignored SIGCHLD costs no status and stays ignored in COMMAND" {
@@ -475,6 +487,17 @@ need_interactive_shells() {
 	done
 }
 
+@test "they reach a COMMAND that has left the process group, too" {
+	need setsid
+	on_terminal lf-acquire lock setsid sh -c 'trap "exit 5" INT; echo ready
+		read -r _ <"$1"' sh "$BATS_TEST_TMPDIR/never" <<-END
+		wait ready
+		type ^C
+	END
+	ended "exit 5"
+	absent lock
+}
+
 @test "the interrupt key ends who waits for the lock" {
 	need_proc_locks
 	hold lf-acquire lock
@@ -594,6 +617,26 @@ need_interactive_shells() {
 		hang up
 	END
 	ended "signal 1"
+	absent lock
+}
+
+@test "also a COMMAND that is stopped" {
+	local said keys
+
+	channel said
+	said=$fd
+	channel keys
+	keys=$fd
+	# In the background standard input is none, but for who opens it there.
+	start sh -c 'exec terminal lf-acquire lock sh -c "$1" sh "$2" <keys >out' sh \
+		'echo $$ >said; read -r _ <"$1"' "$BATS_TEST_TMPDIR/never"
+	next "$said"
+	started+=("$line")
+	kill -STOP "$line"
+	eventually is_stopped "$line"
+	printf 'hang up\nend\n' >&"$keys"
+	finish "$pid"
+	equal "$(tail -n 1 out)" "signal 1"
 	absent lock
 }
 
