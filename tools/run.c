@@ -78,15 +78,43 @@ static void pass_on(const siginfo_t *info, pid_t command, const sigset_t *early)
 		kill(command, info->si_signo);
 }
 
-/*
- * A job that is stopped from its terminal stops whole.  SIGSTOP is for COMMAND
- * alone: whoever sent it may continue COMMAND alone.
- */
-static bool stopped_by_terminal(int status)
+static const struct sigaction by_default = { .sa_handler = SIG_DFL };
+
+/* What the signal does to a process that knows nothing of it. */
+static void suffer(int sig)
 {
-	return WIFSTOPPED(status) &&
-	       (WSTOPSIG(status) == SIGTSTP || WSTOPSIG(status) == SIGTTIN ||
-		WSTOPSIG(status) == SIGTTOU);
+	sigset_t set;
+
+	sigaction(sig, &by_default, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/*
+ * A job that is stopped from its terminal stops whole; but not where no shell is
+ * left to continue it, which the kernel knows.  SIGSTOP is for COMMAND alone, as
+ * whoever sent it may continue COMMAND alone, unless COMMAND is a shell that has
+ * the terminal and suspends itself: nobody could type any more.  It has the
+ * terminal again when it goes on.
+ */
+static void stop_with(pid_t command, int sig)
+{
+	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	pid_t us = getpgrp(), group = getpgid(command);
+	bool has_terminal = terminal >= 0 && group != us &&
+			    tcgetpgrp(terminal) == group;
+
+	if (sig != SIGSTOP)
+		suffer(sig);
+	else if (has_terminal)
+		suffer(SIGTSTP);
+	if (has_terminal && tcgetpgrp(terminal) == us)
+		tcsetpgrp(terminal, group);
+	if (terminal >= 0)
+		close(terminal);
 }
 
 static int wait_for(pid_t command, const sigset_t *early)
@@ -105,10 +133,9 @@ static int wait_for(pid_t command, const sigset_t *early)
 			continue;
 		}
 		while (waitpid(command, &status, WNOHANG | WUNTRACED) > 0) {
-			if (WIFEXITED(status) || WIFSIGNALED(status))
+			if (!WIFSTOPPED(status))
 				return status;
-			if (stopped_by_terminal(status))
-				raise(SIGSTOP);
+			stop_with(command, WSTOPSIG(status));
 		}
 	}
 }
@@ -141,9 +168,7 @@ int run(char *const command[], const struct signals *was, int *wait_status)
 
 int end_alike(int wait_status)
 {
-	struct sigaction by_default = { .sa_handler = SIG_DFL };
 	struct rlimit core;
-	sigset_t set;
 	int sig;
 
 	if (WIFEXITED(wait_status))
@@ -154,11 +179,7 @@ int end_alike(int wait_status)
 		core.rlim_cur = core.rlim_max < 1 ? 0 : 1;
 		setrlimit(RLIMIT_CORE, &core);
 	}
-	sigaction(sig, &by_default, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	raise(sig);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	suffer(sig);
 	/* Not by this signal, then: PID 1 of a container is spared. */
 	return 128 + sig;
 }

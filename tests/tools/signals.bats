@@ -268,6 +268,18 @@ comes_back() {
 	equal "$status" 0
 }
 
+@test "where no shell would continue it, it does not stop with COMMAND" {
+	need setsid perl
+	hold setsid lf-acquire lock perl -e 'setpgrp; exec @ARGV'
+	kill -TSTP "$command"
+	eventually is_stopped "$command"
+	eventually is_asleep "$holder"
+	kill -CONT "$command"
+	release "$holder" 3
+	equal "$status" 3
+	absent lock
+}
+
 @test "a stopped lf-acquire keeps the lock, and tells the status when it goes on" {
 	hold lf-acquire lock
 	kill -STOP "$holder"
@@ -597,6 +609,35 @@ need_interactive_shells() {
 	END
 	ended "exit 3"
 	absent lock
+}
+
+@test "a shell that suspends itself gives the terminal back, and has it again" {
+	local shell shells
+
+	need_interactive_shells
+	for shell in "${shells[@]}"; do
+		# shellcheck disable=SC2086 # with its options
+		on_terminal $shell <<-END
+			wait outer>
+			type lf-acquire lock env PS1='inner> ' ${shells[0]}^M
+			wait inner>
+			type suspend^M
+			wait Stopped
+			wait outer>
+			type lf-check -q lock; echo "held \$?"^M
+			wait held 0
+			wait outer>
+			type fg^M
+			wait PS1=
+			type echo in \$((20 + 3))^M
+			wait in 23
+			type exit 4^M
+			wait outer>
+			type exit 3^M
+		END
+		ended "exit 3"
+		absent lock
+	done
 }
 
 # The kernel stops nobody then, as nobody would continue it.
