@@ -125,18 +125,32 @@ static int take(struct lf_lock **locks, const struct options *o, int timeout_ms,
 	return rc;
 }
 
-/* While it waits, a signal simply ends it. */
+static void release(struct lf_lock **locks, const struct options *o)
+{
+	for (size_t i = o->count; i-- > 0;)
+		if (lf_release(&locks[i]) > 0 && o->verbose)
+			message_about(o->paths[i], "left in place");
+}
+
+/*
+ * While it waits a signal ends it, but not before it has left the queue: the
+ * holder may just have left the file for it to remove.
+ */
 static int wait_and_take(struct lf_lock **locks, const struct options *o,
 			 struct signals *was, const char **path)
 {
-	int rc;
+	int rc, sig;
 
 	if (o->verbose)
 		say_holder(*path, "; waiting");
-	give_signals_back(was);
+	let_signals_interrupt(was);
 	rc = take(locks, o, o->timeout_ms, path);
-	take_signals(was);
-	return rc;
+	sig = take_signals_again(was);
+	if (sig == 0)
+		return rc;
+	if (rc == 0)
+		release(locks, o);
+	exit(end_by(sig));
 }
 
 /* COMMAND inherits the locked files: it holds the locks too. */
@@ -145,13 +159,6 @@ static void pass_on_locks(struct lf_lock *const *locks, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (locks[i])
 			fcntl(lf_fileno(locks[i]), F_SETFD, 0);
-}
-
-static void release(struct lf_lock **locks, const struct options *o)
-{
-	for (size_t i = o->count; i-- > 0;)
-		if (lf_release(&locks[i]) > 0 && o->verbose)
-			message_about(o->paths[i], "left in place");
 }
 
 int main(int argc, char **argv)

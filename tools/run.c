@@ -18,6 +18,8 @@ int become(char *const command[])
 	return errno;
 }
 
+static const struct sigaction by_default = { .sa_handler = SIG_DFL };
+
 /*
  * Signals are taken one by one by sigwaitinfo(2), which says who sent them, so
  * that no handler is needed.  SIGCHLD must not be ignored then; COMMAND gets
@@ -25,7 +27,6 @@ int become(char *const command[])
  */
 void take_signals(struct signals *was)
 {
-	static const struct sigaction by_default = { .sa_handler = SIG_DFL };
 	sigset_t all;
 
 	sigfillset(&all);
@@ -38,6 +39,48 @@ void give_signals_back(const struct signals *was)
 	if (was->child.sa_handler == SIG_IGN)
 		sigaction(SIGCHLD, &was->child, NULL);
 	sigprocmask(SIG_SETMASK, &was->mask, NULL);
+}
+
+/* Those that end a process and are meant to. */
+static const int ending[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGALRM,
+			      SIGTERM, SIGUSR1, SIGUSR2 };
+
+#define ENDINGS (sizeof(ending) / sizeof(ending[0]))
+
+static volatile sig_atomic_t interrupted_by;
+
+/* One that came just before the wait began comes again, as an alarm. */
+static void interrupt(int sig)
+{
+	if (!interrupted_by)
+		interrupted_by = sig;
+	alarm(1);
+}
+
+void let_signals_interrupt(const struct signals *was)
+{
+	static const struct sigaction by_us = { .sa_handler = interrupt };
+	struct sigaction found;
+
+	for (size_t i = 0; i < ENDINGS; i++) {
+		if (sigaction(ending[i], NULL, &found) == 0 &&
+		    found.sa_handler == SIG_DFL)
+			sigaction(ending[i], &by_us, NULL);
+	}
+	give_signals_back(was);
+}
+
+int take_signals_again(struct signals *was)
+{
+	struct sigaction found;
+
+	take_signals(was);
+	for (size_t i = 0; i < ENDINGS; i++) {
+		if (sigaction(ending[i], NULL, &found) == 0 &&
+		    found.sa_handler == interrupt)
+			sigaction(ending[i], &by_default, NULL);
+	}
+	return interrupted_by;
 }
 
 /*
@@ -77,8 +120,6 @@ static void pass_on(const siginfo_t *info, pid_t command, const sigset_t *early)
 	    !is_of_command(info, command, same_group))
 		kill(command, info->si_signo);
 }
-
-static const struct sigaction by_default = { .sa_handler = SIG_DFL };
 
 /* What the signal does to a process that knows nothing of it. */
 static void suffer(int sig)
@@ -179,6 +220,11 @@ int end_alike(int wait_status)
 		core.rlim_cur = core.rlim_max < 1 ? 0 : 1;
 		setrlimit(RLIMIT_CORE, &core);
 	}
+	return end_by(sig);
+}
+
+int end_by(int sig)
+{
 	suffer(sig);
 	/* Not by this signal, then: PID 1 of a container is spared. */
 	return 128 + sig;

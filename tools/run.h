@@ -18,6 +18,14 @@ void take_signals(struct signals *was);
 void give_signals_back(const struct signals *was);
 
 /*
+ * Around a wait for the lock: signals have their effect again, but one that
+ * ends this process only interrupts the wait, with -EINTR or when it is over.
+ * The second returns which one, or 0.
+ */
+void let_signals_interrupt(const struct signals *was);
+int take_signals_again(struct signals *was);
+
+/*
  * After take_signals(): runs COMMAND, passes signals on, and stores how it ended,
  * as waitpid(2) tells.  Returns 0 or why it could not be started, a positive
  * errno value.
@@ -29,5 +37,8 @@ int become(char *const command[]);
 
 /* Ends this process as COMMAND ended: by the same signal, or this status. */
 int end_alike(int wait_status);
+
+/* Ends this process by this signal; returns a status if that is not to be. */
+int end_by(int sig);
 
 #endif

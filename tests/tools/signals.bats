@@ -341,10 +341,70 @@ comes_back() {
 	absent lock
 }
 
+# Nobody else removes the file then; a signal that ended it at once would let it
+# stay.
+@test "a waiter that a signal ends when its turn has come leaves no file" {
+	need_proc_locks
+	local option first
+
+	for option in -w '-t 600'; do
+		hold lf-acquire lock
+		first=$holder
+		# shellcheck disable=SC2086 # an option and its argument
+		start lf-acquire $option lock touch ran
+		queued "$pid"
+		kill -STOP "$pid"
+		eventually is_stopped "$pid"
+		release "$first"
+		kill -TERM "$pid"
+		kill -CONT "$pid"
+		finish "$pid"
+		equal "$status" 143
+		absent lock
+		absent ran
+	done
+}
+
 need_strace_signals() {
 	need strace
 	strace -o /dev/null -e inject=umask:signal=CONT true 2>/dev/null ||
 		skip "strace cannot send signals here"
+}
+
+lock_has_waiter() {
+	grep -q -- "-> .*:$(stat -c %i lock) " /proc/locks
+}
+
+# The lock is won, and no COMMAND there yet; umask(2) is called for the mode.
+@test "nor does one that a signal ends when it has the lock" {
+	need_proc_locks
+	need_strace_signals
+	local waiter
+
+	hold lf-acquire lock
+	start strace -o /dev/null -e trace=umask -e inject=umask:signal=TERM:when=4 \
+		lf-acquire -w -m 600 lock touch ran
+	waiter=$pid
+	eventually lock_has_waiter
+	release "$holder"
+	finish "$waiter"
+	equal "$status" 143
+	absent lock
+	absent ran
+}
+
+# It is noticed though no call was interrupted by it.
+@test "a signal that comes just before the wait begins ends it" {
+	need timeout
+	need_strace_signals
+	hold lf-acquire lock
+	run -143 timeout 60 strace -o /dev/null -e trace=umask \
+		-e inject=umask:signal=TERM:when=3 \
+		lf-acquire -w -m 600 lock touch ran
+	held lock
+	absent ran
+	release "$holder"
+	absent lock
 }
 
 # The mode makes it call umask(2) once the lock is held.  What strace sends seems
