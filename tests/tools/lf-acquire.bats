@@ -43,11 +43,66 @@ load helper
 	equal "${lines[2]}" hello
 }
 
+@test "ten thousand arguments, empty ones too, reach COMMAND" {
+	local many=()
+
+	mapfile -t many < <(seq 10000)
+	many+=('' ' ' '')
+	run -0 lf-acquire lock printf '<%s>' "${many[@]}"
+	equal "$output" "$(printf '<%s>' "${many[@]}")"
+	absent lock
+}
+
+# What fits for lf-acquire, whose arguments are more, fits for COMMAND.
+@test "arguments up to the limit reach COMMAND; more are no fault of the lock" {
+	local count long many=() script low=0 high=100000 middle
+
+	long=$(printf '%0100000d' 0)
+	for ((count = 0; count < 50; count++)); do
+		many+=("$long")
+		sh -c 'exit 0' sh "${many[@]}" 2>/dev/null || break
+	done
+	[ "$count" -lt 50 ] || skip "no limit below 5 MB"
+	unset 'many[-1]'
+	run -0 lf-acquire lock sh -c 'echo $#' sh "${many[@]}"
+	equal "$output" "$count"
+	# A script has its interpreter as an argument more, and its path twice.
+	script=$PWD/$(printf '%0200d' 0)
+	printf '#!/bin/sh\nexit 0\n' >"$script"
+	chmod +x "$script"
+	while ((high - low > 1)); do
+		middle=$(((low + high) / 2))
+		if lf-acquire --version "$script" "${many[@]}" "${long:0:middle}" \
+			>/dev/null 2>&1; then
+			low=$middle
+		else
+			high=$middle
+		fi
+	done
+	run -126 lf-acquire lock "$script" "${many[@]}" "${long:0:low}"
+	like "$output" '^lf-acquire: .*: cannot be run: '
+	absent lock
+}
+
 @test "a -- before COMMAND is accepted, one after it is COMMAND's" {
 	run -0 lf-acquire lock -- echo -n -- -k
 	equal "$output" "-- -k"
 	run -0 lf-acquire -- lock echo -- x
 	equal "$output" "-- x"
+	absent lock
+}
+
+@test "a COMMAND may be named like an option" {
+	local name
+
+	for name in -n -k --help --; do
+		printf '#!/bin/sh\necho "$0 $*"\n' >"./$name"
+		chmod +x "./$name"
+		PATH=$PWD:$PATH run -0 lf-acquire lock -- "$name" -x
+		like "$output" "/$name -x\$"
+		run -0 lf-acquire lock "./$name" -x
+		equal "$output" "./$name -x"
+	done
 	absent lock
 }
 
@@ -958,7 +1013,9 @@ need_path_of_all() {
 @test "closed standard streams are no file of ours" {
 	local closed
 
-	for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- >&- 2>&-'; do
+	for closed in '' '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' \
+		'<&- >&- 2>&-'; do
+		rc=0
 		eval "lf-acquire -v -k lock sh -c '
 			for fd in 0 1 2; do
 				test /proc/\$\$/fd/\$fd -ef lock && exit 1
