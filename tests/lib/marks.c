@@ -1,0 +1,257 @@
+/* Which marks are taken on which file system, as others see them. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NFS 0x6969u
+#define FUSE 0x65735546u
+
+/* What another process sees: 0, the PID of the owner, or -1, which has none. */
+struct seen {
+	pid_t tag, body;
+	bool presence;
+};
+
+static pid_t owner(int fd, off_t start, off_t length)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_start = start,
+		.l_len = length,
+	};
+
+	if ((fcntl)(fd, F_GETLK, &lock) < 0)
+		return -2;
+	return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
+
+static int look(void *seen)
+{
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+	struct seen *s = seen;
+
+	demand(fd >= 0);
+	s->tag = owner(fd, 0, 1);
+	s->body = owner(fd, 1, 0);
+	s->presence = (flock)(fd, LOCK_EX | LOCK_NB) < 0;
+	return 0;
+}
+
+static struct seen seen_by_another(void)
+{
+	struct seen *shared = shared_new(sizeof(*shared)), seen;
+
+	assert_int_equal(finish(start(look, shared)), 0);
+	seen = *shared;
+	shared_free(shared, sizeof(*shared));
+	return seen;
+}
+
+/* Any other process: held, and PID, which is 0 if it is not to be told. */
+static int check(void *pid)
+{
+	pid_t told;
+
+	demand(lf_check(lock_path, &told) == 1);
+	demand(told == *(pid_t *)pid);
+	return 0;
+}
+
+static void expect_check_to_tell(pid_t pid)
+{
+	assert_int_equal(finish(start(check, &pid)), 0);
+}
+
+static int acquire_and_release(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	demand(lf_verify(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void *try_in_thread(void *result)
+{
+	struct lf_lock *lock;
+
+	*(int *)result = lf_acquire(&lock, lock_path, 0, 0);
+	return NULL;
+}
+
+/* What is so with any marks.  Returns whether a waiter shows its presence. */
+static bool expect_a_lock(void (*expect)(struct seen))
+{
+	int before = open_descriptors(), result = 0;
+	struct lf_lock *lock;
+	pthread_t thread;
+	pid_t waiter;
+	bool presence;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	expect(seen_by_another());
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	(pthread_create)(&thread, NULL, try_in_thread, &result);
+	pthread_join(thread, NULL);
+	assert_int_equal(result, -EAGAIN);
+
+	waiter = start(acquire_and_release, NULL);
+	assert_true(waiters_reach(lock_path, 1));
+	expect(seen_by_another());
+	presence = seen_by_another().presence;
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(finish(waiter), 0);
+	assert_false(exists(lock_path));
+	assert_int_equal(open_descriptors(), before);
+	return presence;
+}
+
+static void expect_tag_and_body(struct seen seen)
+{
+	assert_int_equal(seen.tag, getpid());
+	assert_int_equal(seen.body, -1);
+}
+
+static void expect_body_alone(struct seen seen)
+{
+	assert_int_equal(seen.tag, 0);
+	assert_int_equal(seen.body, -1);
+}
+
+static void expect_lock_of_the_process(struct seen seen)
+{
+	assert_int_equal(seen.tag, getpid());
+	assert_int_equal(seen.body, getpid());
+}
+
+/* The PID that lf_check() tells while we hold the lock. */
+static void expect_holder(pid_t pid)
+{
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	expect_check_to_tell(pid);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+static int everything_is_true_again(void **state)
+{
+	faulty_clear();
+	faulty_file_system(0);
+	faulty_hide_locks(false);
+	return leave_directory(state);
+}
+
+static void a_local_file_has_all_marks(void **state)
+{
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_true(expect_a_lock(expect_tag_and_body));
+	expect_holder(getpid());
+}
+
+static void a_network_file_has_the_body_alone(void **state)
+{
+	(void)state;
+	needs_locks_of_descriptions();
+	faulty_file_system(NFS);
+	assert_false(expect_a_lock(expect_body_alone));
+	expect_holder(0);
+}
+
+static void an_unknown_file_system_counts_as_a_network(void **state)
+{
+	(void)state;
+	needs_locks_of_descriptions();
+	faulty_set(FSTATFS, 1, true, ENOSYS);
+	assert_false(expect_a_lock(expect_body_alone));
+}
+
+static void fuse_with_locks_of_the_kernel_is_local(void **state)
+{
+	(void)state;
+	needs_locks_of_descriptions();
+	faulty_file_system(FUSE);
+	assert_true(expect_a_lock(expect_tag_and_body));
+	/* Not told: it may have been a server's answer. */
+	expect_holder(0);
+}
+
+static void fuse_with_locks_of_a_server_has_one_of_the_process(void **state)
+{
+	(void)state;
+	faulty_file_system(FUSE);
+	faulty_hide_locks(true);
+	expect_a_lock(expect_lock_of_the_process);
+	expect_holder(0);
+}
+
+static void fuse_that_cannot_be_told_has_one_of_the_process(void **state)
+{
+	(void)state;
+	faulty_file_system(FUSE);
+	faulty_set(FDOPENDIR, 1, true, ENOMEM);
+	expect_a_lock(expect_lock_of_the_process);
+}
+
+static void an_old_kernel_has_one_of_the_process(void **state)
+{
+	(void)state;
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	expect_a_lock(expect_lock_of_the_process);
+}
+
+static void *wait_in_thread(void *unused)
+{
+	return acquire_and_release(unused) == 0 ? NULL : lock_path;
+}
+
+static void an_old_kernel_hands_over_between_threads(void **state)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *failed;
+
+	(void)state;
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0),
+				 0);
+		(pthread_create)(&thread, NULL, wait_in_thread, NULL);
+		assert_int_equal(lf_release(&lock), 0);
+		pthread_join(thread, &failed);
+		assert_null(failed);
+		assert_false(exists(lock_path));
+	}
+}
+
+#define in_its_world(test) \
+	cmocka_unit_test_setup_teardown(test, enter_directory, \
+					everything_is_true_again)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_its_world(a_local_file_has_all_marks),
+		in_its_world(a_network_file_has_the_body_alone),
+		in_its_world(an_unknown_file_system_counts_as_a_network),
+		in_its_world(fuse_with_locks_of_the_kernel_is_local),
+		in_its_world(
+			fuse_with_locks_of_a_server_has_one_of_the_process),
+		in_its_world(fuse_that_cannot_be_told_has_one_of_the_process),
+		in_its_world(an_old_kernel_has_one_of_the_process),
+		in_its_world(an_old_kernel_hands_over_between_threads),
+	};
+
+	return cmocka_run_group_tests_name("marks", tests, NULL, NULL);
+}

@@ -1,0 +1,545 @@
+/* What the system refuses: told by name, and nothing is created or lost. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Long enough that only a failure waits it out. */
+#define LONG_MS 60000
+
+/* A child that has found out that its test cannot be made here. */
+#define IMPOSSIBLE 77
+
+static void run(int (*body)(void *), const char *name, const char *why_not)
+{
+	int status = finish(start(body, NULL));
+
+	if (status == IMPOSSIBLE) {
+		print_message("# SKIP %s: %s\n", name, why_not);
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
+static const char no_mounts[] = "a mount of its own is not to be had here";
+
+#define run_if_possible(body, why_not) run(body, __func__, why_not)
+
+static void make_file(const char *path)
+{
+	close((openat)(AT_FDCWD, path, O_CREAT | O_WRONLY, 0666));
+}
+
+/* Any way to ask for it gives the same answer. */
+static int refused(const char *path, int error)
+{
+	static const unsigned flags[] = { 0, LF_KEEP };
+	int descriptors = open_descriptors();
+	struct lf_lock *lock;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		demand(lf_acquire(&lock, path, 0, flags[i]) == -error);
+		demand(!lock);
+		demand(lf_acquire(&lock, path, LONG_MS, flags[i]) == -error);
+		demand(!lock);
+		demand(lf_acquire(&lock, path, LF_FOREVER, flags[i]) == -error);
+		demand(!lock);
+		demand(lf_start(&lock, path, flags[i]) == -error);
+		demand(!lock);
+	}
+	demand(open_descriptors() == descriptors);
+	return 0;
+}
+
+/* --- Bad arguments */
+
+static void bad_numbers_are_refused(void **state)
+{
+	static const int timeouts[] = { -2, INT_MIN, INT_MIN + 1 };
+	static const mode_t modes[] = { 010000, 0100644, (mode_t)-1 };
+	static const unsigned flags[] = { 0x80, 0x80000000, ~0u };
+	struct lf_lock *lock;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
+		assert_int_equal(lf_acquire(&lock, lock_path, timeouts[i], 0),
+				 -EINVAL);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		assert_int_equal(lf_acquire_at(&lock, AT_FDCWD, lock_path,
+					       modes[i], 0, 0),
+				 -EINVAL);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags[i]),
+				 -EINVAL);
+		assert_int_equal(lf_start(&lock, lock_path, flags[i]), -EINVAL);
+	}
+	assert_int_equal(lf_start(&lock, NULL, 0), -EINVAL);
+	assert_null(lock);
+	assert_false(exists(lock_path));
+}
+
+static void the_ends_of_the_ranges_are_taken(void **state)
+{
+	mode_t mask = umask(0);
+	struct lf_lock *lock;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, INT_MAX, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	/* Whoever may not write it has made it all the same. */
+	assert_int_equal(lf_acquire_at(&lock, AT_FDCWD, lock_path, 0, 0, 0), 0);
+	assert_int_equal(stat(lock_path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(lf_acquire_at(&lock, AT_FDCWD, lock_path, 0777, 0, 0),
+			 0);
+	umask(mask);
+	assert_int_equal(stat(lock_path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0777);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+static void a_bad_directory_is_refused(void **state)
+{
+	struct lf_lock *lock;
+	int file;
+
+	(void)state;
+	make_file("file");
+	file = (openat)(AT_FDCWD, "file", O_RDONLY);
+	assert_int_equal(lf_acquire_at(&lock, file, "lock", 0666, 0, 0),
+			 -ENOTDIR);
+	assert_int_equal(lf_acquire_at(&lock, -1, "lock", 0666, 0, 0), -EBADF);
+	/* Which is not looked at. */
+	assert_int_equal(lf_acquire_at(&lock, -1, lock_path, 0666, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	close(file);
+	assert_int_equal(symlink("loop", "loop"), 0);
+	assert_int_equal(refused("loop/lock", ELOOP), 0);
+
+	assert_int_equal(mkdir("gone", 0755), 0);
+	assert_int_equal(chdir("gone"), 0);
+	assert_int_equal(rmdir("../gone"), 0);
+	assert_int_equal(refused("lock", ENOENT), 0);
+}
+
+/* --- File systems */
+
+static int use_read_only(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	if (!own_mounts() || mount("none", "m", "tmpfs", 0, NULL) < 0)
+		return IMPOSSIBLE;
+	make_file("m/there");
+	demand(mount("none", "m", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
+	demand(refused("m/new", EROFS) == 0);
+	demand(refused("m/there", EROFS) == 0);
+	demand(lf_acquire(&lock, "m/there", 0, LF_NOCREATE) == -EROFS);
+	demand(lf_acquire(&lock, "m/new", 0, LF_NOCREATE) == -ENOENT);
+	demand(lf_check("m/there", NULL) == 0);
+	demand(lf_check("m/new", NULL) == 0);
+	return 0;
+}
+
+static void a_read_only_file_system_can_be_looked_at(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("m", 0755), 0);
+	run_if_possible(use_read_only, no_mounts);
+}
+
+static int use_full(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	/* The root and one file. */
+	if (!own_mounts() ||
+	    mount("none", "m", "tmpfs", 0, "nr_inodes=2") < 0)
+		return IMPOSSIBLE;
+	make_file("m/there");
+	demand(refused("m/new", ENOSPC) == 0);
+	demand(!exists("m/new"));
+	/* To lock takes no room. */
+	demand(lf_acquire(&lock, "m/there", 0, 0) == 0);
+	demand(lf_release(&lock) == 0);
+	demand(!exists("m/there"));
+	return 0;
+}
+
+static void a_full_file_system_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("m", 0755), 0);
+	run_if_possible(use_full, no_mounts);
+}
+
+static int wait_in_vain(void *pending)
+{
+	struct lf_lock *lock;
+	int rc;
+
+	if (!pending)
+		return -lf_acquire(&lock, "m/lock", LF_FOREVER, 0);
+	demand(lf_start(&lock, "m/lock", 0) == 0);
+	rc = lf_finish(&lock);
+	demand(!lock);
+	return -rc;
+}
+
+/* The file is gone, but not its room, when the waiters' turn comes. */
+static int fill_while_waiting(void *unused)
+{
+	struct lf_lock *lock;
+	pid_t pid[2];
+	int fd;
+
+	(void)unused;
+	if (!own_mounts() ||
+	    mount("none", "m", "tmpfs", 0, "nr_inodes=2") < 0)
+		return IMPOSSIBLE;
+	demand(lf_acquire(&lock, "m/lock", 0, 0) == 0);
+	fd = (openat)(AT_FDCWD, "m/lock", O_RDONLY);
+	pid[0] = start(wait_in_vain, NULL);
+	demand(waiters_reach("m/lock", 1));
+	pid[1] = start(wait_in_vain, lock);
+	demand(waiters_reach("m/lock", 2));
+	demand(unlink("m/lock") == 0);
+	demand(lf_release(&lock) == 0);
+	demand(finish(pid[0]) == ENOSPC);
+	demand(finish(pid[1]) == ENOSPC);
+	demand(!exists("m/lock"));
+	close(fd);
+	return 0;
+}
+
+static void a_waiter_is_told_of_a_full_file_system(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("m", 0755), 0);
+	run_if_possible(fill_while_waiting, no_mounts);
+}
+
+/* --- Descriptors */
+
+static int use_few_descriptors(void *unused)
+{
+	int used = open_descriptors();
+	bool done = false;
+
+	(void)unused;
+	/* Each number in turn is the first that is not to be had. */
+	for (int more = 0; !done; more++) {
+		struct rlimit few = { (rlim_t)(used + more),
+				      (rlim_t)(used + 100) };
+		struct lf_lock *lock;
+		int rc;
+
+		demand(more < 10);
+		demand(setrlimit(RLIMIT_NOFILE, &few) == 0);
+		rc = lf_check(lock_path, NULL);
+		demand(rc == 0 || rc == -EMFILE);
+		rc = lf_acquire(&lock, lock_path, 0, 0);
+		demand(rc == 0 || rc == -EMFILE);
+		demand((rc == 0) == (lock != NULL));
+		if (rc == 0) {
+			/* To release takes none, nor to look at it again. */
+			few.rlim_cur = 3;
+			demand(setrlimit(RLIMIT_NOFILE, &few) == 0);
+			demand(lf_verify(lock) == 0);
+			demand(lf_check(lock_path, NULL) == 1);
+			demand(lf_release(&lock) == 0);
+		}
+		demand(!exists(lock_path));
+		demand(open_descriptors() == used);
+		demand(setrlimit(RLIMIT_NOFILE,
+				 &(struct rlimit){ (rlim_t)(used + more),
+						   (rlim_t)(used + 100) }) == 0);
+		rc = lf_start(&lock, lock_path, 0);
+		demand(rc == 0 || rc == -EMFILE);
+		done = rc == 0;
+		if (rc == 0) {
+			demand(lf_finish(&lock) == 0);
+			demand(lf_release(&lock) == 0);
+		}
+		demand(!exists(lock_path));
+		demand(open_descriptors() == used);
+	}
+	return 0;
+}
+
+static void too_few_descriptors_leave_nothing_behind(void **state)
+{
+	(void)state;
+	assert_int_equal(finish(start(use_few_descriptors, NULL)), 0);
+}
+
+/* Those of stdio are free, but not for us. */
+static int use_few_and_no_stdio(void *unused)
+{
+	bool done = false;
+
+	(void)unused;
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	for (int limit = 1; !done; limit++) {
+		struct rlimit few = { (rlim_t)limit, 100 };
+		struct lf_lock *lock;
+		int used = open_descriptors(), rc;
+
+		if (limit > 60 || setrlimit(RLIMIT_NOFILE, &few) < 0)
+			return 1;
+		rc = lf_acquire(&lock, lock_path, 0, 0);
+		if (rc != 0 && rc != -EMFILE)
+			return 2;
+		if (rc == 0 && lf_fileno(lock) < 3)
+			return 3;
+		if (rc == 0 && lf_release(&lock) != 0)
+			return 4;
+		/* Made, before it was known that the number is not for us. */
+		if (rc == -EMFILE)
+			unlink(lock_path);
+		if (open_descriptors() != used || exists(lock_path))
+			return 5;
+		rc = lf_start(&lock, lock_path, 0);
+		if (rc != 0 && rc != -EMFILE)
+			return 6;
+		done = rc == 0;
+		if (rc == -EMFILE)
+			unlink(lock_path);
+		if (rc == 0 && (lf_pending_fd(lock) < 3 ||
+				lf_finish(&lock) != 0 ||
+				lf_release(&lock) != 0))
+			return 7;
+		if (open_descriptors() != used || exists(lock_path))
+			return 8;
+	}
+	return 0;
+}
+
+static void nor_do_they_without_standard_streams(void **state)
+{
+	(void)state;
+	assert_int_equal(finish(start(use_few_and_no_stdio, NULL)), 0);
+}
+
+/* --- Files that may not be written */
+
+/* Whether it is so on this file system, and for us. */
+static bool set_immutable(const char *path, bool immutable)
+{
+	int fd = (openat)(AT_FDCWD, path, O_RDONLY), flags = 0;
+	bool done = fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0;
+
+	flags = immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+	done = done && ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+static void what_is_immutable_is_told(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(mkdir("directory", 0755), 0);
+	make_file("directory/lock");
+	make_file("file");
+	if (!set_immutable("file", true))
+		skip_because("no file can be made immutable here");
+	assert_int_equal(refused("file", EPERM), 0);
+	assert_true(set_immutable("file", false));
+	assert_true(set_immutable("directory", true));
+	assert_int_equal(refused("directory/new", EPERM), 0);
+	/* To lock what is there is no change; to remove it would be. */
+	assert_int_equal(lf_acquire(&lock, "directory/lock", 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 1);
+	assert_true(set_immutable("directory", false));
+	assert_int_equal(entries("directory"), 3);
+}
+
+/* COPY runs until its standard input ends. */
+static int be_copy(void *argument)
+{
+	struct gate *end = argument;
+
+	dup2(end->fd[0], 0);
+	close(end->fd[1]);
+	(execv)("./program", (char *[]){ (char[]){ "cat" }, NULL });
+	return 127;
+}
+
+static bool is_running(pid_t pid)
+{
+	char link[64], target[PATH_MAX];
+	ssize_t length;
+	int status;
+
+	snprintf(link, sizeof(link), "/proc/%ld/exe", (long)pid);
+	for (int look = 0; look < 30000; look++) {
+		length = (readlink)(link, target, sizeof(target) - 1);
+		if (length > 8 &&
+		    strncmp(target + length - 8, "/program", 8) == 0)
+			return true;
+		if (waitpid(pid, &status, WNOHANG) != 0)
+			return false;
+		(poll)(NULL, 0, 1);
+	}
+	return false;
+}
+
+static void a_program_that_runs_is_told(void **state)
+{
+	struct gate end = gate_new();
+	int fd;
+	pid_t pid;
+
+	(void)state;
+	if (system("cp /bin/cat program") != 0)
+		skip_because("there is no /bin/cat to copy");
+	pid = start(be_copy, &end);
+	if (!is_running(pid))
+		skip_because("a copy of /bin/cat does not run here");
+	fd = (openat)(AT_FDCWD, "program", O_WRONLY);
+	if (fd >= 0) {
+		gate_free(end);
+		finish(pid);
+		skip_because("this kernel lets a program be written as it runs");
+	}
+	assert_int_equal(refused("program", ETXTBSY), 0);
+	assert_int_equal(lf_check("program", NULL), 0);
+	gate_free(end);
+	assert_int_equal(finish(pid), 0);
+	assert_true(exists("program"));
+}
+
+/* --- A file of another in a sticky directory (fs.protected_regular) */
+
+/* Refused with O_CREAT, but not without. */
+static int lock_what_is_anothers(const char *path)
+{
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, path, 0, 0) == 0);
+	demand(finish(start(try_lock, (void *)(uintptr_t)path)) == EAGAIN);
+	demand(lf_release(&lock) == 1);
+	demand(exists(path));
+	demand(lf_acquire(&lock, path, LONG_MS, LF_KEEP) == 0);
+	demand(lf_release(&lock) == 0);
+	demand(lf_start(&lock, path, 0) == 0);
+	demand(lf_finish(&lock) == 0);
+	demand(lf_release(&lock) == 1);
+	return 0;
+}
+
+static void what_may_not_be_created_is_locked_and_stays(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	make_file(lock_path);
+	faulty_set(CREATE, 1, true, EACCES);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 1);
+	assert_true(exists(lock_path));
+	assert_int_equal(unlink(lock_path), 0);
+	assert_int_equal(refused(lock_path, EACCES), 0);
+	assert_true(faulty_clear() > 0);
+	assert_false(exists(lock_path));
+}
+
+#define PROTECTED "/proc/sys/fs/protected_regular"
+
+static char set_protected(char value)
+{
+	int fd = (openat)(AT_FDCWD, PROTECTED, O_RDWR);
+	char was = 0;
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &was, 1, 0) != 1 ||
+	    (was < value && pwrite(fd, &value, 1, 0) != 1))
+		was = 0;
+	close(fd);
+	return was;
+}
+
+static void put_back(char was)
+{
+	int fd = (openat)(AT_FDCWD, PROTECTED, O_WRONLY);
+
+	assert_int_equal(pwrite(fd, &was, 1, 0), 1);
+	close(fd);
+}
+
+static int use_sticky(void *unused)
+{
+	(void)unused;
+	if ((openat)(AT_FDCWD, "sticky/lock", O_CREAT | O_RDWR, 0666) >= 0)
+		return IMPOSSIBLE;
+	demand(errno == EACCES);
+	demand(lock_what_is_anothers("sticky/lock") == 0);
+	return 0;
+}
+
+static void a_file_of_another_in_a_sticky_directory_stays(void **state)
+{
+	int status;
+	char was;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip_because("needs to be root, to make a file of another");
+	assert_int_equal(mkdir("sticky", 0755), 0);
+	assert_int_equal(chmod("sticky", 01777), 0);
+	make_file("sticky/lock");
+	assert_int_equal(chmod("sticky/lock", 0666), 0);
+	assert_int_equal(chown("sticky/lock", 65534, 65534), 0);
+	was = set_protected('1');
+	if (!was)
+		skip_because("fs.protected_regular cannot be set here");
+	status = finish(start(use_sticky, NULL));
+	if (was == '0')
+		put_back(was);
+	if (status == IMPOSSIBLE)
+		skip_because("the kernel does not protect such a file");
+	assert_int_equal(status, 0);
+	assert_true(exists("sticky/lock"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(bad_numbers_are_refused),
+		in_directory(the_ends_of_the_ranges_are_taken),
+		in_directory(a_bad_directory_is_refused),
+		in_directory(a_read_only_file_system_can_be_looked_at),
+		in_directory(a_full_file_system_is_told),
+		in_directory(a_waiter_is_told_of_a_full_file_system),
+		in_directory(too_few_descriptors_leave_nothing_behind),
+		in_directory(nor_do_they_without_standard_streams),
+		in_directory(what_is_immutable_is_told),
+		in_directory(a_program_that_runs_is_told),
+		in_directory(what_may_not_be_created_is_locked_and_stays),
+		in_directory(a_file_of_another_in_a_sticky_directory_stays),
+	};
+
+	return cmocka_run_group_tests_name("refused", tests, NULL, NULL);
+}
