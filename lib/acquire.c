@@ -90,14 +90,18 @@ static int stamp(struct lf_lock *lock)
 /*
  * Who waited, or had the body, leaves like a holder, with or without presence:
  * others may have left the file to him.  A refused no-waiter just closes: to
- * clean up would refuse the next one.
+ * clean up would refuse the next one.  Who starts over finds the file gone, as a
+ * rule; but if its directory was renamed it is there still, and left to him.
  */
 static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 {
-	bool counted = wait == OS_WAIT || lock->marks.body != OS_UNLOCK;
+	bool counted = wait == OS_WAIT ||
+		       (lock->marks.body != OS_UNLOCK && reason != START_OVER);
 
 	body_drop(lock);
-	if (!counted || reason == START_OVER || lock->keep || lock->foreign)
+	if (!counted || lock->keep || lock->foreign ||
+	    (reason == START_OVER &&
+	     path_is_ours(lock, lock->dir, lock->name) < 0))
 		drop(lock);
 	else
 		leave(lock);
@@ -133,7 +137,8 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 		/* Open-file-description locks are refused, or would leak. */
 		if (rc == -EINVAL && !rq->process_owned) {
 			rq->process_owned = true;
-			rc = START_OVER;
+			drop(lock);
+			continue;
 		}
 		if (rc == -EAGAIN && lock->marks.tag &&
 		    ++refusals < BODY_REFUSALS)

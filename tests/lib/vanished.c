@@ -1,0 +1,424 @@
+/*
+ * The file, or the directory that it is in, is removed or replaced by somebody
+ * while one process holds the lock and another waits for it.
+ */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Long enough that only a failure waits it out. */
+#define LONG_MS 60000
+
+#define PATH "directory/lock"
+
+enum how { UNTIMED, TIMED, PENDING, HOWS };
+
+static int acquire(struct lf_lock **lock, enum how how)
+{
+	int rc;
+
+	switch (how) {
+	case UNTIMED:
+		return lf_acquire(lock, PATH, LF_FOREVER, 0);
+	case TIMED:
+		return lf_acquire(lock, PATH, LONG_MS, 0);
+	default:
+		rc = lf_start(lock, PATH, 0);
+		return rc < 0 ? rc : lf_finish(lock);
+	}
+}
+
+/* What is got is what the path names, and keeps others out. */
+static int wait_for_lock(void *how)
+{
+	int before = open_descriptors(), rc;
+	struct lf_lock *lock;
+
+	rc = acquire(&lock, *(enum how *)how);
+	demand((rc == 0) == (lock != NULL));
+	if (rc == 0) {
+		demand(lf_verify(lock) == 0);
+		demand(finish(start(try_lock, (void *)(uintptr_t)PATH)) ==
+		       EAGAIN);
+		demand(lf_release(&lock) == 0);
+	}
+	demand(open_descriptors() == before);
+	return -rc;
+}
+
+static void make_file(const char *path)
+{
+	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0666);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static ino_t inode(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* CHANGE happens while one waits; RESULT is what that one is told. */
+static void change_while_waiting(void (*change)(void), int result,
+				 void (*look)(void))
+{
+	for (enum how how = UNTIMED; how < HOWS; how++) {
+		struct lf_lock *lock;
+		pid_t pid;
+
+		assert_int_equal(mkdir("directory", 0755), 0);
+		assert_int_equal(lf_acquire(&lock, PATH, 0, 0), 0);
+		pid = start(wait_for_lock, &how);
+		assert_true(waiters_reach(PATH, 1));
+		change();
+		assert_int_equal(lf_release(&lock), 0);
+		assert_int_equal(finish(pid), result);
+		look();
+	}
+}
+
+/* --- The file */
+
+static void directory_is_empty(void)
+{
+	assert_int_equal(rmdir("directory"), 0);
+}
+
+static void remove_file(void)
+{
+	assert_int_equal(unlink(PATH), 0);
+}
+
+static void replace_by_file(void)
+{
+	make_file("directory/new");
+	assert_int_equal(rename("directory/new", PATH), 0);
+}
+
+static void move_file(void)
+{
+	assert_int_equal(rename(PATH, "directory/moved"), 0);
+}
+
+static void moved_file_is_there(void)
+{
+	assert_int_equal(unlink("directory/moved"), 0);
+	directory_is_empty();
+}
+
+static void replace_by_directory(void)
+{
+	remove_file();
+	assert_int_equal(mkdir(PATH, 0755), 0);
+}
+
+static void directory_is_there(void)
+{
+	assert_int_equal(rmdir(PATH), 0);
+	directory_is_empty();
+}
+
+static void replace_by_link(void)
+{
+	remove_file();
+	make_file("directory/target");
+	assert_int_equal(symlink("target", PATH), 0);
+}
+
+static void link_and_target_are_there(void)
+{
+	char text[10];
+
+	assert_int_equal(readlink(PATH, text, sizeof(text)), 6);
+	assert_int_equal(unlink(PATH), 0);
+	assert_int_equal(unlink("directory/target"), 0);
+	directory_is_empty();
+}
+
+static void replace_by_fifo(void)
+{
+	remove_file();
+	assert_int_equal(mkfifo(PATH, 0666), 0);
+}
+
+static void fifo_is_there(void)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(PATH, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(unlink(PATH), 0);
+	directory_is_empty();
+}
+
+static void a_removed_file_is_made_anew(void **state)
+{
+	(void)state;
+	change_while_waiting(remove_file, 0, directory_is_empty);
+}
+
+static void the_file_in_its_place_is_locked(void **state)
+{
+	(void)state;
+	change_while_waiting(replace_by_file, 0, directory_is_empty);
+}
+
+static void a_renamed_file_is_no_longer_ours(void **state)
+{
+	(void)state;
+	change_while_waiting(move_file, 0, moved_file_is_there);
+}
+
+static void a_directory_in_its_place_is_refused(void **state)
+{
+	(void)state;
+	change_while_waiting(replace_by_directory, EISDIR, directory_is_there);
+}
+
+static void a_link_in_its_place_is_refused(void **state)
+{
+	(void)state;
+	change_while_waiting(replace_by_link, ELOOP, link_and_target_are_there);
+}
+
+static void a_fifo_in_its_place_is_refused(void **state)
+{
+	(void)state;
+	change_while_waiting(replace_by_fifo, ENOTSUP, fifo_is_there);
+}
+
+/* --- The directory */
+
+static void remove_directory(void)
+{
+	remove_file();
+	assert_int_equal(rmdir("directory"), 0);
+}
+
+static void nothing_is_there(void)
+{
+	assert_false(exists("directory"));
+}
+
+static void move_directory(void)
+{
+	assert_int_equal(rename("directory", "moved"), 0);
+}
+
+static void moved_is_empty(void)
+{
+	nothing_is_there();
+	assert_int_equal(rmdir("moved"), 0);
+}
+
+static void replace_directory(void)
+{
+	move_directory();
+	assert_int_equal(mkdir("directory", 0755), 0);
+	make_file(PATH);
+}
+
+static void both_are_empty(void)
+{
+	directory_is_empty();
+	moved_is_empty();
+}
+
+static void replace_directory_by_file(void)
+{
+	move_directory();
+	make_file("directory");
+}
+
+static void file_is_there(void)
+{
+	assert_int_equal(unlink("directory"), 0);
+	moved_is_empty();
+}
+
+static void shut_directory(void)
+{
+	remove_file();
+	assert_int_equal(chmod("directory", 0555), 0);
+}
+
+static void a_removed_directory_is_told(void **state)
+{
+	(void)state;
+	change_while_waiting(remove_directory, ENOENT, nothing_is_there);
+}
+
+static void a_renamed_directory_is_told_and_left_empty(void **state)
+{
+	(void)state;
+	change_while_waiting(move_directory, ENOENT, moved_is_empty);
+}
+
+static void the_directory_in_its_place_counts(void **state)
+{
+	(void)state;
+	change_while_waiting(replace_directory, 0, both_are_empty);
+}
+
+static void a_file_in_place_of_the_directory_is_told(void **state)
+{
+	(void)state;
+	change_while_waiting(replace_directory_by_file, ENOTDIR, file_is_there);
+}
+
+static int wait_as_anybody(void *unused)
+{
+	(void)unused;
+	demand(become_ordinary());
+	for (enum how how = UNTIMED; how < HOWS; how++) {
+		struct lf_lock *lock;
+		pid_t pid;
+
+		demand(lf_acquire(&lock, PATH, 0, 0) == 0);
+		pid = start(wait_for_lock, &how);
+		demand(waiters_reach(PATH, 1));
+		shut_directory();
+		demand(lf_release(&lock) == 0);
+		demand(finish(pid) == EACCES);
+		demand(!exists(PATH));
+		demand(chmod("directory", 0755) == 0);
+	}
+	demand(rmdir("directory") == 0);
+	return 0;
+}
+
+static void a_directory_that_was_shut_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(chmod(".", 0777), 0);
+	umask(0);
+	assert_int_equal(mkdir("directory", 0755), 0);
+	umask(022);
+	if (geteuid() == 0)
+		assert_int_equal(chown("directory", 65534, 65534), 0);
+	assert_int_equal(finish(start(wait_as_anybody, NULL)), 0);
+}
+
+/* --- While it is held, and nobody waits */
+
+static void change_while_holding(void (*change)(void), void (*look)(void))
+{
+	struct lf_lock *lock;
+	char path[4200];
+
+	assert_int_equal(mkdir("directory", 0755), 0);
+	sprintf(path, "%.*s" PATH, (int)strlen(lock_path) - 4, lock_path);
+	assert_int_equal(lf_acquire(&lock, path, 0, 0), 0);
+	change();
+	assert_int_equal(lf_verify(lock), -ESTALE);
+	assert_int_equal(lf_release(&lock), 0);
+	look();
+}
+
+static void file_of_others_is_there(void)
+{
+	assert_int_equal(unlink(PATH), 0);
+	both_are_empty();
+}
+
+static ino_t other;
+
+static void point_elsewhere(void)
+{
+	move_directory();
+	assert_int_equal(mkdir("elsewhere", 0755), 0);
+	make_file("elsewhere/lock");
+	other = inode("elsewhere/lock");
+	assert_int_equal(symlink("elsewhere", "directory"), 0);
+}
+
+static void elsewhere_is_as_it_was(void)
+{
+	assert_int_equal(inode("elsewhere/lock"), other);
+	assert_int_equal(unlink("elsewhere/lock"), 0);
+	assert_int_equal(rmdir("elsewhere"), 0);
+	assert_int_equal(unlink("directory"), 0);
+	moved_is_empty();
+}
+
+static void a_holder_removes_nothing_else(void **state)
+{
+	(void)state;
+	change_while_holding(replace_by_directory, directory_is_there);
+	change_while_holding(replace_by_link, link_and_target_are_there);
+	change_while_holding(replace_by_fifo, fifo_is_there);
+	change_while_holding(remove_directory, nothing_is_there);
+	change_while_holding(replace_directory, file_of_others_is_there);
+	change_while_holding(point_elsewhere, elsewhere_is_as_it_was);
+}
+
+/* --- The file system */
+
+static int unmount_while_waiting(void *unused)
+{
+	(void)unused;
+	if (!own_mounts())
+		return 77;
+	for (enum how how = UNTIMED; how < HOWS; how++) {
+		struct lf_lock *lock;
+		pid_t pid;
+
+		if (mount("none", "directory", "tmpfs", 0, NULL) < 0)
+			return 77;
+		demand(lf_acquire(&lock, PATH, 0, 0) == 0);
+		pid = start(wait_for_lock, &how);
+		demand(waiters_reach(PATH, 1));
+		demand(umount2("directory", MNT_DETACH) == 0);
+		demand(!exists(PATH));
+		demand(lf_release(&lock) == 0);
+		demand(finish(pid) == 0);
+		demand(!exists(PATH));
+	}
+	return 0;
+}
+
+static void what_was_under_the_mount_counts(void **state)
+{
+	int status;
+
+	(void)state;
+	assert_int_equal(mkdir("directory", 0755), 0);
+	status = finish(start(unmount_while_waiting, NULL));
+	if (status == 77)
+		skip_because("a mount of its own is not to be had here");
+	assert_int_equal(status, 0);
+	directory_is_empty();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(a_removed_file_is_made_anew),
+		in_directory(the_file_in_its_place_is_locked),
+		in_directory(a_renamed_file_is_no_longer_ours),
+		in_directory(a_directory_in_its_place_is_refused),
+		in_directory(a_link_in_its_place_is_refused),
+		in_directory(a_fifo_in_its_place_is_refused),
+		in_directory(a_removed_directory_is_told),
+		in_directory(a_renamed_directory_is_told_and_left_empty),
+		in_directory(the_directory_in_its_place_counts),
+		in_directory(a_file_in_place_of_the_directory_is_told),
+		in_directory(a_directory_that_was_shut_is_told),
+		in_directory(a_holder_removes_nothing_else),
+		in_directory(what_was_under_the_mount_counts),
+	};
+
+	return cmocka_run_group_tests_name("vanished", tests, NULL, NULL);
+}
