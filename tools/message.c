@@ -108,20 +108,31 @@ const char *advice(int error)
 		return "see who may write it and its directory";
 	case EBUSY:
 		return "try again, it has been asked to give it up";
+	case EIO:
+		return "see the log of the system";
 	case EISDIR:
 		return "name a file in it";
 	case ELOOP:
 		return "name the file it points to";
+	case ENAMETOOLONG:
+		return "choose a shorter one";
 	case ENOENT:
 		return "make the directory first, or correct the name";
 	case ENOLCK:
 		return "use a local file system, such as /run";
+	case ENOMEM:
+		return "see the limits of memory and processes, ulimit -a";
 	case ENOTDIR:
 		return "correct the name";
 	case ENOTSUP:
 		return "name a regular file, or one that does not exist yet";
 	case ENOTEMPTY:
 		return "use another lock file, or leave --pid away";
+	case EOVERFLOW:
+	case ETXTBSY:
+		return "name a file that is for the lock alone";
+	case EPERM:
+		return "see whether it or its directory is immutable, lsattr";
 	case EROFS:
 		return "use a file system that can be written, such as /run";
 	case EMFILE:
@@ -130,6 +141,8 @@ const char *advice(int error)
 	case ENOSPC:
 	case EDQUOT:
 		return "make room, or use another file system, such as /run";
+	case ESTALE:
+		return "see whether its file server is well, or use /run";
 	default:
 		return NULL;
 	}
