@@ -117,7 +117,9 @@ int body_owner(const struct lf_lock *lock, pid_t *pid)
 {
 	int rc = os_description_test(lock->fd, body_range, pid);
 
-	return rc == -EINVAL ? os_process_test(lock->fd, whole_file, pid) : rc;
+	if (rc == -EINVAL)
+		rc = os_process_test(lock->fd, whole_file, pid);
+	return rc == -EINVAL ? -ENOLCK : without_locks(rc);
 }
 
 bool body_held(const struct lf_lock *lock)
