@@ -186,12 +186,17 @@ static bool write_file(const char *path, const char *text)
 bool own_mounts(void)
 {
 	uid_t uid = geteuid();
-	char map[64];
+	gid_t gid = getegid();
+	char users[64], groups[64];
 
 	if (unshare(CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER)) < 0)
 		return false;
-	snprintf(map, sizeof(map), "0 %lu 1", (unsigned long)uid);
-	if (uid != 0 && !write_file("/proc/self/uid_map", map))
+	snprintf(users, sizeof(users), "0 %lu 1", (unsigned long)uid);
+	snprintf(groups, sizeof(groups), "0 %lu 1", (unsigned long)gid);
+	/* Without a group no file can be made. */
+	if (uid != 0 && (!write_file("/proc/self/uid_map", users) ||
+			 !write_file("/proc/self/setgroups", "deny") ||
+			 !write_file("/proc/self/gid_map", groups)))
 		return false;
 	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
