@@ -90,8 +90,8 @@ static int stamp(struct lf_lock *lock)
 /*
  * Who waited, or had the body, leaves like a holder, with or without presence:
  * others may have left the file to him.  A refused no-waiter just closes: to
- * clean up would refuse the next one.  Who starts over finds the file gone, as a
- * rule; but if its directory was renamed it is there still, and left to him.
+ * clean up would refuse the next one.  Who starts over finds the file gone, as
+ * a rule; but if its directory was renamed it is there still, and left to him.
  */
 static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 {

@@ -20,7 +20,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* fcntl() has its command as its name, and UNLOCK whatever gives a lock back. */
+/* fcntl() goes by its command, and UNLOCK is whatever gives a lock back. */
 enum faulty {
 	NOTHING,
 	OPENAT,

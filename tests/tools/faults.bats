@@ -125,8 +125,8 @@ fails_there() {
 	local fault
 
 	hold lf-acquire lock
-	# The first openat is of the directory, to lock.
-	for fault in openat:E{MFILE,ACCES,NOENT}:{2,3,4,5,6,7} lstat:EIO \
+	# To look for the holder begins with the second openat, or the third.
+	for fault in openat:E{MFILE,ACCES,NOENT}:{3,4,5,6,7,8} lstat:EIO \
 		F_GETLK:EIO F_OFD_GETLK:EIO readlink:ENOENT fdopen:ENOMEM; do
 		FAULTY=$fault told 75 \
 			'lock: (was held just now|held; holder not|held by PID)' \
