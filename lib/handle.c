@@ -152,6 +152,18 @@ static bool table_is_empty(void)
 	return empty;
 }
 
+/* One that was opened for a look does not tell what more it might be. */
+static bool is_good_for(const struct lf_lock *parked, const struct request *rq)
+{
+	if (parked->lent)
+		return false;
+	if (rq->look)
+		return true;
+	if (rq->lock == OS_WRITE)
+		return parked->access != OS_READ_ONLY;
+	return parked->access != OS_WRITE_ONLY && !parked->look;
+}
+
 bool handle_unpark(struct lf_lock *lock, const struct request *rq)
 {
 	struct lf_lock *parked;
@@ -168,12 +180,13 @@ bool handle_unpark(struct lf_lock *lock, const struct request *rq)
 	os_mutex_lock();
 	held = is_held(&file);
 	parked = find(&file, PARKED);
-	while (parked && (parked->lent || (parked->read_only && !rq->look)))
+	while (parked && !is_good_for(parked, rq))
 		parked = find_from(parked->next, &file, PARKED);
 	if (parked) {
 		table_remove(parked);
 		lock->fd = parked->fd;
-		lock->read_only = parked->read_only;
+		lock->access = parked->access;
+		lock->look = parked->look;
 		lock->foreign = parked->foreign;
 		free(parked);
 	}

@@ -34,7 +34,8 @@ struct lf_lock {
 	ino_t ino;
 	struct marks marks;
 	int fd;
-	bool read_only; /* the descriptor cannot be locked for writing */
+	enum os_access access; /* of the descriptor, if it is ours */
+	bool look;     /* opened for a look only: it may be more than readable */
 	bool borrowed; /* the descriptor is the caller's */
 	bool lent;     /* another process holds a lock by this descriptor */
 	bool follow;   /* PATH may be a symbolic link */

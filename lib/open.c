@@ -90,8 +90,8 @@ static int open_file(struct lf_lock *lock, const struct request *rq, bool above)
 			     how | way->create, rq->mode);
 		if (first == 0)
 			first = fd;
-		lock->read_only = way->access == OS_READ_ONLY;
-		lock->foreign = lock->read_only ||
+		lock->access = way->access;
+		lock->foreign = way->access == OS_READ_ONLY ||
 				(rq->create && !way->create);
 		if (!may_do_with_less(fd, rq))
 			break;
@@ -153,6 +153,7 @@ struct lf_lock *handle_new(const struct request *rq)
 	lock->follow = rq->follow;
 	lock->keep = rq->keep;
 	lock->stamp = rq->stamp;
+	lock->look = rq->look;
 	lock->mode = rq->lock;
 	lock->fd = rq->fd;
 	lock->dir = -1;
