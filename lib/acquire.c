@@ -99,6 +99,9 @@ static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 		       (lock->marks.body != OS_UNLOCK && reason != START_OVER);
 
 	body_drop(lock);
+	/* The lock of the process is a sibling's still: it will leave. */
+	if (lock->marks.process_owned && handle_has_sibling(lock))
+		counted = false;
 	if (!counted || lock->keep || lock->foreign ||
 	    (reason == START_OVER &&
 	     path_is_ours(lock, lock->dir, lock->name) < 0))

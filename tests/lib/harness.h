@@ -50,6 +50,13 @@ int leave_directory(void **state);
 			skip_because("needs locks that tell who holds them"); \
 	} while (0)
 
+/* lockf(3) has exclusive locks only. */
+#define needs_shared_locks() \
+	do { \
+		if (os_locks_by_lockf()) \
+			skip_because("needs locks that can be shared"); \
+	} while (0)
+
 bool tells_holders(void);
 
 /* Fails in a child, where cmocka's assertions must not be used. */
