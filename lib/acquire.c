@@ -26,11 +26,17 @@
 /* No error: what was locked is not what is to be.  This alone has no bound. */
 #define START_OVER 1
 
-/* -EAGAIN: refused, by the tag or, with the tag in hand, by the body. */
+/*
+ * -EAGAIN: refused, by the tag or, with the tag in hand, by the body.  Among
+ * those who share, the tag may be a waiter's for a moment, or a parent's from
+ * before its child made the lock shared: only the body tells.
+ */
 static int lock_now(struct lf_lock *lock)
 {
 	int rc = handle_has_sibling_in_other_mode(lock) ? 0 : tag_try(lock);
 
+	if (rc == -EAGAIN && lock->mode == OS_READ)
+		rc = 0;
 	return rc < 0 ? rc : body_try(lock, lock->mode);
 }
 
