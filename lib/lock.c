@@ -218,12 +218,15 @@ static int convert(struct lf_lock *lock, int timeout_ms, bool shared)
 
 	if (shared == (lock->mode == OS_READ))
 		return 0;
-	if (shared)
-		return convert_to_shared(lock);
-	rc = convert_to_exclusive(lock);
-	if (rc == -EAGAIN && timeout_ms > 0)
-		rc = convert_to_exclusive_until(lock, os_deadline(timeout_ms));
-	/* Not open for writing. */
+	if (shared) {
+		rc = convert_to_shared(lock);
+	} else {
+		rc = convert_to_exclusive(lock);
+		if (rc == -EAGAIN && timeout_ms > 0)
+			rc = convert_to_exclusive_until(
+				lock, os_deadline(timeout_ms));
+	}
+	/* Not open for writing, or for reading. */
 	return rc == -EBADF ? -EACCES : rc;
 }
 
