@@ -238,7 +238,8 @@ int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags)
 	if (!lock || lock->pending || is_inherited(lock))
 		return -EBADF;
 	call_enter(&call);
-	if (!(flags & ~LF_SHARED) &&
+	/* The PID of one is no answer where many hold the lock. */
+	if (!(flags & ~LF_SHARED) && !(flags && lock->stamp) &&
 	    timeout_ms >= (flags & LF_SHARED ? LF_FOREVER : 0))
 		rc = convert(lock, timeout_ms, flags & LF_SHARED);
 	return call_leave(&call, rc, CONVERT);
