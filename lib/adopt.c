@@ -50,6 +50,13 @@ int adopt(struct lf_lock *lock)
 	return 0;
 }
 
+/* Whether the tag is there is not known of a thread that was cancelled. */
+void adopt_go_on(struct lf_lock *lock)
+{
+	tag_try(lock);
+	get_tag(lock);
+}
+
 bool adopted_by_another(const struct lf_lock *lock)
 {
 	pid_t self = getpid(), owner;

@@ -16,7 +16,10 @@ int adopt(struct lf_lock *);
 /* Whether the lock is another process's now: adopted, or inherited from it. */
 bool adopted_by_another(const struct lf_lock *);
 
-/* Before the release: no longer waits for the tag. */
+/* Before the release, or another mode: no longer waits for the tag. */
 void adopt_end(struct lf_lock *);
+
+/* After that, in the other mode. */
+void adopt_go_on(struct lf_lock *);
 
 #endif

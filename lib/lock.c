@@ -214,10 +214,12 @@ int lf_release(struct lf_lock **lock)
 
 static int convert(struct lf_lock *lock, int timeout_ms, bool shared)
 {
+	bool waits_for_tag = lock->tag_waiter;
 	int rc;
 
 	if (shared == (lock->mode == OS_READ))
 		return 0;
+	adopt_end(lock);
 	if (shared) {
 		rc = convert_to_shared(lock);
 	} else {
@@ -226,6 +228,8 @@ static int convert(struct lf_lock *lock, int timeout_ms, bool shared)
 			rc = convert_to_exclusive_until(
 				lock, os_deadline(timeout_ms));
 	}
+	if (waits_for_tag)
+		adopt_go_on(lock);
 	/* Not open for writing, or for reading. */
 	return rc == -EBADF ? -EACCES : rc;
 }

@@ -12,6 +12,7 @@
 #define acquire_within lf_private_acquire_within
 #define adopt lf_private_adopt
 #define adopt_end lf_private_adopt_end
+#define adopt_go_on lf_private_adopt_go_on
 #define adopted_by_another lf_private_adopted_by_another
 #define body_drop lf_private_body_drop
 #define body_held lf_private_body_held
