@@ -1,0 +1,648 @@
+/* LF_SHARED: who shares, who is kept out, and who removes the file. */
+#include "config.h"
+
+#include "actor.h"
+#include "harness.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Long enough that only a failure waits it out. */
+#define LONG_MS 60000
+#define SHARERS 3
+
+static void act(struct actor *actor, enum act what, int timeout_ms,
+		unsigned flags)
+{
+	assert_int_equal(ask(actor, what, timeout_ms, flags), 0);
+}
+
+static void end_all(struct actor **actors, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(actor_end(actors[i]), 0);
+}
+
+/* "POSIX ADVISORY READ PID", from byte 0 on: the tag, or all of the file. */
+static bool is_listed(pid_t pid)
+{
+	unsigned long owner, inode, from;
+	char line[256];
+	bool found = false;
+	struct stat st;
+	FILE *locks;
+
+	if (stat(lock_path, &st) < 0 || !(locks = fopen("/proc/locks", "re")))
+		return false;
+	while (!found && fgets(line, sizeof(line), locks))
+		found = sscanf(line,
+			       "%*u: POSIX ADVISORY READ %lu %*x:%*x:%lu %lu",
+			       &owner, &inode, &from) == 3 &&
+			owner == (unsigned long)pid && inode == st.st_ino &&
+			from == 0;
+	fclose(locks);
+	return found;
+}
+
+static void some_share_and_keep_others_out(void **state)
+{
+	struct actor *sharer[SHARERS], *other = actor_process();
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < SHARERS; i++) {
+		sharer[i] = actor_process();
+		act(sharer[i], ACQUIRE, 0, LF_SHARED);
+	}
+	for (int i = 0; i < SHARERS; i++)
+		assert_true(is_listed(actor_pid(sharer[i])));
+	for (int i = 0; i < SHARERS; i++) {
+		assert_int_equal(ask(other, ACQUIRE, 0, 0), -EAGAIN);
+		assert_int_equal(ask(other, ACQUIRE, 10, 0), -ETIMEDOUT);
+		assert_true(exists(lock_path));
+		act(sharer[i], RELEASE, 0, 0);
+	}
+	assert_false(exists(lock_path));
+	act(other, ACQUIRE, 0, 0);
+	for (int i = 0; i < SHARERS; i++) {
+		assert_int_equal(ask(sharer[i], ACQUIRE, 0, LF_SHARED),
+				 -EAGAIN);
+		assert_int_equal(ask(sharer[i], ACQUIRE, 10, LF_SHARED),
+				 -ETIMEDOUT);
+	}
+	assert_true(exists(lock_path));
+	act(other, RELEASE, 0, 0);
+	assert_false(exists(lock_path));
+	end_all(sharer, SHARERS);
+	end_all(&other, 1);
+}
+
+static int try_as_original(void *unused)
+{
+	struct os_range whole = { 0, 0 };
+	int fd = open(lock_path, O_RDWR);
+
+	(void)unused;
+	return -os_process_lock(fd, OS_WRITE, whole, OS_NOWAIT);
+}
+
+static int share_as_others_do(void *unused)
+{
+	struct os_range whole = { 0, 0 };
+	int fd = open(lock_path, O_RDONLY);
+
+	(void)unused;
+	return -os_process_lock(fd, OS_READ, whole, OS_NOWAIT);
+}
+
+static void other_programs_share_and_are_kept_out(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_shared_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(finish(start(try_as_original, NULL)), EAGAIN);
+	assert_int_equal(finish(start(share_as_others_do, NULL)), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(finish(start(share_as_others_do, NULL)), EAGAIN);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+/* The ways to wait: without a bound, with one, pending. */
+enum way { UNTIMED, TIMED, PENDING, WAYS };
+
+static void begin_to_wait(struct actor *actor, enum way way, unsigned flags)
+{
+	if (way == PENDING) {
+		act(actor, START, 0, flags);
+		tell(actor, FINISH, 0, 0);
+	} else {
+		tell(actor, ACQUIRE, way == TIMED ? LONG_MS : LF_FOREVER, flags);
+	}
+}
+
+static void who_shares_waits_for_who_does_not(void **state)
+{
+	struct actor *waiter[WAYS];
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < WAYS; i++)
+		waiter[i] = actor_process();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	for (int i = 0; i < WAYS; i++) {
+		begin_to_wait(waiter[i], (enum way)i, LF_SHARED);
+		assert_true(waiters_reach(lock_path, i + 1));
+	}
+	assert_int_equal(lf_release(&lock), 0);
+	/* All get in, before any of them leaves. */
+	for (int i = 0; i < WAYS; i++)
+		assert_int_equal(answer(waiter[i]), 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	for (int i = 0; i < WAYS; i++) {
+		assert_true(exists(lock_path));
+		act(waiter[i], RELEASE, 0, 0);
+	}
+	assert_false(exists(lock_path));
+	end_all(waiter, WAYS);
+}
+
+static void who_does_not_share_waits_for_all_who_do(void **state)
+{
+	struct actor *sharer[SHARERS], *waiter = actor_process();
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < SHARERS; i++)
+		sharer[i] = actor_process();
+	for (int way = 0; way < WAYS; way++) {
+		for (int i = 0; i < SHARERS; i++)
+			act(sharer[i], ACQUIRE, 0, LF_SHARED);
+		begin_to_wait(waiter, (enum way)way, 0);
+		for (int i = 0; i < SHARERS; i++) {
+			assert_true(waiters_reach(lock_path, 1));
+			act(sharer[i], RELEASE, 0, 0);
+		}
+		assert_int_equal(answer(waiter), 0);
+		assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+		act(waiter, RELEASE, 0, 0);
+		assert_false(exists(lock_path));
+	}
+	end_all(sharer, SHARERS);
+	end_all(&waiter, 1);
+}
+
+static const int orders[][SHARERS] = {
+	{ 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+	{ 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 },
+};
+
+#define ORDERS (sizeof(orders) / sizeof(orders[0]))
+
+static void the_last_removes_the_file_in_each_order(void **state)
+{
+	struct actor *sharer[SHARERS];
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < SHARERS; i++)
+		sharer[i] = actor_process();
+	for (size_t i = 0; i < ORDERS; i++) {
+		for (int j = 0; j < SHARERS; j++)
+			act(sharer[j], ACQUIRE, 0, LF_SHARED);
+		for (int j = 0; j < SHARERS; j++) {
+			assert_true(exists(lock_path));
+			act(sharer[orders[i][j]], RELEASE, 0, 0);
+		}
+		assert_false(exists(lock_path));
+	}
+	end_all(sharer, SHARERS);
+}
+
+static void beside_a_waiter_the_file_stays_until_he_has_left(void **state)
+{
+	struct actor *sharer[SHARERS], *waiter = actor_process();
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < SHARERS; i++)
+		sharer[i] = actor_process();
+	for (size_t i = 0; i < ORDERS; i++) {
+		for (int j = 0; j < SHARERS; j++)
+			act(sharer[j], ACQUIRE, 0, LF_SHARED);
+		tell(waiter, ACQUIRE, LF_FOREVER, 0);
+		assert_true(waiters_reach(lock_path, 1));
+		for (int j = 0; j < SHARERS; j++)
+			act(sharer[orders[i][j]], RELEASE, 0, 0);
+		assert_int_equal(answer(waiter), 0);
+		assert_true(exists(lock_path));
+		act(waiter, RELEASE, 0, 0);
+		assert_false(exists(lock_path));
+	}
+	end_all(sharer, SHARERS);
+	end_all(&waiter, 1);
+}
+
+static void who_gives_up_leaves_the_file_to_the_last(void **state)
+{
+	struct actor *sharer[SHARERS], *waiter = actor_process();
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < SHARERS; i++)
+		sharer[i] = actor_process();
+	for (size_t i = 0; i < ORDERS; i++) {
+		for (int j = 0; j < SHARERS; j++)
+			act(sharer[j], ACQUIRE, 0, LF_SHARED);
+		for (int j = 0; j < SHARERS; j++) {
+			act(waiter, START, 0, 0);
+			assert_true(waiters_reach(lock_path, 1));
+			act(waiter, RELEASE, 0, 0);
+			assert_int_equal(ask(waiter, ACQUIRE, 5, 0),
+					 -ETIMEDOUT);
+			assert_true(exists(lock_path));
+			act(sharer[orders[i][j]], RELEASE, 0, 0);
+		}
+		assert_false(exists(lock_path));
+	}
+	end_all(sharer, SHARERS);
+	end_all(&waiter, 1);
+}
+
+/* The last sharer leaves the file to a waiter, who then does not want it. */
+static void a_waiter_that_gives_up_last_removes_the_file(void **state)
+{
+	struct actor *sharer = actor_process(), *waiter = actor_process();
+
+	(void)state;
+	needs_shared_locks();
+	for (int round = 0; round < 200; round++) {
+		act(sharer, ACQUIRE, 0, LF_SHARED);
+		act(waiter, START, 0, 0);
+		assert_true(waiters_reach(lock_path, 1));
+		tell(sharer, RELEASE, 0, 0);
+		tell(waiter, RELEASE, 0, 0);
+		assert_int_equal(answer(sharer), 0);
+		assert_int_equal(answer(waiter), 0);
+		assert_false(exists(lock_path));
+	}
+	end_all(&sharer, 1);
+	end_all(&waiter, 1);
+}
+
+static void a_kept_file_stays(void **state)
+{
+	struct actor *keeper = actor_process(), *remover = actor_process();
+
+	(void)state;
+	needs_shared_locks();
+	act(keeper, ACQUIRE, 0, LF_SHARED | LF_KEEP);
+	act(remover, ACQUIRE, 0, LF_SHARED);
+	act(remover, RELEASE, 0, 0);
+	act(keeper, RELEASE, 0, 0);
+	assert_true(exists(lock_path));
+	/* The last decides. */
+	act(keeper, ACQUIRE, 0, LF_SHARED | LF_KEEP);
+	act(remover, ACQUIRE, 0, LF_SHARED);
+	act(keeper, RELEASE, 0, 0);
+	act(remover, RELEASE, 0, 0);
+	assert_false(exists(lock_path));
+	end_all(&keeper, 1);
+	end_all(&remover, 1);
+}
+
+static void a_file_with_content_stays_as_it_is(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_shared_locks();
+	write_to(lock_path, "data\n");
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(lf_release(&lock), 1);
+	assert_content(lock_path, "data\n");
+}
+
+/* Two of one process, so that the library has the file open already. */
+static int share_what_can_only_be_read(const char *path, int refusal)
+{
+	struct lf_lock *lock, *second;
+	int descriptors;
+
+	demand(lf_acquire(&lock, path, 0, 0) == -refusal);
+	demand(lf_acquire(&lock, path, 10, 0) == -refusal);
+	demand(lf_acquire(&lock, path, LF_FOREVER, LF_SHARED) == 0);
+	demand(lf_convert(lock, 0, 0) == -EACCES);
+	demand(lf_convert(lock, 10, 0) == -EACCES);
+	demand(lf_convert(lock, 0, LF_SHARED) == 0);
+	demand(lf_verify(lock) == 0);
+	descriptors = open_descriptors();
+	for (int i = 0; i < 10; i++) {
+		demand(lf_acquire(&second, path, 0, LF_SHARED) == 0);
+		demand(lf_release(&second) == 1);
+		demand(open_descriptors() <= descriptors + 1);
+	}
+	demand(lf_acquire(&second, path, 0, LF_SHARED | LF_KEEP) == 0);
+	demand(lf_release(&second) == 0);
+	demand(lf_release(&lock) == 1);
+	demand(exists(path));
+	return 0;
+}
+
+static int share_as_ordinary_user(void *path)
+{
+	demand(become_ordinary());
+	return share_what_can_only_be_read(path, EACCES);
+}
+
+static void who_may_only_read_can_share(void **state)
+{
+	(void)state;
+	needs_shared_locks();
+	close(open(lock_path, O_CREAT | O_WRONLY, 0444));
+	assert_int_equal(finish(start(share_as_ordinary_user, lock_path)), 0);
+	assert_true(exists(lock_path));
+}
+
+static int write_as_ordinary_user(void *path)
+{
+	struct lf_lock *lock;
+
+	demand(become_ordinary());
+	demand(lf_acquire(&lock, path, 0, LF_SHARED) == -EACCES);
+	demand(lf_acquire(&lock, path, 0, LF_KEEP) == 0);
+	demand(lf_convert(lock, 0, LF_SHARED) == -EACCES);
+	demand(lf_verify(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void who_may_only_write_cannot_share(void **state)
+{
+	(void)state;
+	needs_shared_locks();
+	close(open(lock_path, O_CREAT | O_WRONLY, 0222));
+	assert_int_equal(chmod(lock_path, 0222), 0);
+	assert_int_equal(finish(start(write_as_ordinary_user, lock_path)), 0);
+}
+
+static int share_on_read_only_mount(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	if (!own_mounts() || mount("none", "ro", "tmpfs", 0, NULL) < 0)
+		return 77;
+	close(open("ro/there", O_CREAT | O_WRONLY, 0666));
+	demand(mount("none", "ro", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
+	demand(lf_acquire(&lock, "ro/new", 0, LF_SHARED) == -EROFS);
+	return share_what_can_only_be_read("ro/there", EROFS);
+}
+
+static void a_file_on_a_read_only_mount_can_be_shared(void **state)
+{
+	int status;
+
+	(void)state;
+	needs_shared_locks();
+	assert_int_equal(mkdir("ro", 0755), 0);
+	status = finish(start(share_on_read_only_mount, NULL));
+	if (status == 77)
+		skip_because("a mount of its own is not to be had here");
+	assert_int_equal(status, 0);
+}
+
+static void one_PID_for_many_is_invalid(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID | LF_SHARED),
+			 -EINVAL);
+	assert_int_equal(lf_start(&lock, lock_path, LF_PID | LF_SHARED),
+			 -EINVAL);
+	assert_null(lock);
+	assert_false(exists(lock_path));
+}
+
+static void locks_that_cannot_be_shared_are_not(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	if (!os_locks_by_lockf())
+		skip_because("these locks can be shared");
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), -ENOLCK);
+	assert_int_equal(lf_acquire(&lock, lock_path, 10, LF_SHARED), -ENOLCK);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -ENOLCK);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+static void a_descriptor_for_reading_can_be_shared(void **state)
+{
+	int fd = open(lock_path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
+	struct actor *sharer = actor_process();
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_shared_locks();
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EBADF);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED | LF_KEEP),
+			 -EINVAL);
+	act(sharer, ACQUIRE, 0, LF_KEEP);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), -EAGAIN);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 10, LF_SHARED), -ETIMEDOUT);
+	act(sharer, RELEASE, 0, 0);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), 0);
+	act(sharer, ACQUIRE, 0, LF_SHARED);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_int_equal(lf_convert(lock, 0, 0), -EACCES);
+	act(sharer, RELEASE, 0, 0);
+	assert_true(exists(lock_path));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(exists(lock_path));
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	end_all(&sharer, 1);
+	close(fd);
+}
+
+static void threads_share_and_keep_others_out(void **state)
+{
+	struct actor *other = actor_process(), *thread[SHARERS];
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < SHARERS; i++)
+		thread[i] = actor_thread();
+	for (size_t i = 0; i < ORDERS; i++) {
+		for (int j = 0; j < SHARERS; j++)
+			act(thread[j], ACQUIRE, j ? LONG_MS : 0, LF_SHARED);
+		for (int j = 0; j < SHARERS; j++) {
+			assert_int_equal(ask(other, ACQUIRE, 0, 0), -EAGAIN);
+			assert_true(is_listed(getpid()));
+			assert_true(exists(lock_path));
+			act(thread[orders[i][j]], RELEASE, 0, 0);
+		}
+		assert_false(exists(lock_path));
+	}
+	end_all(thread, SHARERS);
+	end_all(&other, 1);
+}
+
+static void one_thread_may_share_twice_but_not_exclude_itself(void **state)
+{
+	struct lf_lock *lock, *second;
+
+	(void)state;
+	needs_shared_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(lf_acquire(&second, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
+	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0), -EDEADLK);
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), -EDEADLK);
+	assert_true(is_listed(getpid()));
+	assert_int_equal(lf_release(&second), 0);
+	assert_false(exists(lock_path));
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&second, lock_path, 0, LF_SHARED), -EAGAIN);
+	assert_int_equal(lf_acquire(&second, lock_path, LF_FOREVER, LF_SHARED),
+			 -EDEADLK);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+/* The tag is the process's: what one thread waits for must not keep it. */
+static void a_waiting_thread_does_not_keep_others_out(void **state)
+{
+	struct actor *other = actor_process(), *third = actor_process();
+	struct actor *sharer = actor_thread(), *waiter = actor_thread();
+
+	(void)state;
+	needs_shared_locks();
+	act(sharer, ACQUIRE, 0, LF_SHARED);
+	tell(waiter, ACQUIRE, LF_FOREVER, 0);
+	if (os_has_description_locks())
+		assert_true(waiters_reach(lock_path, 1));
+	for (int i = 0; i < 100; i++) {
+		act(other, ACQUIRE, 0, LF_SHARED);
+		act(third, ACQUIRE, i % 2 ? LF_FOREVER : LONG_MS, LF_SHARED);
+		act(other, RELEASE, 0, 0);
+		act(third, RELEASE, 0, 0);
+	}
+	assert_true(is_listed(getpid()));
+	act(sharer, RELEASE, 0, 0);
+	assert_int_equal(answer(waiter), 0);
+	assert_int_equal(ask(other, ACQUIRE, 0, LF_SHARED), -EAGAIN);
+	act(waiter, RELEASE, 0, 0);
+	assert_false(exists(lock_path));
+	end_all(&sharer, 1);
+	end_all(&waiter, 1);
+	end_all(&other, 1);
+	end_all(&third, 1);
+}
+
+/*
+ * He waits for the tag when the sharer of his process comes, and gets it, for
+ * his process has it already, when the other goes.
+ */
+static void nor_does_one_that_waited_before(void **state)
+{
+	struct actor *other = actor_process(), *third = actor_process();
+	struct actor *sharer = actor_thread(), *waiter = actor_thread();
+
+	(void)state;
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	for (int i = 0; i < 300; i++) {
+		act(other, ACQUIRE, 0, LF_SHARED);
+		tell(waiter, ACQUIRE, LF_FOREVER, 0);
+		assert_true(waiters_reach(lock_path, 1));
+		act(sharer, ACQUIRE, 0, LF_SHARED);
+		tell(other, RELEASE, 0, 0);
+		act(third, ACQUIRE, 0, LF_SHARED);
+		assert_int_equal(answer(other), 0);
+		act(third, RELEASE, 0, 0);
+		act(sharer, RELEASE, 0, 0);
+		assert_int_equal(answer(waiter), 0);
+		act(waiter, RELEASE, 0, 0);
+		assert_false(exists(lock_path));
+	}
+	end_all(&sharer, 1);
+	end_all(&waiter, 1);
+	end_all(&other, 1);
+	end_all(&third, 1);
+}
+
+/* The copy is the parent's lock too, and so is what the descriptor holds. */
+static int share_beside_inherited(void *argument)
+{
+	struct lf_lock *inherited = argument, *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, LF_SHARED) == 0);
+	demand(is_listed(getpid()));
+	demand(lf_convert(inherited, 0, 0) == -EBADF);
+	demand(lf_release(&inherited) == 0);
+	demand(is_listed(getpid()));
+	demand(is_listed(getppid()));
+	demand(finish(start(try_lock, lock_path)) == EAGAIN);
+	demand(lf_release(&lock) == 0);
+	demand(is_listed(getppid()));
+	return 0;
+}
+
+static void a_child_that_shares_leaves_the_lock_of_its_parent(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_shared_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(finish(start(share_beside_inherited, lock)), 0);
+	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_true(exists(lock_path));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+static int die_with_the_lock(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	demand(lf_acquire(&lock, lock_path, 0, LF_SHARED) == 0);
+	raise(SIGKILL);
+	return 0;
+}
+
+static void a_sharer_that_is_killed_leaves_no_lock(void **state)
+{
+	struct lf_lock *lock;
+
+	(void)state;
+	needs_shared_locks();
+	assert_int_equal(finish(start(die_with_the_lock, NULL)), -SIGKILL);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		in_directory(some_share_and_keep_others_out),
+		in_directory(other_programs_share_and_are_kept_out),
+		in_directory(who_shares_waits_for_who_does_not),
+		in_directory(who_does_not_share_waits_for_all_who_do),
+		in_directory(the_last_removes_the_file_in_each_order),
+		in_directory(beside_a_waiter_the_file_stays_until_he_has_left),
+		in_directory(who_gives_up_leaves_the_file_to_the_last),
+		in_directory(a_waiter_that_gives_up_last_removes_the_file),
+		in_directory(a_kept_file_stays),
+		in_directory(a_file_with_content_stays_as_it_is),
+		in_directory(who_may_only_read_can_share),
+		in_directory(who_may_only_write_cannot_share),
+		in_directory(a_file_on_a_read_only_mount_can_be_shared),
+		in_directory(one_PID_for_many_is_invalid),
+		in_directory(locks_that_cannot_be_shared_are_not),
+		in_directory(a_descriptor_for_reading_can_be_shared),
+		in_directory(threads_share_and_keep_others_out),
+		in_directory(one_thread_may_share_twice_but_not_exclude_itself),
+		in_directory(a_waiting_thread_does_not_keep_others_out),
+		in_directory(nor_does_one_that_waited_before),
+		in_directory(a_child_that_shares_leaves_the_lock_of_its_parent),
+		in_directory(a_sharer_that_is_killed_leaves_no_lock),
+	};
+
+	return cmocka_run_group_tests_name("shared", tests, NULL, NULL);
+}
