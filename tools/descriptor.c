@@ -39,15 +39,26 @@ const char *descriptor_name(int fd)
 	return name;
 }
 
+/* An exclusive lock needs a descriptor for writing, a shared one for reading. */
+static const char *why_not_lockable(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return "is not open here; open it first, for example "
+		       "exec 9>>LOCKFILE";
+	if ((flags & O_ACCMODE) == O_WRONLY)
+		return "is not open for reading, which --shared needs; open it "
+		       "so, for example exec 9<>LOCKFILE";
+	return "is not open for writing; open it so, for example "
+	       "exec 9>>LOCKFILE, or share it, with --shared";
+}
+
 const char *descriptor_advice(int fd, int error)
 {
 	switch (-error) {
 	case EBADF:
-		return fcntl(fd, F_GETFD) < 0 ?
-			       "is not open here; open it first, for example "
-			       "exec 9>>LOCKFILE" :
-			       "is not open for writing; open it so, for "
-			       "example exec 9>>LOCKFILE";
+		return why_not_lockable(fd);
 	case ESTALE:
 		return "has been removed since it was opened; all who lock it "
 		       "must keep it, with --keep";

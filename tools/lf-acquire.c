@@ -108,7 +108,8 @@ static int take(struct lf_lock **locks, const struct options *o, int timeout_ms,
 	int rc;
 
 	if (o->fd >= 0)
-		return lf_acquire_fd(locks, o->fd, timeout_ms, 0);
+		return lf_acquire_fd(locks, o->fd, timeout_ms,
+				     o->flags & LF_SHARED);
 	/* A mode that was asked for is exact, as with mkdir -m. */
 	if (o->has_mode)
 		mask = umask(o->count > 1 ? 0777 & ~o->mode : 0);

@@ -27,6 +27,7 @@ static const char help[] =
 	"  -t, --timeout SECONDS\n"
 	"                      wait for it at most so long; fractions are allowed\n"
 	"  -x, --exclusive     nobody else may hold it (default)\n"
+	"  -s, --shared        others may hold it, if they share it too\n"
 	"  -k, --keep          do not remove LOCKFILE afterwards\n"
 	"  -p, --pid           write the PID into LOCKFILE\n"
 	"  -m, --mode MODE     mode for a new LOCKFILE, in octal\n"
@@ -51,12 +52,13 @@ static const char help[] =
 /* What has a long form only. */
 enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW };
 
-static const char short_options[] = "+nwt:xkpm:E:oFf:uqvhV";
+static const char short_options[] = "+nwt:xskpm:E:oFf:uqvhV";
 static const struct option long_options[] = {
 	{ "no-wait", no_argument, NULL, 'n' },
 	{ "wait", no_argument, NULL, 'w' },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "exclusive", no_argument, NULL, 'x' },
+	{ "shared", no_argument, NULL, 's' },
 	{ "keep", no_argument, NULL, 'k' },
 	{ "pid", no_argument, NULL, 'p' },
 	{ "mode", required_argument, NULL, 'm' },
@@ -193,8 +195,8 @@ static void parse_descriptor(const struct options *o, char **operand)
 	if (operand[0])
 		refuse(operand[0], "with --fd there is neither lock file nor "
 				   "command; give the one or the other");
-	if (o->flags & ~LF_KEEP || o->has_mode || o->close || o->exec)
-		refuse(NULL, "--fd goes with -n, -w, -t, -x, -u, -E, -q, -v and "
+	if (o->flags & ~(LF_KEEP | LF_SHARED) || o->has_mode || o->close || o->exec)
+		refuse(NULL, "--fd goes with -n, -w, -t, -x, -s, -u, -E, -q, -v and "
 			     "nothing else: the file is open already");
 }
 
@@ -246,6 +248,9 @@ static void parse_operands(struct options *o, char **operand)
 {
 	if (o->unlock)
 		refuse(NULL, "-u unlocks a descriptor: give --fd N too");
+	if (o->flags & LF_PID && o->flags & LF_SHARED)
+		refuse(NULL, "--pid with --shared would name one of many: give "
+			     "one of them");
 	if (o->exec && o->close)
 		refuse(NULL, "--exec with --close would drop the lock at once: "
 			     "give one of them");
@@ -302,6 +307,10 @@ void parse_options(int argc, char **argv, struct options *o)
 					       "as 10 or 0.5, at most 2147483");
 			break;
 		case 'x':
+			o->flags &= ~LF_SHARED;
+			break;
+		case 's':
+			o->flags |= LF_SHARED;
 			break;
 		case 'k':
 			o->flags |= LF_KEEP;

@@ -122,13 +122,40 @@ is_queued_anyhow() {
 	like "$output" 'is a directory'
 }
 
+@test "--fd with -s shares, by a descriptor for reading too" {
+	need_locks_of_descriptors
+	touch lock
+	exec 7<>lock
+	exec 8<lock
+	exec 9<lock
+	run -0 lf-acquire -s --fd 8
+	run -0 lf-acquire --shared -f 9
+	run -0 lf-acquire -s lock true
+	run -75 lf-acquire -f 7
+	like "$output" '^lf-acquire: .*/lock: held'
+	run -75 lf-acquire lock true
+	run -0 lf-acquire -u --fd 8
+	run -75 lf-acquire -f 7
+	exec 9<&-
+	run -0 lf-acquire -f 7
+	run -75 lf-acquire -s --fd 8
+	present lock
+}
+
+@test "--fd with -s of what is open for writing only is status 66" {
+	need_shared_locks
+	exec 9>>lock
+	run -66 lf-acquire -s --fd 9
+	like "$output" '/lock: is not open for reading, which --shared needs'
+}
+
 @test "--fd with what has no meaning there is status 64" {
 	local arguments
 
 	exec 9>>lock
 	for arguments in '--fd' '--fd nine' '--fd -1' '--fd 99999999999' \
 		'--fd 9 lock true' '--fd 9 -p' '--fd 9 -m 600' '--fd 9 -F' \
-		'--fd 9 -o' '--fd 9 --follow' '--fd 9 --no-create' \
+		'--fd 9 -o' '--fd 9 -s -p' '--fd 9 --follow' '--fd 9 --no-create' \
 		'-u' '-u lock true'; do
 		# shellcheck disable=SC2086 # several words
 		run -64 lf-acquire $arguments

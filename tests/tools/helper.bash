@@ -91,7 +91,7 @@ is_not_stopped() {
 
 # "-> POSIX ADVISORY WRITE PID": the process is blocked by a record lock.
 is_queued() {
-	grep -Eq -- "-> +POSIX +ADVISORY +WRITE +$1 " /proc/locks
+	grep -Eq -- "-> +POSIX +ADVISORY +(WRITE|READ) +$1 " /proc/locks
 }
 
 is_queued_or_gone() {
@@ -207,6 +207,13 @@ calls() {
 need_holders_with_names() {
 	if calls lockf; then
 		skip "built with lockf, which cannot tell who holds a lock"
+	fi
+}
+
+# Nor has it locks that can be shared.
+need_shared_locks() {
+	if calls lockf; then
+		skip "built with lockf, which has exclusive locks only"
 	fi
 }
 

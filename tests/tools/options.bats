@@ -115,6 +115,91 @@ load helper
 	present two
 }
 
+# --- Sharing
+
+@test "-s runs beside others that share, and the last removes the file" {
+	need_shared_locks
+	local first second
+
+	hold lf-acquire -s lock
+	first=$holder
+	hold lf-acquire --shared lock
+	second=$holder
+	run -0 lf-acquire -x -s lock echo ran
+	equal "$output" ran
+	release "$first"
+	equal "$status" 0
+	present lock
+	held lock
+	release "$second"
+	equal "$status" 0
+	absent lock
+}
+
+@test "who does not share is refused beside one who does, and told one of them" {
+	need_shared_locks
+	need_holders_with_names
+	hold lf-acquire -s lock
+	run -75 lf-acquire lock true
+	like "$output" "^lf-acquire: lock: held by PID $holder \\(lf-acquire -s"
+	run -75 lf-acquire -s -x lock true
+	equal "$(lf-check -p lock)" "$holder"
+	release "$holder"
+	hold lf-acquire lock
+	run -75 lf-acquire -s lock true
+	like "$output" "^lf-acquire: lock: held by PID $holder "
+	release "$holder"
+	absent lock
+}
+
+@test "-s waits for who does not share, who waits for all who do" {
+	need_proc_locks
+	need_shared_locks
+	local writer readers=() reader
+
+	hold lf-acquire lock
+	writer=$holder
+	for reader in 1 2; do
+		begin lf-acquire -w -s lock
+		queued "$holder"
+		has_not_locked "$holder"
+		readers+=("$holder")
+	done
+	release "$writer"
+	for reader in "${readers[@]}"; do
+		holds "$reader"
+	done
+	begin lf-acquire -w lock
+	writer=$holder
+	queued "$writer"
+	release "${readers[1]}"
+	queued "$writer"
+	has_not_locked "$writer"
+	release "${readers[0]}"
+	holds "$writer"
+	release "$writer"
+	absent lock
+}
+
+@test "-s of a file that may only be read shares it, and leaves it" {
+	need_shared_locks
+	need_unprivileged
+	touch lock
+	chmod 444 lock
+	run -0 unprivileged lf-acquire -s "$PWD/lock" echo ran
+	equal "$output" ran
+	present lock
+	run -66 unprivileged lf-acquire "$PWD/lock" true
+	like "$output" 'permission denied'
+}
+
+@test "-s with -p is status 64: the PID would be that of one of many" {
+	run -64 lf-acquire -s -p lock true
+	like "$output" '--pid with --shared would name one of many'
+	absent lock
+	run -0 lf-acquire -s -p -x lock true
+}
+
 # --- Habits of flock(1)
 
 @test "long options of flock(1) are taken where they mean the same" {
@@ -126,6 +211,10 @@ load helper
 		equal "$output" ran
 		absent lock
 	done
+	if ! calls lockf; then
+		run -0 lf-acquire --shared lock echo ran
+		absent lock
+	fi
 	run -0 lf-acquire --no-fork lock sh -c 'lf-check -p lock; echo $$'
 	equal "${lines[0]}" "${lines[1]}"
 }
