@@ -6,8 +6,10 @@ dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 number=0
 
-echo 1..8
-for function in acquire acquire_fd adopt check finish release start verify; do
+echo 1..9
+for function in acquire acquire_fd adopt check convert finish release start \
+	verify
+do
 	number=$((number + 1))
 	name=$(echo $function | tr '[:lower:]' '[:upper:]')
 	tr -d '\n' <"$srcdir/lib/call.c" | tr '{' '\n' |
