@@ -167,21 +167,18 @@ int main(int argc, char **argv)
 	struct options o;
 	struct signals was;
 	struct lf_lock **locks;
-	const char *path = NULL; /* that is waited for, or failed */
+	const char *path; /* that is waited for, or failed */
 	double start;
 	int rc, error, status;
 
 	message_begin("lf-acquire");
 	parse_options(argc, argv, &o);
-	if (o.fd >= 0)
-		path = descriptor_name(o.fd);
+	path = o.fd >= 0 ? descriptor_name(o.fd) : o.paths[0];
 	if (o.unlock)
 		return descriptor_unlock(o.fd, path);
 	locks = calloc(o.count, sizeof(*locks));
-	if (!locks) {
-		message("%s", strerror(ENOMEM));
-		return STATUS_SYSTEM;
-	}
+	if (!locks)
+		return failure(&o, path, -ENOMEM);
 
 	start = now();
 	take_signals(&was);

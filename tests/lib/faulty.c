@@ -192,7 +192,8 @@ int faulty_fcntl(int fd, int command, ...)
 	int number;
 
 	va_start(more, command);
-	if (command == F_DUPFD_CLOEXEC || command == F_SETFD) {
+	if (command == F_DUPFD_CLOEXEC || command == F_SETFD ||
+	    command == F_SETOWN || command == F_GETOWN) {
 		number = va_arg(more, int);
 		va_end(more);
 		return command == F_DUPFD_CLOEXEC && faulty_fails(F_DUPFD_) ?
