@@ -73,17 +73,17 @@ int leave(struct lf_lock *lock)
 
 int release(struct lf_lock *lock)
 {
-	bool keep = lock->keep;
+	bool keep = lock->keep, left = lock->foreign && !keep;
 
 	adopt_end(lock);
 	if (lock->stamp)
 		stamp_clear(lock);
 	if (lock->marks.process_owned && !handle_leave(lock)) {
 		handle_close(lock); /* the last of this process will remove it */
-		return 0;
+		return left;
 	}
 	if (!keep && !lock->foreign)
 		return leave(lock);
 	drop(lock);
-	return !keep;
+	return left;
 }
