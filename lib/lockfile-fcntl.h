@@ -48,9 +48,10 @@ struct lf_lock;
 #define LF_SHARED   0x10u /* others may share the lock; not with LF_PID */
 
 /*
- * Takes a lock, exclusive unless LF_SHARED is given, on the file PATH and stores the handle in *LOCK
- * (NULL on failure); it is the caller's, to be given to lf_release().  The
- * file is created, mode 0666 less the umask, if it is missing.
+ * Takes a lock, exclusive unless LF_SHARED is given, on the file PATH and stores
+ * the handle in *LOCK (NULL on failure); it is the caller's, to be given to
+ * lf_release().  The file is created, mode 0666 less the umask, if it is
+ * missing.
  *
  * PATH is copied.  FLAGS is 0 or some of LF_*.
  *
