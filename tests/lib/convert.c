@@ -63,7 +63,8 @@ static void assert_shared(void)
 static void assert_exclusive(void)
 {
 	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
-	assert_int_equal(finish(start(try_to_share, lock_path)), EAGAIN);
+	assert_int_equal(finish(start(try_to_share, lock_path)),
+			 os_locks_by_lockf() ? ENOLCK : EAGAIN);
 }
 
 static void alone_it_goes_up_and_down_at_once(void **state)
@@ -296,6 +297,33 @@ static void threads_convert_as_processes_do(void **state)
 	end_two(one, other);
 }
 
+/* Where locks belong to the process, the two have one. */
+static void who_gives_up_leaves_the_lock_of_its_sibling(void **state)
+{
+	struct actor *other, *one, *sibling;
+
+	(void)state;
+	needs_shared_locks();
+	other = actor_process();
+	one = actor_thread();
+	sibling = actor_thread();
+	for (int i = 0; i < 1000; i++) {
+		act(one, ACQUIRE, 0, 0);
+		act(sibling, START, 0, LF_SHARED);
+		tell(one, CONVERT, 0, LF_SHARED);
+		act(sibling, RELEASE, 0, 0);
+		assert_int_equal(answer(one), 0);
+		assert_true(exists(lock_path));
+		assert_int_equal(ask(other, ACQUIRE, 0, 0), -EAGAIN);
+		act(other, ACQUIRE, 0, LF_SHARED);
+		act(other, RELEASE, 0, 0);
+		act(one, RELEASE, 0, 0);
+		assert_false(exists(lock_path));
+	}
+	end_two(one, sibling);
+	assert_int_equal(actor_end(other), 0);
+}
+
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -477,6 +505,7 @@ int main(void)
 		in_directory(what_is_no_lock_is_refused),
 		in_directory(a_thread_is_in_its_own_way),
 		in_directory(threads_convert_as_processes_do),
+		in_directory(who_gives_up_leaves_the_lock_of_its_sibling),
 		in_directory(a_handler_interrupts_and_it_stays_shared),
 		in_directory(without_a_thread_or_descriptors_it_stays_shared),
 		in_directory(what_was_adopted_converts_too),
