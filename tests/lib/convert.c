@@ -409,6 +409,8 @@ struct scene {
 static int adopt_and_convert(struct scene *scene, struct lf_lock *lock)
 {
 	demand(lf_adopt(lock) == 0);
+	/* For the tag of the parent, unless it can be shared. */
+	demand(scene->flags || waiters_reach(lock_path, 1));
 	demand(lf_convert(lock, 0, scene->other) == 0);
 	gate_open(scene->adopted);
 	gate_pass(scene->go);
