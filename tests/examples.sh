@@ -166,6 +166,14 @@ is_named()
 	[ -n "$pid" ] || skip 'this build cannot tell who holds a lock'
 }
 
+# Unless it needs no shared locks, or there are some.
+can_share()
+{
+	case $1 in *lf-acquire*' -s '*) ;; *) return 0 ;; esac
+	lf-acquire -s probe true 2>/dev/null ||
+		skip 'this build has no locks that can be shared'
+}
+
 # After its lf-acquire has ended.
 is_held()
 {
@@ -239,6 +247,7 @@ is_tried_on_a_fresh_machine()
 # script FILE
 script()
 {
+	can_share "$text" || return
 	case $text in
 	*lf-acquire*) ;;
 	*)
@@ -364,6 +373,7 @@ builds_the_last_program()
 means_the_same()
 {
 	theirs=$(sed -n 1p example) ours=$(sed -n 2p example)
+	can_share "$ours" || return
 	have "$ours" || return
 	case $theirs in
 	*--fcntl*) flock --help | grep -e --fcntl || return 0 ;;
