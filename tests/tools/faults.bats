@@ -199,17 +199,22 @@ fails_there() {
 
 # --- The system itself
 
-# in_tmpfs OPTIONS COMMAND: sh runs it in a new file system, made by "there".
+# in_tmpfs OPTIONS COMMAND: sh runs it where m is a new file system with "there".
 in_tmpfs() {
-	unshare -m true 2>/dev/null || skip "a mount of its own is not to be had here"
+	local apart=(unshare -m)
+
+	need unshare
+	[ "$(id -u)" -eq 0 ] || apart+=(-r)
+	"${apart[@]}" true 2>/dev/null ||
+		skip "a mount of its own is not to be had here"
 	mkdir m
-	run --separate-stderr unshare -m sh -c '
+	run --separate-stderr "${apart[@]}" sh -c '
 		mount -t tmpfs -o "$1" none m && : >m/there && eval "$2"' \
 		sh "$1" "$2"
 }
 
 @test "a read-only file system is told, and what is there can be checked" {
-	in_tmpfs size=1m 'mount -o remount,ro m
+	in_tmpfs size=1m 'mount -t tmpfs -o remount,ro none m || exit
 		lf-acquire m/lock touch ran; echo $?
 		lf-acquire -w m/there touch ran; echo $?
 		lf-acquire -F -k m/there touch ran; echo $?
