@@ -12,6 +12,7 @@
  *     marks.c       tag, body, presence
  *     handle.c      open, close, compare
  *     acquire.c     lock_now, lock_wait, acquire
+ *     convert.c     shared to exclusive, and back
  *     release.c     leave
  *     the cast      process, child, original, killer, stray
  *     scenarios     who takes part; one is chosen with -DSCENARIO_NAME
@@ -28,16 +29,23 @@
  *
  * WHAT IS CLAIMED
  *
- *   EXCLUSION   At most one process is between acquire and release.
- *   UNLINK      Nobody unlinks the file while another process is between
- *               acquire and release.
+ *   EXCLUSION   Between acquire and release, who has the lock exclusively is
+ *               alone, and who has it shared is beside sharers only.
+ *   MODE        What a holder believes to have is what it has: the body for
+ *               reading or for writing, and nothing more.
+ *   UNLINK      Who unlinks has the body of the file at the path exclusively,
+ *               and no other process is between acquire and release.
  *   QUEUE       None of ours unlinks a file while another has presence on it:
  *               the removal does not destroy the queue.
- *   TAG         A process that waits for the body does not own the tag.
+ *   TAG         A process that waits for the body does not own the tag, unless
+ *               it has the body and converts it.
  *   GONE        When all have left, the path is gone.  Not claimed where
  *               somebody is killed or keeps the file.
  *   CLEAN       When all have left, no mark is left on any file.
  *   ONE_WINS    Where nobody waits, not all are told that the lock is held.
+ *   SHARE       Where all are sharers, and keep the file, none is told so.  One
+ *               that removes has the body exclusively for a moment: a sharer
+ *               that meets it again and again is told that the lock is held.
  *   no deadlock Spin's search for invalid end states.
  *   served, queued_is_served
  *               See "fairness" at the end.
@@ -50,7 +58,7 @@
  * - One step is one system call, or that part of one which the kernel does in
  *   one piece.  What a process does between two calls touches nothing shared.
  * - Only two ranges are ever locked apart, byte 0 and the rest, so each file
- *   has one owner for each.  A whole-file lock owns both or none.
+ *   has one set of owners for each.  A whole-file lock owns both or none.
  * - A process-owned lock and an open file description are named alike, by the
  *   number of the process: it has one description at a time, and one that
  *   forked opens no other.
@@ -63,9 +71,8 @@
  *   Linux wakes waiters in the order of the queue and then lets them race;
  *   whatever comes of it is one of the runs here.
  * - A timeout may strike at any moment of a wait.  Time plays no other part.
- * - Left out: shared locks, several handles in one process, other backends, a
- *   file with content.  With shared locks the owner of the body becomes a set
- *   and `have' gets a third value; the steps stay.
+ * - Left out: several handles in one process, other backends, a file with
+ *   content.
  */
 
 /* ---- options --------------------------------------------------------- */
@@ -85,19 +92,43 @@
 #define FORK      8             /* has a child while it holds the lock */
 #define DAEMON    24            /* ... which may stay for ever */
 #define AGAIN     32            /* comes back, any number of times */
+#define SHARED    64
+#define CONVERT   128           /* may convert what it got, there and back */
 #define is(what)  ((kind & (what)) == (what))
 
 /* What a scenario needs; the scenarios are at the end. */
 #if defined SCENARIO_KILL || defined SCENARIO_KILL_MIXED || \
-    defined SCENARIO_KILL_FORK || defined SCENARIO_SERVED_KILL
+    defined SCENARIO_KILL_FORK || defined SCENARIO_SERVED_KILL || \
+    defined SCENARIO_SHARED_KILL || defined SCENARIO_CONVERT_KILL
 #define KILLED
 #endif
-#if defined SCENARIO_QUEUED || defined SCENARIO_QUEUED_STRAY
+#if defined SCENARIO_TWO_NO_WAIT || defined SCENARIO_FOUR_NO_WAIT || \
+    defined SCENARIO_TWO_NO_WAIT_SHARED || defined SCENARIO_FOUR_NO_WAIT_SHARED
+#define NOBODY_WAITS
+#endif
+#if defined SCENARIO_QUEUED || defined SCENARIO_QUEUED_STRAY || \
+    defined SCENARIO_QUEUED_SHARED || defined SCENARIO_QUEUED_SHARER || \
+    defined SCENARIO_QUEUED_CONVERT
 #define QUEUED
+#endif
+#ifdef SCENARIO_SHARERS
+#define told_held()             claim(SHARE, false)
+#else
+#define told_held()             skip
 #endif
 
 mtype = { LOCKED, START_OVER, HELD, GAVE_UP }   /* answers of lock_* */
-mtype = { NOTHING, WRITE }                      /* what leave() has */
+
+/* How a range is locked; see there. */
+#define NOTHING   0
+#define READ      1
+#define WRITE     16
+#define mode      (is(SHARED) -> READ : WRITE)
+#ifdef MUTANT_SHARED_TAG_WRITE
+#define tag_mode  WRITE
+#else
+#define tag_mode  mode
+#endif
 
 /* ---- the kernel ------------------------------------------------------ */
 
@@ -105,8 +136,8 @@ byte path = NONE;               /* the inode that the path names */
 
 typedef inode {
 	byte opened;            /* set of open file descriptions */
-	byte tag = NONE;        /* byte 0: a process */
-	byte body = NONE;       /* bytes 1 ...: an open file description */
+	byte tag;               /* byte 0: owned by processes */
+	byte body;              /* bytes 1 ...: by open file descriptions */
 	byte sharers;           /* flock, shared: set of descriptions */
 	byte alone = NONE       /* flock, exclusive: a description */
 }
@@ -118,18 +149,64 @@ byte copies[PROCESSES];         /* descriptors that share the description */
 #define my        inodes[file[me]]
 
 /* What the claims look at.  No process decides anything by these. */
-byte holders;                   /* set: between acquire and release */
+byte holders;                   /* between acquire and release, as a range */
 byte running;                   /* how many have not yet left for good */
+bool kept;                      /* somebody is to leave the file behind */
 bool won;                       /* somebody got the lock */
 bool all_left;                  /* ... and nobody is here any more */
 
-bool EXCLUSION = true, UNLINK = true, QUEUE = true, TAG = true, GONE = true,
-    CLEAN = true, ONE_WINS = true;
+bool EXCLUSION = true, MODE = true, UNLINK = true, QUEUE = true, TAG = true,
+    GONE = true, CLEAN = true, ONE_WINS = true, SHARE = true;
 
 /* Spin then reports the name of the claim that does not hold. */
 #define claim(name, condition)  name = (condition); assert(name)
 
 bool killed[PROCESSES];         /* by somebody outside */
+
+/*
+ * A range is the set of its owners: READ << p is in it if p has it locked for
+ * reading, WRITE << p if for writing.  Who has it already converts it, in one
+ * step; a refusal leaves things as they were.
+ */
+#define mine              ((READ + WRITE) << me)
+#define by_others(range)  (range & ~mine)
+#define WRITERS           (WRITE * 15)
+#define EVERYBODY         (WRITERS + 15)
+#define refused(range, how) \
+	(by_others(range) & (how == READ -> WRITERS : EVERYBODY))
+#define given(range, how) (by_others(range) | (how << me))
+
+inline range_try(range, how)
+{
+	d_step {
+		got = !refused(range, how);
+		if
+		:: got -> range = given(range, how)
+		:: else
+		fi
+	}
+}
+
+/*
+ * Not got: the time is up.  The kernel may have granted the lock at that very
+ * moment without the caller knowing: the last case.
+ */
+inline range_wait(range, how, bounded)
+{
+	if
+	:: d_step {
+		!refused(range, how) ->
+		range = given(range, how);
+		got = true
+	   }
+	:: bounded -> got = false
+	:: d_step {
+		bounded && !refused(range, how) ->
+		range = given(range, how);
+		got = false
+	   }
+	fi
+}
 
 /* With the last descriptor, all that belongs to the description goes. */
 inline description_close()
@@ -137,17 +214,14 @@ inline description_close()
 	copies[me]--;
 	if
 	:: copies[me] == 0 ->
-		if
-		:: my.body == me -> my.body = NONE
-		:: else
-		fi;
+		my.body = by_others(my.body);
 		if
 		:: my.alone == me -> my.alone = NONE
 		:: else
 		fi;
 		my.sharers = my.sharers & ~bit(me);
 		my.opened = my.opened & ~bit(me);
-		holders = holders & ~bit(me);
+		holders = by_others(holders);
 		file[me] = NONE
 	:: else
 	fi
@@ -157,7 +231,8 @@ inline description_close()
 inline path_unlink(ours)
 {
 	d_step {
-		claim(UNLINK, path == NONE || (holders & ~bit(me)) == 0);
+		claim(UNLINK, path == file[me] && by_others(holders) == 0 &&
+		    (my.body & (WRITE << me)));
 		claim(QUEUE, path == NONE || !ours ||
 		    (inodes[path].sharers & ~bit(me)) == 0);
 		path = NONE
@@ -179,18 +254,18 @@ bool queued, got_it;
 	fi
 #define served_0()              got_it = true
 #define lock_is_free                                                    \
-	(blocked == 1 && inodes[file[0]].tag == NONE ||                 \
-	 blocked == 2 && inodes[file[0]].body == NONE)
+	(blocked == 1 && inodes[file[0]].tag <= ADMITS_0 ||             \
+	 blocked == 2 && inodes[file[0]].body <= ADMITS_0)
 #else
 #define waits_for(mark)         skip
 #define joined_0()              skip
 #define served_0()              skip
 #endif
 
-inline enter()
+inline enter(how)
 {
-	claim(EXCLUSION, holders == 0);
-	holders = holders | bit(me);
+	claim(EXCLUSION, !refused(holders, how));
+	holders = given(holders, how);
 	won = true;
 	if
 	:: me == 0 -> served_0()
@@ -201,84 +276,51 @@ inline enter()
 /* ---- marks.c --------------------------------------------------------- */
 
 /* F_SETLK, byte 0 */
-inline tag_try()
+inline tag_try(how)
 {
-	d_step {
-		got = (my.tag == NONE || my.tag == me);
-		if
-		:: got -> my.tag = me
-		:: else
-		fi
-	}
+	range_try(my.tag, how)
 }
 
-/*
- * F_SETLKW, byte 0.  Not got: the time is up.  The kernel may have granted
- * the lock at that very moment without the caller knowing: the last case.
- */
-inline tag_wait()
+/* F_SETLKW, byte 0 */
+inline tag_wait(how)
 {
 	waits_for(1);
-	if
-	:: d_step { my.tag == NONE || my.tag == me -> my.tag = me; got = true }
-	:: is(TIMED) -> got = false
-	:: d_step { is(TIMED) && my.tag == NONE -> my.tag = me; got = false }
-	fi;
+	range_wait(my.tag, how, is(TIMED));
 	waits_for(0)
 }
 
 inline tag_drop()
 {
-	d_step {
-		if
-		:: my.tag == me -> my.tag = NONE
-		:: else
-		fi
-	}
+	my.tag = by_others(my.tag)
 }
 
 /* F_OFD_SETLK, bytes 1 ... */
-inline body_try()
+inline body_try(how)
 {
-	d_step {
-		got = (my.body == NONE || my.body == me);
-		if
-		:: got -> my.body = me
-		:: else
-		fi
-	}
+	range_try(my.body, how)
 }
 
 /*
- * F_OFD_SETLKW, bytes 1 ...; the time as in tag_wait.  Nobody can be given
- * the tag while blocked here, so it is enough to look on the way in.
+ * F_OFD_SETLKW, bytes 1 ...  Nobody can be given the tag while blocked here, so
+ * it is enough to look on the way in.
  */
-inline body_wait()
+inline body_wait(how, bounded)
 {
-	d_step { claim(TAG, my.tag != me) };
+	d_step { claim(TAG, !(my.tag & mine) || (my.body & mine)) };
 	waits_for(2);
-	if
-	:: d_step { my.body == NONE || my.body == me -> my.body = me; got = true }
-	:: is(TIMED) -> got = false
-	:: d_step { is(TIMED) && my.body == NONE -> my.body = me; got = false }
-	fi;
+	range_wait(my.body, how, bounded);
 	waits_for(0)
 }
 
 inline body_drop()
 {
-	d_step {
-		if
-		:: my.body == me -> my.body = NONE
-		:: else
-		fi
-	}
+	my.body = by_others(my.body)
 }
 
-/* F_OFD_GETLK, bytes 1 ...: does another hold it? */
+/* F_OFD_GETLK for writing, bytes 1 ...: does another hold it? */
 inline body_held()
 {
-	got = (my.body != NONE && my.body != me)
+	got = (by_others(my.body) != 0)
 }
 
 /*
@@ -356,10 +398,7 @@ inline handle_open()
 inline handle_close()
 {
 	d_step {
-		if
-		:: my.tag == me -> my.tag = NONE
-		:: else
-		fi;
+		my.tag = by_others(my.tag);
 		is_open = false;
 		description_close()
 	}
@@ -380,10 +419,10 @@ inline path_is_ours()
  */
 inline lock_now()
 {
-	tag_try();
+	tag_try(tag_mode);
 	if
 	:: got ->
-		body_try();
+		body_try(mode);
 		if
 		:: got -> answer = LOCKED
 		:: else ->
@@ -413,19 +452,19 @@ inline lock_wait()
 	:: !is(KEEP) -> presence_join()
 	:: else
 	fi;
-	tag_wait();
+	tag_wait(tag_mode);
 	if
 	:: got ->
-		body_try();
+		body_try(mode);
 		if
 		:: got -> answer = LOCKED
 		:: else ->
 #ifndef MUTANT_TAG_KEPT
 			tag_drop();
 #endif
-			body_wait();
+			body_wait(mode, is(TIMED));
 			if
-			:: got -> tag_try(); answer = LOCKED
+			:: got -> tag_try(tag_mode); answer = LOCKED
 			:: else -> answer = GAVE_UP
 			fi
 		fi
@@ -449,7 +488,7 @@ inline acquire()
 			path_is_ours();
 #endif
 			if
-			:: got -> enter()
+			:: got -> enter(mode); have = mode; tries = 0
 			:: else
 			fi
 		};
@@ -463,29 +502,78 @@ inline acquire()
 	od
 }
 
+/* ---- convert.c ------------------------------------------------------- */
+
+/*
+ * Without waiting, or with a bound.  Refused, it has what it had: what the
+ * kernel granted at the last moment is given back.  Who holds the body for
+ * reading keeps everybody from unlinking, so the path need not be looked at
+ * again.
+ */
+inline upgrade()
+{
+#ifdef MUTANT_UPGRADE_WITH_GAP
+	d_step { holders = by_others(holders); have = NOTHING };
+	tag_drop();
+	body_drop();
+#endif
+	if
+#ifdef MUTANT_UPGRADE_UNBOUNDED
+	:: is(WAIT) -> body_wait(WRITE, false)
+#else
+	:: is(WAIT) ->
+		body_wait(WRITE, true);
+#ifndef MUTANT_UPGRADE_LEAKS
+		if
+		:: !got -> body_try(have); got = false
+		:: else
+		fi
+#endif
+#endif
+	:: else -> body_try(WRITE)
+	fi;
+	if
+	:: got ->
+		d_step { enter(WRITE); have = WRITE };
+		tag_try(WRITE)          /* refused: it stays as it was */
+	:: else
+	fi
+}
+
+/* The body is granted always, the tag unless it has been lost. */
+inline downgrade()
+{
+	d_step { holders = given(holders, READ); have = READ };
+#ifdef MUTANT_DOWNGRADE_WITH_GAP
+	body_drop();
+#endif
+	body_try(READ);
+	tag_try(READ)
+}
+
 /* ---- release.c ------------------------------------------------------- */
 
 /*
- * Only who holds the body at that moment unlinks.  Presence decides whether
- * to remove, never whether it is safe.
+ * Only who holds the body exclusively at that moment unlinks.  Presence decides
+ * whether to remove, never whether it is safe.
  */
 inline leave(have)
 {
 #ifdef MUTANT_BODY_BEFORE_PRESENCE
 	if
 	:: have == NOTHING ->
-		body_try();
+		body_try(WRITE);
 		if
 		:: got -> have = WRITE
-		:: else -> have = 0     /* the holder will remove it */
+		:: else -> have = 255   /* the holder will remove it */
 		fi
 	:: else
 	fi;
 #endif
 	do
 #ifdef MUTANT_BODY_BEFORE_PRESENCE
-	:: have == 0 -> break
-	:: have != 0 ->
+	:: have == 255 -> break
+	:: have != 255 ->
 #else
 	::
 #endif
@@ -494,7 +582,14 @@ inline leave(have)
 	   :: !got && have == NOTHING ->
 		break                   /* whoever is there will remove it */
 	   :: !got && have != NOTHING ->
+#ifdef MUTANT_READ_KEPT_FOR_PRESENCE
+		if
+		:: have == READ
+		:: else -> body_drop()
+		fi;
+#else
 		body_drop();
+#endif
 		have = NOTHING;         /* look again, no longer in the way */
 #ifdef MUTANT_NO_SECOND_LOOK
 		break
@@ -502,9 +597,14 @@ inline leave(have)
 	   :: got ->
 		if
 		:: have == WRITE
+#ifdef MUTANT_UNLINK_WITH_READ
+		:: have == READ
+		:: have == NOTHING ->
+#else
 		:: else ->
+#endif
 #ifndef MUTANT_GIVE_UP_WITHOUT_BODY
-			body_try();
+			body_try(WRITE);
 #endif
 			skip
 		fi;
@@ -526,6 +626,12 @@ inline leave(have)
 #endif
 			break
 		:: else ->
+#ifndef MUTANT_READ_KEPT_FOR_LOOK
+			if
+			:: have == READ -> body_drop(); have = NOTHING
+			:: else
+			fi;
+#endif
 #ifdef MUTANT_LOOK_BEFORE_DROP
 			body_held();
 			presence_drop();
@@ -573,7 +679,21 @@ inline hold()
 		atomic { copies[me]++; running++; run child(me, kind) }
 	:: else
 	fi;
-	holders = holders & ~bit(me)
+	/* tries is 0 again: there and back is enough */
+	do
+	:: is(CONVERT) && tries < 2 ->
+		tries++;
+		if
+		:: have == READ -> upgrade()
+		:: have == WRITE -> downgrade()
+		:: else                 /* lost by a mutant */
+		fi
+	:: break
+	od;
+	atomic {
+		claim(MODE, (my.body & mine) == (have << me));
+		holders = by_others(holders)
+	}
 }
 
 /*
@@ -589,14 +709,14 @@ inline hold()
 proctype process(byte me; byte kind)
 {
 	bool got, is_open;
-	byte tries;
-	mtype answer, have;
+	byte tries, have;
+	mtype answer;
 
 	{
 		do
 		:: acquire();
 		   if
-		   :: answer == LOCKED -> hold(); have = WRITE
+		   :: answer == LOCKED -> hold()
 		   :: answer == GAVE_UP ->
 #ifndef MUTANT_GIVE_UP_HOLDING_BODY
 			body_drop();
@@ -608,7 +728,7 @@ proctype process(byte me; byte kind)
 			fi;
 #endif
 			have = NOTHING
-		   :: answer == HELD -> have = NOTHING
+		   :: answer == HELD -> told_held(); have = NOTHING
 		   fi;
 		   if
 		   :: answer == HELD ->
@@ -640,7 +760,7 @@ proctype child(byte me; byte kind)
 {
 #ifdef MUTANT_CHILD_RELEASES
 	bool got, is_open;
-	mtype have = WRITE;
+	byte have = WRITE;
 
 	leave(have);
 	running--
@@ -659,9 +779,9 @@ proctype child(byte me; byte kind)
 inline whole_try()
 {
 	d_step {
-		got = (my.tag == NONE && my.body == NONE);
+		got = (my.tag == 0 && my.body == 0);
 		if
-		:: got -> my.tag = me; my.body = me
+		:: got -> my.tag = WRITE << me; my.body = WRITE << me
 		:: else
 		fi
 	}
@@ -670,9 +790,9 @@ inline whole_try()
 inline whole_wait()
 {
 	d_step {
-		my.tag == NONE && my.body == NONE ->
-		my.tag = me;
-		my.body = me;
+		my.tag == 0 && my.body == 0 ->
+		my.tag = WRITE << me;
+		my.body = WRITE << me;
 		got = true
 	}
 }
@@ -694,7 +814,7 @@ proctype original(byte me; byte kind)
 			atomic {
 				got = (path == file[me]);
 				if
-				:: got -> answer = LOCKED; enter()
+				:: got -> answer = LOCKED; enter(WRITE)
 				:: else -> answer = START_OVER
 				fi
 			}
@@ -702,7 +822,7 @@ proctype original(byte me; byte kind)
 		   fi;
 		   if
 		   :: answer == LOCKED ->
-			holders = holders & ~bit(me);
+			holders = by_others(holders);
 			if
 			:: !is(KEEP) -> path_unlink(false)
 			:: else
@@ -733,14 +853,18 @@ proctype killer(byte who)
 proctype stray(byte me)
 {
 end:	do
-	:: d_step { file[me] != NONE && my.tag == me -> my.tag = NONE }
+	:: d_step {
+		file[me] != NONE && (my.tag & mine) ->
+		my.tag = by_others(my.tag)
+	   }
 	od
 }
 
 /* ---- scenarios ------------------------------------------------------- */
 
-#define ours(who, kind)         running++; run process(who, kind)
-#define theirs(who, kind)       running++; run original(who, kind)
+#define ours(who, kind)   comes(kind); run process(who, kind)
+#define theirs(who, kind) comes(kind); run original(who, kind)
+#define comes(kind)       running++; kept = kept || ((kind) & KEEP)
 
 inline cast()
 {
@@ -788,15 +912,88 @@ inline cast()
 	ours(0, WAIT); ours(1, WAIT + AGAIN); ours(2, NO_WAIT + AGAIN)
 #elif defined SCENARIO_QUEUED_STRAY
 	ours(0, WAIT); ours(1, TIMED + AGAIN); run stray(0); run stray(1)
+#elif defined SCENARIO_SHARED
+	ours(0, WAIT + SHARED); ours(1, WAIT); ours(2, SHARED); ours(3, NO_WAIT)
+#elif defined SCENARIO_SHARED_GIVE_UP
+	ours(0, WAIT + SHARED); ours(1, TIMED + SHARED); ours(2, TIMED)
+#elif defined SCENARIO_SHARED_ALONE
+	ours(0, WAIT + SHARED); ours(1, SHARED); ours(2, SHARED)
+#elif defined SCENARIO_SHARED_AGAIN
+	ours(0, WAIT + SHARED + AGAIN); ours(1, SHARED + AGAIN);
+	ours(2, WAIT)
+#elif defined SCENARIO_SHARED_ORIGINAL
+	ours(0, WAIT + SHARED); ours(1, TIMED + SHARED); ours(2, NO_WAIT);
+	theirs(3, WAIT)
+#elif defined SCENARIO_SHARED_KEEP
+	ours(0, WAIT + SHARED + KEEP); ours(1, TIMED + SHARED); ours(2, WAIT);
+	theirs(3, WAIT + KEEP)
+#elif defined SCENARIO_SHARED_STRAY
+	ours(0, WAIT + SHARED); ours(1, TIMED + SHARED); ours(2, WAIT);
+	run stray(0); run stray(1); run stray(2)
+#elif defined SCENARIO_SHARED_FORK
+	ours(0, WAIT + SHARED + DAEMON); ours(1, TIMED + SHARED + DAEMON);
+	ours(2, WAIT)
+#elif defined SCENARIO_SHARED_KILL
+	ours(0, WAIT + SHARED); ours(1, TIMED + SHARED); ours(2, WAIT);
+	run killer(0)
+#elif defined SCENARIO_CONVERT
+	ours(0, WAIT + SHARED + CONVERT); ours(1, WAIT + CONVERT);
+	ours(2, TIMED)
+#elif defined SCENARIO_CONVERT_SHARED
+	ours(0, WAIT + SHARED + CONVERT); ours(1, TIMED + CONVERT);
+	ours(2, TIMED + SHARED)
+#elif defined SCENARIO_UPGRADE
+	ours(0, WAIT + SHARED + CONVERT); ours(1, WAIT + SHARED + CONVERT);
+	ours(2, WAIT)
+#elif defined SCENARIO_CONVERT_AGAIN
+	ours(0, WAIT + SHARED + CONVERT + AGAIN); ours(1, TIMED + CONVERT + AGAIN)
+#elif defined SCENARIO_CONVERT_ORIGINAL
+	ours(0, WAIT + SHARED + CONVERT); ours(1, TIMED + CONVERT);
+	theirs(2, WAIT)
+#elif defined SCENARIO_CONVERT_KEEP
+	ours(0, WAIT + SHARED + CONVERT + KEEP); ours(1, WAIT + CONVERT);
+	theirs(2, WAIT); theirs(3, WAIT + KEEP)
+#elif defined SCENARIO_CONVERT_STRAY
+	ours(0, WAIT + SHARED + CONVERT); ours(1, SHARED + CONVERT); ours(2, WAIT);
+	run stray(0); run stray(1)
+#elif defined SCENARIO_CONVERT_FORK
+	ours(0, WAIT + SHARED + CONVERT + DAEMON); ours(1, TIMED + CONVERT);
+	ours(2, NO_WAIT)
+#elif defined SCENARIO_CONVERT_KILL
+	ours(0, WAIT + SHARED + CONVERT); ours(1, WAIT + CONVERT);
+	run killer(0); run killer(1)
+#elif defined SCENARIO_TWO_NO_WAIT_SHARED
+	ours(0, SHARED); ours(1, NO_WAIT); run stray(0); run stray(1)
+#elif defined SCENARIO_FOUR_NO_WAIT_SHARED
+	ours(0, SHARED); ours(1, SHARED); ours(2, NO_WAIT); ours(3, NO_WAIT)
+#elif defined SCENARIO_SHARERS
+	ours(0, SHARED + KEEP); ours(1, SHARED + KEEP);
+	ours(2, WAIT + SHARED + KEEP);
+	run stray(0); run stray(1); run stray(2)
+#elif defined SCENARIO_SERVED_SHARED
+	ours(0, WAIT + SHARED); ours(1, WAIT); ours(2, TIMED + SHARED)
+#elif defined SCENARIO_SERVED_CONVERT
+	ours(0, WAIT); ours(1, WAIT + SHARED + CONVERT); ours(2, SHARED + CONVERT)
+#elif defined SCENARIO_SERVED_SHARED_MIXED
+	ours(0, WAIT + SHARED); ours(1, WAIT + SHARED + CONVERT); theirs(2, WAIT)
+#elif defined SCENARIO_QUEUED_SHARED
+	ours(0, WAIT + SHARED); ours(1, TIMED + AGAIN); run stray(0);
+	run stray(1)
+#elif defined SCENARIO_QUEUED_SHARER
+	ours(0, WAIT); ours(1, TIMED + SHARED + AGAIN); run stray(0);
+	run stray(1)
+#elif defined SCENARIO_QUEUED_CONVERT
+	ours(0, WAIT); ours(1, WAIT + SHARED + CONVERT + AGAIN)
 #else
 #error "name a scenario"
 #endif
 }
 
-/* Who is killed, or keeps the file, leaves it behind. */
-#if !defined KILLED && !defined SCENARIO_KEEP && \
-    !defined SCENARIO_KEEP_TIMED && !defined SCENARIO_SERVED_MIXED
-#define CLAIM_GONE
+/* Beside whom process 0 can be, in queued_is_served. */
+#ifdef SCENARIO_QUEUED_SHARED
+#define ADMITS_0 15             /* all readers */
+#else
+#define ADMITS_0 0              /* nobody */
 #endif
 
 init
@@ -813,16 +1010,16 @@ init
 	running == 0 ->
 	all_left = true;
 	d_step {
-#ifdef CLAIM_GONE
-		claim(GONE, path == NONE);
+#ifndef KILLED
+		claim(GONE, path == NONE || kept);
 #endif
-#if defined SCENARIO_TWO_NO_WAIT || defined SCENARIO_FOUR_NO_WAIT
+#ifdef NOBODY_WAITS
 		claim(ONE_WINS, won);
 #endif
 		do
 		:: i < INODES ->
-			claim(CLEAN, inodes[i].tag == NONE &&
-			    inodes[i].body == NONE && inodes[i].sharers == 0 &&
+			claim(CLEAN, inodes[i].tag == 0 &&
+			    inodes[i].body == 0 && inodes[i].sharers == 0 &&
 			    inodes[i].alone == NONE);
 			i++
 		:: else -> break
@@ -851,10 +1048,12 @@ init
  * Before that moment there is no such promise, and cannot be: as long as each
  * open meets a file that is being removed just then, a waiter starts over.
  * The same goes for a waiter among originals that come back without end, for
- * they remove the file under it.
+ * they remove the file under it; and for one among several sharers that come
+ * back without end, for they may never all be gone.
  */
 #if defined SCENARIO_SERVED || defined SCENARIO_SERVED_MIXED || \
-    defined SCENARIO_SERVED_KILL
+    defined SCENARIO_SERVED_KILL || defined SCENARIO_SERVED_SHARED || \
+    defined SCENARIO_SERVED_CONVERT || defined SCENARIO_SERVED_SHARED_MIXED
 ltl served { <> all_left }
 #elif defined QUEUED
 ltl queued_is_served { 
