@@ -159,8 +159,14 @@ static void stop_with(pid_t command, int sig)
 		close(terminal);
 }
 
+/*
+ * COMMAND is looked at before a signal is passed on: the SIGCONT of a shell has
+ * mostly reached it, and once more would undo a stop key pressed since.
+ */
 static int wait_for(pid_t command, const sigset_t *early)
 {
+	const int changes = WNOHANG | WUNTRACED | WCONTINUED;
+	bool continued = false;
 	sigset_t all;
 	int status;
 
@@ -170,15 +176,17 @@ static int wait_for(pid_t command, const sigset_t *early)
 
 		if (sigwaitinfo(&all, &info) < 0)
 			continue;
-		if (info.si_signo != SIGCHLD) {
-			pass_on(&info, command, early);
-			continue;
-		}
-		while (waitpid(command, &status, WNOHANG | WUNTRACED) > 0) {
-			if (!WIFSTOPPED(status))
+		while (waitpid(command, &status, changes) > 0) {
+			if (WIFEXITED(status) || WIFSIGNALED(status))
 				return status;
-			stop_with(command, WSTOPSIG(status));
+			continued = WIFCONTINUED(status);
+			if (WIFSTOPPED(status))
+				stop_with(command, WSTOPSIG(status));
 		}
+		if (info.si_signo == SIGCHLD ||
+		    (info.si_signo == SIGCONT && continued))
+			continue;
+		pass_on(&info, command, early);
 	}
 }
 
