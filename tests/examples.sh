@@ -111,6 +111,7 @@ surroundings()
 	echo content >etc/file
 	: >"$jobs"
 	here <"$1" >example
+	chmod +x example # a script may run itself
 	for job in $(stand_ins); do
 		cp "$dir/bin/cmd" "$job"
 	done

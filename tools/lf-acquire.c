@@ -59,6 +59,7 @@ static int failure(const struct options *o, const char *path, int error)
 	switch (-error) {
 	case EBUSY:
 	case EDEADLK:
+	case EINTR:
 	case EMFILE:
 	case ENFILE:
 	case ENOLCK:

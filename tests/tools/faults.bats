@@ -116,7 +116,7 @@ fails_there() {
 @test "an interrupted wait is told, not taken for the lock" {
 	need_holders_with_names
 	hold lf-acquire lock
-	FAULTY=F_SETLKW:EINTR told 66 'lock: interrupted by a signal' \
+	FAULTY=F_SETLKW:EINTR told 71 'lock: interrupted by a signal' \
 		faulty-acquire -w lock touch ran
 	held lock
 }
