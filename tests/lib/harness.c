@@ -148,6 +148,13 @@ void gate_free(struct gate gate)
 	close(gate.fd[1]);
 }
 
+int rounds(int usual)
+{
+	const char *text = getenv("LF_ROUNDS");
+
+	return text ? atoi(text) : usual;
+}
+
 void *shared_new(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,

@@ -57,6 +57,13 @@ int leave_directory(void **state);
 			skip_because("needs locks that can be shared"); \
 	} while (0)
 
+/* The library was built without threads, and excludes none. */
+#define needs_threads() \
+	do { \
+		if (os_thread_self() == 0) \
+			skip_because("needs a library built with threads"); \
+	} while (0)
+
 bool tells_holders(void);
 
 /* Fails in a child, where cmocka's assertions must not be used. */
@@ -82,6 +89,9 @@ struct gate gate_new(void);
 void gate_open(struct gate);
 void gate_pass(struct gate);
 void gate_free(struct gate);
+
+/* As many as LF_ROUNDS says, where make check-long sets it, or USUAL. */
+int rounds(int usual);
 
 /* Memory that children share. */
 void *shared_new(size_t);

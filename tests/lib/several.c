@@ -234,24 +234,19 @@ static void compete(int processes, int rounds)
 	shared_free(a, sizeof(*a));
 }
 
-/* Of all together; make check-long sets more. */
-static int rounds(void)
-{
-	const char *text = getenv("LF_ROUNDS");
-
-	return text ? atoi(text) : 1000;
-}
+/* Of all together. */
+#define ROUNDS rounds(1000)
 
 static void two_in_any_order_end(void **state)
 {
 	(void)state;
-	compete(2, rounds() / 2);
+	compete(2, ROUNDS / 2);
 }
 
 static void four_in_any_order_end(void **state)
 {
 	(void)state;
-	compete(4, rounds() / 4);
+	compete(4, ROUNDS / 4);
 }
 
 /* Killed at any place, between two locks too. */
