@@ -17,15 +17,17 @@
 #include <time.h>
 #include <unistd.h>
 
-static void say_holder(const char *path, const char *more)
+static void say_holder(const char *path, bool follow, const char *more)
 {
+	char *target = follow ? realpath(path, NULL) : NULL;
 	struct holder holder;
 	char *text = NULL;
 	size_t size;
 	FILE *to;
 	int rc;
 
-	rc = holder_find(path, &holder);
+	rc = holder_find(target ? target : path, &holder);
+	free(target);
 	if (rc < 0)
 		holder.pid = 0;
 	to = rc == 0 ? NULL : open_memstream(&text, &size);
@@ -40,7 +42,8 @@ static void say_holder(const char *path, const char *more)
 static int conflict(const struct options *o, const char *path, int error)
 {
 	if (!o->quiet)
-		say_holder(path, error == -ETIMEDOUT ? "; gave up" : "");
+		say_holder(path, o->flags & LF_FOLLOW,
+			   error == -ETIMEDOUT ? "; gave up" : "");
 	return o->conflict_status;
 }
 
@@ -53,7 +56,11 @@ static int failure(const struct options *o, const char *path, int error)
 		message_about(path, "%s", hint);
 		return STATUS_CANNOT_OPEN;
 	}
-	hint = advice(error);
+	hint = o->fd >= 0 ? NULL : advice(error);
+	if (error == -ENOENT && (o->flags & LF_NOCREATE))
+		hint = "it is to be there, by --no-create";
+	if (error == -ELOOP && (o->flags & LF_FOLLOW))
+		hint = "it leads to itself, or through too many others";
 	message_about(path, "%s%s%s", lf_strerror(error), hint ? "; " : "",
 		      hint ? hint : "");
 	switch (-error) {
@@ -67,7 +74,8 @@ static int failure(const struct options *o, const char *path, int error)
 	case EIO:
 		return STATUS_SYSTEM;
 	default:
-		return lstat(path, &st) == 0 ? STATUS_CANNOT_OPEN :
+		return o->fd >= 0 || lstat(path, &st) == 0 ?
+					       STATUS_CANNOT_OPEN :
 					       STATUS_CANNOT_CREATE;
 	}
 }
@@ -80,7 +88,10 @@ static int cannot_run(const struct options *o, int error)
 		message_about(name, "cannot be run: its interpreter is missing");
 		return STATUS_CANNOT_RUN;
 	}
-	message_about(name, "cannot be run: %s", strerror(error));
+	message_about(name, "cannot be run: %s%s", strerror(error),
+		      error == ENOENT && o->count == 1 && o->command[1] ?
+			      "; several lock files need -- before the command" :
+			      "");
 	switch (error) {
 	case ENOENT:
 		return STATUS_NOT_FOUND;
@@ -144,7 +155,7 @@ static int wait_and_take(struct lf_lock **locks, const struct options *o,
 	int rc, sig;
 
 	if (o->verbose)
-		say_holder(*path, "; waiting");
+		say_holder(*path, o->flags & LF_FOLLOW, "; waiting");
 	let_signals_interrupt(was);
 	rc = take(locks, o, o->timeout_ms, path);
 	sig = take_signals_again(was);

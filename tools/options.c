@@ -165,26 +165,27 @@ static void say_what_flock_means(const char *argument)
 			argument + 2);
 }
 
-/* The same for operands, of which OPTION is what came before. */
-static void refuse_flock_operands(const char *option, char **operand)
+/* The same for operands. */
+static void refuse_flock_operands(const struct options *o, char **operand)
 {
-	if ((strcmp(option, "-w") == 0 || strcmp(option, "--wait") == 0) &&
-	    is_seconds(operand[0]) && operand[1]) {
+	if (o->timeout_ms == LF_FOREVER && is_seconds(operand[0]) &&
+	    operand[1]) {
 		message_about(operand[0], "would be the lock file here; to wait "
 					  "at most %s seconds: -t %s",
 			      operand[0], operand[0]);
 		message("for a lock file of this name: ./%s", operand[0]);
 		exit(STATUS_USAGE);
 	}
-	if (operand[1] && strcmp(operand[1], "-c") == 0)
+	if (operand[1] && (strcmp(operand[1], "-c") == 0 ||
+			   strcmp(operand[1], "--command") == 0))
 		refuse(operand[1], "would be the command here; for a command of "
 				   "the shell: LOCKFILE sh -c 'COMMAND'");
 	if (!operand[1] && strspn(operand[0], "0123456789") ==
 				   strlen(operand[0])) {
 		message_about(operand[0], "no command given to run under the "
-					  "lock; to lock this descriptor: "
-					  "--fd %s",
-			      operand[0]);
+					  "lock; for this descriptor: "
+					  "%s--fd %s",
+			      o->unlock ? "-u " : "", operand[0]);
 		exit(STATUS_USAGE);
 	}
 }
@@ -200,23 +201,28 @@ static void parse_descriptor(const struct options *o, char **operand)
 			     "nothing else: the file is open already");
 }
 
+/* Where all files are executable, as on vfat, a lock file is so: but empty. */
 static bool is_program(const char *file)
 {
 	struct stat st;
 
-	return stat(file, &st) == 0 && S_ISREG(st.st_mode) &&
+	return stat(file, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
 	       access(file, X_OK) == 0;
 }
 
 /* As execvp(3) would find it. */
 static bool is_command(const char *name)
 {
-	const char *path = strchr(name, '/') ? NULL : getenv("PATH");
-	char file[PATH_MAX];
+	const char *path = getenv("PATH");
+	char file[PATH_MAX], standard[256];
 	size_t length;
 
-	if (!path)
+	if (strchr(name, '/'))
 		return is_program(name);
+	if (!path && confstr(_CS_PATH, standard, sizeof(standard)) > 0)
+		path = standard;
+	if (!path)
+		return false;
 	for (;; path += length + 1) {
 		length = strcspn(path, ":");
 		snprintf(file, sizeof(file), "%.*s/%s", (int)length,
@@ -260,9 +266,19 @@ static void parse_operands(struct options *o, char **operand)
 	}
 	o->paths = (const char *const *)operand;
 	o->count = count_lock_files(operand);
-	for (size_t i = 0; i < o->count; i++)
+	for (size_t i = 0; i < o->count; i++) {
 		if (operand[i][0] == '\0')
 			refuse(NULL, "the name of the lock file is empty");
+		/* It may be of a command that is not installed. */
+		if (o->count > 1 && operand[i][0] == '-') {
+			message_about(operand[i], "would be a lock file here, "
+						  "and %s no command",
+				      operand[1]);
+			message("give options before the first lock file, and "
+				"-- before the command");
+			exit(STATUS_USAGE);
+		}
+	}
 	if (o->count > 1 && (o->mode & ~(mode_t)0666))
 		refuse(NULL, "for several lock files the mode can have read "
 			     "and write bits only, such as 600");
@@ -376,6 +392,6 @@ void parse_options(int argc, char **argv, struct options *o)
 		return;
 	}
 	if (argv[optind])
-		refuse_flock_operands(argv[optind - 1], argv + optind);
+		refuse_flock_operands(o, argv + optind);
 	parse_operands(o, argv + optind);
 }

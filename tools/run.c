@@ -43,8 +43,8 @@ void give_signals_back(const struct signals *was)
 }
 
 /* Those that end a process and are meant to. */
-static const int ending[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGALRM,
-			      SIGTERM, SIGUSR1, SIGUSR2 };
+static const int ending[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGALRM, SIGTERM,
+			      SIGUSR1, SIGUSR2, SIGPIPE, SIGXCPU, SIGVTALRM };
 
 #define ENDINGS (sizeof(ending) / sizeof(ending[0]))
 

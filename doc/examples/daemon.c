@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: 0BSD
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <lockfile-fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -124,12 +125,19 @@ static int start(struct lf_lock *lock, const char *log)
 int main(int argc, char **argv)
 {
 	struct lf_lock *lock;
-	int rc;
+	int fd, rc;
 
 	if (argc != 3) {
 		fprintf(stderr, "Usage: daemon LOCKFILE LOGFILE\n");
 		return EXIT_FAILURE;
 	}
+	/* What is opened later must not take the place of a closed stream. */
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+
 	/* With the PID in the file, as daemons are used to. */
 	rc = lf_acquire(&lock, argv[1], 0, LF_PID);
 	if (rc == -EAGAIN)

@@ -238,8 +238,10 @@ says() {
 	says "LOCKFILE sh -c 'COMMAND'" -c 'true' lock
 	says "LOCKFILE sh -c 'COMMAND'" lock -c 'true'
 	says "LOCKFILE sh -c 'COMMAND'" --command true lock
-	says 'to lock this descriptor: --fd 9' 9
-	says 'to lock this descriptor: --fd 9' -n 9
+	says 'for this descriptor: --fd 9' 9
+	says 'for this descriptor: --fd 9' -n 9
+	says 'for this descriptor: -u --fd 9' -u 9
+	says 'to wait at most 5 seconds: -t 5' -xw 5 lock true
 }
 
 @test "a lock file whose name is a number can be had all the same" {

@@ -98,6 +98,22 @@ load helper
 	equal "$output" "a -- b"
 }
 
+@test "a COMMAND that is not installed does not make lock files of its arguments" {
+	run -64 lf-acquire lock nosuchwrapper -u nobody -- id
+	like "$output" '^lf-acquire: -u: would be a lock file here'
+	run -64 lf-acquire a -w -- true
+	absent lock
+	absent nosuchwrapper
+	absent a
+}
+
+@test "an executable lock file is no command as long as it is empty" {
+	: >b
+	chmod +x b
+	run -0 lf-acquire -k a ./b -- echo both
+	equal "$output" both
+}
+
 @test "no COMMAND after -- is status 64" {
 	run -64 lf-acquire a b --
 	like "$output" 'no command given'
