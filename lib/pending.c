@@ -169,7 +169,7 @@ int pending_cancel(struct pending *pending, struct lf_lock **acquired,
 void pending_forget(struct pending *pending)
 {
 	if (pending->progress == FINISHED && pending->acquired)
-		handle_close(pending->acquired);
+		handle_forget(pending->acquired);
 	free_pending(pending);
 }
 
