@@ -184,14 +184,16 @@ void os_helper_detach(struct os_helper *helper)
 
 /*
  * Asynchronous, because F_OFD_SETLKW is no cancellation point everywhere (musl),
- * and harmless, because there is nothing but the system call in between.
+ * and harmless, because there is nothing but the system call in between.  The
+ * type comes last: of the two calls it is the one that acts, in musl too, on a
+ * cancellation that came before.
  */
 void os_cancel_begin(void)
 {
 	if (!is_helper)
 		return;
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &(int){ 0 });
 	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &(int){ 0 });
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &(int){ 0 });
 }
 
 void os_cancel_end(void)
