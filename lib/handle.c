@@ -201,11 +201,20 @@ void handle_enter_table(struct lf_lock *lock)
 	os_mutex_unlock();
 }
 
-static bool is_in_the_way(const struct lf_lock *other, enum os_lock mode)
+/*
+ * The kernel keeps two descriptions apart, but neither two locks of a process
+ * nor two handles on one borrowed descriptor; nor does it know the threads.
+ */
+static bool is_in_the_way(const struct lf_lock *other,
+			  const struct lf_lock *lock, enum os_lock mode)
 {
+	bool same = other->fd == lock->fd;
+
+	if (!lock->marks.process_owned && !same && other->thread != lock->thread)
+		return false;
 	return other->state == CLAIMED ||
 	       (other->state == HOLDING &&
-		(other->mode == OS_WRITE || mode == OS_WRITE));
+		(same || other->mode == OS_WRITE || mode == OS_WRITE));
 }
 
 /* With the mutex held: one of this thread, or else one of another, or NULL. */
@@ -218,7 +227,7 @@ static struct lf_lock *find_in_the_way(const struct lf_lock *lock,
 	for (struct lf_lock *other = *bucket(file.ino); other;
 	     other = other->next) {
 		if (other == lock || !is_on(other, &file) ||
-		    !is_in_the_way(other, mode))
+		    !is_in_the_way(other, lock, mode))
 			continue;
 		found = other;
 		if (other->thread == lock->thread)
@@ -236,15 +245,13 @@ static int enter(struct lf_lock *lock, enum os_lock mode, enum os_wait wait,
 	while ((other = find_in_the_way(lock, mode)) != NULL) {
 		if (other->thread == lock->thread)
 			return wait == OS_WAIT ? -EDEADLK : -EAGAIN;
-		if (!lock->marks.process_owned)
-			return 0;
 		if (wait == OS_NOWAIT)
 			return -EAGAIN;
 		if (atomic_load(cancelled))
 			return -ETIMEDOUT;
 		os_condition_wait();
 	}
-	if (lock->marks.process_owned)
+	if (lock->marks.process_owned || lock->borrowed)
 		lock->state = CLAIMED;
 	return 0;
 }
