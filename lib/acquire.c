@@ -140,6 +140,9 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 			rc = stamp(lock);
 		if (rc == 0) {
 			handle_hold(lock);
+			/* No more whose who adopted an earlier lock on it. */
+			if (lock->borrowed)
+				os_own_description(lock->fd);
 			*acquired = lock;
 			return 0;
 		}
