@@ -11,6 +11,7 @@
 
 #include "stamp.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 static void *wait_for_tag(void *lock)
@@ -32,9 +33,15 @@ static void get_tag(struct lf_lock *lock)
 
 int adopt(struct lf_lock *lock)
 {
-	/* Granted at once where the description has it, as it should. */
-	int rc = body_try(lock, lock->mode);
+	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
+	int rc;
 
+	/* Granted for nothing if another handle of this process has it. */
+	if (lock->marks.process_owned && lock->pid != getpid() &&
+	    process_holds(&file))
+		return -EAGAIN;
+	/* Granted at once where the description has it, as it should. */
+	rc = body_try(lock, lock->mode);
 	if (rc == 0)
 		rc = handle_verify(lock);
 	if (rc == 0 && lock->stamp)
@@ -57,7 +64,7 @@ void adopt_go_on(struct lf_lock *lock)
 	get_tag(lock);
 }
 
-bool adopted_by_another(const struct lf_lock *lock)
+bool adopted_by_another(struct lf_lock *lock)
 {
 	pid_t self = getpid(), owner;
 
@@ -66,7 +73,10 @@ bool adopted_by_another(const struct lf_lock *lock)
 	if (!os_may_have_forked())
 		return false;
 	owner = os_description_owner(lock->fd);
-	return owner != 0 && owner != self;
+	if (owner != 0 || lock->marks.process_owned)
+		return owner != 0 && owner != self;
+	/* Who adopted it may have released it since, and ended. */
+	return body_try(lock, lock->mode) < 0;
 }
 
 void adopt_end(struct lf_lock *lock)

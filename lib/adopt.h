@@ -14,7 +14,7 @@
 int adopt(struct lf_lock *);
 
 /* Whether the lock is another process's now: adopted, or inherited from it. */
-bool adopted_by_another(const struct lf_lock *);
+bool adopted_by_another(struct lf_lock *);
 
 /* Before the release, or another mode: no longer waits for the tag. */
 void adopt_end(struct lf_lock *);
