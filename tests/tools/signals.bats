@@ -608,8 +608,12 @@ need_interactive_shells() {
 
 @test "they reach a COMMAND that has left the process group, too" {
 	need setsid
-	on_terminal lf-acquire lock setsid sh -c 'trap "exit 5" INT; echo ready
-		read -r _ <"$1"' sh "$BATS_TEST_TMPDIR/never" <<-END
+	on_terminal lf-acquire lock setsid bash -c '
+		trap "exit 5" INT
+		echo ready
+		for ((i = 0; i < 600; i++)); do
+			read -r -t 0.1 _
+		done' <<-END
 		wait ready
 		type ^C
 	END
