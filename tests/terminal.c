@@ -48,8 +48,8 @@ static void fail(const char *what, const char *detail)
 }
 
 /*
- * As a login program leaves it: no signal is blocked or ignored, and nothing but
- * the terminal is open.
+ * As a login program leaves it: no signal is blocked or ignored, and nothing
+ * but the terminal is open.
  */
 static void become_program(const char *path, char **argv)
 {

@@ -136,10 +136,10 @@ static void suffer(int sig)
 }
 
 /*
- * A job that is stopped from its terminal stops whole; but not where no shell is
- * left to continue it, which the kernel knows.  SIGSTOP is for COMMAND alone, as
- * whoever sent it may continue COMMAND alone, unless COMMAND is a shell that has
- * the terminal and suspends itself: nobody could type any more.  It has the
+ * A job that is stopped from its terminal stops whole; but not where no shell
+ * is left to continue it, which the kernel knows.  SIGSTOP is for COMMAND alone,
+ * as whoever sent it may continue COMMAND alone, unless COMMAND is a shell that
+ * has the terminal and suspends itself: nobody could type any more.  It has the
  * terminal again when it goes on.
  */
 static void stop_with(pid_t command, int sig)
