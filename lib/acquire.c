@@ -23,6 +23,9 @@
 /* A file system that says ESTALE each time is an error, not contention. */
 #define STALE_ANSWERS 8
 
+/* Between two attempts of who cannot wait in the kernel. */
+#define MISJUDGED_MS 5
+
 /* No error: what was locked is not what is to be.  This alone has no bound. */
 #define START_OVER 1
 
@@ -40,6 +43,32 @@ static int lock_now(struct lf_lock *lock)
 	return rc < 0 ? rc : body_try(lock, lock->mode);
 }
 
+/*
+ * The kernel judges deadlock by process (fcntl(2), BUGS).  A thread that holds
+ * nothing closes no cycle.
+ */
+static bool is_misjudged(const struct lf_lock *lock, int rc)
+{
+	return rc == -EDEADLK && !thread_holds_any(lock->thread);
+}
+
+/*
+ * The body has no such judge, unless it belongs to the process too.  Then there
+ * is nothing else to wait for, and nobody tells when another thread or another
+ * process has opened the circle.
+ */
+static int wait_for_body(struct lf_lock *lock)
+{
+	int rc = body_wait(lock, lock->mode);
+
+	while (is_misjudged(lock, rc)) {
+		rc = os_poll_until(-1, os_deadline(MISJUDGED_MS));
+		if (rc == 0)
+			rc = body_wait(lock, lock->mode);
+	}
+	return rc;
+}
+
 static int lock_wait(struct lf_lock *lock)
 {
 	int rc;
@@ -47,14 +76,10 @@ static int lock_wait(struct lf_lock *lock)
 	presence_join(lock);
 	/* The tag is the process's, and a sibling needs it as it is. */
 	if (handle_has_sibling_in_other_mode(lock))
-		return body_wait(lock, lock->mode);
+		return wait_for_body(lock);
 	rc = tag_wait(lock);
-	/*
-	 * The kernel judges deadlock by process (fcntl(2), BUGS).  A thread that
-	 * holds nothing closes no cycle; the body has no such judge.
-	 */
-	if (rc == -EDEADLK && !thread_holds_any(lock->thread))
-		return body_wait(lock, lock->mode);
+	if (is_misjudged(lock, rc))
+		return wait_for_body(lock);
 	if (rc < 0)
 		return rc;
 	rc = body_try(lock, lock->mode);
@@ -62,7 +87,7 @@ static int lock_wait(struct lf_lock *lock)
 		return rc;
 	/* The holder has lost its tag.  Ours would name a waiter. */
 	handle_untag(lock);
-	return body_wait(lock, lock->mode);
+	return wait_for_body(lock);
 }
 
 static int lock_and_verify(struct lf_lock *lock, const struct request *rq,
