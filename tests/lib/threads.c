@@ -152,15 +152,17 @@ static int crowd(void *argument)
 {
 	struct contender c[THREADS];
 	struct arena *a = argument;
-	int before = open_descriptors();
+	int before = open_descriptors(), after, locks;
 
 	begin(c, THREADS, a);
 	end(c, THREADS);
 	/* While the process lives: its end would tidy up. */
-	demand(open_descriptors() == before);
-	demand(locks_of_this_process() == 0);
+	after = open_descriptors();
+	locks = locks_of_this_process();
 	gate_open(a->done);
 	gate_pass(a->end);
+	demand(after == before);
+	demand(locks == 0);
 	return 0;
 }
 
