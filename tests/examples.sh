@@ -188,6 +188,25 @@ is_kept()
 		skip 'needs /proc/locks and locks of open file descriptions'
 }
 
+# can_be_had TEXT: what this build cannot have by its nature is skipped.
+can_be_had()
+{
+	case $1 in
+	*lf_adopt* | *'exec 9'* | *' -f 9'*)
+		is_of_descriptors ||
+			skip 'needs locks of an open file description' ;;
+	*'lf-acquire '*'-s '*)
+		lf-acquire -s run/probe.lock true 2>/dev/null ||
+			skip 'needs locks that can be shared' ;;
+	esac
+}
+
+is_of_descriptors()
+{
+	(exec 9>>run/probe.lock && lf-acquire -f 9 && rm run/probe.lock) \
+		2>/dev/null
+}
+
 # hold_as_in TEXT: whatever it says is held, and how.
 hold_as_in()
 {
@@ -216,6 +235,7 @@ hold_as_in()
 try()
 {
 	text=$(cat example)
+	can_be_had "$text" || return
 	case $text in
 	'./bootstrap'*) is_tried_on_a_fresh_machine ;;
 	'flock '* | 'dotlockfile '* | 'lockfile-'*) means_the_same ;;

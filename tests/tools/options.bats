@@ -12,7 +12,7 @@ load helper
 	for option in -p --pid; do
 		hold lf-acquire "$option" lock
 		equal "$(cat lock)" "$holder"
-		equal "$(lf-check -p lock)" "$holder"
+		calls lockf || equal "$(lf-check -p lock)" "$holder"
 		release "$holder"
 		absent lock
 	done
@@ -215,8 +215,10 @@ load helper
 		run -0 lf-acquire --shared lock echo ran
 		absent lock
 	fi
-	run -0 lf-acquire --no-fork lock sh -c 'lf-check -p lock; echo $$'
-	equal "${lines[0]}" "${lines[1]}"
+	if ! calls lockf; then
+		run -0 lf-acquire --no-fork lock sh -c 'lf-check -p lock; echo $$'
+		equal "${lines[0]}" "${lines[1]}"
+	fi
 }
 
 # says WHAT ARGUMENT...: refused with the line that says what to type.

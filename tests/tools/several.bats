@@ -30,6 +30,7 @@ load helper
 }
 
 @test "one that is held is named, and none is left" {
+	need_holders_with_names
 	hold lf-acquire b
 	run -75 lf-acquire a b c -- true
 	like "$output" "^lf-acquire: b: held by PID $holder "
@@ -82,6 +83,7 @@ load helper
 	equal "${lines[*]}" "640 640"
 	run -64 lf-acquire -m 700 a b -- true
 	like "$output" 'read and write bits only'
+	calls lockf && return
 	run -0 lf-acquire -F a b -- sh -c 'lf-check -p a b; echo $$'
 	equal "${lines[0]} ${lines[1]}" "${lines[2]} ${lines[2]}"
 }
