@@ -180,7 +180,7 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 		if (rc == -EAGAIN && lock->marks.tag &&
 		    ++refusals < BODY_REFUSALS)
 			rc = START_OVER;
-		if (rc == -ESTALE && ++stale < STALE_ANSWERS)
+		if (rc == -ESTALE && !lock->borrowed && ++stale < STALE_ANSWERS)
 			rc = START_OVER;
 		give_up(lock, rc, wait);
 		if (rc != START_OVER)

@@ -155,7 +155,11 @@ static bool table_is_empty(void)
 /* One that was opened for a look does not tell what more it might be. */
 static bool is_good_for(const struct lf_lock *parked, const struct request *rq)
 {
-	if (parked->lent)
+	pid_t owner = os_may_have_forked() ? os_description_owner(parked->fd) :
+					     0;
+
+	/* A child that adopted it since may hold a lock by it. */
+	if (parked->lent || (owner != 0 && owner != getpid()))
 		return false;
 	if (rq->look)
 		return true;

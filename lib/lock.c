@@ -92,7 +92,7 @@ int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
 		rc = acquire_all(locks, &rq, paths, count, timeout_ms, &which);
 	}
 	if (failed)
-		*failed = which;
+		*failed = rc < 0 ? which : 0;
 	return call_leave(&call, rc, ACQUIRE);
 }
 

@@ -66,6 +66,7 @@
 #define os_helper_detach lf_private_os_helper_detach
 #define os_helper_join lf_private_os_helper_join
 #define os_helper_start lf_private_os_helper_start
+#define os_is_over lf_private_os_is_over
 #define os_locks_by_lockf lf_private_os_locks_by_lockf
 #define os_may_have_forked lf_private_os_may_have_forked
 #define os_mutex_lock lf_private_os_mutex_lock

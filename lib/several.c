@@ -111,6 +111,10 @@ int acquire_all(struct lf_lock **locks, const struct request *rq,
 	put_in_order(&task, 0);
 	rc = try_all(&task, 0, deadline, failed);
 	while (rc == -EAGAIN && timeout_ms != 0) {
+		if (timeout_ms > 0 && os_is_over(deadline)) {
+			rc = -ETIMEDOUT;
+			break;
+		}
 		put_in_order(&task, *failed);
 		rc = try_all(&task, timeout_ms, deadline, failed);
 	}

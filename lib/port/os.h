@@ -88,6 +88,7 @@ int os_pipe_anywhere(int fd[2]);
  */
 struct timespec os_deadline(int timeout_ms);
 int os_poll_until(int fd, struct timespec deadline);
+bool os_is_over(struct timespec deadline);
 
 /*
  * Whether the process PID (0: this one) has an open-file-description lock on

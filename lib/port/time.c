@@ -44,6 +44,11 @@ static int milliseconds_until(struct timespec deadline)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
+bool os_is_over(struct timespec deadline)
+{
+	return milliseconds_until(deadline) == 0;
+}
+
 int os_poll_until(int fd, struct timespec deadline)
 {
 	for (;;) {
