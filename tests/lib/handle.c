@@ -253,7 +253,7 @@ static void a_thread_that_holds_nothing_is_in_no_cycle(void **state)
 	pid_t pid;
 
 	(void)state;
-	needs_locks_of_descriptions();
+	needs_threads();
 	strcpy(t.other, lock_path);
 	strcat(t.other, "2");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -261,7 +261,9 @@ static void a_thread_that_holds_nothing_is_in_no_cycle(void **state)
 	gate_pass(t.ready);
 	assert_true(waiters_reach(lock_path, 1));
 	pthread_create(&thread, NULL, wait_for_other, t.other);
-	assert_true(waiters_reach(t.other, 1));
+	/* Refused to wait in the kernel, it looks again and again. */
+	if (os_has_description_locks())
+		assert_true(waiters_reach(t.other, 1));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(finish(pid), 0);
 	pthread_join(thread, &result);
