@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -41,6 +42,9 @@ static void enter(struct arena *a, int file, bool shared)
 	atomic_int *mine = shared ? &a->readers[file] : &a->writers[file];
 	int before = atomic_fetch_add(mine, 1);
 
+	/* Whoever gets in meanwhile is to be seen. */
+	for (int i = 0; i < 5; i++)
+		sched_yield();
 	if (shared ? atomic_load(&a->writers[file]) != 0 :
 		     before + atomic_load(&a->readers[file]) != 0)
 		atomic_fetch_add(&a->broken, 1);
