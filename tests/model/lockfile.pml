@@ -103,7 +103,8 @@
 #define KILLED
 #endif
 #if defined SCENARIO_TWO_NO_WAIT || defined SCENARIO_FOUR_NO_WAIT || \
-    defined SCENARIO_TWO_NO_WAIT_SHARED || defined SCENARIO_FOUR_NO_WAIT_SHARED
+    defined SCENARIO_TWO_NO_WAIT_SHARED || \
+    defined SCENARIO_THREE_NO_WAIT_SHARED
 #define NOBODY_WAITS
 #endif
 #if defined SCENARIO_QUEUED || defined SCENARIO_QUEUED_STRAY || \
@@ -964,8 +965,8 @@ inline cast()
 	run killer(0); run killer(1)
 #elif defined SCENARIO_TWO_NO_WAIT_SHARED
 	ours(0, SHARED); ours(1, NO_WAIT); run stray(0); run stray(1)
-#elif defined SCENARIO_FOUR_NO_WAIT_SHARED
-	ours(0, SHARED); ours(1, SHARED); ours(2, NO_WAIT); ours(3, NO_WAIT)
+#elif defined SCENARIO_THREE_NO_WAIT_SHARED
+	ours(0, SHARED); ours(1, SHARED); ours(2, NO_WAIT)
 #elif defined SCENARIO_SHARERS
 	ours(0, SHARED + KEEP); ours(1, SHARED + KEEP);
 	ours(2, WAIT + SHARED + KEEP);
