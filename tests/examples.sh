@@ -223,7 +223,7 @@ hold_as_in()
 			hold lf-acquire -F "$path" ${command%)*} && is_named ;;
 		*'holder not known')
 			hold lf-acquire "$path" cmd && is_named &&
-				kill -KILL "$pid" && is_held ;;
+				kill -KILL "$pid" && read -r said <&5 && is_held ;;
 		*) false ;;
 		esac || return
 	done <states
