@@ -203,6 +203,15 @@ calls() {
 	tr '\0' '\n' <"$(type -P lf-acquire)" | grep -Ex "$1(64)?" >/dev/null
 }
 
+# What is ignored here is ignored by all that is started here.
+need_hangups() {
+	local ignored
+
+	ignored=$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status)
+	[ $((0x${ignored:-0} & 1)) -eq 0 ] ||
+		skip "SIGHUP is ignored here, as under nohup"
+}
+
 # lockf(3) tells whether, never who.
 need_holders_with_names() {
 	if calls lockf; then
