@@ -176,9 +176,9 @@ static void pass_on_locks(struct lf_lock *const *locks, size_t count)
 
 int main(int argc, char **argv)
 {
+	static struct lf_lock **locks; /* for as long as the process lives */
 	struct options o;
 	struct signals was;
-	struct lf_lock **locks;
 	const char *path; /* that is waited for, or failed */
 	double start;
 	int rc, error, status;
