@@ -203,13 +203,16 @@ calls() {
 	tr '\0' '\n' <"$(type -P lf-acquire)" | grep -Ex "$1(64)?" >/dev/null
 }
 
-# What is ignored here is ignored by all that is started here.
-need_hangups() {
-	local ignored
+# What is ignored here is ignored by all that is started here: HUP under nohup,
+# INT and QUIT in the background of a script.
+need_signals() {
+	local ignored signal
 
 	ignored=$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status)
-	[ $((0x${ignored:-0} & 1)) -eq 0 ] ||
-		skip "SIGHUP is ignored here, as under nohup"
+	for signal; do
+		[ $((0x${ignored:-0} >> ($(kill -l "$signal") - 1) & 1)) -eq 0 ] ||
+			skip "SIG$signal is ignored here, as under nohup or in the background"
+	done
 }
 
 # lockf(3) tells whether, never who.

@@ -97,7 +97,7 @@ tattle() {
 }
 
 @test "signals sent to lf-acquire reach COMMAND, which it outlives" {
-	need_hangups
+	need_signals HUP INT QUIT
 	local said to signal
 
 	tattle lf-acquire lock
@@ -124,7 +124,7 @@ tattle() {
 }
 
 @test "a signal to the whole group ends both, and the file is gone" {
-	need_hangups
+	need_signals HUP INT QUIT
 	local signal
 
 	for signal in TERM HUP INT; do
@@ -356,7 +356,7 @@ comes_back() {
 }
 
 @test "the queue goes on without those that a signal ended, and no file stays" {
-	need_hangups
+	need_signals HUP
 	need_proc_locks
 	local first ended signal
 
