@@ -257,7 +257,7 @@ says() {
 	run -64 lf-acquire lock -n true
 	like "$output" 'give options before the lock file'
 	absent lock
-	run -127 lf-acquire lock -- -n true
+	run -127 env PATH="$PWD" "$(type -P lf-acquire)" lock -- -n true
 	like "$output" '^lf-acquire: -n: cannot be run'
 	absent lock
 }
