@@ -181,11 +181,13 @@ is_held()
 	lf-check -q "$path" || skip 'the locks of this build are not inherited'
 }
 
-# By an open file description, as /proc shows.
+# By an open file description, as /proc shows; a look may miss a line.
 is_kept()
 {
-	grep "OFDLCK.*:$(stat -c %i "$1") " /proc/locks ||
-		skip 'needs /proc/locks and locks of open file descriptions'
+	for look in 1 2 3 4 5; do
+		grep "OFDLCK.*:$(stat -c %i "$1") " /proc/locks && return
+	done
+	skip 'needs /proc/locks and locks of open file descriptions'
 }
 
 # can_be_had TEXT: what this build cannot have by its nature is skipped.
@@ -495,7 +497,7 @@ is_in_proc_locks()
 	lf-acquire -w run/app.lock cmd &
 	for look in $(seq 3000); do
 		grep ":$inode " /proc/locks >is
-		! grep -q -e '->' is || break
+		[ "$(wc -l <is)" -lt "$(wc -l <example)" ] || break
 		lf-acquire -t 0.02 run/never.lock true
 	done
 	stop
