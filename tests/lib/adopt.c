@@ -231,11 +231,14 @@ static int adopt_and_pass_on(void *argument)
 
 static void a_child_that_adopted_may_pass_it_on(void **state)
 {
-	struct scene *scene = scene_new(0);
-	pid_t parent = start(adopt_and_pass_on, scene);
+	struct scene *scene;
+	pid_t parent;
 
 	(void)state;
 	needs_locks_of_descriptions();
+	needs_threads_after_a_fork_beside_threads();
+	scene = scene_new(0);
+	parent = start(adopt_and_pass_on, scene);
 	assert_int_equal(finish(parent), 0);
 	assert_true(is_named(scene->child));
 	gate_open(scene->child_may_go);

@@ -64,6 +64,19 @@ int leave_directory(void **state);
 			skip_because("needs a library built with threads"); \
 	} while (0)
 
+/* The thread sanitizer ends who starts a thread after such a fork. */
+#if defined __has_feature
+# define has_feature(feature) __has_feature(feature)
+#else
+# define has_feature(feature) 0
+#endif
+#if defined __SANITIZE_THREAD__ || has_feature(thread_sanitizer)
+# define needs_threads_after_a_fork_beside_threads() \
+	skip_because("the thread sanitizer does not let a child have threads")
+#else
+# define needs_threads_after_a_fork_beside_threads() (void)0
+#endif
+
 bool tells_holders(void);
 
 /* Fails in a child, where cmocka's assertions must not be used. */
