@@ -23,6 +23,7 @@ enum function {
 	ACQUIRE_FD = 64,
 	ADOPT = 128,
 	CONVERT = 256,
+	INSPECT = 512,
 };
 
 /*

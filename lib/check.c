@@ -1,6 +1,8 @@
 /* Who holds a lock file, seen from outside and without touching it. */
 #include "config.h"
 
+#include "check.h"
+
 #include "call.h"
 #include "handle.h"
 #include "lockfile-fcntl.h"
@@ -61,7 +63,7 @@ static int find_holder(const struct lf_lock *lock, pid_t *pid)
 	return rc;
 }
 
-static int check(const char *path, pid_t *pid)
+int holder_of(const char *path, pid_t *pid)
 {
 	struct request rq = {
 		.dirfd = AT_FDCWD,
@@ -75,6 +77,7 @@ static int check(const char *path, pid_t *pid)
 	int rc;
 
 	/* Not opened before: to open a device or a FIFO may have effects. */
+	*pid = 0;
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT && path[0] != '\0' ? 0 : -errno;
 	if (!S_ISREG(st.st_mode))
@@ -99,7 +102,7 @@ int lf_check(const char *path, pid_t *pid)
 	int rc;
 
 	call_enter(&call);
-	rc = path ? check(path, &holder) : -EINVAL;
+	rc = path ? holder_of(path, &holder) : -EINVAL;
 	if (pid)
 		*pid = rc > 0 ? holder : 0;
 	return call_leave(&call, rc, CHECK);

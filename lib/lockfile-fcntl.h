@@ -20,6 +20,7 @@
 #define LOCKFILE_FCNTL_H
 
 #include <sys/types.h>
+#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -193,6 +194,74 @@ LF_PUBLIC int lf_describe(const struct lf_lock *lock, char *buffer,
  * Never creates, changes or locks anything.
  */
 LF_PUBLIC int lf_check(const char *path, pid_t *pid);
+
+/*
+ * All that is known of the locks on a file, as it was when lf_inspect() looked:
+ * an entry for each process that has a lock, then one for each that waits, in
+ * the order of the kernel's queue.  Both are opaque; an entry belongs to its
+ * report.
+ */
+struct lf_report;
+struct lf_entry;
+
+/*
+ * Tells whether a process, this one included, holds a lock on the file PATH, 1
+ * held, 0 free, as lf_check() does, and stores in *REPORT who has one and who
+ * waits (NULL on failure); it is the caller's, to be given to lf_report_free().
+ * A file that may not be opened is held if the kernel lists a lock on it;
+ * otherwise this cannot be told: -EACCES.  Never creates, changes or locks
+ * anything.
+ */
+LF_PUBLIC int lf_inspect(const char *path, struct lf_report **report);
+LF_PUBLIC void lf_report_free(struct lf_report *report);
+
+/* The entry after ENTRY, the first one for NULL; NULL after the last. */
+LF_PUBLIC const struct lf_entry *lf_report_next(const struct lf_report *report,
+						const struct lf_entry *entry);
+
+/* 1: there may be holders or waiters that the system does not show here. */
+LF_PUBLIC int lf_report_partial(const struct lf_report *report);
+
+/*
+ * 1: the content of the file is a PID as LF_PID writes it, stored in *PID, and
+ * the file was last written at *WRITTEN (either may be NULL).  The PID means
+ * nothing unless it is that of a holder.
+ */
+LF_PUBLIC int lf_report_stamp(const struct lf_report *report, pid_t *pid,
+			      time_t *written);
+
+/* 0: has a lock, 1: waits for one. */
+LF_PUBLIC int lf_entry_waits(const struct lf_entry *entry);
+
+/* 0: the lock is exclusive, 1: shared. */
+LF_PUBLIC int lf_entry_shared(const struct lf_entry *entry);
+
+/*
+ * Whose the lock is; one of flock(2) does not exclude the others, and a file
+ * that has no others is free.
+ */
+enum {
+	LF_TYPE_UNKNOWN,
+	LF_TYPE_OFDLCK, /* of an open file description */
+	LF_TYPE_POSIX,	/* of a process */
+	LF_TYPE_FLOCK	/* of flock(2) */
+};
+LF_PUBLIC int lf_entry_type(const struct lf_entry *entry);
+
+/*
+ * The process, or 0: not known; how it is known; and its start time, by which
+ * one can be sure later that the PID is still that process: field 22 of
+ * /proc/PID/stat, in clock ticks after boot, or 0: not known.
+ */
+LF_PUBLIC pid_t lf_entry_pid(const struct lf_entry *entry);
+enum {
+	LF_SOURCE_NONE,
+	LF_SOURCE_LOCK,	     /* the lock or the request names it */
+	LF_SOURCE_TAG,	     /* it has the tag, see lockfile-fcntl(7) */
+	LF_SOURCE_DESCRIPTOR /* it has a descriptor that has the lock */
+};
+LF_PUBLIC int lf_entry_source(const struct lf_entry *entry);
+LF_PUBLIC unsigned long long lf_entry_start_time(const struct lf_entry *entry);
 
 /* A line of English for an error that a function here returned. */
 LF_PUBLIC const char *lf_strerror(int error);

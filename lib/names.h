@@ -46,6 +46,8 @@
 #define handle_verify lf_private_handle_verify
 #define handle_wake lf_private_handle_wake
 #define handle_why_not_regular lf_private_handle_why_not_regular
+#define holder_of lf_private_holder_of
+#define inspect lf_private_inspect
 #define leave lf_private_leave
 #define marks_choose lf_private_marks_choose
 #define os_cancel_begin lf_private_os_cancel_begin
@@ -94,6 +96,8 @@
 #define presence_join lf_private_presence_join
 #define process_holds lf_private_process_holds
 #define release lf_private_release
+#define report_add lf_private_report_add
+#define report_new lf_private_report_new
 #define stamp_check lf_private_stamp_check
 #define stamp_clear lf_private_stamp_clear
 #define stamp_write lf_private_stamp_write

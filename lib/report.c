@@ -1,0 +1,96 @@
+/* A list that grows, and the accessors of the public interface. */
+#include "config.h"
+
+#include "report.h"
+
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct lf_report *report_new(void)
+{
+	return calloc(1, sizeof(struct lf_report));
+}
+
+int report_add(struct lf_report *report, const struct lf_entry *entry)
+{
+	if (report->count == report->room) {
+		size_t room = report->room ? 2 * report->room : 4;
+		struct lf_entry *entries = realloc(
+			report->entries, room * sizeof(*report->entries));
+
+		if (!entries)
+			return -ENOMEM;
+		report->entries = entries;
+		report->room = room;
+	}
+	report->entries[report->count++] = *entry;
+	return 0;
+}
+
+void lf_report_free(struct lf_report *report)
+{
+	int saved_errno = errno;
+
+	if (report) {
+		free(report->entries);
+		free(report);
+	}
+	errno = saved_errno;
+}
+
+const struct lf_entry *lf_report_next(const struct lf_report *report,
+				      const struct lf_entry *entry)
+{
+	if (!report || report->count == 0)
+		return NULL;
+	entry = entry ? entry + 1 : report->entries;
+	return entry < report->entries + report->count ? entry : NULL;
+}
+
+int lf_report_partial(const struct lf_report *report)
+{
+	return report && report->partial;
+}
+
+int lf_report_stamp(const struct lf_report *report, pid_t *pid, time_t *written)
+{
+	bool there = report && report->stamp > 0;
+
+	if (pid)
+		*pid = there ? report->stamp : 0;
+	if (written)
+		*written = there ? report->stamped : 0;
+	return there;
+}
+
+int lf_entry_waits(const struct lf_entry *entry)
+{
+	return entry && entry->waits;
+}
+
+int lf_entry_shared(const struct lf_entry *entry)
+{
+	return entry && entry->shared;
+}
+
+int lf_entry_type(const struct lf_entry *entry)
+{
+	return entry ? entry->type : LF_TYPE_UNKNOWN;
+}
+
+pid_t lf_entry_pid(const struct lf_entry *entry)
+{
+	return entry ? entry->pid : 0;
+}
+
+int lf_entry_source(const struct lf_entry *entry)
+{
+	return entry ? entry->source : LF_SOURCE_NONE;
+}
+
+unsigned long long lf_entry_start_time(const struct lf_entry *entry)
+{
+	return entry ? entry->start_time : 0;
+}
