@@ -7,6 +7,7 @@
 #include "handle.h"
 #include "lockfile-fcntl.h"
 #include "release.h"
+#include "stamp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,12 @@ static bool is_holder(const struct lf_lock *lock, pid_t pid)
 	return has_tag_still(lock, pid) && body_held(lock);
 }
 
+/* A server may give the PID of a process on another machine. */
+static bool is_elsewhere(const struct lf_lock *lock)
+{
+	return !lock->marks.use_tag || lock->marks.doubtful;
+}
+
 /*
  * 1 held, 0 free; *PID is the holder's or 0.  The tag alone is held for the
  * moment between two steps of the protocol, or by a program that locks the
@@ -50,8 +57,7 @@ static int find_holder(const struct lf_lock *lock, pid_t *pid)
 {
 	int rc = body_owner(lock, pid);
 
-	/* A server may give the PID of a process on another machine. */
-	if (!lock->marks.use_tag || lock->marks.doubtful) {
+	if (is_elsewhere(lock)) {
 		*pid = 0;
 		return rc;
 	}
@@ -63,7 +69,7 @@ static int find_holder(const struct lf_lock *lock, pid_t *pid)
 	return rc;
 }
 
-int holder_of(const char *path, pid_t *pid)
+int holder_of(const char *path, struct holder *holder)
 {
 	struct request rq = {
 		.dirfd = AT_FDCWD,
@@ -76,34 +82,37 @@ int holder_of(const char *path, pid_t *pid)
 	struct stat st;
 	int rc;
 
+	*holder = (struct holder){ .pid = 0 };
 	/* Not opened before: to open a device or a FIFO may have effects. */
-	*pid = 0;
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT && path[0] != '\0' ? 0 : -errno;
 	if (!S_ISREG(st.st_mode))
 		return handle_why_not_regular(st.st_mode);
 	/* Nor while we hold it: the kernel does not show us our own locks. */
 	if (process_holds(&st)) {
-		*pid = getpid();
+		holder->pid = getpid();
 		return 1;
 	}
 	rc = handle_open(&lock, &rq);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	rc = find_holder(lock, pid);
+	rc = find_holder(lock, &holder->pid);
+	holder->elsewhere = is_elsewhere(lock);
+	if (rc > 0 && st.st_size > 0)
+		holder->stamp = stamp_read(lock, &holder->stamped);
 	drop(lock);
 	return rc;
 }
 
 int lf_check(const char *path, pid_t *pid)
 {
-	pid_t holder = 0;
+	struct holder holder = { .pid = 0 };
 	struct call call;
 	int rc;
 
 	call_enter(&call);
 	rc = path ? holder_of(path, &holder) : -EINVAL;
 	if (pid)
-		*pid = rc > 0 ? holder : 0;
+		*pid = rc > 0 ? holder.pid : 0;
 	return call_leave(&call, rc, CHECK);
 }

@@ -1,12 +1,21 @@
-/* One holder of a lock file, seen from outside. */
+/* The holder of a lock file, as one descriptor of it can tell. */
 #ifndef CHECK_H
 #define CHECK_H
 
 #include "names.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
-/* 1 held, 0 free; *PID is the holder's if that is sure, or 0. */
-int holder_of(const char *path, pid_t *pid);
+struct holder {
+	pid_t pid;	/* 0: not sure */
+	bool elsewhere; /* it may be on another machine */
+	pid_t stamp;	/* the content of the file, or 0 */
+	time_t stamped;
+};
+
+/* 1 held, 0 free. */
+int holder_of(const char *path, struct holder *);
 
 #endif

@@ -1,3 +1,12 @@
+/*
+ * First the file is asked, by lf_check(): that alone can tell "free".  The
+ * kernel's list then tells of everybody, but for a lock of an open file
+ * description it has no PID.  The holder's is that of the tag, if the owner of
+ * the tag has the body too; or that of whoever has the body's descriptor.
+ *
+ * The list is of a moment ago.  Nobody is called by a PID that may have become
+ * another's: a process is asked itself, or is older than the list.
+ */
 #include "config.h"
 
 #include "inspect.h"
@@ -8,34 +17,481 @@
 #include "report.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-int inspect(const char *path, struct lf_report **report)
+/* The list is told in parts and may miss a lock; the next time it is there. */
+#define LOOKS 4
+
+/* How long a waiter may have the tag before it has tried the body. */
+#define MOMENT_MS 20
+
+/* The owner of a tag, and whether it has the body too: negative, not told. */
+struct owner {
+	pid_t pid;
+	bool shared;
+	int has_body;
+	int descriptor;
+};
+
+struct view {
+	const char *path;
+	struct stat st;
+	struct os_inode inode;
+	struct os_lock_list *list;
+	struct lf_report *report;
+	struct holder holder;	/* as the file itself tells */
+	size_t bodies;		/* locks of open file descriptions */
+	bool shared;		/* that is what they are */
+	struct owner *owners;	/* of tags */
+	size_t owner_count;
+	bool found; /* a holder of a lock that keeps others out */
+};
+
+static bool is_here(const struct view *view, const struct os_listed_lock *lock)
 {
-	struct lf_entry holder = { .source = LF_SOURCE_LOCK };
-	int rc = holder_of(path, &holder.pid);
+	return lock->inode.number == view->inode.number &&
+	       lock->inode.major == view->inode.major &&
+	       lock->inode.minor == view->inode.minor;
+}
 
+/* The next on this file after LOCK, which is NULL at first. */
+static const struct os_listed_lock *next(const struct view *view,
+					 const struct os_listed_lock *lock)
+{
+	const struct os_lock_list *list = view->list;
+
+	for (lock = lock ? lock + 1 : list->locks;
+	     lock && lock < list->locks + list->count; lock++)
+		if (is_here(view, lock))
+			return lock;
+	return NULL;
+}
+
+static bool is_tag(const struct os_listed_lock *lock)
+{
+	return lock->type == OS_TYPE_POSIX && !lock->waits &&
+	       lock->first == 0 && lock->last == 0;
+}
+
+static bool is_body(const struct os_listed_lock *lock)
+{
+	return lock->type == OS_TYPE_OFDLCK && !lock->waits;
+}
+
+/* Whether the process that was listed under this PID has ended since. */
+static bool is_gone(const struct view *view, struct lf_entry *entry)
+{
+	int process = os_process_open(entry->pid);
+
+	if (process >= 0) {
+		entry->start_time = os_process_start_time(process);
+		close(process);
+	}
+	if (entry->start_time == 0)
+		return kill(entry->pid, 0) < 0 && errno == ESRCH;
+	return entry->start_time > view->list->when;
+}
+
+static bool is_reported(const struct lf_report *report, pid_t pid, int type)
+{
+	const struct lf_entry *entry = NULL;
+
+	while ((entry = lf_report_next(report, entry)) != NULL)
+		if (entry->pid == pid && entry->type == type && !entry->waits)
+			return true;
+	return false;
+}
+
+/* Once for each process that has a lock, and for each request that waits. */
+static int add(struct view *view, struct lf_entry entry)
+{
+	if (entry.pid != 0 && !entry.waits &&
+	    is_reported(view->report, entry.pid, entry.type))
+		return 0;
+	if (entry.pid == 0)
+		entry.source = LF_SOURCE_NONE;
+	else if (is_gone(view, &entry))
+		return 0;
+	return report_add(view->report, &entry);
+}
+
+static int add_listed(struct view *view, const struct os_listed_lock *lock,
+		      pid_t pid)
+{
+	static const int types[] = {
+		[OS_TYPE_POSIX] = LF_TYPE_POSIX,
+		[OS_TYPE_OFDLCK] = LF_TYPE_OFDLCK,
+		[OS_TYPE_FLOCK] = LF_TYPE_FLOCK,
+	};
+
+	return add(view, (struct lf_entry){
+				 .pid = pid,
+				 .source = LF_SOURCE_LOCK,
+				 .type = types[lock->type],
+				 .waits = lock->waits,
+				 .shared = lock->mode == OS_READ,
+			 });
+}
+
+static int add_body(struct view *view, pid_t pid, int source, bool shared)
+{
+	return add(view, (struct lf_entry){
+				 .pid = pid,
+				 .source = source,
+				 .type = LF_TYPE_OFDLCK,
+				 .shared = shared,
+			 });
+}
+
+static int has_body(const struct view *view, pid_t pid, int *descriptor)
+{
+	int process = os_process_open(pid), has;
+
+	*descriptor = -1;
+	if (process < 0)
+		return process;
+	has = os_process_lock_descriptor(process, &view->st, OS_TYPE_OFDLCK,
+					 descriptor);
+	close(process);
+	return has;
+}
+
+/* Bodies are counted, and the owners of tags asked whether they have one. */
+static int find_owners(struct view *view)
+{
+	const struct os_listed_lock *lock = NULL;
+	size_t count = 0;
+
+	while ((lock = next(view, lock)) != NULL) {
+		count += is_tag(lock);
+		view->bodies += is_body(lock);
+		view->shared |= is_body(lock) && lock->mode == OS_READ;
+	}
+	view->owners = calloc(count + 1, sizeof(*view->owners));
+	if (!view->owners)
+		return -ENOMEM;
+	while ((lock = next(view, lock)) != NULL) {
+		struct owner *owner = &view->owners[view->owner_count];
+
+		if (!is_tag(lock) || lock->pid == 0)
+			continue;
+		owner->pid = lock->pid;
+		owner->shared = lock->mode == OS_READ;
+		owner->has_body =
+			has_body(view, lock->pid, &owner->descriptor);
+		if (owner->has_body < 0 && lock->pid == view->holder.pid)
+			owner->has_body = 1;
+		view->owner_count++;
+	}
+	return 0;
+}
+
+static bool has_tag(const struct view *view, pid_t pid)
+{
+	const struct os_listed_lock *lock = NULL;
+
+	while ((lock = next(view, lock)) != NULL)
+		if (is_tag(lock) && lock->pid == pid)
+			return true;
+	return false;
+}
+
+/*
+ * Who may not be asked has the body if it has the tag a moment later too: a
+ * waiter gives it back at once.
+ */
+static int look_again(struct view *view)
+{
+	struct os_lock_list later, *list = view->list;
+	bool asked = true;
+	int rc;
+
+	for (size_t i = 0; i < view->owner_count; i++)
+		asked &= view->owners[i].has_body >= 0;
+	if (asked)
+		return 0;
+	poll(NULL, 0, MOMENT_MS);
+	rc = os_list_locks(&later);
 	if (rc < 0)
 		return rc;
-	*report = report_new();
-	if (!*report)
-		return -ENOMEM;
-	(*report)->partial = true;
-	if (rc > 0 && report_add(*report, &holder) < 0) {
-		lf_report_free(*report);
-		*report = NULL;
-		return -ENOMEM;
+	view->list = &later;
+	for (size_t i = 0; i < view->owner_count; i++)
+		if (view->owners[i].has_body < 0)
+			view->owners[i].has_body =
+				has_tag(view, view->owners[i].pid);
+	view->list = list;
+	os_lock_list_free(&later);
+	return 0;
+}
+
+/* As a parent and a child have: it is not a holder beside that owner. */
+static bool is_copy(const struct view *view, pid_t pid, int descriptor)
+{
+	for (size_t i = 0; i < view->owner_count; i++) {
+		const struct owner *owner = &view->owners[i];
+
+		if (owner->descriptor >= 0 &&
+		    (owner->pid == pid ||
+		     os_same_description(owner->pid, owner->descriptor, pid,
+					 descriptor)))
+			return true;
 	}
+	return false;
+}
+
+/* Those who have a body and no tag, as far as we may look; *ALL: everywhere. */
+static int add_untagged(struct view *view, bool *all)
+{
+	size_t count;
+	pid_t *pids;
+	int rc = os_list_processes(&pids, &count);
+
+	*all = rc == 0;
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc < 0)
+		return 0;
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		int descriptor;
+		int has = has_body(view, pids[i], &descriptor);
+
+		if (has == -EACCES || has == -EPERM)
+			*all = false;
+		if (has > 0 && !is_copy(view, pids[i], descriptor))
+			rc = add_body(view, pids[i], LF_SOURCE_DESCRIPTOR,
+				      view->shared);
+	}
+	free(pids);
+	return rc;
+}
+
+static int add_body_holders(struct view *view)
+{
+	size_t known = 0;
+	bool all;
+	int rc;
+
+	for (size_t i = 0; i < view->owner_count; i++) {
+		const struct owner *owner = &view->owners[i];
+
+		if (owner->has_body <= 0)
+			continue;
+		rc = add_body(view, owner->pid, LF_SOURCE_TAG, view->shared);
+		if (rc < 0)
+			return rc;
+		known++;
+	}
+	if (known >= view->bodies)
+		return 0;
+	rc = add_untagged(view, &all);
+	if (rc < 0)
+		return rc;
+	known = view->report->count;
+	/* A process may well have two; but what may not be seen is there. */
+	if (known > 0 && (all || known >= view->bodies))
+		return 0;
+	return add_body(view, 0, LF_SOURCE_NONE, view->shared);
+}
+
+static int add_process_holders(struct view *view)
+{
+	const struct os_listed_lock *lock = NULL;
+	int rc = 0;
+
+	while (rc == 0 && (lock = next(view, lock)) != NULL)
+		if (lock->type == OS_TYPE_POSIX && !lock->waits &&
+		    !is_tag(lock))
+			rc = add_listed(view, lock, lock->pid);
+	return rc;
+}
+
+static int add_record_locks(struct view *view)
+{
+	int rc = find_owners(view);
+
+	if (rc == 0)
+		rc = look_again(view);
+	if (rc == 0 && view->bodies > 0)
+		rc = add_body_holders(view);
+	return rc < 0 ? rc : add_process_holders(view);
+}
+
+/* Holders and waiters of ours have a flock(2) lock too, their presence. */
+static bool is_ours(const struct view *view, pid_t pid)
+{
+	const struct os_listed_lock *lock = NULL;
+
+	while ((lock = next(view, lock)) != NULL)
+		if (lock->type == OS_TYPE_POSIX && lock->pid == pid)
+			return true;
+	return false;
+}
+
+/*
+ * It is listed by the process that asked for it, which may have ended while
+ * another has the descriptor.  Then nobody has it beside the holder's, if that
+ * had no tag: it is the presence of a holder that ended.
+ */
+static int add_flock(struct view *view, const struct os_listed_lock *lock)
+{
+	int process = os_process_open(lock->pid), descriptor, has = -EACCES;
+
+	if (process >= 0) {
+		has = os_process_lock_descriptor(process, &view->st,
+						 OS_TYPE_FLOCK, &descriptor);
+		close(process);
+	}
+	if (has <= 0 && view->found)
+		return 0;
+	return add_listed(view, lock, has > 0 ? lock->pid : 0);
+}
+
+static int add_flocks(struct view *view)
+{
+	const struct os_listed_lock *lock = NULL;
+	int rc = 0;
+
+	while (rc == 0 && (lock = next(view, lock)) != NULL)
+		if (lock->type == OS_TYPE_FLOCK && !lock->waits &&
+		    !is_ours(view, lock->pid))
+			rc = add_flock(view, lock);
+	return rc;
+}
+
+/* A child that adopted waits for the tag alone: it has the body. */
+static bool is_adopter(const struct view *view,
+		       const struct os_listed_lock *lock)
+{
+	int descriptor;
+
+	return lock->type == OS_TYPE_POSIX && lock->pid != 0 &&
+	       has_body(view, lock->pid, &descriptor) > 0;
+}
+
+static int add_waiters(struct view *view, bool flocks)
+{
+	const struct os_listed_lock *lock = NULL;
+	int rc = 0;
+
+	while (rc == 0 && (lock = next(view, lock)) != NULL)
+		if (lock->waits && (lock->type == OS_TYPE_FLOCK) == flocks &&
+		    !is_adopter(view, lock))
+			rc = add_listed(view, lock, lock->pid);
+	return rc;
+}
+
+/* HELD: as the file says; if it does not say, negative, the list may. */
+static int add_all(struct view *view, int held)
+{
+	int rc = held != 0 ? add_record_locks(view) : 0;
+
+	free(view->owners);
+	view->found = view->report->count > 0;
+	if (rc == 0 && held < 0 && !view->found)
+		return held;
+	if (rc == 0)
+		rc = add_flocks(view);
+	if (rc == 0 && held != 0)
+		rc = add_waiters(view, false);
+	return rc < 0 ? rc : add_waiters(view, true);
+}
+
+/* Whether the holder that the file tells of is there. */
+static bool is_complete(const struct view *view)
+{
+	pid_t pid = view->holder.pid;
+
+	return view->found &&
+	       (pid == 0 || is_reported(view->report, pid, LF_TYPE_OFDLCK) ||
+		is_reported(view->report, pid, LF_TYPE_POSIX));
+}
+
+static int get_list(struct os_lock_list *list, bool anew)
+{
+	if (list->when != 0 && !anew)
+		return 0;
+	os_lock_list_free(list);
+	return os_list_locks(list);
+}
+
+/* One look at all of it: 1 held, 0 free, -EACCES cannot be told. */
+static int look(struct view *view, bool anew)
+{
+	int held = holder_of(view->path, &view->holder), rc;
+
+	if (held < 0 && held != -EACCES)
+		return held;
+	view->report = report_new();
+	if (!view->report)
+		return -ENOMEM;
+	if (lstat(view->path, &view->st) < 0)
+		return held < 0 ? held : 0;
+	rc = get_list(view->list, anew);
+	if (rc == 0)
+		rc = os_inode_of(view->path, &view->inode);
+	if (rc == -ENOMEM)
+		return rc;
+	view->report->partial = rc < 0 || view->holder.elsewhere ||
+				!os_proc_is_ours();
+	if (rc < 0)
+		return held;
+	rc = add_all(view, held);
+	if (rc < 0)
+		return rc;
+	return held != 0;
+}
+
+/* What the file says, where the list does not. */
+static int add_unlisted(struct view *view)
+{
+	view->report->partial = true;
+	return add(view, (struct lf_entry){
+				 .pid = view->holder.pid,
+				 .source = LF_SOURCE_LOCK,
+				 .type = LF_TYPE_UNKNOWN,
+			 });
+}
+
+int inspect(const char *path, struct os_lock_list *list,
+	    struct lf_report **report)
+{
+	struct view view;
+	int rc, looks = 0;
+
+	do {
+		view = (struct view){ .path = path, .list = list };
+		rc = look(&view, looks > 0);
+		if (rc <= 0 || is_complete(&view))
+			break;
+		if (++looks < LOOKS)
+			lf_report_free(view.report);
+		else if (add_unlisted(&view) < 0)
+			rc = -ENOMEM;
+	} while (rc > 0 && looks < LOOKS);
+	if (rc < 0) {
+		lf_report_free(view.report);
+		return rc;
+	}
+	view.report->stamp = view.holder.stamp;
+	view.report->stamped = view.holder.stamped;
+	*report = view.report;
 	return rc;
 }
 
 int lf_inspect(const char *path, struct lf_report **report)
 {
+	struct os_lock_list list = { .count = 0 };
 	struct lf_report *found = NULL;
 	struct call call;
 	int rc;
 
 	call_enter(&call);
-	rc = path && report ? inspect(path, &found) : -EINVAL;
+	rc = path && report ? inspect(path, &list, &found) : -EINVAL;
+	os_lock_list_free(&list);
 	if (report)
 		*report = found;
 	return call_leave(&call, rc, INSPECT);

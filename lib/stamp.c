@@ -4,7 +4,9 @@
 #include "stamp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,6 +46,21 @@ int stamp_check(const struct lf_lock *lock)
 	if (length < 0)
 		return (int)length;
 	return length == 0 || is_stamp(text, (size_t)length) ? 0 : -ENOTEMPTY;
+}
+
+pid_t stamp_read(const struct lf_lock *lock, time_t *written)
+{
+	char text[STAMP_MAX + 2];
+	ssize_t length = read_content(lock, text);
+	struct stat st;
+	long long pid;
+
+	if (length <= 0 || !is_stamp(text, (size_t)length) ||
+	    fstat(lock->fd, &st) < 0)
+		return 0;
+	*written = st.st_mtime;
+	pid = strtoll(text, NULL, 10);
+	return pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
 static size_t own_stamp(char text[], size_t size)

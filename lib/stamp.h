@@ -16,6 +16,9 @@ int stamp_check(const struct lf_lock *);
  */
 int stamp_write(const struct lf_lock *);
 
+/* The PID in a stamp, and when it was written; 0: there is none. */
+pid_t stamp_read(const struct lf_lock *, time_t *written);
+
 /* While we hold the lock: takes our own stamp away. */
 void stamp_clear(const struct lf_lock *);
 

@@ -1,9 +1,55 @@
-/* No way to see the locks of a process from its descriptors. */
+/* No list of locks, and no way to see those of a process. */
 #include "config.h"
 
 #include "port/os.h"
 
 #include <errno.h>
+
+int os_list_locks(struct os_lock_list *list)
+{
+	*list = (struct os_lock_list){ .count = 0 };
+	return -ENOTSUP;
+}
+
+void os_lock_list_free(struct os_lock_list *list)
+{
+	(void)list;
+}
+
+int os_inode_of(const char *path, struct os_inode *inode)
+{
+	(void)path, (void)inode;
+	return -ENOTSUP;
+}
+
+unsigned long long os_ticks(void)
+{
+	return 0;
+}
+
+bool os_proc_is_ours(void)
+{
+	return false;
+}
+
+int os_process_open(pid_t pid)
+{
+	(void)pid;
+	return -ENOTSUP;
+}
+
+unsigned long long os_process_start_time(int process)
+{
+	(void)process;
+	return 0;
+}
+
+int os_process_lock_descriptor(int process, const struct stat *file,
+			       enum os_lock_type type, int *descriptor)
+{
+	(void)process, (void)file, (void)type, (void)descriptor;
+	return -ENOTSUP;
+}
 
 int os_process_has_lock(pid_t pid, const struct stat *file)
 {
@@ -11,7 +57,15 @@ int os_process_has_lock(pid_t pid, const struct stat *file)
 	return -ENOTSUP;
 }
 
-bool os_proc_is_ours(void)
+int os_list_processes(pid_t **pids, size_t *count)
 {
+	*pids = NULL;
+	*count = 0;
+	return -ENOTSUP;
+}
+
+bool os_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
+{
+	(void)a, (void)fd_a, (void)b, (void)fd_b;
 	return false;
 }

@@ -91,14 +91,65 @@ int os_poll_until(int fd, struct timespec deadline);
 bool os_is_over(struct timespec deadline);
 
 /*
- * Whether the process PID (0: this one) has an open-file-description lock on
- * the file through one of its descriptors: 1, 0, or -EACCES or another error if
- * the system does not tell (procfs.c or no-procfs.c).
+ * Locks and processes as the system lists them (procfs.c or no-procfs.c, where
+ * all answers are -ENOTSUP).
+ *
+ * A file goes by the name that the kernel's list has for it: its device is that
+ * of the superblock, which stat(2) does not give on btrfs and overlayfs.
  */
-int os_process_has_lock(pid_t pid, const struct stat *file);
+struct os_inode {
+	unsigned major, minor;
+	unsigned long long number;
+};
+
+enum os_lock_type { OS_TYPE_POSIX, OS_TYPE_OFDLCK, OS_TYPE_FLOCK };
+
+struct os_listed_lock {
+	enum os_lock_type type;
+	enum os_lock mode;
+	bool waits; /* for the last before it that does not */
+	pid_t pid;  /* 0: not told */
+	struct os_inode inode;
+	unsigned long long first, last; /* bytes */
+};
+
+struct os_lock_list {
+	struct os_listed_lock *locks;
+	size_t count;
+	unsigned long long when; /* when it was begun, as os_ticks() */
+};
+
+int os_inode_of(const char *path, struct os_inode *);
+int os_list_locks(struct os_lock_list *);
+void os_lock_list_free(struct os_lock_list *);
+
+/* Clock ticks since boot, as start times are given in. */
+unsigned long long os_ticks(void);
 
 /* Whether /proc/PID is the process that has this PID for us. */
 bool os_proc_is_ours(void);
+
+/* A descriptor (0: this process) for questions about one and no other. */
+int os_process_open(pid_t pid);
+
+/* In clock ticks after boot; 0: not told. */
+unsigned long long os_process_start_time(int process);
+
+/*
+ * Whether it has a lock of this type on the file by one of its descriptors: 1
+ * and *DESCRIPTOR, 0, or -EACCES or another error if the system does not tell.
+ */
+int os_process_lock_descriptor(int process, const struct stat *file,
+			       enum os_lock_type, int *descriptor);
+
+/* The same of an open file description, for a PID (0: this process). */
+int os_process_has_lock(pid_t pid, const struct stat *file);
+
+/* All that can be seen; the caller frees. */
+int os_list_processes(pid_t **pids, size_t *count);
+
+/* Whether two descriptors are of one open file description; no: not told. */
+bool os_same_description(pid_t a, int fd_a, pid_t b, int fd_b);
 
 /*
  * Threads (threads.c or no-threads.c).  One mutex and one condition for the

@@ -1,69 +1,180 @@
 /*
- * Locks of a process from its descriptors, by Linux's proc(5): the "lock:"
- * lines of /proc/PID/fdinfo/N (Linux 3.8; open-file-description locks 3.15).
+ * Locks and processes by Linux's proc(5): /proc/locks; the "lock:" lines of
+ * /proc/PID/fdinfo/N (Linux 3.8; open-file-description locks 3.15).  Reading
+ * asks the kernel only, never a file system whose server may not answer.
  */
 #include "config.h"
 
 #include "port/os.h"
 
+#include "port/proc-text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
-static int lists_description_lock(int process, const char *descriptor)
-{
-	char name[32], line[256];
-	int fd, found = 0;
-	FILE *info;
+/* A page, which is what most reads of proc(5) give at most. */
+#define FIRST_READ 4096
 
-	snprintf(name, sizeof(name), "fdinfo/%.16s", descriptor);
-	fd = openat(process, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	info = fdopen(fd, "r");
-	if (!info) {
-		close(fd);
-		return -ENOMEM;
+/* All of FD, with a null byte; closes it.  The caller frees *TEXT. */
+static int read_all(int fd, char **text)
+{
+	size_t size = FIRST_READ, length = 0;
+	int rc = 0;
+
+	*text = malloc(size);
+	while (*text) {
+		ssize_t count = read(fd, *text + length, size - length - 1);
+		char *more;
+
+		if (count <= 0) {
+			rc = count < 0 ? -errno : 0;
+			break;
+		}
+		length += (size_t)count;
+		if (size - length > FIRST_READ / 2)
+			continue;
+		more = realloc(*text, size *= 2);
+		if (!more)
+			free(*text);
+		*text = more;
 	}
-	while (!found && fgets(line, sizeof(line), info))
-		found = strncmp(line, "lock:", 5) == 0 &&
-			strstr(line, " OFDLCK ") != NULL;
-	fclose(info);
-	return found;
+	close(fd);
+	if (!*text)
+		return -ENOMEM;
+	(*text)[length] = '\0';
+	if (rc < 0)
+		free(*text);
+	return rc;
 }
 
-/* "fd" is read through PROCESS so that a PID used anew cannot mix two. */
-static int search_descriptors(int process, const struct stat *file)
+static int read_file(int dirfd, const char *name, char **text)
 {
-	int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *entry;
+	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : read_all(fd, text);
+}
+
+unsigned long long os_ticks(void)
+{
+	unsigned long long ticks = (unsigned long long)sysconf(_SC_CLK_TCK);
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (unsigned long long)now.tv_sec * ticks +
+	       (unsigned long long)now.tv_nsec * ticks / 1000000000;
+}
+
+/* Cuts the line off TEXT; NULL: the rest is none, or was cut off itself. */
+static char *cut_line(char **text)
+{
+	char *line = *text, *end = strchr(line, '\n');
+
+	if (!end)
+		return NULL;
+	*end = '\0';
+	*text = end + 1;
+	return line;
+}
+
+static int add_lock(struct os_lock_list *list, const struct os_listed_lock *lock)
+{
+	/* The room is a power of two. */
+	if ((list->count & (list->count - 1)) == 0) {
+		size_t room = list->count ? 2 * list->count : 1;
+		struct os_listed_lock *locks =
+			realloc(list->locks, room * sizeof(*locks));
+
+		if (!locks)
+			return -ENOMEM;
+		list->locks = locks;
+	}
+	list->locks[list->count++] = *lock;
+	return 0;
+}
+
+int os_list_locks(struct os_lock_list *list)
+{
+	char *text, *rest, *line;
+	bool ours;
+	int rc;
+
+	*list = (struct os_lock_list){ .when = os_ticks() };
+	rc = read_file(AT_FDCWD, "/proc/locks", &text);
+	if (rc < 0)
+		return rc;
+	ours = os_proc_is_ours();
+	for (rest = text; rc == 0 && (line = cut_line(&rest)) != NULL;) {
+		struct os_listed_lock lock;
+
+		if (!proc_parse_lock(line, &lock))
+			continue;
+		if (!ours)
+			lock.pid = 0;
+		rc = add_lock(list, &lock);
+	}
+	free(text);
+	if (rc < 0)
+		os_lock_list_free(list);
+	return rc;
+}
+
+void os_lock_list_free(struct os_lock_list *list)
+{
+	free(list->locks);
+	*list = (struct os_lock_list){ .count = 0 };
+}
+
+/* The mount that FD is on tells the device, also on btrfs and overlayfs. */
+static void read_device(int fd, struct os_inode *inode)
+{
+	unsigned long long mount;
+	char name[32], *text;
+
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	if (read_file(AT_FDCWD, name, &text) < 0)
+		return;
+	/* The number since Linux 5.14; else stat(2) has told it. */
+	proc_parse_number(text, "ino", &inode->number);
+	if (!proc_parse_number(text, "mnt_id", &mount)) {
+		free(text);
+		return;
+	}
+	free(text);
+	if (read_file(AT_FDCWD, "/proc/self/mountinfo", &text) < 0)
+		return;
+	proc_parse_mount(text, mount, inode);
+	free(text);
+}
+
+/* O_PATH needs no permission to read, opens no device and drops no lock. */
+int os_inode_of(const char *path, struct os_inode *inode)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
-	int found = 0;
-	DIR *list;
+	int rc = 0;
 
 	if (fd < 0)
 		return -errno;
-	list = fdopendir(fd);
-	if (!list) {
-		close(fd);
-		return -ENOMEM;
+	if (fstat(fd, &st) < 0) {
+		rc = -errno;
+	} else {
+		inode->major = major(st.st_dev);
+		inode->minor = minor(st.st_dev);
+		inode->number = st.st_ino;
+		read_device(fd, inode);
 	}
-	while (found <= 0 && (entry = readdir(list)) != NULL) {
-		if (entry->d_name[0] == '.' ||
-		    fstatat(fd, entry->d_name, &st, 0) < 0 ||
-		    st.st_dev != file->st_dev || st.st_ino != file->st_ino)
-			continue;
-		found = lists_description_lock(process, entry->d_name);
-		/* Closed since: it holds nothing. */
-		if (found == -ENOENT)
-			found = 0;
-	}
-	closedir(list);
-	return found;
+	close(fd);
+	return rc;
 }
 
 /* A /proc of another PID namespace has another process under this PID. */
@@ -78,19 +189,142 @@ bool os_proc_is_ours(void)
 	return strtol(self, NULL, 10) == getpid();
 }
 
-int os_process_has_lock(pid_t pid, const struct stat *file)
+int os_process_open(pid_t pid)
 {
 	char name[32] = "/proc/self";
-	int process, found;
+	int process;
 
 	if (pid != 0 && !os_proc_is_ours())
 		return -ENOTSUP;
 	if (pid != 0)
 		snprintf(name, sizeof(name), "/proc/%ld", (long)pid);
 	process = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (process < 0)
+	return process < 0 ? -errno : process;
+}
+
+unsigned long long os_process_start_time(int process)
+{
+	unsigned long long start_time = 0;
+	char *text;
+
+	if (read_file(process, "stat", &text) < 0)
+		return 0;
+	if (!proc_parse_start_time(text, &start_time))
+		start_time = 0;
+	free(text);
+	return start_time;
+}
+
+/* Whether fdinfo/DESCRIPTOR has a lock of this type on its file. */
+static int lists_lock(int process, const char *descriptor,
+		      enum os_lock_type type)
+{
+	char name[32], *text, *rest, *line;
+	int rc;
+
+	snprintf(name, sizeof(name), "fdinfo/%.16s", descriptor);
+	rc = read_file(process, name, &text);
+	if (rc < 0)
+		return rc;
+	for (rest = text; rc == 0 && (line = cut_line(&rest)) != NULL;) {
+		struct os_listed_lock lock;
+
+		rc = strncmp(line, "lock:", 5) == 0 &&
+		     proc_parse_lock(line + 5, &lock) && lock.type == type;
+	}
+	free(text);
+	return rc;
+}
+
+static bool is_file(int fds, const char *descriptor, const struct stat *file)
+{
+	struct statx st;
+
+	return statx(fds, descriptor, AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
+	       st.stx_ino == file->st_ino &&
+	       st.stx_dev_major == major(file->st_dev) &&
+	       st.stx_dev_minor == minor(file->st_dev);
+}
+
+/* "fd" is read through PROCESS so that a PID used anew cannot mix two. */
+int os_process_lock_descriptor(int process, const struct stat *file,
+			       enum os_lock_type type, int *descriptor)
+{
+	int fds = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	int found = 0;
+	DIR *list;
+
+	if (fds < 0)
 		return -errno;
-	found = search_descriptors(process, file);
+	list = fdopendir(fds);
+	if (!list) {
+		close(fds);
+		return -ENOMEM;
+	}
+	while (found <= 0 && (entry = readdir(list)) != NULL) {
+		if (entry->d_name[0] == '.' ||
+		    !is_file(fds, entry->d_name, file))
+			continue;
+		found = lists_lock(process, entry->d_name, type);
+		/* Closed or ended since: it holds nothing. */
+		if (found == -ENOENT || found == -ESRCH)
+			found = 0;
+		if (found > 0)
+			*descriptor = (int)strtol(entry->d_name, NULL, 10);
+	}
+	closedir(list);
+	return found;
+}
+
+int os_process_has_lock(pid_t pid, const struct stat *file)
+{
+	int process = os_process_open(pid), descriptor, found;
+
+	if (process < 0)
+		return process;
+	found = os_process_lock_descriptor(process, file, OS_TYPE_OFDLCK,
+					   &descriptor);
 	close(process);
 	return found;
+}
+
+int os_list_processes(pid_t **pids, size_t *count)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	size_t room = 0;
+	int rc = 0;
+
+	*pids = NULL;
+	*count = 0;
+	if (!proc)
+		return -errno;
+	while (rc == 0 && (entry = readdir(proc)) != NULL) {
+		long pid = strtol(entry->d_name, NULL, 10);
+		pid_t *more = *pids;
+
+		if (pid <= 0)
+			continue;
+		if (*count == room) {
+			room = room ? 2 * room : 256;
+			more = realloc(*pids, room * sizeof(**pids));
+		}
+		if (more)
+			(*pids = more)[(*count)++] = (pid_t)pid;
+		else
+			rc = -ENOMEM;
+	}
+	closedir(proc);
+	if (rc == 0 && !os_proc_is_ours())
+		rc = -ENOTSUP;
+	if (rc < 0)
+		free(*pids);
+	return rc;
+}
+
+/* kcmp(2), Linux 3.5, asks what ptrace(2) asks to be allowed. */
+bool os_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
+{
+	return syscall(SYS_kcmp, a, b, KCMP_FILE, fd_a, fd_b) == 0;
 }

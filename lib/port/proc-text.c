@@ -1,0 +1,191 @@
+#include "config.h"
+
+#include "port/proc-text.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* The field of /proc/PID/stat, counted from 1; the command is the second. */
+#define START_TIME_FIELD 22
+
+static const char *skip_blanks(const char *text)
+{
+	return text + strspn(text, " \t");
+}
+
+/* No sign, no blank before it, no overflow. */
+static bool read_number(const char **text, unsigned base,
+			unsigned long long *number)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *begin = *text, *digit;
+
+	*number = 0;
+	while (**text && (digit = strchr(digits, **text)) != NULL &&
+	       digit - digits < (int)base) {
+		if (*number > (ULLONG_MAX - 15) / base)
+			return false;
+		*number = *number * base + (unsigned)(digit - digits);
+		++*text;
+	}
+	return *text > begin;
+}
+
+static bool read_char(const char **text, char wanted)
+{
+	if (**text != wanted)
+		return false;
+	++*text;
+	return true;
+}
+
+static bool read_word(const char **text, const char *word)
+{
+	size_t length = strlen(word);
+
+	if (strncmp(*text, word, length) != 0 ||
+	    ((*text)[length] != ' ' && (*text)[length] != '\t'))
+		return false;
+	*text = skip_blanks(*text + length);
+	return true;
+}
+
+static bool read_type(const char **text, enum os_lock_type *type)
+{
+	if (read_word(text, "POSIX"))
+		*type = OS_TYPE_POSIX;
+	else if (read_word(text, "OFDLCK"))
+		*type = OS_TYPE_OFDLCK;
+	else if (read_word(text, "FLOCK"))
+		*type = OS_TYPE_FLOCK;
+	else
+		return false;
+	/* Mandatory locks went with Linux 5.15. */
+	return read_word(text, "ADVISORY") || read_word(text, "MANDATORY");
+}
+
+static bool read_mode(const char **text, enum os_lock *mode)
+{
+	if (read_word(text, "READ"))
+		*mode = OS_READ;
+	else if (read_word(text, "WRITE"))
+		*mode = OS_WRITE;
+	else
+		return false;
+	return true;
+}
+
+/* -1: of no process; any negative number: of a process of another machine. */
+static bool read_pid(const char **text, pid_t *pid)
+{
+	bool negative = read_char(text, '-');
+	unsigned long long number;
+
+	if (!read_number(text, 10, &number) || number > INT_MAX)
+		return false;
+	*pid = negative ? 0 : (pid_t)number;
+	*text = skip_blanks(*text);
+	return true;
+}
+
+static bool read_device(const char **text, unsigned base,
+			struct os_inode *inode)
+{
+	unsigned long long major, minor;
+
+	if (!read_number(text, base, &major) || !read_char(text, ':') ||
+	    !read_number(text, base, &minor) || major > UINT_MAX ||
+	    minor > UINT_MAX)
+		return false;
+	inode->major = (unsigned)major;
+	inode->minor = (unsigned)minor;
+	return true;
+}
+
+static bool read_range(const char **text, struct os_listed_lock *lock)
+{
+	*text = skip_blanks(*text);
+	if (!read_number(text, 10, &lock->first))
+		return false;
+	*text = skip_blanks(*text);
+	if (strncmp(*text, "EOF", 3) == 0) {
+		*text += 3;
+		lock->last = ULLONG_MAX;
+	} else if (!read_number(text, 10, &lock->last)) {
+		return false;
+	}
+	*text = skip_blanks(*text);
+	return **text == '\0' || **text == '\n';
+}
+
+/* "7: POSIX  ADVISORY  WRITE 4242 fd:01:131 0 0"; "7: -> ..." waits for it. */
+bool proc_parse_lock(const char *line, struct os_listed_lock *lock)
+{
+	const char *text = skip_blanks(line);
+	unsigned long long number;
+
+	if (!read_number(&text, 10, &number) || !read_char(&text, ':'))
+		return false;
+	/* One more blank for each that waits before it, since Linux 5.0. */
+	text = skip_blanks(text);
+	lock->waits = read_word(&text, "->");
+	return read_type(&text, &lock->type) &&
+	       read_mode(&text, &lock->mode) && read_pid(&text, &lock->pid) &&
+	       read_device(&text, 16, &lock->inode) &&
+	       read_char(&text, ':') &&
+	       read_number(&text, 10, &lock->inode.number) &&
+	       read_range(&text, lock);
+}
+
+static const char *next_line(const char *text)
+{
+	const char *end = strchr(text, '\n');
+
+	return end ? end + 1 : text + strlen(text);
+}
+
+bool proc_parse_number(const char *text, const char *name,
+		       unsigned long long *number)
+{
+	size_t length = strlen(name);
+
+	for (; *text; text = next_line(text)) {
+		const char *value = text + length;
+
+		if (strncmp(text, name, length) != 0 || !read_char(&value, ':'))
+			continue;
+		value = skip_blanks(value);
+		return read_number(&value, 10, number) && *value == '\n';
+	}
+	return false;
+}
+
+/* "36 35 98:0 /root /mount/point ...": ID, parent, device in decimal. */
+bool proc_parse_mount(const char *text, unsigned long long id,
+		      struct os_inode *device)
+{
+	for (; *text; text = next_line(text)) {
+		const char *field = text;
+		unsigned long long number;
+
+		if (!read_number(&field, 10, &number) || number != id ||
+		    !read_char(&field, ' ') ||
+		    !read_number(&field, 10, &number) ||
+		    !read_char(&field, ' '))
+			continue;
+		return read_device(&field, 10, device) && *field == ' ';
+	}
+	return false;
+}
+
+bool proc_parse_start_time(const char *text, unsigned long long *start_time)
+{
+	const char *field = strrchr(text, ')');
+
+	for (int i = 2; field && i < START_TIME_FIELD; i++) {
+		field = strchr(field, ' ');
+		if (field)
+			field++;
+	}
+	return field && read_number(&field, 10, start_time) && *field == ' ';
+}

@@ -1,0 +1,28 @@
+/*
+ * The texts of Linux's proc(5) that tell of locks.  Pure functions that trust
+ * nothing: each is given one line or one small file, ended by a null byte, and
+ * says no to what it does not know.
+ */
+#ifndef PORT_PROC_TEXT_H
+#define PORT_PROC_TEXT_H
+
+#include "port/os.h"
+
+/*
+ * A line of /proc/locks, or what follows "lock:" in /proc/PID/fdinfo/N.  No: it
+ * is a lease or something else that is no lock, or its file is not told.
+ */
+bool proc_parse_lock(const char *line, struct os_listed_lock *);
+
+/* "NAME:" and a decimal number, one of the lines of TEXT. */
+bool proc_parse_number(const char *text, const char *name,
+		       unsigned long long *number);
+
+/* The device of mount ID, from the lines of /proc/PID/mountinfo. */
+bool proc_parse_mount(const char *text, unsigned long long id,
+		      struct os_inode *device);
+
+/* From /proc/PID/stat; the command in it may have blanks and parentheses. */
+bool proc_parse_start_time(const char *text, unsigned long long *start_time);
+
+#endif
