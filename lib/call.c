@@ -29,11 +29,13 @@ static const struct error {
 	  "waiting would never end" },
 	{ EINVAL, ACQUIRE | START | CHECK | INSPECT | ACQUIRE_FD | CONVERT,
 	  "invalid argument" },
-	{ EBADF, ACQUIRE | FINISH | RELEASE | VERIFY | ACQUIRE_FD | ADOPT | CONVERT,
+	{ EBADF, ACQUIRE | FINISH | RELEASE | VERIFY | ACQUIRE_FD | ADOPT |
+	  CONVERT,
 	  "no lock, or no open directory" },
 	{ ESTALE, ACQUIRE | START | FINISH | VERIFY | ACQUIRE_FD | ADOPT,
 	  "the path no longer names the locked file" },
-	{ EACCES, ACQUIRE | START | FINISH | VERIFY | CHECK | INSPECT | ADOPT | CONVERT,
+	{ EACCES, ACQUIRE | START | FINISH | VERIFY | CHECK | INSPECT | ADOPT |
+	  CONVERT,
 	  "permission denied" },
 	{ EBUSY, ACQUIRE | START | FINISH | CHECK | INSPECT,
 	  "another process has a lease on the file" },
@@ -43,17 +45,21 @@ static const struct error {
 	  "is a directory" },
 	{ ELOOP, ACQUIRE | START | FINISH | CHECK | INSPECT,
 	  "is a symbolic link" },
-	{ EMFILE, ACQUIRE | START | FINISH | CHECK | INSPECT | ACQUIRE_FD | CONVERT,
+	{ EMFILE, ACQUIRE | START | FINISH | CHECK | INSPECT | ACQUIRE_FD |
+	  CONVERT,
 	  "too many open files in this process" },
 	{ ENAMETOOLONG, ACQUIRE | START | FINISH | CHECK | INSPECT,
 	  "the name is too long" },
-	{ ENFILE, ACQUIRE | START | FINISH | CHECK | INSPECT | ACQUIRE_FD | CONVERT,
+	{ ENFILE, ACQUIRE | START | FINISH | CHECK | INSPECT | ACQUIRE_FD |
+	  CONVERT,
 	  "too many open files in the system" },
 	{ ENOENT, ACQUIRE | START | FINISH | CHECK | INSPECT,
 	  "no such file or directory" },
-	{ ENOLCK, ACQUIRE | START | FINISH | CHECK | INSPECT | ACQUIRE_FD | ADOPT | CONVERT,
+	{ ENOLCK, ACQUIRE | START | FINISH | CHECK | INSPECT | ACQUIRE_FD |
+	  ADOPT | CONVERT,
 	  "no record locks to be had on this file system" },
-	{ ENOMEM, ACQUIRE | START | FINISH | VERIFY | CHECK | INSPECT | ACQUIRE_FD | ADOPT | CONVERT,
+	{ ENOMEM, ACQUIRE | START | FINISH | VERIFY | CHECK | INSPECT |
+	  ACQUIRE_FD | ADOPT | CONVERT,
 	  "out of memory or threads" },
 	{ ENOSPC, ACQUIRE | START | FINISH | ADOPT,
 	  "no space left on the device" },
@@ -71,7 +77,8 @@ static const struct error {
 	  "the file system is read-only" },
 	{ ETXTBSY, ACQUIRE | START | FINISH,
 	  "is a program that is running" },
-	{ EIO, ACQUIRE | START | FINISH | VERIFY | CHECK | INSPECT | ACQUIRE_FD | ADOPT | CONVERT,
+	{ EIO, ACQUIRE | START | FINISH | VERIFY | CHECK | INSPECT |
+	  ACQUIRE_FD | ADOPT | CONVERT,
 	  "input/output error or another failure of the system" },
 };
 

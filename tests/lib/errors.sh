@@ -6,9 +6,9 @@ dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 number=0
 
-echo 1..9
-for function in acquire acquire_fd adopt check convert finish release start \
-	verify
+echo 1..10
+for function in acquire acquire_fd adopt check convert finish inspect release \
+	start verify
 do
 	number=$((number + 1))
 	name=$(echo $function | tr '[:lower:]' '[:upper:]')
