@@ -14,22 +14,42 @@
 #include <poll.h>
 #include <unistd.h>
 
-/* How long a waiter may have the tag before it has tried the body. */
+/* How long a waiter that runs may have the tag before it has tried the body. */
 #define MOMENT_MS 20
 
-/* Whether the same process has the tag a moment later. */
-static bool has_tag_still(const struct lf_lock *lock, pid_t pid)
-{
-	pid_t again;
+/* And how many of them one that does not get to run is given. */
+#define MOMENTS 10
 
-	poll(NULL, 0, MOMENT_MS);
-	return tag_owner(lock, &again) > 0 && again == pid;
+/*
+ * Whether PID has the tag for longer than a waiter needs to try the body.  One
+ * that only waits for a processor meanwhile, and got less than a whole clock
+ * tick, may be such a waiter still.
+ */
+static bool keeps_tag(const struct lf_lock *lock, pid_t pid)
+{
+	int process = os_process_open(pid);
+	unsigned long long before = 0, now;
+	bool keeps = false;
+
+	os_process_is_runnable(process, &before);
+	for (int i = 0; i < MOMENTS && !keeps; i++) {
+		pid_t again;
+
+		poll(NULL, 0, MOMENT_MS);
+		if (tag_owner(lock, &again) <= 0 || again != pid)
+			break;
+		keeps = os_process_is_runnable(process, &now) <= 0 ||
+			now > before + 1;
+	}
+	if (process >= 0)
+		close(process);
+	return keeps;
 }
 
 /*
  * The owner of the tag is called the holder only if that is sure: it has the
- * body among its descriptors, or, where we may not look, it has the tag still a
- * moment later and the body is held still.  A waiter behind a holder that lost
+ * body among its descriptors, or, where we may not look, it keeps the tag and
+ * the body is held still.  A waiter behind a holder that lost
  * its tag has the tag for the instant until it has tried the body.
  */
 static bool is_holder(const struct lf_lock *lock, pid_t pid)
@@ -39,7 +59,7 @@ static bool is_holder(const struct lf_lock *lock, pid_t pid)
 
 	if (has >= 0)
 		return has;
-	return has_tag_still(lock, pid) && body_held(lock);
+	return keeps_tag(lock, pid) && body_held(lock);
 }
 
 /* A server may give the PID of a process on another machine. */
@@ -62,7 +82,7 @@ static int find_holder(const struct lf_lock *lock, pid_t *pid)
 		return rc;
 	}
 	if (rc == 0 && tag_owner(lock, pid) > 0)
-		return has_tag_still(lock, *pid);
+		return keeps_tag(lock, *pid);
 	if (rc > 0 && *pid == 0 && tag_owner(lock, pid) > 0 && *pid > 0 &&
 	    !is_holder(lock, *pid))
 		*pid = 0;

@@ -200,9 +200,32 @@ static bool has_tag(const struct view *view, pid_t pid)
 	return false;
 }
 
+/* Some process; one that only waits for a processor may be a waiter still. */
+static bool is_runnable(pid_t pid)
+{
+	int process = os_process_open(pid), runnable;
+	unsigned long long ticks;
+
+	if (process < 0)
+		return false;
+	runnable = os_process_is_runnable(process, &ticks);
+	close(process);
+	return runnable > 0;
+}
+
+static bool any_body(const struct view *view)
+{
+	const struct os_listed_lock *lock = NULL;
+
+	while ((lock = next(view, lock)) != NULL)
+		if (is_body(lock))
+			return true;
+	return false;
+}
+
 /*
  * Who may not be asked has the body if it has the tag a moment later too: a
- * waiter gives it back at once.
+ * waiter gives it back at once, if it gets to run.
  */
 static int look_again(struct view *view)
 {
@@ -222,7 +245,9 @@ static int look_again(struct view *view)
 	for (size_t i = 0; i < view->owner_count; i++)
 		if (view->owners[i].has_body < 0)
 			view->owners[i].has_body =
-				has_tag(view, view->owners[i].pid);
+				any_body(view) &&
+				has_tag(view, view->owners[i].pid) &&
+				!is_runnable(view->owners[i].pid);
 	view->list = list;
 	os_lock_list_free(&later);
 	return 0;

@@ -86,6 +86,7 @@
 #define os_poll_until lf_private_os_poll_until
 #define os_proc_is_ours lf_private_os_proc_is_ours
 #define os_process_has_lock lf_private_os_process_has_lock
+#define os_process_is_runnable lf_private_os_process_is_runnable
 #define os_process_lock lf_private_os_process_lock
 #define os_process_lock_descriptor lf_private_os_process_lock_descriptor
 #define os_process_open lf_private_os_process_open
@@ -106,6 +107,7 @@
 #define proc_parse_lock lf_private_proc_parse_lock
 #define proc_parse_mount lf_private_proc_parse_mount
 #define proc_parse_number lf_private_proc_parse_number
+#define proc_parse_run lf_private_proc_parse_run
 #define proc_parse_start_time lf_private_proc_parse_start_time
 #define process_holds lf_private_process_holds
 #define release lf_private_release

@@ -44,6 +44,12 @@ unsigned long long os_process_start_time(int process)
 	return 0;
 }
 
+int os_process_is_runnable(int process, unsigned long long *ticks)
+{
+	(void)process, (void)ticks;
+	return -ENOTSUP;
+}
+
 int os_process_lock_descriptor(int process, const struct stat *file,
 			       enum os_lock_type type, int *descriptor)
 {

@@ -136,6 +136,12 @@ int os_process_open(pid_t pid);
 unsigned long long os_process_start_time(int process);
 
 /*
+ * Whether it waits to run, and the clock ticks of CPU time that it has used; or
+ * a negative errno value.
+ */
+int os_process_is_runnable(int process, unsigned long long *ticks);
+
+/*
  * Whether it has a lock of this type on the file by one of its descriptors: 1
  * and *DESCRIPTOR, 0, or -EACCES or another error if the system does not tell.
  */

@@ -5,8 +5,14 @@
 #include <limits.h>
 #include <string.h>
 
-/* The field of /proc/PID/stat, counted from 1; the command is the second. */
-#define START_TIME_FIELD 22
+/* Of /proc/PID/stat, as proc(5) counts. */
+enum {
+	COMMAND_FIELD = 2,
+	STATE_FIELD = 3,
+	USER_TIME_FIELD = 14,
+	SYSTEM_TIME_FIELD = 15,
+	START_TIME_FIELD = 22,
+};
 
 static const char *skip_blanks(const char *text)
 {
@@ -178,14 +184,41 @@ bool proc_parse_mount(const char *text, unsigned long long id,
 	return false;
 }
 
+/* FIELD of /proc/PID/stat, counted from 1, if it is after the command. */
+static const char *stat_field(const char *text, int field)
+{
+	const char *at = strrchr(text, ')');
+
+	for (int i = COMMAND_FIELD; at && i < field; i++) {
+		at = strchr(at, ' ');
+		if (at)
+			at++;
+	}
+	return at;
+}
+
+static bool read_stat(const char *text, int field, unsigned long long *number)
+{
+	const char *at = stat_field(text, field);
+
+	return at && read_number(&at, 10, number) && *at == ' ';
+}
+
 bool proc_parse_start_time(const char *text, unsigned long long *start_time)
 {
-	const char *field = strrchr(text, ')');
+	return read_stat(text, START_TIME_FIELD, start_time);
+}
 
-	for (int i = 2; field && i < START_TIME_FIELD; i++) {
-		field = strchr(field, ' ');
-		if (field)
-			field++;
-	}
-	return field && read_number(&field, 10, start_time) && *field == ' ';
+bool proc_parse_run(const char *text, char *state, unsigned long long *ticks)
+{
+	const char *at = stat_field(text, STATE_FIELD);
+	unsigned long long system;
+
+	if (!at || at[0] == '\0' || at[1] != ' ' ||
+	    !read_stat(text, USER_TIME_FIELD, ticks) ||
+	    !read_stat(text, SYSTEM_TIME_FIELD, &system))
+		return false;
+	*state = at[0];
+	*ticks += system;
+	return true;
 }

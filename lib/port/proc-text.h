@@ -25,4 +25,7 @@ bool proc_parse_mount(const char *text, unsigned long long id,
 /* From /proc/PID/stat; the command in it may have blanks and parentheses. */
 bool proc_parse_start_time(const char *text, unsigned long long *start_time);
 
+/* From there too: its state, and the clock ticks of CPU time that it has used. */
+bool proc_parse_run(const char *text, char *state, unsigned long long *ticks);
+
 #endif

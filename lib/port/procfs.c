@@ -215,6 +215,18 @@ unsigned long long os_process_start_time(int process)
 	return start_time;
 }
 
+int os_process_is_runnable(int process, unsigned long long *ticks)
+{
+	char *text, state;
+	int rc = read_file(process, "stat", &text);
+
+	if (rc < 0)
+		return rc;
+	rc = proc_parse_run(text, &state, ticks) ? state == 'R' : -ENOTSUP;
+	free(text);
+	return rc;
+}
+
 /* Whether fdinfo/DESCRIPTOR has a lock of this type on its file. */
 static int lists_lock(int process, const char *descriptor,
 		      enum os_lock_type type)
