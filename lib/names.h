@@ -60,6 +60,7 @@
 #define os_description_lock lf_private_os_description_lock
 #define os_description_owner lf_private_os_description_owner
 #define os_description_test lf_private_os_description_test
+#define os_dup_above lf_private_os_dup_above
 #define os_filesystem lf_private_os_filesystem
 #define os_flock lf_private_os_flock
 #define os_has_description_locks lf_private_os_has_description_locks

@@ -18,7 +18,7 @@
 /* The arguments with blanks between, "..." at the end if there are more. */
 static void read_command(int process, char *command, size_t size)
 {
-	int fd = openat(process, "cmdline", O_RDONLY | O_CLOEXEC);
+	int fd = os_openat(process, "cmdline", O_RDONLY, 0);
 	ssize_t length = fd < 0 ? 0 : read(fd, command, size);
 
 	if (fd >= 0)
@@ -65,7 +65,7 @@ static void read_process(struct holder *holder)
 	if (!os_proc_is_ours())
 		return;
 	snprintf(name, sizeof(name), "/proc/%ld", (long)holder->pid);
-	process = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	process = os_openat(AT_FDCWD, name, O_RDONLY | O_DIRECTORY, 0);
 	if (process < 0)
 		return;
 	read_command(process, holder->command, sizeof(holder->command));

@@ -12,9 +12,10 @@ static int close_on_exec(int fd)
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
-int os_openat(int dirfd, const char *path, int flags, mode_t mode)
+/* FD as it is to be, or an error. */
+static int new_descriptor(int fd)
 {
-	int fd = openat(dirfd, path, flags, mode), rc;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
@@ -23,6 +24,17 @@ int os_openat(int dirfd, const char *path, int flags, mode_t mode)
 		return fd;
 	close(fd);
 	return rc;
+}
+
+int os_openat(int dirfd, const char *path, int flags, mode_t mode)
+{
+	return new_descriptor(openat(dirfd, path, flags, mode));
+}
+
+/* F_DUPFD_CLOEXEC is as new as O_CLOEXEC. */
+int os_dup_above(int fd, int number)
+{
+	return new_descriptor(fcntl(fd, F_DUPFD, number + 1));
 }
 
 int os_pipe_anywhere(int fd[2])

@@ -54,6 +54,7 @@ int os_flock(int fd, enum os_flock);
  * -EBUSY: another process has a lease on the file.
  */
 int os_openat(int dirfd, const char *path, int flags, mode_t mode);
+int os_dup_above(int fd, int number);
 
 enum os_access { OS_READ_ONLY = 1, OS_READ_WRITE, OS_WRITE_ONLY };
 enum os_open {

@@ -3,8 +3,6 @@
 
 #include "port/os.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 static int raise_end(int *fd)
@@ -13,9 +11,9 @@ static int raise_end(int *fd)
 
 	if (*fd > STDERR_FILENO)
 		return 0;
-	high = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	high = os_dup_above(*fd, STDERR_FILENO);
 	if (high < 0)
-		return -errno;
+		return high;
 	close(*fd);
 	*fd = high;
 	return 0;

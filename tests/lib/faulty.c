@@ -17,7 +17,7 @@ static const char *const names[FAULTIES] = {
 	[F_OFD_SETLK_] = "F_OFD_SETLK",
 	[F_OFD_SETLKW_] = "F_OFD_SETLKW",
 	[F_OFD_GETLK_] = "F_OFD_GETLK",
-	[F_DUPFD_] = "F_DUPFD_CLOEXEC",
+	[F_DUPFD_] = "F_DUPFD",
 	[UNLOCK] = "unlock",
 	[LOCKF] = "lockf",
 	[FLOCK] = "flock",
@@ -26,7 +26,7 @@ static const char *const names[FAULTIES] = {
 	[LSTAT] = "lstat",
 	[FSTATFS] = "fstatfs",
 	[UNLINKAT] = "unlinkat",
-	[PIPE] = "pipe2",
+	[PIPE] = "pipe",
 	[POLL] = "poll",
 	[MALLOC] = "malloc",
 	[CALLOC] = "calloc",
@@ -192,13 +192,15 @@ int faulty_fcntl(int fd, int command, ...)
 	int number;
 
 	va_start(more, command);
-	if (command == F_DUPFD_CLOEXEC || command == F_SETFD ||
-	    command == F_SETOWN || command == F_GETOWN) {
+	if (command == F_DUPFD_CLOEXEC || command == F_DUPFD ||
+	    command == F_SETFD || command == F_SETOWN || command == F_GETOWN) {
 		number = va_arg(more, int);
 		va_end(more);
-		return command == F_DUPFD_CLOEXEC && faulty_fails(F_DUPFD_) ?
-			       -1 :
-			       (fcntl)(fd, command, number);
+		if (command == F_DUPFD_CLOEXEC || command == F_DUPFD)
+			return faulty_fails(F_DUPFD_) ?
+				       -1 :
+				       (fcntl)(fd, command, number);
+		return (fcntl)(fd, command, number);
 	}
 	lock = va_arg(more, void *);
 	va_end(more);
@@ -254,6 +256,11 @@ int faulty_unlinkat(int dirfd, const char *path, int flags)
 int faulty_pipe2(int fd[2], int flags)
 {
 	return faulty_fails(PIPE) ? -1 : (pipe2)(fd, flags);
+}
+
+int faulty_pipe(int fd[2])
+{
+	return faulty_fails(PIPE) ? -1 : (pipe)(fd);
 }
 
 int faulty_poll(struct pollfd *fds, nfds_t count, int ms)

@@ -79,6 +79,7 @@ void faulty_hide_locks(bool);
 #define lstat(path, st) faulty_lstat(path, st)
 #define fstatfs(fd, fs) faulty_fstatfs(fd, fs)
 #define unlinkat(dir, path, flags) faulty_unlinkat(dir, path, flags)
+#define pipe(fd) faulty_pipe(fd)
 #define pipe2(fd, flags) faulty_pipe2(fd, flags)
 #define poll(fds, count, ms) faulty_poll(fds, count, ms)
 #define malloc(size) faulty_malloc(size)
@@ -102,6 +103,7 @@ int faulty_fstatat(int, const char *, struct stat *, int);
 int faulty_lstat(const char *, struct stat *);
 int faulty_fstatfs(int, struct statfs *);
 int faulty_unlinkat(int, const char *, int);
+int faulty_pipe(int[2]);
 int faulty_pipe2(int[2], int);
 int faulty_poll(struct pollfd *, nfds_t, int);
 void *faulty_malloc(size_t);

@@ -104,9 +104,9 @@ fails_there() {
 		faulty-acquire -t 60 lock touch ran
 	FAULTY=malloc:ENOMEM told 71 'lock: out of memory or threads' \
 		faulty-acquire -t 60 lock touch ran
-	FAULTY=pipe2:EMFILE told 71 'lock: too many open files in this process' \
+	FAULTY=pipe:EMFILE told 71 'lock: too many open files in this process' \
 		faulty-acquire -t 60 lock touch ran
-	FAULTY=pipe2:ENFILE told 71 'lock: too many open files in the system' \
+	FAULTY=pipe:ENFILE told 71 'lock: too many open files in the system' \
 		faulty-acquire -t 60 lock touch ran
 	held lock
 	release "$holder"
