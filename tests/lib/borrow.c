@@ -108,7 +108,7 @@ static int wait_and_be_stale(void *timeout)
 
 static void it_waits_with_and_without_a_bound(void **state)
 {
-	static int timeouts[] = { LF_FOREVER, 3600000 };
+	int timeouts[] = { LF_FOREVER, bounded(3600000) };
 	struct lf_lock *lock;
 	pid_t pid;
 
@@ -153,7 +153,8 @@ static void a_refusal_leaves_the_descriptor(void **state)
 	(void)state;
 	gate_pass(gate[0]);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EAGAIN);
-	assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -ETIMEDOUT);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0),
+			 timed(-ETIMEDOUT));
 	assert_true(fcntl(fd, F_GETFD) >= 0);
 	gate_open(gate[1]);
 	assert_int_equal(finish(pid), 0);

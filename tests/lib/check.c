@@ -197,6 +197,7 @@ static void who_has_the_tag_but_not_the_body_is_not_named(void **state)
 	pid_t pid = 42, body, tag;
 
 	(void)state;
+	needs_proc_with_locks();
 	body = start(hold_body, &h);
 	gate_pass(h.got);
 	tag = start(hold_first_byte, &h);

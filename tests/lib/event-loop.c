@@ -102,6 +102,7 @@ static void pending_locks_never_block_the_loop(void **unused)
 	pid_t pid;
 
 	(void)unused;
+	needs_threads();
 	state.competitor = (struct competitor){ gate_new(), gate_new() };
 	pid = start(hold_all, &state.competitor);
 	gate_pass(state.competitor.holds);

@@ -74,6 +74,7 @@ static void threads_exclude_each_other(void **state)
 	pid_t pid[2];
 
 	(void)state;
+	needs_threads();
 	pid[0] = start(count_in_process, c);
 	pid[1] = start(count_in_process, c);
 	pthread_create(&thread, NULL, count_under_lock, c);
@@ -293,6 +294,7 @@ static void no_call_is_a_cancellation_point(void **state)
 	void *result;
 
 	(void)state;
+	needs_threads();
 	pthread_create(&thread, NULL, acquire_while_cancelled, &failed);
 	pthread_join(thread, &result);
 	assert_false(failed);
@@ -344,6 +346,7 @@ static void threads_that_look_do_not_disturb_others(void **state)
 	struct counting c = { 0 };
 
 	(void)state;
+	needs_threads();
 	atomic_store(&stop, false);
 	pthread_create(&looks, NULL, look, &failed);
 	pthread_create(&counts, NULL, count_under_lock, &c);
@@ -382,6 +385,7 @@ static void a_child_forked_amid_other_threads_is_whole(void **state)
 	pthread_t thread[3];
 
 	(void)state;
+	needs_threads();
 	atomic_store(&stop, false);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&thread[i], NULL, churn, lock_path);

@@ -5,6 +5,7 @@
 #include "lockfile-fcntl.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
@@ -229,6 +230,45 @@ bool tells_holders(void)
 	unlink(lock_path);
 	close(fd);
 	return status == 0;
+}
+
+bool has_threads(void)
+{
+	return os_thread_self() != 0;
+}
+
+/* Else it fails for the want of a descriptor. */
+bool has_flock(void)
+{
+	return os_flock(-1, OS_FLOCK_SHARED) != -ENOTSUP;
+}
+
+/* What cannot be told counts as a network, unless that is so of all. */
+bool tells_file_systems(void)
+{
+	return os_filesystem(-1) == OS_FS_NETWORK;
+}
+
+bool shows_locks_of_processes(void)
+{
+	struct stat none = { 0 };
+
+	return os_process_has_lock(0, &none) == 0;
+}
+
+int timed(int result)
+{
+	return has_threads() ? result : -ENOMEM;
+}
+
+int bounded(int timeout_ms)
+{
+	return has_threads() ? timeout_ms : LF_FOREVER;
+}
+
+unsigned in_order(void)
+{
+	return has_flock() ? 0 : LF_KEEP;
 }
 
 int try_lock(void *path)

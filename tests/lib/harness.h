@@ -57,10 +57,13 @@ int leave_directory(void **state);
 			skip_because("needs locks that can be shared"); \
 	} while (0)
 
-/* The library was built without threads, and excludes none. */
+/*
+ * Without threads the library excludes none, and there is none that could wait
+ * for it: a bound, or a wait that goes on while the program does, is refused.
+ */
 #define needs_threads() \
 	do { \
-		if (os_thread_self() == 0) \
+		if (!has_threads()) \
 			skip_because("needs a library built with threads"); \
 	} while (0)
 
@@ -77,7 +80,39 @@ int leave_directory(void **state);
 # define needs_threads_after_a_fork_beside_threads() (void)0
 #endif
 
+/* The marks depend on what serves the file system, and on what proc(5) shows. */
+#define needs_file_systems_told_apart() \
+	do { \
+		if (!tells_file_systems()) \
+			skip_because("needs to be told what serves a file"); \
+	} while (0)
+
+/* Else who has the tag for long is taken for the holder. */
+#define needs_proc_with_locks() \
+	do { \
+		if (!shows_locks_of_processes()) \
+			skip_because("needs to see the locks in proc(5)"); \
+	} while (0)
+
 bool tells_holders(void);
+bool has_threads(void);
+bool has_flock(void);
+bool tells_file_systems(void);
+bool shows_locks_of_processes(void);
+
+/*
+ * What is true of a library without threads, so that a test for which a bound is
+ * but one way to wait runs there as well: RESULT, or -ENOMEM instead, of a call
+ * that has to wait with a bound or beside the program; a bound, or none.
+ */
+int timed(int result);
+int bounded(int timeout_ms);
+
+/*
+ * The flags of those who are to be served in order: without flock(2) nobody sees
+ * the presence of the others, and to remove the file undoes the queue.
+ */
+unsigned in_order(void);
 
 /* Fails in a child, where cmocka's assertions must not be used. */
 #define demand(condition) \

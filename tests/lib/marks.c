@@ -156,7 +156,7 @@ static void a_local_file_has_all_marks(void **state)
 {
 	(void)state;
 	needs_locks_of_descriptions();
-	assert_true(expect_a_lock(expect_tag_and_body));
+	assert_int_equal(expect_a_lock(expect_tag_and_body), has_flock());
 	expect_holder(getpid());
 }
 
@@ -164,6 +164,7 @@ static void a_network_file_has_the_body_alone(void **state)
 {
 	(void)state;
 	needs_locks_of_descriptions();
+	needs_file_systems_told_apart();
 	faulty_file_system(NFS);
 	assert_false(expect_a_lock(expect_body_alone));
 	expect_holder(0);
@@ -173,6 +174,7 @@ static void an_unknown_file_system_counts_as_a_network(void **state)
 {
 	(void)state;
 	needs_locks_of_descriptions();
+	needs_file_systems_told_apart();
 	faulty_set(FSTATFS, 1, true, ENOSYS);
 	assert_false(expect_a_lock(expect_body_alone));
 }
@@ -181,8 +183,9 @@ static void fuse_with_locks_of_the_kernel_is_local(void **state)
 {
 	(void)state;
 	needs_locks_of_descriptions();
+	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
-	assert_true(expect_a_lock(expect_tag_and_body));
+	assert_int_equal(expect_a_lock(expect_tag_and_body), has_flock());
 	/* Not told: it may have been a server's answer. */
 	expect_holder(0);
 }
@@ -190,6 +193,7 @@ static void fuse_with_locks_of_the_kernel_is_local(void **state)
 static void fuse_with_locks_of_a_server_has_one_of_the_process(void **state)
 {
 	(void)state;
+	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
 	faulty_hide_locks(true);
 	expect_a_lock(expect_lock_of_the_process);
@@ -199,6 +203,7 @@ static void fuse_with_locks_of_a_server_has_one_of_the_process(void **state)
 static void fuse_that_cannot_be_told_has_one_of_the_process(void **state)
 {
 	(void)state;
+	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
 	faulty_set(FDOPENDIR, 1, true, ENOMEM);
 	expect_a_lock(expect_lock_of_the_process);
@@ -223,6 +228,7 @@ static void an_old_kernel_hands_over_between_threads(void **state)
 	void *failed;
 
 	(void)state;
+	needs_threads();
 	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0),

@@ -218,7 +218,7 @@ static int fill_while_waiting(void *unused)
 	fd = (openat)(AT_FDCWD, "m/lock", O_RDONLY);
 	pid[0] = start(wait_in_vain, NULL);
 	demand(waiters_reach("m/lock", 1));
-	pid[1] = start(wait_in_vain, lock);
+	pid[1] = start(wait_in_vain, has_threads() ? lock : NULL);
 	demand(waiters_reach("m/lock", 2));
 	demand(unlink("m/lock") == 0);
 	demand(lf_release(&lock) == 0);

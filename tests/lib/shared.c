@@ -76,7 +76,7 @@ static void some_share_and_keep_others_out(void **state)
 		assert_true(is_listed(actor_pid(sharer[i])));
 	for (int i = 0; i < SHARERS; i++) {
 		assert_int_equal(ask(other, ACQUIRE, 0, 0), -EAGAIN);
-		assert_int_equal(ask(other, ACQUIRE, 10, 0), -ETIMEDOUT);
+		assert_int_equal(ask(other, ACQUIRE, 10, 0), timed(-ETIMEDOUT));
 		assert_true(exists(lock_path));
 		act(sharer[i], RELEASE, 0, 0);
 	}
@@ -86,7 +86,7 @@ static void some_share_and_keep_others_out(void **state)
 		assert_int_equal(ask(sharer[i], ACQUIRE, 0, LF_SHARED),
 				 -EAGAIN);
 		assert_int_equal(ask(sharer[i], ACQUIRE, 10, LF_SHARED),
-				 -ETIMEDOUT);
+				 timed(-ETIMEDOUT));
 	}
 	assert_true(exists(lock_path));
 	act(other, RELEASE, 0, 0);
@@ -131,6 +131,11 @@ static void other_programs_share_and_are_kept_out(void **state)
 /* The ways to wait: without a bound, with one, pending. */
 enum way { UNTIMED, TIMED, PENDING, WAYS };
 
+static int ways(void)
+{
+	return has_threads() ? WAYS : UNTIMED + 1;
+}
+
 static void begin_to_wait(struct actor *actor, enum way way, unsigned flags)
 {
 	if (way == PENDING) {
@@ -145,27 +150,28 @@ static void who_shares_waits_for_who_does_not(void **state)
 {
 	struct actor *waiter[WAYS];
 	struct lf_lock *lock;
+	int count = ways();
 
 	(void)state;
 	needs_shared_locks();
-	for (int i = 0; i < WAYS; i++)
+	for (int i = 0; i < count; i++)
 		waiter[i] = actor_process();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	for (int i = 0; i < WAYS; i++) {
+	for (int i = 0; i < count; i++) {
 		begin_to_wait(waiter[i], (enum way)i, LF_SHARED);
 		assert_true(waiters_reach(lock_path, i + 1));
 	}
 	assert_int_equal(lf_release(&lock), 0);
 	/* All get in, before any of them leaves. */
-	for (int i = 0; i < WAYS; i++)
+	for (int i = 0; i < count; i++)
 		assert_int_equal(answer(waiter[i]), 0);
 	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
-	for (int i = 0; i < WAYS; i++) {
+	for (int i = 0; i < count; i++) {
 		assert_true(exists(lock_path));
 		act(waiter[i], RELEASE, 0, 0);
 	}
 	assert_false(exists(lock_path));
-	end_all(waiter, WAYS);
+	end_all(waiter, (size_t)count);
 }
 
 static void who_does_not_share_waits_for_all_who_do(void **state)
@@ -176,7 +182,7 @@ static void who_does_not_share_waits_for_all_who_do(void **state)
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		sharer[i] = actor_process();
-	for (int way = 0; way < WAYS; way++) {
+	for (int way = 0; way < ways(); way++) {
 		for (int i = 0; i < SHARERS; i++)
 			act(sharer[i], ACQUIRE, 0, LF_SHARED);
 		begin_to_wait(waiter, (enum way)way, 0);
@@ -249,6 +255,7 @@ static void who_gives_up_leaves_the_file_to_the_last(void **state)
 	struct actor *sharer[SHARERS], *waiter = actor_process();
 
 	(void)state;
+	needs_threads();
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		sharer[i] = actor_process();
@@ -276,6 +283,7 @@ static void a_waiter_that_gives_up_last_removes_the_file(void **state)
 	struct actor *sharer = actor_process(), *waiter = actor_process();
 
 	(void)state;
+	needs_threads();
 	needs_shared_locks();
 	for (int round = 0; round < 200; round++) {
 		act(sharer, ACQUIRE, 0, LF_SHARED);
@@ -454,7 +462,8 @@ static void a_descriptor_for_reading_can_be_shared(void **state)
 			 -EINVAL);
 	act(sharer, ACQUIRE, 0, LF_KEEP);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), -EAGAIN);
-	assert_int_equal(lf_acquire_fd(&lock, fd, 10, LF_SHARED), -ETIMEDOUT);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 10, LF_SHARED),
+			 timed(-ETIMEDOUT));
 	act(sharer, RELEASE, 0, 0);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), 0);
 	act(sharer, ACQUIRE, 0, LF_SHARED);
@@ -502,7 +511,8 @@ static void one_thread_may_share_twice_but_not_exclude_itself(void **state)
 	assert_int_equal(lf_acquire(&second, lock_path, 0, LF_SHARED), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
-	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0), -EDEADLK);
+	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0),
+			 timed(-EDEADLK));
 	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), -EDEADLK);
 	assert_true(is_listed(getpid()));
 	assert_int_equal(lf_release(&second), 0);
@@ -521,6 +531,7 @@ static void a_waiting_thread_does_not_keep_others_out(void **state)
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
 
 	(void)state;
+	needs_threads();
 	needs_shared_locks();
 	act(sharer, ACQUIRE, 0, LF_SHARED);
 	tell(waiter, ACQUIRE, LF_FOREVER, 0);
@@ -554,6 +565,7 @@ static void nor_does_one_that_waited_before(void **state)
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
 
 	(void)state;
+	needs_threads();
 	needs_shared_locks();
 	needs_locks_of_descriptions();
 	for (int i = 0; i < 300; i++) {

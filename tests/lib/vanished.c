@@ -22,6 +22,11 @@
 
 enum how { UNTIMED, TIMED, PENDING, HOWS };
 
+static enum how hows(void)
+{
+	return has_threads() ? HOWS : TIMED;
+}
+
 static int acquire(struct lf_lock **lock, enum how how)
 {
 	int rc;
@@ -74,7 +79,7 @@ static ino_t inode(const char *path)
 static void change_while_waiting(void (*change)(void), int result,
 				 void (*look)(void))
 {
-	for (enum how how = UNTIMED; how < HOWS; how++) {
+	for (enum how how = UNTIMED; how < hows(); how++) {
 		struct lf_lock *lock;
 		pid_t pid;
 
@@ -282,7 +287,7 @@ static int wait_as_anybody(void *unused)
 {
 	(void)unused;
 	demand(become_ordinary());
-	for (enum how how = UNTIMED; how < HOWS; how++) {
+	for (enum how how = UNTIMED; how < hows(); how++) {
 		struct lf_lock *lock;
 		pid_t pid;
 
@@ -371,7 +376,7 @@ static int unmount_while_waiting(void *unused)
 	(void)unused;
 	if (!own_mounts())
 		return 77;
-	for (enum how how = UNTIMED; how < HOWS; how++) {
+	for (enum how how = UNTIMED; how < hows(); how++) {
 		struct lf_lock *lock;
 		pid_t pid;
 
