@@ -91,6 +91,7 @@ example() {
 }
 
 @test "wait: with a bound, too" {
+	need_threads
 	need_proc_locks
 	hold lf-acquire lock
 	begin_example wait lock 3600
@@ -105,6 +106,7 @@ example() {
 }
 
 @test "wait: gives up after so many seconds" {
+	need_threads
 	hold lf-acquire lock
 	run -75 --separate-stderr example wait lock 1
 	equal "$stderr" "wait: waiting for lock"$'\n'"wait: lock is still held"
@@ -184,20 +186,28 @@ start_daemon() {
 	equal "$(<lock)" "$daemon"
 }
 
+# Without threads there is nobody who waits until its parent is named no more.
 names() {
-	[ "$(lf-check -p lock)" = "$1" ]
+	local named
+
+	named=$(lf-check -p lock)
+	if [ -z "$named" ] && ! has_threads; then
+		return 0
+	fi
+	[ "$named" = "$1" ]
 }
 
 @test "daemon: holds the lock on its own until it is told to end" {
-	local session
+	local session named
 
 	need_locks_of_descriptors
 	start_daemon
 	eventually names "$daemon"
+	named=$(lf-check -p lock)
 	read -r _ _ _ _ _ session _ <"/proc/$daemon/stat"
 	equal "$session" "$daemon"
 	run -75 --separate-stderr example daemon lock log 3>&-
-	equal "$stderr" "daemon: already running: PID $daemon"
+	equal "$stderr" "daemon: already running${named:+: PID $named}"
 	held lock
 	kill -TERM "$daemon"
 	eventually is_gone "$daemon"

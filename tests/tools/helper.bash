@@ -198,9 +198,11 @@ need_proc_locks() {
 	[ -r /proc/locks ] || skip "needs /proc/locks, to see who waits"
 }
 
-# calls FUNCTION: whether lf-acquire has it from the C library.
+# calls FUNCTION: whether lf-acquire has it from the C library.  A name that ends
+# another is written as a part of it, in the one of its tables or in the other.
 calls() {
-	tr '\0' '\n' <"$(type -P lf-acquire)" | grep -Ex "$1(64)?" >/dev/null
+	tr '\0' '\n' <"$(type -P lf-acquire)" |
+		grep -Ex "$1(64)?(@.*)?" >/dev/null
 }
 
 # What is ignored here is ignored by all that is started here: HUP under nohup,
@@ -227,6 +229,33 @@ need_shared_locks() {
 	if calls lockf; then
 		skip "built with lockf, which has exclusive locks only"
 	fi
+}
+
+has_threads() {
+	calls pthread_setcanceltype
+}
+
+# One of them waits where a wait has a bound.
+need_threads() {
+	has_threads || skip "built without threads"
+}
+
+# timed STATUS: that, or the one of a wait with a bound that cannot be had.
+timed() {
+	if has_threads; then
+		echo "$1"
+	else
+		echo 71
+	fi
+}
+
+reads_proc() {
+	calls fdopendir
+}
+
+# For what is said of the process that holds a lock, besides its PID.
+need_proc() {
+	reads_proc || skip "built without what Linux tells of a process"
 }
 
 # Without the mark of presence whoever removes the file undoes the queue.
@@ -323,6 +352,15 @@ free() {
 	[ "$rc" -eq 1 ] && return
 	echo "is not free: $1" >&2
 	return 1
+}
+
+# process PID COMMAND: what the tools say of it.
+process() {
+	if reads_proc; then
+		echo "PID $1 ($2), user $(user_of "$1")"
+	else
+		echo "PID $1"
+	fi
 }
 
 # Everything that a tool might change, its atime too.

@@ -11,7 +11,7 @@ load helper
 	need_holders_with_names
 	hold lf-acquire lock
 	run -0 --separate-stderr lf-check lock
-	equal "$output" "lock: held by PID $holder (lf-acquire lock sh -c $holding), user $(user_of "$holder")"
+	equal "$output" "lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
 	equal "$stderr" ""
 }
 
@@ -78,7 +78,7 @@ load helper
 	need_holders_with_names
 	hold original lock
 	run -0 lf-check lock
-	equal "$output" "lock: held by PID $holder (original lock sh -c $holding), user $(user_of "$holder")"
+	equal "$output" "lock: held by $(process "$holder" "original lock sh -c $holding")"
 	run -0 lf-check -p lock
 	equal "$output" "$holder"
 }
@@ -152,6 +152,7 @@ load helper
 
 @test "hostile arguments of the holder are printed escaped" {
 	need_holders_with_names
+	need_proc
 	arguments=($'\e[2J' $'a\nb\r\x7f')
 	hold lf-acquire -F lock
 	run -0 lf-check lock
@@ -183,7 +184,7 @@ load helper
 	need_holders_with_names
 	hold lf-acquire lock
 	run -0 --separate-stderr unprivileged lf-check lock
-	equal "$output" "lock: held by PID $holder (lf-acquire lock sh -c $holding), user $(user_of "$holder")"
+	equal "$output" "lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
 	equal "$stderr" ""
 	run -0 unprivileged lf-check -p lock
 	equal "$output" "$holder"
@@ -224,7 +225,7 @@ load helper
 		lf-acquire lock sh -c 'echo ready >said; read -r _ <end'
 	next "$fd"
 	run -0 lf-check lock
-	like "$output" "^lock: held by PID $pid \(lf-acquire lock sh .*\), user $(user_of "$pid")$"
+	equal "$output" "lock: held by $(process "$pid" "lf-acquire lock sh -c echo ready >said; read -r _ <end")"
 }
 
 @test "a file that may not be read is an error, not free" {

@@ -141,13 +141,13 @@ load helper
 	need_holders_with_names
 	hold lf-acquire -s lock
 	run -75 lf-acquire lock true
-	like "$output" "^lf-acquire: lock: held by PID $holder \\(lf-acquire -s"
+	equal "$output" "lf-acquire: lock: held by $(process "$holder" "lf-acquire -s lock sh -c $holding")"
 	run -75 lf-acquire -s -x lock true
 	equal "$(lf-check -p lock)" "$holder"
 	release "$holder"
 	hold lf-acquire lock
 	run -75 lf-acquire -s lock true
-	like "$output" "^lf-acquire: lock: held by PID $holder "
+	equal "$output" "lf-acquire: lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
 	release "$holder"
 	absent lock
 }

@@ -346,6 +346,7 @@ comes_back() {
 }
 
 @test "a signal ends a timed wait too" {
+	need_threads
 	need_proc_locks
 	hold lf-acquire lock
 	start lf-acquire -t 600 lock echo never
@@ -384,9 +385,12 @@ comes_back() {
 # stay.
 @test "a waiter that a signal ends when its turn has come leaves no file" {
 	need_proc_locks
-	local option first
+	local option first options=(-w)
 
-	for option in -w '-t 600'; do
+	if has_threads; then
+		options+=('-t 600')
+	fi
+	for option in "${options[@]}"; do
 		hold lf-acquire lock
 		first=$holder
 		# shellcheck disable=SC2086 # an option and its argument
