@@ -1096,7 +1096,7 @@ need_path_of_all() {
 }
 
 @test "lf-acquire itself makes at most 58 system calls" {
-	local calls
+	local calls most=58
 
 	need strace
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
@@ -1109,5 +1109,7 @@ need_path_of_all() {
 	calls=$(awk '$NF == "total" { print $(NF - 1) ~ /^[0-9]+$/ && NF == 6 ? $4 : $(NF - 1) }' counted)
 	echo "$calls calls"
 	[ "$calls" -gt 10 ]
-	[ "$calls" -le 58 ]
+	# Nobody tells it of a fork: it asks whether a child has the lock.
+	has_threads || most=60
+	[ "$calls" -le "$most" ]
 }
