@@ -387,14 +387,26 @@ static int add_flocks(struct view *view)
 	return rc;
 }
 
-/* A child that adopted waits for the tag alone: it has the body. */
+/*
+ * A child that adopted waits for the tag alone: it has the body.  A child that
+ * has no more than a copy of its parent's waits by a descriptor of its own.
+ */
 static bool is_adopter(const struct view *view,
 		       const struct os_listed_lock *lock)
 {
-	int descriptor;
+	int process, descriptor;
+	bool has;
 
-	return lock->type == OS_TYPE_POSIX && lock->pid != 0 &&
-	       has_body(view, lock->pid, &descriptor) > 0;
+	if (lock->type != OS_TYPE_POSIX || lock->pid == 0)
+		return false;
+	process = os_process_open(lock->pid);
+	if (process < 0)
+		return false;
+	has = os_process_lock_descriptor(process, &view->st, OS_TYPE_OFDLCK,
+					 &descriptor) > 0 &&
+	      os_process_descriptors(process, &view->st) == 1;
+	close(process);
+	return has;
 }
 
 static int add_waiters(struct view *view, bool flocks)

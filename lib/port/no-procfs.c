@@ -57,6 +57,12 @@ int os_process_lock_descriptor(int process, const struct stat *file,
 	return -ENOTSUP;
 }
 
+int os_process_descriptors(int process, const struct stat *file)
+{
+	(void)process, (void)file;
+	return -ENOTSUP;
+}
+
 int os_process_has_lock(pid_t pid, const struct stat *file)
 {
 	(void)pid, (void)file;

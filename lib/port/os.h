@@ -149,7 +149,10 @@ int os_process_is_runnable(int process, unsigned long long *ticks);
 int os_process_lock_descriptor(int process, const struct stat *file,
 			       enum os_lock_type, int *descriptor);
 
-/* The same of an open file description, for a PID (0: this process). */
+/* How many descriptors of the file it has, or a negative errno value. */
+int os_process_descriptors(int process, const struct stat *file);
+
+/* Whether a PID (0: this process) has a lock of an open file description. */
 int os_process_has_lock(pid_t pid, const struct stat *file);
 
 /* All that can be seen; the caller frees. */

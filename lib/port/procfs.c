@@ -259,34 +259,63 @@ static bool is_file(int fds, const char *descriptor, const struct stat *file)
 }
 
 /* "fd" is read through PROCESS so that a PID used anew cannot mix two. */
-int os_process_lock_descriptor(int process, const struct stat *file,
-			       enum os_lock_type type, int *descriptor)
+static int open_descriptor_list(int process, DIR **list)
 {
 	int fds = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *entry;
-	int found = 0;
-	DIR *list;
 
 	if (fds < 0)
 		return -errno;
-	list = fdopendir(fds);
-	if (!list) {
-		close(fds);
-		return -ENOMEM;
-	}
-	while (found <= 0 && (entry = readdir(list)) != NULL) {
-		if (entry->d_name[0] == '.' ||
-		    !is_file(fds, entry->d_name, file))
-			continue;
-		found = lists_lock(process, entry->d_name, type);
+	*list = fdopendir(fds);
+	if (*list)
+		return 0;
+	close(fds);
+	return -ENOMEM;
+}
+
+/* The name of the next that is of the file, or NULL. */
+static const char *next_descriptor(DIR *list, const struct stat *file)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(list)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    is_file(dirfd(list), entry->d_name, file))
+			return entry->d_name;
+	return NULL;
+}
+
+int os_process_lock_descriptor(int process, const struct stat *file,
+			       enum os_lock_type type, int *descriptor)
+{
+	const char *name;
+	DIR *list;
+	int found = open_descriptor_list(process, &list);
+
+	if (found < 0)
+		return found;
+	while (found <= 0 && (name = next_descriptor(list, file)) != NULL) {
+		found = lists_lock(process, name, type);
 		/* Closed or ended since: it holds nothing. */
 		if (found == -ENOENT || found == -ESRCH)
 			found = 0;
 		if (found > 0)
-			*descriptor = (int)strtol(entry->d_name, NULL, 10);
+			*descriptor = (int)strtol(name, NULL, 10);
 	}
 	closedir(list);
 	return found;
+}
+
+int os_process_descriptors(int process, const struct stat *file)
+{
+	DIR *list;
+	int count = open_descriptor_list(process, &list);
+
+	if (count < 0)
+		return count;
+	while (next_descriptor(list, file))
+		count++;
+	closedir(list);
+	return count;
 }
 
 int os_process_has_lock(pid_t pid, const struct stat *file)
