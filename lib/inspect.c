@@ -345,13 +345,21 @@ static int add_record_locks(struct view *view)
 	return rc < 0 ? rc : add_process_holders(view);
 }
 
-/* Holders and waiters of ours have a flock(2) lock too, their presence. */
-static bool is_ours(const struct view *view, pid_t pid)
+/*
+ * Holders and waiters of ours have a flock(2) lock too, their presence.  Who
+ * waits for a body is listed without a PID, so that any that is shared may be
+ * the presence of such a one.
+ */
+static bool is_ours(const struct view *view,
+		    const struct os_listed_lock *presence)
 {
 	const struct os_listed_lock *lock = NULL;
 
 	while ((lock = next(view, lock)) != NULL)
-		if (lock->type == OS_TYPE_POSIX && lock->pid == pid)
+		if ((lock->type == OS_TYPE_POSIX &&
+		     lock->pid == presence->pid) ||
+		    (lock->type == OS_TYPE_OFDLCK && lock->waits &&
+		     presence->mode == OS_READ))
 			return true;
 	return false;
 }
@@ -382,7 +390,7 @@ static int add_flocks(struct view *view)
 
 	while (rc == 0 && (lock = next(view, lock)) != NULL)
 		if (lock->type == OS_TYPE_FLOCK && !lock->waits &&
-		    !is_ours(view, lock->pid))
+		    !is_ours(view, lock))
 			rc = add_flock(view, lock);
 	return rc;
 }

@@ -227,25 +227,32 @@ int os_process_is_runnable(int process, unsigned long long *ticks)
 	return rc;
 }
 
-/* Whether fdinfo/DESCRIPTOR has a lock of this type on its file. */
+/*
+ * Whether fdinfo/DESCRIPTOR has a lock of this type on its file; one of flock(2)
+ * that is beside one of the description is our presence.
+ */
 static int lists_lock(int process, const char *descriptor,
 		      enum os_lock_type type)
 {
 	char name[32], *text, *rest, *line;
+	bool body = false;
 	int rc;
 
 	snprintf(name, sizeof(name), "fdinfo/%.16s", descriptor);
 	rc = read_file(process, name, &text);
 	if (rc < 0)
 		return rc;
-	for (rest = text; rc == 0 && (line = cut_line(&rest)) != NULL;) {
+	for (rest = text; (line = cut_line(&rest)) != NULL;) {
 		struct os_listed_lock lock;
 
-		rc = strncmp(line, "lock:", 5) == 0 &&
-		     proc_parse_lock(line + 5, &lock) && lock.type == type;
+		if (strncmp(line, "lock:", 5) != 0 ||
+		    !proc_parse_lock(line + 5, &lock))
+			continue;
+		rc |= lock.type == type;
+		body |= lock.type == OS_TYPE_OFDLCK;
 	}
 	free(text);
-	return rc;
+	return type == OS_TYPE_FLOCK && body ? 0 : rc;
 }
 
 static bool is_file(int fds, const char *descriptor, const struct stat *file)
