@@ -134,6 +134,7 @@ static int add_listed(struct view *view, const struct os_listed_lock *lock,
 				 .type = types[lock->type],
 				 .waits = lock->waits,
 				 .shared = lock->mode == OS_READ,
+				 .depth = lock->waits ? lock->depth : 0,
 			 });
 }
 
@@ -417,16 +418,35 @@ static bool is_adopter(const struct view *view,
 	return has;
 }
 
-static int add_waiters(struct view *view, bool flocks)
+/*
+ * The kernel lists each after the one it waits for.  All who wait for the same
+ * one go when that goes, before those who wait for any of them.
+ */
+static int add_waiters(struct view *view, enum os_lock_type type)
 {
 	const struct os_listed_lock *lock = NULL;
+	size_t first = 0;
 	int rc = 0;
 
-	while (rc == 0 && (lock = next(view, lock)) != NULL)
-		if (lock->waits && (lock->type == OS_TYPE_FLOCK) == flocks &&
-		    !is_adopter(view, lock))
+	while (rc == 0 && (lock = next(view, lock)) != NULL) {
+		size_t count = view->report->count;
+
+		if (!lock->waits)
+			first = count;
+		else if (lock->type == type && !is_adopter(view, lock))
 			rc = add_listed(view, lock, lock->pid);
+		if (view->report->count > count)
+			report_sort_in(view->report, first);
+	}
 	return rc;
+}
+
+/* Who waits for the body has had the tag: he is before those who have not. */
+static int add_queue(struct view *view)
+{
+	int rc = add_waiters(view, OS_TYPE_OFDLCK);
+
+	return rc < 0 ? rc : add_waiters(view, OS_TYPE_POSIX);
 }
 
 /* HELD: as the file says; if it does not say, negative, the list may. */
@@ -441,8 +461,8 @@ static int add_all(struct view *view, int held)
 	if (rc == 0)
 		rc = add_flocks(view);
 	if (rc == 0 && held != 0)
-		rc = add_waiters(view, false);
-	return rc < 0 ? rc : add_waiters(view, true);
+		rc = add_queue(view);
+	return rc < 0 ? rc : add_waiters(view, OS_TYPE_FLOCK);
 }
 
 /* Whether the holder that the file tells of is there. */

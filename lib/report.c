@@ -29,6 +29,16 @@ int report_add(struct lf_report *report, const struct lf_entry *entry)
 	return 0;
 }
 
+void report_sort_in(struct lf_report *report, size_t first)
+{
+	size_t i = report->count - 1;
+	struct lf_entry last = report->entries[i];
+
+	for (; i > first && report->entries[i - 1].depth > last.depth; i--)
+		report->entries[i] = report->entries[i - 1];
+	report->entries[i] = last;
+}
+
 void lf_report_free(struct lf_report *report)
 {
 	int saved_errno = errno;

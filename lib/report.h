@@ -18,6 +18,7 @@ struct lf_entry {
 	int type;
 	bool waits;
 	bool shared;
+	size_t depth; /* in the queue */
 	unsigned long long start_time;
 };
 
@@ -34,5 +35,8 @@ struct lf_report *report_new(void);
 
 /* 0 or -ENOMEM. */
 int report_add(struct lf_report *, const struct lf_entry *);
+
+/* The last entry goes before all from FIRST on that are deeper. */
+void report_sort_in(struct lf_report *, size_t first);
 
 #endif

@@ -108,7 +108,8 @@ enum os_lock_type { OS_TYPE_POSIX, OS_TYPE_OFDLCK, OS_TYPE_FLOCK };
 struct os_listed_lock {
 	enum os_lock_type type;
 	enum os_lock mode;
-	bool waits; /* for the last before it that does not */
+	bool waits;   /* for the last before it that does not */
+	size_t depth; /* of those that wait: how many go before it, and 1 */
 	pid_t pid;  /* 0: not told */
 	struct os_inode inode;
 	unsigned long long first, last; /* bytes */

@@ -133,6 +133,7 @@ bool proc_parse_lock(const char *line, struct os_listed_lock *lock)
 	if (!read_number(&text, 10, &number) || !read_char(&text, ':'))
 		return false;
 	/* One more blank for each that waits before it, since Linux 5.0. */
+	lock->depth = strspn(text, " ");
 	text = skip_blanks(text);
 	lock->waits = read_word(&text, "->");
 	return read_type(&text, &lock->type) &&
