@@ -17,13 +17,14 @@
 /* How long a waiter that runs may have the tag before it has tried the body. */
 #define MOMENT_MS 20
 
-/* And how many of them one that does not get to run is given. */
-#define MOMENTS 10
+/* And how much longer one that does not get to run is given. */
+#define LONGEST_MS 200
 
 /*
- * Whether PID has the tag for longer than a waiter needs to try the body.  One
- * that only waits for a processor meanwhile, and got less than a whole clock
- * tick, may be such a waiter still.
+ * Whether PID has the tag for longer than a waiter needs to try the body: at
+ * each look, since who tries for the lock again and again has the tag again and
+ * again.  One that only waits for a processor meanwhile, and got less than a
+ * whole clock tick, may be such a waiter still.
  */
 static bool keeps_tag(const struct lf_lock *lock, pid_t pid)
 {
@@ -32,14 +33,15 @@ static bool keeps_tag(const struct lf_lock *lock, pid_t pid)
 	bool keeps = false;
 
 	os_process_is_runnable(process, &before);
-	for (int i = 0; i < MOMENTS && !keeps; i++) {
+	for (int ms = 1; ms <= LONGEST_MS && !keeps; ms++) {
 		pid_t again;
 
-		poll(NULL, 0, MOMENT_MS);
+		poll(NULL, 0, 1);
 		if (tag_owner(lock, &again) <= 0 || again != pid)
 			break;
-		keeps = os_process_is_runnable(process, &now) <= 0 ||
-			now > before + 1;
+		keeps = ms >= MOMENT_MS &&
+			(os_process_is_runnable(process, &now) <= 0 ||
+			 now > before + 1);
 	}
 	if (process >= 0)
 		close(process);

@@ -26,8 +26,12 @@
 /* The list is told in parts and may miss a lock; the next time it is there. */
 #define LOOKS 4
 
-/* How long a waiter may have the tag before it has tried the body. */
+/*
+ * How long a waiter may have the tag before it has tried the body, and how
+ * often one looks meanwhile: who tries again and again has it again and again.
+ */
 #define MOMENT_MS 20
+#define MOMENTS 10
 
 /* The owner of a tag, and whether it has the body too: negative, not told. */
 struct owner {
@@ -43,7 +47,8 @@ struct view {
 	struct os_inode inode;
 	struct os_lock_list *list;
 	struct lf_report *report;
-	struct holder holder;	/* as the file itself tells */
+	int held; /* as the file itself tells; negative: it does not */
+	struct holder holder;
 	size_t bodies;		/* locks of open file descriptions */
 	bool shared;		/* that is what they are */
 	struct owner *owners;	/* of tags */
@@ -161,6 +166,13 @@ static int has_body(const struct view *view, pid_t pid, int *descriptor)
 	return has;
 }
 
+/* One excludes all others, and the file itself has been asked who it is. */
+static bool is_told(const struct view *view, const struct os_listed_lock *tag)
+{
+	return tag->mode == OS_WRITE && view->held > 0 &&
+	       !view->holder.elsewhere;
+}
+
 /* Bodies are counted, and the owners of tags asked whether they have one. */
 static int find_owners(struct view *view)
 {
@@ -184,8 +196,9 @@ static int find_owners(struct view *view)
 		owner->shared = lock->mode == OS_READ;
 		owner->has_body =
 			has_body(view, lock->pid, &owner->descriptor);
-		if (owner->has_body < 0 && lock->pid == view->holder.pid)
-			owner->has_body = 1;
+		if (owner->has_body < 0 &&
+		    (lock->pid == view->holder.pid || is_told(view, lock)))
+			owner->has_body = lock->pid == view->holder.pid;
 		view->owner_count++;
 	}
 	return 0;
@@ -224,33 +237,49 @@ static bool any_body(const struct view *view)
 	return false;
 }
 
+/* Owners of the tag that are not asked and had it at each look. */
+static size_t keep_doubtful(struct view *view)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < view->owner_count; i++) {
+		struct owner *owner = &view->owners[i];
+
+		if (owner->has_body < 0 &&
+		    (!has_tag(view, owner->pid) ||
+		     (view->bodies > 0 && !any_body(view))))
+			owner->has_body = 0;
+		count += owner->has_body < 0;
+	}
+	return count;
+}
+
 /*
- * Who may not be asked has the body if it has the tag a moment later too: a
- * waiter gives it back at once, if it gets to run.
+ * Who may not be asked has the body if it has the tag for a moment: a waiter
+ * gives it back at once.
  */
 static int look_again(struct view *view)
 {
-	struct os_lock_list later, *list = view->list;
-	bool asked = true;
-	int rc;
+	struct os_lock_list *list = view->list;
+	size_t doubtful = keep_doubtful(view);
+	int rc = 0;
 
-	for (size_t i = 0; i < view->owner_count; i++)
-		asked &= view->owners[i].has_body >= 0;
-	if (asked)
-		return 0;
-	poll(NULL, 0, MOMENT_MS);
-	rc = os_list_locks(&later);
-	if (rc < 0)
-		return rc;
-	view->list = &later;
+	for (int i = 0; i < MOMENTS && doubtful > 0; i++) {
+		struct os_lock_list later;
+
+		poll(NULL, 0, MOMENT_MS / MOMENTS);
+		rc = os_list_locks(&later);
+		if (rc < 0)
+			return rc;
+		view->list = &later;
+		doubtful = keep_doubtful(view);
+		view->list = list;
+		os_lock_list_free(&later);
+	}
 	for (size_t i = 0; i < view->owner_count; i++)
 		if (view->owners[i].has_body < 0)
 			view->owners[i].has_body =
-				any_body(view) &&
-				has_tag(view, view->owners[i].pid) &&
 				!is_runnable(view->owners[i].pid);
-	view->list = list;
-	os_lock_list_free(&later);
 	return 0;
 }
 
@@ -449,9 +478,9 @@ static int add_queue(struct view *view)
 	return rc < 0 ? rc : add_waiters(view, OS_TYPE_POSIX);
 }
 
-/* HELD: as the file says; if it does not say, negative, the list may. */
-static int add_all(struct view *view, int held)
+static int add_all(struct view *view)
 {
+	int held = view->held;
 	int rc = held != 0 ? add_record_locks(view) : 0;
 
 	free(view->owners);
@@ -488,6 +517,7 @@ static int look(struct view *view, bool anew)
 {
 	int held = holder_of(view->path, &view->holder), rc;
 
+	view->held = held;
 	if (held < 0 && held != -EACCES)
 		return held;
 	view->report = report_new();
@@ -504,7 +534,7 @@ static int look(struct view *view, bool anew)
 				!os_proc_is_ours();
 	if (rc < 0)
 		return held;
-	rc = add_all(view, held);
+	rc = add_all(view);
 	if (rc < 0)
 		return rc;
 	return held != 0;
