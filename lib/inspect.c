@@ -53,7 +53,7 @@ struct view {
 	bool shared;		/* that is what they are */
 	struct owner *owners;	/* of tags */
 	size_t owner_count;
-	bool found; /* a holder of a lock that keeps others out */
+	size_t holders; /* found, of locks that keep others out */
 };
 
 static bool is_here(const struct view *view, const struct os_listed_lock *lock)
@@ -352,14 +352,32 @@ static int add_body_holders(struct view *view)
 	return add_body(view, 0, LF_SOURCE_NONE, view->shared);
 }
 
+/*
+ * With no body anywhere, a lock on the first byte is one like any other, if it
+ * stays.
+ */
+static bool is_lock_of_process(const struct view *view,
+			       const struct os_listed_lock *lock)
+{
+	if (lock->type != OS_TYPE_POSIX || lock->waits)
+		return false;
+	if (!is_tag(lock))
+		return true;
+	if (view->bodies > 0)
+		return false;
+	for (size_t i = 0; view->held < 0 && i < view->owner_count; i++)
+		if (view->owners[i].pid == lock->pid)
+			return view->owners[i].has_body > 0;
+	return lock->pid == view->holder.pid;
+}
+
 static int add_process_holders(struct view *view)
 {
 	const struct os_listed_lock *lock = NULL;
 	int rc = 0;
 
 	while (rc == 0 && (lock = next(view, lock)) != NULL)
-		if (lock->type == OS_TYPE_POSIX && !lock->waits &&
-		    !is_tag(lock))
+		if (is_lock_of_process(view, lock))
 			rc = add_listed(view, lock, lock->pid);
 	return rc;
 }
@@ -408,7 +426,7 @@ static int add_flock(struct view *view, const struct os_listed_lock *lock)
 						 OS_TYPE_FLOCK, &descriptor);
 		close(process);
 	}
-	if (has <= 0 && view->found)
+	if (has <= 0 && view->holders > 0)
 		return 0;
 	return add_listed(view, lock, has > 0 ? lock->pid : 0);
 }
@@ -484,8 +502,8 @@ static int add_all(struct view *view)
 	int rc = held != 0 ? add_record_locks(view) : 0;
 
 	free(view->owners);
-	view->found = view->report->count > 0;
-	if (rc == 0 && held < 0 && !view->found)
+	view->holders = view->report->count;
+	if (rc == 0 && held < 0 && view->holders == 0)
 		return held;
 	if (rc == 0)
 		rc = add_flocks(view);
@@ -499,7 +517,7 @@ static bool is_complete(const struct view *view)
 {
 	pid_t pid = view->holder.pid;
 
-	return view->found &&
+	return view->holders > 0 &&
 	       (pid == 0 || is_reported(view->report, pid, LF_TYPE_OFDLCK) ||
 		is_reported(view->report, pid, LF_TYPE_POSIX));
 }
@@ -540,15 +558,39 @@ static int look(struct view *view, bool anew)
 	return held != 0;
 }
 
-/* What the file says, where the list does not. */
+/*
+ * What the file says, where the list does not; nothing, if the list has another,
+ * who got it since.
+ */
 static int add_unlisted(struct view *view)
 {
+	struct lf_entry *first = view->report->entries;
+	struct lf_entry unlisted = {
+		.pid = view->holder.pid,
+		.source = LF_SOURCE_LOCK,
+		.type = LF_TYPE_UNKNOWN,
+	};
+	size_t count = view->report->count;
+	int rc;
+
+	if (view->holders > 0 && !view->report->partial)
+		return 0;
 	view->report->partial = true;
-	return add(view, (struct lf_entry){
-				 .pid = view->holder.pid,
-				 .source = LF_SOURCE_LOCK,
-				 .type = LF_TYPE_UNKNOWN,
-			 });
+	/* The list of another PID namespace, which has no PIDs for us. */
+	if (view->holders == 1 && first->pid == 0) {
+		first->pid = view->holder.pid;
+		first->source = LF_SOURCE_LOCK;
+		return 0;
+	}
+	rc = add(view, unlisted);
+	/* It has ended, and was the last that is known. */
+	if (rc == 0 && view->report->count == count && view->holders == 0) {
+		unlisted.pid = 0;
+		rc = add(view, unlisted);
+	}
+	if (rc == 0 && view->report->count > count)
+		report_sort_in(view->report, 0);
+	return rc;
 }
 
 int inspect(const char *path, struct os_lock_list *list,
