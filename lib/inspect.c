@@ -111,11 +111,27 @@ static bool is_reported(const struct lf_report *report, pid_t pid, int type)
 	return false;
 }
 
+/* The list is told in parts, and the next may begin with the last again. */
+static bool is_repeated(const struct lf_report *report,
+			const struct lf_entry *waiter)
+{
+	const struct lf_entry *entry = NULL;
+
+	while ((entry = lf_report_next(report, entry)) != NULL)
+		if (entry->waits && entry->pid == waiter->pid &&
+		    entry->type == waiter->type &&
+		    entry->depth == waiter->depth &&
+		    entry->shared == waiter->shared)
+			return true;
+	return false;
+}
+
 /* Once for each process that has a lock, and for each request that waits. */
 static int add(struct view *view, struct lf_entry entry)
 {
-	if (entry.pid != 0 && !entry.waits &&
-	    is_reported(view->report, entry.pid, entry.type))
+	if (entry.pid != 0 &&
+	    (entry.waits ? is_repeated(view->report, &entry) :
+			   is_reported(view->report, entry.pid, entry.type)))
 		return 0;
 	if (entry.pid == 0)
 		entry.source = LF_SOURCE_NONE;
