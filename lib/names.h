@@ -105,6 +105,7 @@
 #define presence_alone lf_private_presence_alone
 #define presence_drop lf_private_presence_drop
 #define presence_join lf_private_presence_join
+#define proc_cut_line lf_private_proc_cut_line
 #define proc_parse_lock lf_private_proc_parse_lock
 #define proc_parse_mount lf_private_proc_parse_mount
 #define proc_parse_number lf_private_proc_parse_number

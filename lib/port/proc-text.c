@@ -29,9 +29,11 @@ static bool read_number(const char **text, unsigned base,
 	*number = 0;
 	while (**text && (digit = strchr(digits, **text)) != NULL &&
 	       digit - digits < (int)base) {
-		if (*number > (ULLONG_MAX - 15) / base)
+		unsigned value = (unsigned)(digit - digits);
+
+		if (*number > (ULLONG_MAX - value) / base)
 			return false;
-		*number = *number * base + (unsigned)(digit - digits);
+		*number = *number * base + value;
 		++*text;
 	}
 	return *text > begin;
@@ -87,7 +89,8 @@ static bool read_pid(const char **text, pid_t *pid)
 	bool negative = read_char(text, '-');
 	unsigned long long number;
 
-	if (!read_number(text, 10, &number) || number > INT_MAX)
+	if (!read_number(text, 10, &number) ||
+	    number > (unsigned long long)INT_MAX + negative)
 		return false;
 	*pid = negative ? 0 : (pid_t)number;
 	*text = skip_blanks(*text);
@@ -108,6 +111,19 @@ static bool read_device(const char **text, unsigned base,
 	return true;
 }
 
+/* Before Linux 5.5 a large one looks negative. */
+static bool read_inode_number(const char **text, unsigned long long *number)
+{
+	bool negative = read_char(text, '-');
+
+	if (!read_number(text, 10, number) ||
+	    (negative && *number > (unsigned long long)LLONG_MAX + 1))
+		return false;
+	if (negative)
+		*number = -*number;
+	return true;
+}
+
 static bool read_range(const char **text, struct os_listed_lock *lock)
 {
 	*text = skip_blanks(*text);
@@ -121,7 +137,19 @@ static bool read_range(const char **text, struct os_listed_lock *lock)
 		return false;
 	}
 	*text = skip_blanks(*text);
-	return **text == '\0' || **text == '\n';
+	return (**text == '\0' || **text == '\n') &&
+	       lock->first <= lock->last;
+}
+
+char *proc_cut_line(char **text)
+{
+	char *line = *text, *end = strchr(line, '\n');
+
+	if (!end)
+		return NULL;
+	*end = '\0';
+	*text = end + 1;
+	return line;
 }
 
 /* "7: POSIX  ADVISORY  WRITE 4242 fd:01:131 0 0"; "7: -> ..." waits for it. */
@@ -132,7 +160,7 @@ bool proc_parse_lock(const char *line, struct os_listed_lock *lock)
 
 	if (!read_number(&text, 10, &number) || !read_char(&text, ':'))
 		return false;
-	/* One more blank for each that waits before it, since Linux 5.0. */
+	/* One more blank for each that waits before it, since Linux 5.13. */
 	lock->depth = strspn(text, " ");
 	text = skip_blanks(text);
 	lock->waits = read_word(&text, "->");
@@ -140,7 +168,7 @@ bool proc_parse_lock(const char *line, struct os_listed_lock *lock)
 	       read_mode(&text, &lock->mode) && read_pid(&text, &lock->pid) &&
 	       read_device(&text, 16, &lock->inode) &&
 	       read_char(&text, ':') &&
-	       read_number(&text, 10, &lock->inode.number) &&
+	       read_inode_number(&text, &lock->inode.number) &&
 	       read_range(&text, lock);
 }
 

@@ -9,6 +9,12 @@
 #include "port/os.h"
 
 /*
+ * Cuts the next line off TEXT and ends it; NULL: the rest is none, or was cut
+ * off itself and may look like another.
+ */
+char *proc_cut_line(char **text);
+
+/*
  * A line of /proc/locks, or what follows "lock:" in /proc/PID/fdinfo/N.  No: it
  * is a lease or something else that is no lock, or its file is not told.
  */

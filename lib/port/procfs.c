@@ -1,7 +1,7 @@
 /*
  * Locks and processes by Linux's proc(5): /proc/locks; the "lock:" lines of
- * /proc/PID/fdinfo/N (Linux 3.8; open-file-description locks 3.15).  Reading
- * asks the kernel only, never a file system whose server may not answer.
+ * /proc/PID/fdinfo/N (Linux 4.1).  Reading asks the kernel only, never a file
+ * system whose server may not answer.
  */
 #include "config.h"
 
@@ -74,18 +74,6 @@ unsigned long long os_ticks(void)
 	       (unsigned long long)now.tv_nsec * ticks / 1000000000;
 }
 
-/* Cuts the line off TEXT; NULL: the rest is none, or was cut off itself. */
-static char *cut_line(char **text)
-{
-	char *line = *text, *end = strchr(line, '\n');
-
-	if (!end)
-		return NULL;
-	*end = '\0';
-	*text = end + 1;
-	return line;
-}
-
 static int add_lock(struct os_lock_list *list, const struct os_listed_lock *lock)
 {
 	/* The room is a power of two. */
@@ -113,7 +101,7 @@ int os_list_locks(struct os_lock_list *list)
 	if (rc < 0)
 		return rc;
 	ours = os_proc_is_ours();
-	for (rest = text; rc == 0 && (line = cut_line(&rest)) != NULL;) {
+	for (rest = text; rc == 0 && (line = proc_cut_line(&rest)) != NULL;) {
 		struct os_listed_lock lock;
 
 		if (!proc_parse_lock(line, &lock))
@@ -242,7 +230,7 @@ static int lists_lock(int process, const char *descriptor,
 	rc = read_file(process, name, &text);
 	if (rc < 0)
 		return rc;
-	for (rest = text; (line = cut_line(&rest)) != NULL;) {
+	for (rest = text; (line = proc_cut_line(&rest)) != NULL;) {
 		struct os_listed_lock lock;
 
 		if (strncmp(line, "lock:", 5) != 0 ||
