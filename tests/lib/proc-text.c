@@ -1,0 +1,517 @@
+/*
+ * What Linux's proc(5) says of locks, from each age of the kernel.  The samples
+ * are the corpus of the fuzzer.
+ */
+#include "config.h"
+
+#include "harness.h"
+#include "port/proc-text.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_SIZE 4096
+
+/*
+ * All but those of 6.18, which are of a machine, are after lock_get_status() of
+ * fs/locks.c and show_fdinfo() of fs/proc/fd.c of that Linux, or of the nearest
+ * that it is the same in.
+ */
+static const struct {
+	const char *name, *locks;
+} samples[] = {
+	/* LOCK_MAND, leases, requests without a file; "%ld" for an inode */
+	{ "locks-2.6.11", "POSIX WRITE 3568 253:0:2531452 0 EOF\n"
+			  "FLOCK WRITE 3517 253:0:2531448 0 EOF\n"
+			  "POSIX READ 2210 3:2:81 100 199\n"
+			  "-> POSIX WRITE 2211 3:2:81 150 150\n"
+			  "-> POSIX WRITE 2212 3:2:81 0 EOF\n"
+			  "POSIX READ 1806 0:12:18446744071562068616 "
+			  "1073741824 1073742335\n" },
+	/* the first with locks of open file descriptions, still with PIDs */
+	{ "locks-3.15", "OFDLCK WRITE 811 8:1:393228 1 EOF\n"
+			"-> OFDLCK WRITE 815 8:1:393228 1 EOF\n"
+			"POSIX WRITE 811 8:1:393228 0 0\n"
+			"-> POSIX WRITE 812 8:1:393228 0 0\n"
+			"-> POSIX WRITE 813 8:1:393228 0 0\n"
+			"OFDLCK READ 640 252:1048576:131 1 EOF\n"
+			"FLOCK READ 0 8:1:393230 0 EOF\n"
+			"POSIX READ 641 0:19:11529215046068469760 1 1\n"
+			"POSIX WRITE 641 0:42:9223372036854775807 "
+			"9223372036854775806 EOF\n" },
+	/* -1, and the negative PIDs of other machines */
+	{ "locks-4.14", "OFDLCK WRITE 0 8:1:8713209 128 191\n"
+			"-> OFDLCK READ 0 8:1:8713209 128 128\n"
+			"POSIX WRITE 0 0:45:4294967301 0 EOF\n"
+			"POSIX WRITE 699 0:22:28457 0 EOF\n"
+			"-> POSIX WRITE 0 0:22:28457 0 EOF\n"
+			"FLOCK WRITE 1568 0:47:32388 0 EOF\n"
+			"-> FLOCK READ 1570 0:47:32388 0 EOF\n"
+			"POSIX READ 5433 8:1:7864448 128 128\n" },
+	/* delegations; "%lu"; of those that wait for one that waits, none */
+	{ "locks-5.4", "POSIX WRITE 4242 254:0:1572870 0 0\n"
+		       "-> POSIX WRITE 4243 254:0:1572870 0 0\n"
+		       "OFDLCK WRITE 0 254:0:1572870 1 EOF\n"
+		       "POSIX WRITE 55 0:49:11529215046068469760 0 EOF\n" },
+	/* all that wait, indented; no mandatory locks, no LOCK_MAND */
+	{ "locks-5.18", "OFDLCK WRITE 0 0:31:18446744073709551615 1 EOF\n"
+			"POSIX WRITE 4242 0:31:2601 0 0\n"
+			"-> POSIX WRITE 4243 0:31:2601 0 0\n"
+			"-> POSIX WRITE 4244 0:31:2601 0 0\n"
+			"-> POSIX WRITE 4245 0:31:2601 0 0\n"
+			"-> POSIX READ 4246 0:31:2601 0 0\n"
+			"FLOCK READ 4243 0:31:2601 0 EOF\n"
+			"-> FLOCK WRITE 4250 0:31:2601 0 EOF\n" },
+	{ "locks-6.18", "FLOCK READ 32207 254:0:10996589 0 EOF\n"
+			"OFDLCK WRITE 0 254:0:10996589 1 EOF\n"
+			"POSIX WRITE 31968 254:0:10996589 0 0\n"
+			"-> POSIX WRITE 32068 254:0:10996589 0 0\n"
+			"-> POSIX WRITE 32131 254:0:10996589 0 0\n"
+			"-> POSIX WRITE 32207 254:0:10996589 0 0\n"
+			"-> POSIX READ 32239 254:0:10996589 0 0\n"
+			"FLOCK READ 32239 254:0:10996589 0 EOF\n"
+			"FLOCK READ 32131 254:0:10996589 0 EOF\n"
+			"FLOCK READ 32068 254:0:10996589 0 EOF\n" },
+	{ "fdinfo-4.1", "FLOCK READ 811 8:1:393228 0 EOF\n"
+			"OFDLCK WRITE 811 8:1:393228 1 EOF\n" },
+	{ "fdinfo-6.18", "POSIX WRITE 31968 254:0:10996589 0 0\n"
+			 "OFDLCK WRITE 0 254:0:10996589 1 EOF\n" },
+	{ "fdinfo-3.15", "" },
+	{ "mountinfo-5.18", "" },
+	{ "stat-6.18", "" },
+	{ "empty", "" },
+};
+
+static const size_t sample_count = sizeof(samples) / sizeof(samples[0]);
+
+static size_t read_sample(const char *name, char text[TEXT_SIZE])
+{
+	const char *srcdir = getenv("srcdir");
+	char path[1024];
+	size_t length;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s",
+		 srcdir ? srcdir : ".", name);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	length = fread(text, 1, TEXT_SIZE - 1, file);
+	fclose(file);
+	text[length] = '\0';
+	return length;
+}
+
+/* A copy that ends where its memory does, for a sanitizer to see. */
+static char *exact_copy(const char *text, size_t length)
+{
+	char *copy = malloc(length + 1);
+
+	assert_non_null(copy);
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+static bool parses(const char *line, struct os_listed_lock *lock)
+{
+	char *copy = exact_copy(line, strlen(line));
+	bool is = proc_parse_lock(copy, lock);
+
+	free(copy);
+	return is;
+}
+
+static bool is_lock(const char *line)
+{
+	struct os_listed_lock lock;
+
+	return parses(line, &lock);
+}
+
+static void print(char *text, const struct os_listed_lock *lock)
+{
+	static const char *const types[] = { "POSIX", "OFDLCK", "FLOCK" };
+	char last[32] = "EOF";
+
+	if (lock->last != ULLONG_MAX)
+		snprintf(last, sizeof(last), "%llu", lock->last);
+	snprintf(text + strlen(text), TEXT_SIZE - strlen(text),
+		 "%s%s %s %ld %u:%u:%llu %llu %s\n", lock->waits ? "-> " : "",
+		 types[lock->type], lock->mode == OS_READ ? "READ" : "WRITE",
+		 (long)lock->pid, lock->inode.major, lock->inode.minor,
+		 lock->inode.number, lock->first, last);
+}
+
+/* As procfs.c does it with /proc/locks and with fdinfo. */
+static void print_all(char *printed, const char *text, size_t length)
+{
+	char *copy = exact_copy(text, length), *rest = copy, *line;
+
+	printed[0] = '\0';
+	while ((line = proc_cut_line(&rest)) != NULL) {
+		struct os_listed_lock lock;
+
+		if (strncmp(line, "lock:", 5) == 0)
+			line += 5;
+		if (parses(line, &lock))
+			print(printed, &lock);
+	}
+	free(copy);
+}
+
+static void each_kernel_is_understood(void **state)
+{
+	char text[TEXT_SIZE], printed[TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sample_count; i++) {
+		size_t length = read_sample(samples[i].name, text);
+
+		print_all(printed, text, length);
+		assert_string_equal(printed, samples[i].locks);
+	}
+}
+
+/* Wherever it is cut off, what is left of it says no other thing. */
+static void a_text_cut_off_has_its_first_locks(void **state)
+{
+	char text[TEXT_SIZE], printed[TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sample_count; i++) {
+		size_t length = read_sample(samples[i].name, text);
+
+		while (length-- > 0) {
+			print_all(printed, text, length);
+			assert_memory_equal(printed, samples[i].locks,
+					    strlen(printed));
+		}
+	}
+}
+
+/* But in its last number, which is why a line without its end is dropped. */
+static void a_line_cut_off_is_no_lock(void **state)
+{
+	static const char whole[] =
+		"7:  -> POSIX  ADVISORY  WRITE 4242 fd:01:131 0 12";
+
+	(void)state;
+	for (size_t length = 0; length < sizeof(whole) - 1; length++) {
+		char *line = exact_copy(whole, length);
+
+		assert_int_equal(is_lock(line), length >= sizeof(whole) - 2);
+		free(line);
+	}
+	assert_true(is_lock(whole));
+}
+
+static void what_follows_an_embedded_null_byte_is_not_there(void **state)
+{
+	static const char text[] =
+		"1: POSIX  ADVISORY  WRITE 1 00:01:1 0 0\n"
+		"2: POSIX  ADVISORY  WRITE 2 00:01:\0"
+		"2 0 0\n3: POSIX  ADVISORY  WRITE 3 00:01:3 0 0\n";
+	char printed[TEXT_SIZE];
+
+	(void)state;
+	print_all(printed, text, sizeof(text) - 1);
+	assert_string_equal(printed, "POSIX WRITE 1 0:1:1 0 0\n");
+}
+
+/* The thousandth of a queue is indented by as much; a page has 4,096 bytes. */
+static void a_long_line_is_read_whole(void **state)
+{
+	static char line[3 * 4096];
+
+	(void)state;
+	for (int depth = 1; depth < 10000; depth += 999) {
+		struct os_listed_lock lock;
+
+		snprintf(line, sizeof(line),
+			 "1: %*s POSIX  ADVISORY  WRITE 4242 fd:01:131 0 0",
+			 depth + 1, "->");
+		assert_true(parses(line, &lock));
+		assert_true(lock.waits);
+		assert_int_equal(lock.pid, 4242);
+	}
+}
+
+static void the_largest_numbers_are_read(void **state)
+{
+	struct os_listed_lock lock;
+
+	(void)state;
+	assert_true(parses("18446744073709551615: POSIX  ADVISORY  READ "
+			   "2147483647 ffffffff:ffffffff:18446744073709551615 "
+			   "18446744073709551614 18446744073709551615",
+			   &lock));
+	assert_int_equal(lock.pid, INT_MAX);
+	assert_int_equal(lock.inode.major, UINT_MAX);
+	assert_int_equal(lock.inode.minor, UINT_MAX);
+	assert_true(lock.inode.number == ULLONG_MAX);
+	assert_true(lock.first == ULLONG_MAX - 1);
+	assert_true(lock.last == ULLONG_MAX);
+	assert_true(parses("1: POSIX  ADVISORY  READ -2147483648 "
+			   "0:0:-9223372036854775808 0 9223372036854775807",
+			   &lock));
+	assert_int_equal(lock.pid, 0);
+	assert_true(lock.inode.number == 1ULL << 63);
+	assert_true(lock.last == LLONG_MAX);
+}
+
+static void larger_numbers_are_refused(void **state)
+{
+	static const char *const lines[] = {
+		"18446744073709551616: POSIX  ADVISORY  READ 1 0:0:1 0 0",
+		"1: POSIX  ADVISORY  READ 2147483648 0:0:1 0 0",
+		"1: POSIX  ADVISORY  READ -2147483649 0:0:1 0 0",
+		"1: POSIX  ADVISORY  READ 18446744073709551617 0:0:1 0 0",
+		"1: POSIX  ADVISORY  READ 1 100000000:0:1 0 0",
+		"1: POSIX  ADVISORY  READ 1 0:100000000:1 0 0",
+		"1: POSIX  ADVISORY  READ 1 10000000000000001:0:1 0 0",
+		"1: POSIX  ADVISORY  READ 1 0:0:18446744073709551616 0 0",
+		"1: POSIX  ADVISORY  READ 1 0:0:-9223372036854775809 0 0",
+		"1: POSIX  ADVISORY  READ 1 0:0:1 18446744073709551616 EOF",
+		"1: POSIX  ADVISORY  READ 1 0:0:1 0 18446744073709551616",
+		"1: POSIX  ADVISORY  READ 1 0:0:1 0 99999999999999999999999",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_false(is_lock(lines[i]));
+}
+
+static void garbage_is_no_lock(void **state)
+{
+	static const char *const lines[] = {
+		"", " ", "\t", ":", "->", "1", "1:", "1: ", "1: ->", "EOF",
+		/* as Linux 2.2 did, with addresses */
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0 c1234567 c1234568",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0\r",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 EOFF",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 EO",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 ",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 EOF 0",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 -1 0",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 2 1",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0x10",
+		"1: POSIX  ADVISORY  WRITE 1 08:01: 0 0",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:+1 0 0",
+		"1: POSIX  ADVISORY  WRITE 1 08:01:--1 0 0",
+		"1: POSIX  ADVISORY  WRITE 1 08:01 0 0",
+		"1: POSIX  ADVISORY  WRITE 1 08:FF:1 0 0",
+		"1: POSIX  ADVISORY  WRITE 1 -8:01:1 0 0",
+		"1: POSIX  ADVISORY  WRITE 1 sda1:1 0 0",
+		"1: POSIX  ADVISORY  WRITE - 08:01:1 0 0",
+		"1: POSIX  ADVISORY  WRITE -- 08:01:1 0 0",
+		"1: POSIX  ADVISORY  WRITE x 08:01:1 0 0",
+		"1: POSIX  ADVISORY  WRITE1 08:01:1 0 0",
+		"1: POSIX  ADVISORY  write 1 08:01:1 0 0",
+		"1: POSIX  ADVISORY  NONE 1 08:01:1 0 0",
+		"1: POSIX  SOMETHING WRITE 1 08:01:1 0 0",
+		"1: POSIXADVISORY  WRITE 1 08:01:1 0 0",
+		"1: POSIX2 ADVISORY  WRITE 1 08:01:1 0 0",
+		"1: posix  ADVISORY  WRITE 1 08:01:1 0 0",
+		"1: ->POSIX  ADVISORY  WRITE 1 08:01:1 0 0",
+		"1: -> -> POSIX  ADVISORY  WRITE 1 08:01:1 0 0",
+		"-1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0",
+		"x: POSIX  ADVISORY  WRITE 1 08:01:1 0 0",
+		"lock:\t1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0",
+		"\xff\xfe: POSIX  ADVISORY  WRITE 1 08:01:1 0 0",
+	};
+
+	(void)state;
+	assert_true(is_lock("1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0"));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_false(is_lock(lines[i]));
+}
+
+static unsigned long long number_in(const char *sample, const char *name)
+{
+	unsigned long long number;
+	char text[TEXT_SIZE];
+
+	read_sample(sample, text);
+	return proc_parse_number(text, name, &number) ? number : 0;
+}
+
+static void fdinfo_tells_mount_and_inode(void **state)
+{
+	(void)state;
+	assert_int_equal(number_in("fdinfo-2.6.22", "mnt_id"), 0);
+	assert_int_equal(number_in("fdinfo-3.15", "mnt_id"), 28);
+	assert_int_equal(number_in("fdinfo-3.15", "ino"), 0);
+	assert_int_equal(number_in("fdinfo-4.1", "mnt_id"), 28);
+	assert_int_equal(number_in("fdinfo-5.14-inotify", "ino"), 1043);
+	assert_int_equal(number_in("fdinfo-6.18", "ino"), 10996589);
+	assert_int_equal(number_in("fdinfo-6.18", "mnt"), 0);
+	assert_int_equal(number_in("fdinfo-6.18", "lock"), 0);
+}
+
+static bool has_number(const char *text)
+{
+	char *copy = exact_copy(text, strlen(text));
+	unsigned long long number;
+	bool is = proc_parse_number(copy, "ino", &number);
+
+	free(copy);
+	return is;
+}
+
+static void a_number_is_whole_or_not_there(void **state)
+{
+	(void)state;
+	assert_true(has_number("ino:\t1\n"));
+	assert_true(has_number("pos:\t0\nino:\t18446744073709551615\n"));
+	assert_false(has_number("ino:\t18446744073709551616\n"));
+	assert_false(has_number("ino:\t1"));
+	assert_false(has_number("ino:\t1\r\n"));
+	assert_false(has_number("ino:\t-1\n"));
+	assert_false(has_number("ino:\t\n1\n"));
+	assert_false(has_number("ino:"));
+	assert_false(has_number("ino"));
+	assert_false(has_number(" ino:\t1\n"));
+	assert_false(has_number("inotify wd:1 ino:1\n"));
+}
+
+static bool device_of(const char *text, unsigned long long mount,
+		      struct os_inode *device)
+{
+	char *copy = exact_copy(text, strlen(text));
+	bool is = proc_parse_mount(copy, mount, device);
+
+	free(copy);
+	return is;
+}
+
+static void mountinfo_tells_the_device(void **state)
+{
+	struct os_inode device;
+	char text[TEXT_SIZE];
+
+	(void)state;
+	read_sample("mountinfo-2.6.26", text);
+	assert_true(device_of(text, 36, &device));
+	assert_int_equal(device.major, 98);
+	assert_true(device_of(text, 13, &device));
+	assert_int_equal(device.major, 8);
+	assert_int_equal(device.minor, 1);
+	/* A parent is not a mount; nor are the digits of another. */
+	assert_false(device_of(text, 35, &device));
+	assert_false(device_of(text, 1, &device));
+	read_sample("mountinfo-5.18", text);
+	assert_true(device_of(text, 61, &device));
+	assert_int_equal(device.minor, 24);
+	assert_true(device_of(text, 4294967295, &device));
+	assert_int_equal(device.major, 4095);
+	assert_int_equal(device.minor, 1048575);
+}
+
+static void a_mount_cut_off_is_not_there(void **state)
+{
+	static const char whole[] = "36 35 98:12 ";
+	struct os_inode device;
+
+	(void)state;
+	for (size_t length = 0; length < sizeof(whole) - 1; length++) {
+		char *text = exact_copy(whole, length);
+
+		assert_false(device_of(text, 36, &device));
+		free(text);
+	}
+	assert_true(device_of(whole, 36, &device));
+	assert_false(device_of("36 35 98 12 ", 36, &device));
+	assert_false(device_of("36 35 4294967296:12 ", 36, &device));
+	assert_false(device_of("36  35 98:12 ", 36, &device));
+	assert_false(device_of("-36 35 98:12 ", 36, &device));
+}
+
+static unsigned long long start_time(const char *text, size_t length)
+{
+	char *copy = exact_copy(text, length);
+	unsigned long long time = 0;
+
+	if (!proc_parse_start_time(copy, &time))
+		time = 0;
+	free(copy);
+	return time;
+}
+
+static void stat_tells_the_start(void **state)
+{
+	char text[TEXT_SIZE];
+	size_t length = read_sample("stat-2.6.16", text), whole = 0;
+
+	(void)state;
+	assert_int_equal(start_time(text, length), 23);
+	/* The command is "a) R 1 (b c". */
+	length = read_sample("stat-6.18", text);
+	assert_int_equal(start_time(text, length), 2607836);
+	while (length-- > 0) {
+		unsigned long long time = start_time(text, length);
+
+		assert_true(time == 0 || time == 2607836);
+		whole += time != 0;
+	}
+	assert_true(whole > 0);
+	assert_int_equal(start_time("1 (a) S", 7), 0);
+	assert_int_equal(start_time("1 (a", 4), 0);
+	assert_int_equal(start_time("", 0), 0);
+}
+
+static bool run_of(const char *text, size_t length, char *state,
+		   unsigned long long *ticks)
+{
+	char *copy = exact_copy(text, length);
+	bool is = proc_parse_run(copy, state, ticks);
+
+	free(copy);
+	return is;
+}
+
+static void stat_tells_who_runs(void **state)
+{
+	static const char whole[] = "1 (R 2) S 0 1 1 0 -1 0 0 0 0 0 12 30 ";
+	unsigned long long ticks;
+	char text[TEXT_SIZE], now;
+	size_t length = read_sample("stat-2.6.16", text);
+
+	(void)state;
+	assert_true(run_of(text, length, &now, &ticks));
+	assert_int_equal(now, 'S');
+	assert_int_equal(ticks, 1 + 69);
+	length = read_sample("stat-6.18", text);
+	assert_true(run_of(text, length, &now, &ticks));
+	assert_int_equal(now, 'S');
+	assert_int_equal(ticks, 0);
+	for (length = 0; length < sizeof(whole) - 1; length++)
+		assert_false(run_of(whole, length, &now, &ticks));
+	assert_true(run_of(whole, length, &now, &ticks));
+	assert_int_equal(now, 'S');
+	assert_int_equal(ticks, 42);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_kernel_is_understood),
+		cmocka_unit_test(a_text_cut_off_has_its_first_locks),
+		cmocka_unit_test(a_line_cut_off_is_no_lock),
+		cmocka_unit_test(
+			what_follows_an_embedded_null_byte_is_not_there),
+		cmocka_unit_test(a_long_line_is_read_whole),
+		cmocka_unit_test(the_largest_numbers_are_read),
+		cmocka_unit_test(larger_numbers_are_refused),
+		cmocka_unit_test(garbage_is_no_lock),
+		cmocka_unit_test(fdinfo_tells_mount_and_inode),
+		cmocka_unit_test(a_number_is_whole_or_not_there),
+		cmocka_unit_test(mountinfo_tells_the_device),
+		cmocka_unit_test(a_mount_cut_off_is_not_there),
+		cmocka_unit_test(stat_tells_the_start),
+		cmocka_unit_test(stat_tells_who_runs),
+	};
+
+	return cmocka_run_group_tests_name("proc-text", tests, NULL, NULL);
+}
