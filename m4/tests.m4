@@ -13,6 +13,29 @@ AC_DEFUN([LF_TEST_TOOLS], [
   LF_HDF5
 ])
 
+# LF_FUZZING: libFuzzer, of clang, which tries any input; only on request.
+AC_DEFUN([LF_FUZZING], [
+  AC_ARG_ENABLE([fuzzing], [AS_HELP_STRING([--enable-fuzzing],
+    [have make fuzz, which needs clang (for developers)])], [],
+    [enable_fuzzing=no])
+  FUZZ_CFLAGS=
+  AS_IF([test "$enable_fuzzing" != no], [
+    AC_CACHE_CHECK([for libFuzzer], [lf_cv_fuzzer], [
+      lf_saved_CFLAGS=$CFLAGS
+      CFLAGS="$CFLAGS -fsanitize=fuzzer,address,undefined"
+      AC_LINK_IFELSE([AC_LANG_SOURCE([[#include <stddef.h>
+        int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+        { return data && size > 0 ? 0 : 0; }]])],
+        [lf_cv_fuzzer=yes], [lf_cv_fuzzer=no])
+      CFLAGS=$lf_saved_CFLAGS])
+    AS_IF([test "$lf_cv_fuzzer" = no], [AC_MSG_ERROR(
+      [--enable-fuzzing needs clang and its libFuzzer: try CC=clang])])
+    FUZZ_CFLAGS="-g -O1 -fsanitize=fuzzer,address,undefined"
+    FUZZ_CFLAGS="$FUZZ_CFLAGS -fno-sanitize-recover=all"])
+  AC_SUBST([FUZZ_CFLAGS])
+  AM_CONDITIONAL([FUZZING], [test "$enable_fuzzing" != no])
+])
+
 # LF_HDF5: libhdf5 without MPI, for one of the examples.  Debian has it beside
 # others that want the compiler of their MPI; not every system describes it to
 # pkg-config.

@@ -1,0 +1,197 @@
+/*
+ * Any text at all, to the parsers of Linux's proc(5).  Each is given a copy
+ * that ends where its memory does; what it says must be in range, and must be
+ * said again of the same thing as the kernel writes it.
+ */
+#include "config.h"
+
+#include "port/proc-text.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_SIZE 256
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define demand(condition) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, \
+				#condition); \
+			abort(); \
+		} \
+	} while (0)
+
+static char *exact_copy(const void *text, size_t length)
+{
+	char *copy = malloc(length + 1);
+
+	demand(copy);
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+static bool is_same(const struct os_listed_lock *a,
+		    const struct os_listed_lock *b)
+{
+	return a->type == b->type && a->mode == b->mode &&
+	       a->waits == b->waits && a->pid == b->pid &&
+	       a->inode.major == b->inode.major &&
+	       a->inode.minor == b->inode.minor &&
+	       a->inode.number == b->inode.number && a->first == b->first &&
+	       a->last == b->last;
+}
+
+/* As lock_get_status() in the kernel's fs/locks.c. */
+static void format(char line[LINE_SIZE], const struct os_listed_lock *lock)
+{
+	static const char *const types[] = { "POSIX ", "OFDLCK", "FLOCK " };
+	char last[32] = "EOF";
+
+	if (lock->last != ULLONG_MAX)
+		snprintf(last, sizeof(last), "%llu", lock->last);
+	snprintf(line, LINE_SIZE,
+		 "1: %s%s ADVISORY  %s %ld %02x:%02x:%llu %llu %s\n",
+		 lock->waits ? "-> " : "", types[lock->type],
+		 lock->mode == OS_READ ? "READ" : "WRITE", (long)lock->pid,
+		 lock->inode.major, lock->inode.minor, lock->inode.number,
+		 lock->first, last);
+}
+
+static bool parse(const char *line, struct os_listed_lock *lock)
+{
+	char *copy = exact_copy(line, strlen(line));
+	bool is = proc_parse_lock(copy, lock);
+
+	free(copy);
+	return is;
+}
+
+static bool check_lock(const char *line, struct os_listed_lock *lock)
+{
+	struct os_listed_lock again;
+	char formatted[LINE_SIZE];
+
+	if (!parse(line, lock))
+		return false;
+	demand(lock->type == OS_TYPE_POSIX || lock->type == OS_TYPE_OFDLCK ||
+	       lock->type == OS_TYPE_FLOCK);
+	demand(lock->mode == OS_READ || lock->mode == OS_WRITE);
+	demand(lock->pid >= 0);
+	demand(lock->first <= lock->last);
+	format(formatted, lock);
+	demand(parse(formatted, &again));
+	demand(is_same(lock, &again));
+	return true;
+}
+
+/* The next lock of the text, with or without the word that fdinfo has first. */
+static bool next_lock(char **rest, struct os_listed_lock *lock)
+{
+	char *line;
+
+	while ((line = proc_cut_line(rest)) != NULL) {
+		if (check_lock(line, lock))
+			return true;
+		if (strncmp(line, "lock:", 5) == 0 &&
+		    check_lock(line + 5, lock))
+			return true;
+	}
+	return false;
+}
+
+/* What is cut off has the first locks of the whole, and no other. */
+static void check_locks(const char *text, size_t whole, size_t part)
+{
+	char *all = exact_copy(text, whole), *few = exact_copy(text, part);
+	char *rest_of_all = all, *rest_of_few = few;
+	struct os_listed_lock lock, same;
+
+	while (next_lock(&rest_of_few, &lock)) {
+		demand(next_lock(&rest_of_all, &same));
+		demand(is_same(&lock, &same));
+	}
+	while (next_lock(&rest_of_all, &lock))
+		;
+	free(all);
+	free(few);
+}
+
+static void check_number(const char *text, const char *name)
+{
+	unsigned long long number, again;
+	char line[LINE_SIZE];
+
+	if (!proc_parse_number(text, name, &number))
+		return;
+	snprintf(line, sizeof(line), "pos:\t0\n%s:\t%llu\n", name, number);
+	demand(proc_parse_number(line, name, &again) && again == number);
+}
+
+static void check_mount(const char *text, unsigned long long id)
+{
+	struct os_inode device, again;
+	char line[LINE_SIZE];
+
+	if (!proc_parse_mount(text, id, &device))
+		return;
+	snprintf(line, sizeof(line), "%llu 1 %u:%u / / rw - tmpfs tmpfs rw\n",
+		 id, device.major, device.minor);
+	demand(proc_parse_mount(line, id, &again));
+	demand(again.major == device.major && again.minor == device.minor);
+}
+
+/* Of each line, the one that its first number names. */
+static void check_mounts(const char *text)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		check_mount(text, strtoull(line, NULL, 10));
+	}
+}
+
+static void check_start_time(const char *text)
+{
+	unsigned long long time, again;
+	char line[LINE_SIZE];
+
+	if (!proc_parse_start_time(text, &time))
+		return;
+	snprintf(line, sizeof(line),
+		 "1 (a) S 0 1 1 0 -1 0 0 0 0 0 0 0 0 0 0 0 1 0 %llu 0\n", time);
+	demand(proc_parse_start_time(line, &again) && again == time);
+}
+
+static void check_run(const char *text)
+{
+	unsigned long long ticks, again;
+	char line[LINE_SIZE], state, same;
+
+	if (!proc_parse_run(text, &state, &ticks))
+		return;
+	demand(state != '\0');
+	snprintf(line, sizeof(line),
+		 "1 (a) %c 0 1 1 0 -1 0 0 0 0 0 %llu 0 0 0 0 0 1 0 1 0\n",
+		 state, ticks);
+	demand(proc_parse_run(line, &same, &again));
+	demand(same == state && again == ticks);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = exact_copy(data, size);
+
+	check_locks(text, size, size > 0 ? size - 1 - data[0] % size : 0);
+	check_number(text, "ino");
+	check_number(text, "mnt_id");
+	check_mounts(text);
+	check_start_time(text);
+	check_run(text);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,53 @@
+/* The fuzzer's target without a fuzzer: each file of the corpus, as a test. */
+#include "config.h"
+
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FILE_SIZE 65536
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void replay(const char *directory, const char *name)
+{
+	static uint8_t data[FILE_SIZE];
+	char path[1024];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "r");
+	if (!file) {
+		perror(path);
+		exit(1);
+	}
+	LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof(data), file));
+	fclose(file);
+}
+
+int main(void)
+{
+	const char *srcdir = getenv("srcdir");
+	struct dirent *entry;
+	char directory[512];
+	int count = 0;
+	DIR *corpus;
+
+	snprintf(directory, sizeof(directory), "%s/tests/fuzz/corpus",
+		 srcdir ? srcdir : ".");
+	corpus = opendir(directory);
+	if (!corpus) {
+		perror(directory);
+		return 1;
+	}
+	while ((entry = readdir(corpus)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		replay(directory, entry->d_name);
+		printf("ok %d - %s\n", ++count, entry->d_name);
+	}
+	closedir(corpus);
+	printf("1..%d\n", count);
+	return count == 0;
+}
