@@ -258,6 +258,8 @@ static void long_queue(void)
 
 /* --- The tools: wall and CPU time, of the command and its children */
 
+#define RUNS 30
+
 struct cost {
 	double wall, cpu;
 };
@@ -276,10 +278,11 @@ static double cpu_of_children(void)
 }
 
 /* COMMAND is split at blanks. */
-static struct cost cost_of(const char *command)
+static struct cost cost_of(const char *command, int runs)
 {
 	char text[200], *words[8] = { NULL };
 	struct cost start = { now(), cpu_of_children() };
+	posix_spawn_file_actions_t silent;
 	int status, count = 0;
 	pid_t pid;
 
@@ -287,11 +290,14 @@ static struct cost cost_of(const char *command)
 	for (char *word = strtok(text, " "); word && count < 7;
 	     word = strtok(NULL, " "))
 		words[count++] = word;
-	for (int i = 0; i < 30; i++)
-		if (posix_spawnp(&pid, words[0], NULL, NULL, words, environ) !=
-			    0 ||
+	posix_spawn_file_actions_init(&silent);
+	posix_spawn_file_actions_addopen(&silent, 1, "/dev/null", O_WRONLY, 0);
+	for (int i = 0; i < runs; i++)
+		if (posix_spawnp(&pid, words[0], &silent, NULL, words,
+				 environ) != 0 ||
 		    waitpid(pid, &status, 0) != pid)
 			abort();
+	posix_spawn_file_actions_destroy(&silent);
 	return (struct cost){ now() - start.wall,
 			      cpu_of_children() - start.cpu };
 }
@@ -306,14 +312,133 @@ static void compare_tools(const char *what, const char *ours,
 		struct cost plain = { 0, 0 }, our, their;
 
 		if (base)
-			plain = cost_of(base);
-		our = cost_of(ours);
-		their = cost_of(theirs);
+			plain = cost_of(base, RUNS);
+		our = cost_of(ours, RUNS);
+		their = cost_of(theirs, RUNS);
 		wall[i] = (our.wall - plain.wall) / (their.wall - plain.wall);
 		cpu[i] = (our.cpu - plain.cpu) / (their.cpu - plain.cpu);
 	}
 	report(what, median(wall), bar);
 	report("  the same in CPU time", median(cpu), "");
+}
+
+/* --- lf-check, where there are many locks and many processes */
+
+#define CROWD 2000
+#define CROWD_LOCKS 10000
+#define CROWD_HOLDERS 10
+#define CROWD_FILES 10
+
+/* Over files, as lslocks looks for the file of each lock. */
+static void hold_many(int number)
+{
+	for (int i = 0; i < CROWD_FILES; i++) {
+		char file[100];
+		int fd;
+
+		snprintf(file, sizeof(file), "%s.%d", path, number);
+		fd = open(file, O_RDWR | O_CREAT, 0666);
+		unlink(file);
+		/* Neighbours would become one. */
+		for (int j = 0; j < CROWD_LOCKS / CROWD_HOLDERS / CROWD_FILES;
+		     j++)
+			lock_call(fd, F_SETLK, F_WRLCK, 2 * j, 1);
+	}
+}
+
+/* Returns the pipe whose end they wait for. */
+static int gather_crowd(void)
+{
+	atomic_int *there = mmap(NULL, sizeof(*there), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int end[2];
+
+	if (pipe2(end, O_CLOEXEC) < 0)
+		abort();
+	for (int i = 0; i < CROWD; i++) {
+		char byte;
+
+		if (fork() != 0)
+			continue;
+		close(end[1]);
+		if (i < CROWD_HOLDERS)
+			hold_many(i);
+		atomic_fetch_add(there, 1);
+		while (read(end[0], &byte, 1) > 0)
+			;
+		_exit(0);
+	}
+	close(end[0]);
+	while (atomic_load(there) < CROWD)
+		sched_yield();
+	munmap(there, sizeof(*there));
+	return end[1];
+}
+
+enum { FREE, HELD, WITHOUT_TAG, KINDS };
+
+static const struct {
+	const char *what, *bar;
+} kinds[KINDS] = {
+	[FREE] = { "lf-check of a free file / lslocks, in a crowd",
+		   "bar: at most 0.2" },
+	[HELD] = { "lf-check of a held file / lslocks, in a crowd",
+		   "bar: at most 0.2" },
+	[WITHOUT_TAG] = { "  the same of a holder without a tag", "" },
+};
+
+static const char *file_of(int kind)
+{
+	static char file[80];
+
+	snprintf(file, sizeof(file), "%s.%d", path, kind);
+	return file;
+}
+
+static int open_kind(int kind)
+{
+	int fd = open(file_of(kind), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+
+	if (kind == HELD)
+		lock_call(fd, F_SETLK, F_WRLCK, 0, 1);
+	if (kind != FREE)
+		lock_call(fd, F_OFD_SETLK, F_WRLCK, 1, 0);
+	return fd;
+}
+
+static void compare_in_crowd(void)
+{
+	double ratio[KINDS][TURNS];
+	char check[100];
+
+	for (int i = 0; i < TURNS; i++) {
+		double lslocks = cost_of("lslocks", 1).wall;
+
+		for (int kind = 0; kind < KINDS; kind++) {
+			snprintf(check, sizeof(check), "lf-check %s",
+				 file_of(kind));
+			ratio[kind][i] = cost_of(check, 1).wall / lslocks;
+		}
+	}
+	for (int kind = 0; kind < KINDS; kind++)
+		report(kinds[kind].what, median(ratio[kind]),
+		       kinds[kind].bar);
+}
+
+static void crowded(void)
+{
+	int crowd = gather_crowd(), fd[KINDS];
+
+	for (int kind = 0; kind < KINDS; kind++)
+		fd[kind] = open_kind(kind);
+	compare_in_crowd();
+	for (int kind = 0; kind < KINDS; kind++) {
+		unlink(file_of(kind));
+		close(fd[kind]);
+	}
+	close(crowd);
+	while (wait(NULL) > 0)
+		;
 }
 
 int main(void)
@@ -338,6 +463,7 @@ int main(void)
 		      acquire, flock_true, "true", "bar: at most 0.6");
 	compare_tools("lf-check -q of a free file / lslocks -p 1", check,
 		      "lslocks -p 1", NULL, "bar: at most 0.5");
+	crowded();
 	unlink(path);
 	rmdir(directory);
 	return 0;
