@@ -86,6 +86,7 @@
 #define os_pipe_anywhere lf_private_os_pipe_anywhere
 #define os_poll_until lf_private_os_poll_until
 #define os_proc_is_ours lf_private_os_proc_is_ours
+#define os_process_descriptors lf_private_os_process_descriptors
 #define os_process_has_lock lf_private_os_process_has_lock
 #define os_process_is_runnable lf_private_os_process_is_runnable
 #define os_process_lock lf_private_os_process_lock
@@ -115,6 +116,7 @@
 #define release lf_private_release
 #define report_add lf_private_report_add
 #define report_new lf_private_report_new
+#define report_sort_in lf_private_report_sort_in
 #define stamp_check lf_private_stamp_check
 #define stamp_clear lf_private_stamp_clear
 #define stamp_read lf_private_stamp_read
