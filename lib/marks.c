@@ -115,10 +115,13 @@ void body_drop(struct lf_lock *lock)
 
 int body_owner(const struct lf_lock *lock, pid_t *pid)
 {
-	int rc = os_description_test(lock->fd, body_range, pid);
+	struct os_range range = body_range;
+	int rc = os_description_test(lock->fd, OS_WRITE, &range, pid);
 
-	if (rc == -EINVAL)
-		rc = os_process_test(lock->fd, whole_file, pid);
+	if (rc == -EINVAL) {
+		range = whole_file;
+		rc = os_process_test(lock->fd, OS_WRITE, &range, pid);
+	}
 	return rc == -EINVAL ? -ENOLCK : without_locks(rc);
 }
 
@@ -131,7 +134,9 @@ bool body_held(const struct lf_lock *lock)
 
 int tag_owner(const struct lf_lock *lock, pid_t *pid)
 {
-	return os_process_test(lock->fd, tag_range, pid);
+	struct os_range range = tag_range;
+
+	return os_process_test(lock->fd, OS_WRITE, &range, pid);
 }
 
 bool body_is_kept(const struct lf_lock *lock)

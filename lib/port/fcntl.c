@@ -7,11 +7,17 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static struct flock record(short type, struct os_range range)
+static struct flock record(enum os_lock lock, struct os_range range)
 {
+	static const short type[] = {
+		[OS_UNLOCK] = F_UNLCK,
+		[OS_READ] = F_RDLCK,
+		[OS_WRITE] = F_WRLCK,
+	};
+
 	/* l_pid stays 0, as F_OFD_* demands (Linux 3.15). */
 	return (struct flock){
-		.l_type = type,
+		.l_type = type[lock],
 		.l_whence = SEEK_SET,
 		.l_start = range.start,
 		.l_len = range.length,
@@ -20,12 +26,7 @@ static struct flock record(short type, struct os_range range)
 
 int fcntl_lock(int fd, int command, enum os_lock lock, struct os_range range)
 {
-	static const short type[] = {
-		[OS_UNLOCK] = F_UNLCK,
-		[OS_READ] = F_RDLCK,
-		[OS_WRITE] = F_WRLCK,
-	};
-	struct flock request = record(type[lock], range);
+	struct flock request = record(lock, range);
 
 	return fcntl(fd, command, &request) < 0 ? -errno : 0;
 }
@@ -41,14 +42,16 @@ int fcntl_lock_wait(int fd, int command, enum os_lock lock,
 	return rc;
 }
 
-int fcntl_test(int fd, int command, struct os_range range, pid_t *pid)
+int fcntl_test(int fd, int command, enum os_lock lock, struct os_range *range,
+	       pid_t *pid)
 {
-	struct flock answer = record(F_WRLCK, range);
+	struct flock answer = record(lock, *range);
 
 	if (fcntl(fd, command, &answer) < 0)
 		return -errno;
 	if (answer.l_type == F_UNLCK)
 		return 0;
+	*range = (struct os_range){ answer.l_start, answer.l_len };
 	/* -1: a lock of an open file description; less: of another machine. */
 	*pid = answer.l_pid > 0 ? answer.l_pid : 0;
 	return 1;
@@ -71,7 +74,8 @@ int os_process_lock(int fd, enum os_lock lock, struct os_range range,
 	return rc == -EACCES ? -EAGAIN : rc;
 }
 
-int os_process_test(int fd, struct os_range range, pid_t *pid)
+int os_process_test(int fd, enum os_lock lock, struct os_range *range,
+		    pid_t *pid)
 {
-	return fcntl_test(fd, F_GETLK, range, pid);
+	return fcntl_test(fd, F_GETLK, lock, range, pid);
 }

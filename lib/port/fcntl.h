@@ -6,6 +6,7 @@
 
 int fcntl_lock(int fd, int command, enum os_lock, struct os_range);
 int fcntl_lock_wait(int fd, int command, enum os_lock, struct os_range);
-int fcntl_test(int fd, int command, struct os_range, pid_t *pid);
+int fcntl_test(int fd, int command, enum os_lock, struct os_range *,
+	       pid_t *pid);
 
 #endif

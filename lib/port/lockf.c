@@ -35,12 +35,14 @@ int os_process_lock(int fd, enum os_lock lock, struct os_range range,
 	return rc == -EACCES && function == F_TLOCK ? -EAGAIN : rc;
 }
 
-/* F_TEST cannot say whose lock it is. */
-int os_process_test(int fd, struct os_range range, pid_t *pid)
+/* F_TEST cannot say whose lock it is, nor where. */
+int os_process_test(int fd, enum os_lock lock, struct os_range *range,
+		    pid_t *pid)
 {
-	if (range.start != 0)
+	(void)lock; /* they are all exclusive */
+	if (range->start != 0)
 		return -EINVAL;
-	if (lockf(fd, F_TEST, range.length) == 0)
+	if (lockf(fd, F_TEST, range->length) == 0)
 		return 0;
 	if (errno != EACCES && errno != EAGAIN)
 		return -errno;

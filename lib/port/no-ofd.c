@@ -18,8 +18,9 @@ int os_description_lock(int fd, enum os_lock lock, struct os_range range,
 	return fcntl(fd, F_GETFD) < 0 ? -errno : -EINVAL;
 }
 
-int os_description_test(int fd, struct os_range range, pid_t *pid)
+int os_description_test(int fd, enum os_lock lock, struct os_range *range,
+			pid_t *pid)
 {
-	(void)fd, (void)range, (void)pid;
+	(void)fd, (void)lock, (void)range, (void)pid;
 	return -EINVAL;
 }

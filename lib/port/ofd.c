@@ -21,7 +21,8 @@ int os_description_lock(int fd, enum os_lock lock, struct os_range range,
 		       fcntl_lock(fd, F_OFD_SETLK, lock, range);
 }
 
-int os_description_test(int fd, struct os_range range, pid_t *pid)
+int os_description_test(int fd, enum os_lock lock, struct os_range *range,
+			pid_t *pid)
 {
-	return fcntl_test(fd, F_OFD_GETLK, range, pid);
+	return fcntl_test(fd, F_OFD_GETLK, lock, range, pid);
 }

@@ -36,12 +36,13 @@ int os_process_lock(int fd, enum os_lock, struct os_range, enum os_wait);
 int os_description_lock(int fd, enum os_lock, struct os_range, enum os_wait);
 
 /*
- * Whether another owner has a lock in the range: 0, or 1 and *PID is its
+ * Whether another owner has a lock that keeps this one from being taken: 0, or
+ * 1 and the range becomes that of the other, where it can be told, and *PID its
  * process, or 0 where that cannot be told: an open file description has none,
  * and a process of another PID namespace has no number here.
  */
-int os_process_test(int fd, struct os_range, pid_t *pid);
-int os_description_test(int fd, struct os_range, pid_t *pid);
+int os_process_test(int fd, enum os_lock, struct os_range *, pid_t *pid);
+int os_description_test(int fd, enum os_lock, struct os_range *, pid_t *pid);
 
 /* flock(2), never waiting (flock.c or no-flock.c). */
 enum os_flock { OS_FLOCK_UNLOCK, OS_FLOCK_SHARED, OS_FLOCK_EXCLUSIVE };

@@ -216,7 +216,8 @@ static int ask_for_parent(void *unused)
 	pid_t pid = 0;
 
 	(void)unused;
-	return !(os_process_test(fd, whole, &pid) == 1 && pid == getppid());
+	return !(os_process_test(fd, OS_WRITE, &whole, &pid) == 1 &&
+		 pid == getppid());
 }
 
 bool tells_holders(void)
