@@ -14,11 +14,8 @@
 
 #include <errno.h>
 
-/*
- * Refused by the body with the tag in hand is unusual: a holder that has lost
- * its tag, or somebody who removes the file just now.  Only the second passes.
- */
-#define BODY_REFUSALS 4
+/* Who removes a file has done so in a moment, unless he is stopped. */
+#define REMOVALS 10000
 
 /* A file system that says ESTALE each time is an error, not contention. */
 #define STALE_ANSWERS 8
@@ -29,10 +26,21 @@
 /* No error: what was locked is not what is to be.  This alone has no bound. */
 #define START_OVER 1
 
+/* No error: nobody is in the way but who removes the file, if he still is. */
+#define REMOVAL 2
+
+static bool is_removed_just_now(const struct lf_lock *lock)
+{
+	pid_t pid;
+	int body = body_test(lock, lock->mode, &pid);
+
+	return body == BODY_FREE || body == BODY_REMOVED;
+}
+
 /*
- * -EAGAIN: refused, by the tag or, with the tag in hand, by the body.  Among
- * those who share, the tag may be a waiter's for a moment, or a parent's from
- * before its child made the lock shared: only the body tells.
+ * -EAGAIN: held, by the word of the tag or, with the tag in hand, of the body.
+ * Among those who share, the tag may be a waiter's for a moment, or a parent's
+ * from before its child made the lock shared: only the body tells.
  */
 static int lock_now(struct lf_lock *lock)
 {
@@ -40,7 +48,10 @@ static int lock_now(struct lf_lock *lock)
 
 	if (rc == -EAGAIN && lock->mode == OS_READ)
 		rc = 0;
-	return rc < 0 ? rc : body_try(lock, lock->mode);
+	if (rc < 0)
+		return rc;
+	rc = body_try(lock, lock->mode);
+	return rc == -EAGAIN && is_removed_just_now(lock) ? REMOVAL : rc;
 }
 
 /*
@@ -121,8 +132,9 @@ static int stamp(struct lf_lock *lock)
 /*
  * Who waited, or had the body, leaves like a holder, with or without presence:
  * others may have left the file to him.  A refused no-waiter just closes: to
- * clean up would refuse the next one.  Who starts over finds the file gone, as
- * a rule; but if its directory was renamed it is there still, and left to him.
+ * clean up would refuse the next one, where lockf(3) does not tell who removes.
+ * Who starts over finds the file gone, as a rule; but if its directory was
+ * renamed it is there still, and left to him.
  */
 static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 {
@@ -143,7 +155,7 @@ static void give_up(struct lf_lock *lock, int reason, enum os_wait wait)
 
 int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 {
-	int refusals = 0, stale = 0;
+	int removals = 0, stale = 0;
 
 	for (;;) {
 		struct lf_lock *lock;
@@ -177,9 +189,8 @@ int acquire(struct lf_lock **acquired, struct request *rq, enum os_wait wait)
 			drop(lock);
 			continue;
 		}
-		if (rc == -EAGAIN && lock->marks.tag &&
-		    ++refusals < BODY_REFUSALS)
-			rc = START_OVER;
+		if (rc == REMOVAL)
+			rc = ++removals < REMOVALS ? START_OVER : -EAGAIN;
 		if (rc == -ESTALE && !lock->borrowed && ++stale < STALE_ANSWERS)
 			rc = START_OVER;
 		give_up(lock, rc, wait);

@@ -12,6 +12,14 @@ static const struct os_range body_range = { 1, 0 };
 static const struct os_range whole_file = { 0, 0 };
 
 /*
+ * Where the lock of a remover ends, and that of a holder does not.  A program
+ * that locks but a part of an empty file locks nothing beyond, and less than
+ * 2 GiB is a number to all of them.
+ */
+#define REMOVERS_END 2000000000
+#define HOLDERS_END 0
+
+/*
  * On a network file system flock(2) may be a record lock in disguise and so
  * collide with ours, and a PID means nothing to the other machines.
  */
@@ -71,36 +79,51 @@ void tag_drop(struct lf_lock *lock)
 }
 
 /* -EINVAL: the kernel has no locks of an open file description, here. */
-static int lock_body(const struct lf_lock *lock, enum os_lock how,
+static int lock_body(const struct lf_lock *lock, enum os_lock how, off_t end,
 		     enum os_wait wait)
 {
-	int rc = lock->marks.process_owned ?
-			 os_process_lock(lock->fd, how, whole_file, wait) :
-			 os_description_lock(lock->fd, how, body_range, wait);
+	struct os_range range = lock->marks.process_owned ? whole_file :
+							    body_range;
+	int rc;
 
+	if (end != HOLDERS_END)
+		range.length = end - range.start;
+	rc = lock->marks.process_owned ?
+		     os_process_lock(lock->fd, how, range, wait) :
+		     os_description_lock(lock->fd, how, range, wait);
 	if (rc == -EINVAL && lock->marks.process_owned)
 		return -ENOLCK;
 	return without_locks(rc);
 }
 
-int body_try(struct lf_lock *lock, enum os_lock mode)
+static int try_body(struct lf_lock *lock, enum os_lock mode, off_t end)
 {
-	int rc = lock_body(lock, mode, OS_NOWAIT);
+	int rc = lock_body(lock, mode, end, OS_NOWAIT);
 
 	if (rc == 0)
 		lock->marks.body = mode;
 	return rc;
 }
 
+int body_try(struct lf_lock *lock, enum os_lock mode)
+{
+	return try_body(lock, mode, HOLDERS_END);
+}
+
+int body_try_to_remove(struct lf_lock *lock)
+{
+	return try_body(lock, OS_WRITE, REMOVERS_END);
+}
+
 int body_wait(struct lf_lock *lock, enum os_lock mode)
 {
-	int rc = lock_body(lock, mode, OS_WAIT);
+	int rc = lock_body(lock, mode, HOLDERS_END, OS_WAIT);
 
 	if (rc == 0)
 		lock->marks.body = mode;
 	/* A replicated Gluster grants it later to whoever was interrupted. */
 	if (rc == -EINTR)
-		lock_body(lock, lock->marks.body, OS_NOWAIT);
+		lock_body(lock, lock->marks.body, HOLDERS_END, OS_NOWAIT);
 	return rc;
 }
 
@@ -109,20 +132,34 @@ void body_drop(struct lf_lock *lock)
 {
 	if (lock->marks.body != OS_UNLOCK &&
 	    !(lock->marks.process_owned && handle_has_sibling(lock)))
-		lock_body(lock, OS_UNLOCK, OS_NOWAIT);
+		lock_body(lock, OS_UNLOCK, HOLDERS_END, OS_NOWAIT);
 	lock->marks.body = OS_UNLOCK;
+}
+
+static bool is_removers(struct os_range range)
+{
+	return range.length > 0 && range.length == REMOVERS_END - range.start;
+}
+
+int body_test(const struct lf_lock *lock, enum os_lock mode, pid_t *pid)
+{
+	struct os_range range = body_range;
+	int rc = os_description_test(lock->fd, mode, &range, pid);
+
+	if (rc == -EINVAL) {
+		range = whole_file;
+		rc = os_process_test(lock->fd, mode, &range, pid);
+	}
+	if (rc > 0)
+		return is_removers(range) ? BODY_REMOVED : BODY_HELD;
+	return rc == -EINVAL ? -ENOLCK : without_locks(rc);
 }
 
 int body_owner(const struct lf_lock *lock, pid_t *pid)
 {
-	struct os_range range = body_range;
-	int rc = os_description_test(lock->fd, OS_WRITE, &range, pid);
+	int rc = body_test(lock, OS_WRITE, pid);
 
-	if (rc == -EINVAL) {
-		range = whole_file;
-		rc = os_process_test(lock->fd, OS_WRITE, &range, pid);
-	}
-	return rc == -EINVAL ? -ENOLCK : without_locks(rc);
+	return rc == BODY_REMOVED ? 0 : rc;
 }
 
 bool body_held(const struct lf_lock *lock)

@@ -12,6 +12,10 @@
  *
  * Body and tag are taken in the mode of the handle: for writing, which is
  * exclusive, or for reading, which is shared.
+ *
+ * Who is no exclusive holder has to have the body alone for a moment to remove
+ * the file.  He leaves out its far end, which holders have: so who is refused
+ * can tell him from a holder.
  */
 #ifndef MARKS_H
 #define MARKS_H
@@ -44,10 +48,16 @@ void tag_drop(struct lf_lock *);
 
 /* What is held already is kept if it cannot be converted. */
 int body_try(struct lf_lock *, enum os_lock);
+int body_try_to_remove(struct lf_lock *);
 int body_wait(struct lf_lock *, enum os_lock);
 void body_drop(struct lf_lock *);
 
-/* Whether another has a lock on the body: 1 and its process or 0, or 0. */
+/* Whether another keeps the body from being taken in this mode. */
+enum body_state { BODY_FREE, BODY_HELD, BODY_REMOVED };
+
+int body_test(const struct lf_lock *, enum os_lock, pid_t *pid);
+
+/* Whether another holds the body: 1 and its process or 0, or 0. */
 int body_owner(const struct lf_lock *, pid_t *pid);
 bool body_held(const struct lf_lock *);
 

@@ -18,7 +18,9 @@
 #define body_held lf_private_body_held
 #define body_is_kept lf_private_body_is_kept
 #define body_owner lf_private_body_owner
+#define body_test lf_private_body_test
 #define body_try lf_private_body_try
+#define body_try_to_remove lf_private_body_try_to_remove
 #define body_wait lf_private_body_wait
 #define call_enter lf_private_call_enter
 #define call_leave lf_private_call_leave

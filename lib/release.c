@@ -55,7 +55,9 @@ int leave(struct lf_lock *lock)
 			body_drop(lock);
 			continue;
 		}
-		rc = lock->marks.body == OS_WRITE ? 0 : body_try(lock, OS_WRITE);
+		rc = lock->marks.body == OS_WRITE ?
+			     0 :
+			     body_try_to_remove(lock);
 		if (rc == 0) {
 			left = remove_file(lock);
 			break;
@@ -64,7 +66,8 @@ int leave(struct lf_lock *lock)
 		body_drop(lock);
 		presence_drop(lock);
 		/* If it cannot be told, not for ever again. */
-		if (rc != -EAGAIN || body_owner(lock, &pid) != 0)
+		if (rc != -EAGAIN ||
+		    body_test(lock, OS_WRITE, &pid) != BODY_FREE)
 			break;
 	}
 	drop(lock);
