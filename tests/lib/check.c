@@ -190,6 +190,34 @@ static void a_holder_without_a_tag_is_not_guessed(void **state)
 	gate_free(h.go);
 }
 
+/* As one that is stopped before he has removed it. */
+static int stay_remover(void *argument)
+{
+	return hold_part(argument, F_OFD_SETLK,
+			 (struct flock){ .l_start = 1,
+					 .l_len = 2000000000 - 1 });
+}
+
+static void who_removes_the_file_is_no_holder(void **state)
+{
+	struct holding h = { gate_new(), gate_new(), false };
+	struct lf_lock *lock;
+	pid_t remover;
+
+	(void)state;
+	needs_holders_with_names();
+	remover = start(stay_remover, &h);
+	gate_pass(h.got);
+	assert_int_equal(lf_check(lock_path, NULL), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
+	assert_int_equal(lf_acquire(&lock, lock_path, 10, 0), -ETIMEDOUT);
+	assert_true(exists(lock_path));
+	gate_open(h.go);
+	assert_int_equal(finish(remover), 0);
+	gate_free(h.got);
+	gate_free(h.go);
+}
+
 /* As when the holder has lost its tag and a waiter has it for an instant. */
 static void who_has_the_tag_but_not_the_body_is_not_named(void **state)
 {
@@ -263,6 +291,7 @@ int main(void)
 		in_directory(a_holder_like_the_original_is_named),
 		in_directory(a_program_that_locks_one_byte_is_named),
 		in_directory(a_holder_without_a_tag_is_not_guessed),
+		in_directory(who_removes_the_file_is_no_holder),
 		in_directory(who_has_the_tag_but_not_the_body_is_not_named),
 		in_directory(a_lease_is_not_a_lock),
 		in_directory(what_cannot_be_told_is_an_error),

@@ -299,6 +299,32 @@ static void a_waiter_that_gives_up_last_removes_the_file(void **state)
 	end_all(&waiter, 1);
 }
 
+/* To remove the file is to have its body alone, for a moment. */
+static int share_again_and_again(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	for (int i = 0; i < rounds(5000); i++) {
+		demand(lf_acquire(&lock, lock_path, 0, LF_SHARED) == 0);
+		demand(lf_release(&lock) == 0);
+	}
+	return 0;
+}
+
+static void who_removes_the_file_refuses_nobody(void **state)
+{
+	pid_t sharer[SHARERS];
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < SHARERS; i++)
+		sharer[i] = start(share_again_and_again, NULL);
+	for (int i = 0; i < SHARERS; i++)
+		assert_int_equal(finish(sharer[i]), 0);
+	assert_false(exists(lock_path));
+}
+
 static void a_kept_file_stays(void **state)
 {
 	struct actor *keeper = actor_process(), *remover = actor_process();
@@ -652,6 +678,7 @@ int main(void)
 		in_directory(beside_a_waiter_the_file_stays_until_he_has_left),
 		in_directory(who_gives_up_leaves_the_file_to_the_last),
 		in_directory(a_waiter_that_gives_up_last_removes_the_file),
+		in_directory(who_removes_the_file_refuses_nobody),
 		in_directory(a_kept_file_stays),
 		in_directory(a_file_with_content_stays_as_it_is),
 		in_directory(who_may_only_read_can_share),
