@@ -43,9 +43,9 @@
  *               somebody is killed or keeps the file.
  *   CLEAN       When all have left, no mark is left on any file.
  *   ONE_WINS    Where nobody waits, not all are told that the lock is held.
- *   SHARE       Where all are sharers, and keep the file, none is told so.  One
- *               that removes has the body exclusively for a moment: a sharer
- *               that meets it again and again is told that the lock is held.
+ *   SHARE       Where all are sharers, none is told so, though who removes the
+ *               file has its body exclusively for a moment; nor is one refused
+ *               by the tag, which shows the PID of each.
  *   no deadlock Spin's search for invalid end states.
  *   served, queued_is_served
  *               See "fairness" at the end.
@@ -57,8 +57,9 @@
  *
  * - One step is one system call, or that part of one which the kernel does in
  *   one piece.  What a process does between two calls touches nothing shared.
- * - Only two ranges are ever locked apart, byte 0 and the rest, so each file
- *   has one set of owners for each.  A whole-file lock owns both or none.
+ * - Only three ranges are ever locked apart: byte 0, the body up to where a
+ *   remover leaves off, and its far end.  So each file has one set of owners
+ *   for each.  A whole-file lock owns all or none.
  * - A process-owned lock and an open file description are named alike, by the
  *   number of the process: it has one description at a time, and one that
  *   forked opens no other.
@@ -70,7 +71,9 @@
  * - Any waiter may be granted a free lock, and a newcomer may overtake it.
  *   Linux wakes waiters in the order of the queue and then lets them race;
  *   whatever comes of it is one of the runs here.
- * - A timeout may strike at any moment of a wait.  Time plays no other part.
+ * - A timeout may strike at any moment of a wait.  Time plays no other part:
+ *   who meets a remover starts over as often as it takes, without the bound
+ *   that is for one that is stopped.
  * - Left out: several handles in one process, other backends, a file with
  *   content.
  */
@@ -80,7 +83,6 @@
 #define PROCESSES 4
 #define INODES    5             /* PROCESSES + 1 */
 #define NONE      15            /* no inode, no owner */
-#define RETRIES   2             /* of one that does not wait; see lock_now */
 
 #define bit(p)    (1 << (p))
 
@@ -112,10 +114,10 @@
     defined SCENARIO_QUEUED_CONVERT
 #define QUEUED
 #endif
-#ifdef SCENARIO_SHARERS
-#define told_held()             claim(SHARE, false)
+#if defined SCENARIO_SHARERS || defined SCENARIO_SHARERS_REMOVE
+#define sharer_refused()        claim(SHARE, false)
 #else
-#define told_held()             skip
+#define sharer_refused()        skip
 #endif
 
 mtype = { LOCKED, START_OVER, HELD, GAVE_UP }   /* answers of lock_* */
@@ -139,6 +141,7 @@ typedef inode {
 	byte opened;            /* set of open file descriptions */
 	byte tag;               /* byte 0: owned by processes */
 	byte body;              /* bytes 1 ...: by open file descriptions */
+	byte far_end;           /* what of these a remover leaves out */
 	byte sharers;           /* flock, shared: set of descriptions */
 	byte alone = NONE       /* flock, exclusive: a description */
 }
@@ -167,7 +170,8 @@ bool killed[PROCESSES];         /* by somebody outside */
 /*
  * A range is the set of its owners: READ << p is in it if p has it locked for
  * reading, WRITE << p if for writing.  Who has it already converts it, in one
- * step; a refusal leaves things as they were.
+ * step; a refusal leaves things as they were.  The last two arguments are the
+ * ranges that are locked in one call, the same twice if it is but one.
  */
 #define mine              ((READ + WRITE) << me)
 #define by_others(range)  (range & ~mine)
@@ -177,12 +181,12 @@ bool killed[PROCESSES];         /* by somebody outside */
 	(by_others(range) & (how == READ -> WRITERS : EVERYBODY))
 #define given(range, how) (by_others(range) | (how << me))
 
-inline range_try(range, how)
+inline range_try(how, first, last)
 {
 	d_step {
-		got = !refused(range, how);
+		got = !refused(first, how) && !refused(last, how);
 		if
-		:: got -> range = given(range, how)
+		:: got -> first = given(first, how); last = given(last, how)
 		:: else
 		fi
 	}
@@ -192,18 +196,20 @@ inline range_try(range, how)
  * Not got: the time is up.  The kernel may have granted the lock at that very
  * moment without the caller knowing: the last case.
  */
-inline range_wait(range, how, bounded)
+inline range_wait(how, bounded, first, last)
 {
 	if
 	:: d_step {
-		!refused(range, how) ->
-		range = given(range, how);
+		!refused(first, how) && !refused(last, how) ->
+		first = given(first, how);
+		last = given(last, how);
 		got = true
 	   }
 	:: bounded -> got = false
 	:: d_step {
-		bounded && !refused(range, how) ->
-		range = given(range, how);
+		bounded && !refused(first, how) && !refused(last, how) ->
+		first = given(first, how);
+		last = given(last, how);
 		got = false
 	   }
 	fi
@@ -216,6 +222,7 @@ inline description_close()
 	if
 	:: copies[me] == 0 ->
 		my.body = by_others(my.body);
+		my.far_end = by_others(my.far_end);
 		if
 		:: my.alone == me -> my.alone = NONE
 		:: else
@@ -279,14 +286,14 @@ inline enter(how)
 /* F_SETLK, byte 0 */
 inline tag_try(how)
 {
-	range_try(my.tag, how)
+	range_try(how, my.tag, my.tag)
 }
 
 /* F_SETLKW, byte 0 */
 inline tag_wait(how)
 {
 	waits_for(1);
-	range_wait(my.tag, how, is(TIMED));
+	range_wait(how, is(TIMED), my.tag, my.tag);
 	waits_for(0)
 }
 
@@ -298,7 +305,17 @@ inline tag_drop()
 /* F_OFD_SETLK, bytes 1 ... */
 inline body_try(how)
 {
-	range_try(my.body, how)
+	range_try(how, my.body, my.far_end)
+}
+
+/* The same but for its far end. */
+inline body_try_to_remove()
+{
+#if defined MUTANT_REMOVER_LIKE_HOLDER || defined MUTANT_REFUSED_LEAVES
+	body_try(WRITE)
+#else
+	range_try(WRITE, my.body, my.body)
+#endif
 }
 
 /*
@@ -309,19 +326,36 @@ inline body_wait(how, bounded)
 {
 	d_step { claim(TAG, !(my.tag & mine) || (my.body & mine)) };
 	waits_for(2);
-	range_wait(my.body, how, bounded);
+	range_wait(how, bounded, my.body, my.far_end);
 	waits_for(0)
 }
 
 inline body_drop()
 {
-	my.body = by_others(my.body)
+	d_step {
+		my.body = by_others(my.body);
+		my.far_end = by_others(my.far_end)
+	}
 }
 
-/* F_OFD_GETLK for writing, bytes 1 ...: does another hold it? */
-inline body_held()
+/* F_OFD_GETLK for writing, bytes 1 ...: has another locked it? */
+inline body_owned()
 {
 	got = (by_others(my.body) != 0)
+}
+
+/*
+ * The same as we would lock it: has another locked it to its far end?  One that
+ * has not removes the file.
+ */
+inline body_held(how)
+{
+#ifdef MUTANT_REMOVER_HOLDS
+	got = true
+#else
+	got = (refused(my.body, how) &&
+	    !(by_others(my.body) & WRITERS & ~my.far_end))
+#endif
 }
 
 /*
@@ -414,32 +448,33 @@ inline path_is_ours()
 /* ---- acquire.c ------------------------------------------------------- */
 
 /*
- * A refusal counts only if the path still is the file.  Refused by the body
- * with the tag in hand: the holder has no tag, or somebody is just removing
- * the file; look a few times before taking it for the former.
+ * A refusal counts only if the path still is the file; and that of the body
+ * only if it is held, not if somebody is just removing the file.  Among those
+ * who share, the tag may be that of a waiter: only the body tells.
  */
 inline lock_now()
 {
 	tag_try(tag_mode);
+	if
+	:: !got && is(SHARED) -> sharer_refused(); got = true
+	:: else
+	fi;
 	if
 	:: got ->
 		body_try(mode);
 		if
 		:: got -> answer = LOCKED
 		:: else ->
-			path_is_ours();
-			if
-			:: got && tries == RETRIES -> answer = HELD
-			:: got && tries < RETRIES -> tries++; answer = START_OVER
-			:: else -> answer = START_OVER
-			fi
+			body_held(mode);
+			answer = (got -> HELD : START_OVER)
 		fi
-	:: else ->
+	:: else -> answer = HELD
+	fi;
+	if
+	:: answer == HELD ->
 		path_is_ours();
-		if
-		:: got -> answer = HELD
-		:: else -> answer = START_OVER
-		fi
+		answer = (got -> HELD : START_OVER)
+	:: else
 	fi
 }
 
@@ -475,7 +510,6 @@ inline lock_wait()
 
 inline acquire()
 {
-	tries = 0;
 	do
 	:: handle_open();
 	   if
@@ -489,7 +523,7 @@ inline acquire()
 			path_is_ours();
 #endif
 			if
-			:: got -> enter(mode); have = mode; tries = 0
+			:: got -> enter(mode); have = mode
 			:: else
 			fi
 		};
@@ -563,7 +597,7 @@ inline leave(have)
 #ifdef MUTANT_BODY_BEFORE_PRESENCE
 	if
 	:: have == NOTHING ->
-		body_try(WRITE);
+		body_try_to_remove();
 		if
 		:: got -> have = WRITE
 		:: else -> have = 255   /* the holder will remove it */
@@ -605,7 +639,7 @@ inline leave(have)
 		:: else ->
 #endif
 #ifndef MUTANT_GIVE_UP_WITHOUT_BODY
-			body_try(WRITE);
+			body_try_to_remove();
 #endif
 			skip
 		fi;
@@ -634,11 +668,11 @@ inline leave(have)
 			fi;
 #endif
 #ifdef MUTANT_LOOK_BEFORE_DROP
-			body_held();
+			body_owned();
 			presence_drop();
 #else
 			presence_drop();
-			body_held();
+			body_owned();
 #endif
 			if
 			:: got -> break /* the holder will remove it */
@@ -680,10 +714,10 @@ inline hold()
 		atomic { copies[me]++; running++; run child(me, kind) }
 	:: else
 	fi;
-	/* tries is 0 again: there and back is enough */
+	/* There and back is enough. */
 	do
-	:: is(CONVERT) && tries < 2 ->
-		tries++;
+	:: is(CONVERT) && conversions < 2 ->
+		conversions++;
 		if
 		:: have == READ -> upgrade()
 		:: have == WRITE -> downgrade()
@@ -692,7 +726,8 @@ inline hold()
 	:: break
 	od;
 	atomic {
-		claim(MODE, (my.body & mine) == (have << me));
+		claim(MODE, (my.body & mine) == (have << me) &&
+		    (my.far_end & mine) == (have << me));
 		holders = by_others(holders)
 	}
 }
@@ -705,12 +740,13 @@ inline hold()
  * holder.  So the waiter first drops the body, not to be in the way, and then
  * leaves as a holder does, with presence or without.  One that does not wait
  * knows what it was refused, and just closes: leaving, it would take the body
- * for a moment, and two of them could refuse each other a free lock.
+ * for a moment, and where a remover cannot be told from a holder (lockf does
+ * not say) two of them could refuse each other a free lock.
  */
 proctype process(byte me; byte kind)
 {
 	bool got, is_open;
-	byte tries, have;
+	byte conversions, have;
 	mtype answer;
 
 	{
@@ -729,7 +765,7 @@ proctype process(byte me; byte kind)
 			fi;
 #endif
 			have = NOTHING
-		   :: answer == HELD -> told_held(); have = NOTHING
+		   :: answer == HELD -> sharer_refused(); have = NOTHING
 		   fi;
 		   if
 		   :: answer == HELD ->
@@ -742,7 +778,7 @@ proctype process(byte me; byte kind)
 		   :: answer != HELD && !is(KEEP) -> leave(have)
 		   fi;
 		   /* dead values would only make equal states look different */
-		   d_step { got = false; answer = 0; have = 0; tries = 0 };
+		   d_step { got = false; answer = 0; have = 0; conversions = 0 };
 		   if
 		   :: is(AGAIN)
 		   :: break
@@ -780,9 +816,12 @@ proctype child(byte me; byte kind)
 inline whole_try()
 {
 	d_step {
-		got = (my.tag == 0 && my.body == 0);
+		got = (my.tag == 0 && my.body == 0 && my.far_end == 0);
 		if
-		:: got -> my.tag = WRITE << me; my.body = WRITE << me
+		:: got ->
+			my.tag = WRITE << me;
+			my.body = WRITE << me;
+			my.far_end = WRITE << me
 		:: else
 		fi
 	}
@@ -791,9 +830,10 @@ inline whole_try()
 inline whole_wait()
 {
 	d_step {
-		my.tag == 0 && my.body == 0 ->
+		my.tag == 0 && my.body == 0 && my.far_end == 0 ->
 		my.tag = WRITE << me;
 		my.body = WRITE << me;
+		my.far_end = WRITE << me;
 		got = true
 	}
 }
@@ -971,6 +1011,8 @@ inline cast()
 	ours(0, SHARED + KEEP); ours(1, SHARED + KEEP);
 	ours(2, WAIT + SHARED + KEEP);
 	run stray(0); run stray(1); run stray(2)
+#elif defined SCENARIO_SHARERS_REMOVE
+	ours(0, SHARED); ours(1, SHARED); ours(2, TIMED + SHARED)
 #elif defined SCENARIO_SERVED_SHARED
 	ours(0, WAIT + SHARED); ours(1, WAIT); ours(2, TIMED + SHARED)
 #elif defined SCENARIO_SERVED_CONVERT
@@ -1020,7 +1062,8 @@ init
 		do
 		:: i < INODES ->
 			claim(CLEAN, inodes[i].tag == 0 &&
-			    inodes[i].body == 0 && inodes[i].sharers == 0 &&
+			    inodes[i].body == 0 && inodes[i].far_end == 0 &&
+			    inodes[i].sharers == 0 &&
 			    inodes[i].alone == NONE);
 			i++
 		:: else -> break
