@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define LINE_SIZE 256
+#define DEPTH_SIZE 65536
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,7 +41,8 @@ static bool is_same(const struct os_listed_lock *a,
 		    const struct os_listed_lock *b)
 {
 	return a->type == b->type && a->mode == b->mode &&
-	       a->waits == b->waits && a->pid == b->pid &&
+	       a->waits == b->waits && a->depth == b->depth &&
+	       a->pid == b->pid &&
 	       a->inode.major == b->inode.major &&
 	       a->inode.minor == b->inode.minor &&
 	       a->inode.number == b->inode.number && a->first == b->first &&
@@ -48,19 +50,20 @@ static bool is_same(const struct os_listed_lock *a,
 }
 
 /* As lock_get_status() in the kernel's fs/locks.c. */
-static void format(char line[LINE_SIZE], const struct os_listed_lock *lock)
+static void format(char line[LINE_SIZE + DEPTH_SIZE],
+		   const struct os_listed_lock *lock)
 {
 	static const char *const types[] = { "POSIX ", "OFDLCK", "FLOCK " };
 	char last[32] = "EOF";
 
 	if (lock->last != ULLONG_MAX)
 		snprintf(last, sizeof(last), "%llu", lock->last);
-	snprintf(line, LINE_SIZE,
-		 "1: %s%s ADVISORY  %s %ld %02x:%02x:%llu %llu %s\n",
-		 lock->waits ? "-> " : "", types[lock->type],
-		 lock->mode == OS_READ ? "READ" : "WRITE", (long)lock->pid,
-		 lock->inode.major, lock->inode.minor, lock->inode.number,
-		 lock->first, last);
+	snprintf(line, LINE_SIZE + DEPTH_SIZE,
+		 "1:%*s%s%s ADVISORY  %s %ld %02x:%02x:%llu %llu %s\n",
+		 (int)lock->depth, "", lock->waits ? "-> " : "",
+		 types[lock->type], lock->mode == OS_READ ? "READ" : "WRITE",
+		 (long)lock->pid, lock->inode.major, lock->inode.minor,
+		 lock->inode.number, lock->first, last);
 }
 
 static bool parse(const char *line, struct os_listed_lock *lock)
@@ -75,7 +78,7 @@ static bool parse(const char *line, struct os_listed_lock *lock)
 static bool check_lock(const char *line, struct os_listed_lock *lock)
 {
 	struct os_listed_lock again;
-	char formatted[LINE_SIZE];
+	static char formatted[LINE_SIZE + DEPTH_SIZE];
 
 	if (!parse(line, lock))
 		return false;
@@ -84,6 +87,7 @@ static bool check_lock(const char *line, struct os_listed_lock *lock)
 	demand(lock->mode == OS_READ || lock->mode == OS_WRITE);
 	demand(lock->pid >= 0);
 	demand(lock->first <= lock->last);
+	demand(lock->depth < strlen(line) && lock->depth < DEPTH_SIZE);
 	format(formatted, lock);
 	demand(parse(formatted, &again));
 	demand(is_same(lock, &again));

@@ -26,16 +26,16 @@ static const struct {
 	{ "locks-2.6.11", "POSIX WRITE 3568 253:0:2531452 0 EOF\n"
 			  "FLOCK WRITE 3517 253:0:2531448 0 EOF\n"
 			  "POSIX READ 2210 3:2:81 100 199\n"
-			  "-> POSIX WRITE 2211 3:2:81 150 150\n"
-			  "-> POSIX WRITE 2212 3:2:81 0 EOF\n"
+			  "1-> POSIX WRITE 2211 3:2:81 150 150\n"
+			  "1-> POSIX WRITE 2212 3:2:81 0 EOF\n"
 			  "POSIX READ 1806 0:12:18446744071562068616 "
 			  "1073741824 1073742335\n" },
 	/* the first with locks of open file descriptions, still with PIDs */
 	{ "locks-3.15", "OFDLCK WRITE 811 8:1:393228 1 EOF\n"
-			"-> OFDLCK WRITE 815 8:1:393228 1 EOF\n"
+			"1-> OFDLCK WRITE 815 8:1:393228 1 EOF\n"
 			"POSIX WRITE 811 8:1:393228 0 0\n"
-			"-> POSIX WRITE 812 8:1:393228 0 0\n"
-			"-> POSIX WRITE 813 8:1:393228 0 0\n"
+			"1-> POSIX WRITE 812 8:1:393228 0 0\n"
+			"1-> POSIX WRITE 813 8:1:393228 0 0\n"
 			"OFDLCK READ 640 252:1048576:131 1 EOF\n"
 			"FLOCK READ 0 8:1:393230 0 EOF\n"
 			"POSIX READ 641 0:19:11529215046068469760 1 1\n"
@@ -43,34 +43,34 @@ static const struct {
 			"9223372036854775806 EOF\n" },
 	/* -1, and the negative PIDs of other machines */
 	{ "locks-4.14", "OFDLCK WRITE 0 8:1:8713209 128 191\n"
-			"-> OFDLCK READ 0 8:1:8713209 128 128\n"
+			"1-> OFDLCK READ 0 8:1:8713209 128 128\n"
 			"POSIX WRITE 0 0:45:4294967301 0 EOF\n"
 			"POSIX WRITE 699 0:22:28457 0 EOF\n"
-			"-> POSIX WRITE 0 0:22:28457 0 EOF\n"
+			"1-> POSIX WRITE 0 0:22:28457 0 EOF\n"
 			"FLOCK WRITE 1568 0:47:32388 0 EOF\n"
-			"-> FLOCK READ 1570 0:47:32388 0 EOF\n"
+			"1-> FLOCK READ 1570 0:47:32388 0 EOF\n"
 			"POSIX READ 5433 8:1:7864448 128 128\n" },
 	/* delegations; "%lu"; of those that wait for one that waits, none */
 	{ "locks-5.4", "POSIX WRITE 4242 254:0:1572870 0 0\n"
-		       "-> POSIX WRITE 4243 254:0:1572870 0 0\n"
+		       "1-> POSIX WRITE 4243 254:0:1572870 0 0\n"
 		       "OFDLCK WRITE 0 254:0:1572870 1 EOF\n"
 		       "POSIX WRITE 55 0:49:11529215046068469760 0 EOF\n" },
 	/* all that wait, indented; no mandatory locks, no LOCK_MAND */
 	{ "locks-5.18", "OFDLCK WRITE 0 0:31:18446744073709551615 1 EOF\n"
 			"POSIX WRITE 4242 0:31:2601 0 0\n"
-			"-> POSIX WRITE 4243 0:31:2601 0 0\n"
-			"-> POSIX WRITE 4244 0:31:2601 0 0\n"
-			"-> POSIX WRITE 4245 0:31:2601 0 0\n"
-			"-> POSIX READ 4246 0:31:2601 0 0\n"
+			"1-> POSIX WRITE 4243 0:31:2601 0 0\n"
+			"2-> POSIX WRITE 4244 0:31:2601 0 0\n"
+			"3-> POSIX WRITE 4245 0:31:2601 0 0\n"
+			"1-> POSIX READ 4246 0:31:2601 0 0\n"
 			"FLOCK READ 4243 0:31:2601 0 EOF\n"
-			"-> FLOCK WRITE 4250 0:31:2601 0 EOF\n" },
+			"1-> FLOCK WRITE 4250 0:31:2601 0 EOF\n" },
 	{ "locks-6.18", "FLOCK READ 32207 254:0:10996589 0 EOF\n"
 			"OFDLCK WRITE 0 254:0:10996589 1 EOF\n"
 			"POSIX WRITE 31968 254:0:10996589 0 0\n"
-			"-> POSIX WRITE 32068 254:0:10996589 0 0\n"
-			"-> POSIX WRITE 32131 254:0:10996589 0 0\n"
-			"-> POSIX WRITE 32207 254:0:10996589 0 0\n"
-			"-> POSIX READ 32239 254:0:10996589 0 0\n"
+			"1-> POSIX WRITE 32068 254:0:10996589 0 0\n"
+			"2-> POSIX WRITE 32131 254:0:10996589 0 0\n"
+			"3-> POSIX WRITE 32207 254:0:10996589 0 0\n"
+			"4-> POSIX READ 32239 254:0:10996589 0 0\n"
 			"FLOCK READ 32239 254:0:10996589 0 EOF\n"
 			"FLOCK READ 32131 254:0:10996589 0 EOF\n"
 			"FLOCK READ 32068 254:0:10996589 0 EOF\n" },
@@ -133,12 +133,14 @@ static bool is_lock(const char *line)
 static void print(char *text, const struct os_listed_lock *lock)
 {
 	static const char *const types[] = { "POSIX", "OFDLCK", "FLOCK" };
-	char last[32] = "EOF";
+	char last[32] = "EOF", waits[32] = "";
 
+	if (lock->waits)
+		snprintf(waits, sizeof(waits), "%zu-> ", lock->depth);
 	if (lock->last != ULLONG_MAX)
 		snprintf(last, sizeof(last), "%llu", lock->last);
 	snprintf(text + strlen(text), TEXT_SIZE - strlen(text),
-		 "%s%s %s %ld %u:%u:%llu %llu %s\n", lock->waits ? "-> " : "",
+		 "%s%s %s %ld %u:%u:%llu %llu %s\n", waits,
 		 types[lock->type], lock->mode == OS_READ ? "READ" : "WRITE",
 		 (long)lock->pid, lock->inode.major, lock->inode.minor,
 		 lock->inode.number, lock->first, last);
@@ -230,10 +232,11 @@ static void a_long_line_is_read_whole(void **state)
 		struct os_listed_lock lock;
 
 		snprintf(line, sizeof(line),
-			 "1: %*s POSIX  ADVISORY  WRITE 4242 fd:01:131 0 0",
-			 depth + 1, "->");
+			 "1:%*s POSIX  ADVISORY  WRITE 4242 fd:01:131 0 0",
+			 depth + 2, "->");
 		assert_true(parses(line, &lock));
 		assert_true(lock.waits);
+		assert_int_equal(lock.depth, depth);
 		assert_int_equal(lock.pid, 4242);
 	}
 }
