@@ -46,6 +46,8 @@ struct view {
 	struct stat st;
 	struct os_inode inode;
 	struct os_lock_list *list;
+	struct os_listed_lock *locks; /* those of the list on this file */
+	size_t lock_count;
 	struct lf_report *report;
 	int held; /* as the file itself tells; negative: it does not */
 	struct holder holder;
@@ -63,17 +65,58 @@ static bool is_here(const struct view *view, const struct os_listed_lock *lock)
 	       lock->inode.minor == view->inode.minor;
 }
 
+/* Only those that share a lock, and have no PID there, can be alike. */
+static bool is_told_before(const struct view *view,
+			   const struct os_listed_lock *lock)
+{
+	if (lock->mode == OS_READ &&
+	    (lock->type != OS_TYPE_POSIX || lock->pid == 0))
+		return false;
+	for (size_t i = 0; i < view->lock_count; i++) {
+		const struct os_listed_lock *other = &view->locks[i];
+
+		if (!other->waits && other->type == lock->type &&
+		    other->mode == lock->mode && other->pid == lock->pid &&
+		    other->first == lock->first && other->last == lock->last)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The list comes in parts: if a new lock is put before one that has been told,
+ * that is told again in the next part, with all who wait for it.
+ */
+static int pick_locks(struct view *view, const struct os_lock_list *list)
+{
+	size_t count = 0;
+	bool again = false;
+
+	for (size_t i = 0; i < list->count; i++)
+		count += is_here(view, &list->locks[i]);
+	view->lock_count = 0;
+	view->locks = calloc(count + 1, sizeof(*view->locks));
+	if (!view->locks)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct os_listed_lock *lock = &list->locks[i];
+
+		if (!is_here(view, lock))
+			continue;
+		if (!lock->waits)
+			again = is_told_before(view, lock);
+		if (!again)
+			view->locks[view->lock_count++] = *lock;
+	}
+	return 0;
+}
+
 /* The next on this file after LOCK, which is NULL at first. */
 static const struct os_listed_lock *next(const struct view *view,
 					 const struct os_listed_lock *lock)
 {
-	const struct os_lock_list *list = view->list;
-
-	for (lock = lock ? lock + 1 : list->locks;
-	     lock && lock < list->locks + list->count; lock++)
-		if (is_here(view, lock))
-			return lock;
-	return NULL;
+	lock = lock ? lock + 1 : view->locks;
+	return lock < view->locks + view->lock_count ? lock : NULL;
 }
 
 static bool is_tag(const struct os_listed_lock *lock)
@@ -111,27 +154,11 @@ static bool is_reported(const struct lf_report *report, pid_t pid, int type)
 	return false;
 }
 
-/* The list is told in parts, and the next may begin with the last again. */
-static bool is_repeated(const struct lf_report *report,
-			const struct lf_entry *waiter)
-{
-	const struct lf_entry *entry = NULL;
-
-	while ((entry = lf_report_next(report, entry)) != NULL)
-		if (entry->waits && entry->pid == waiter->pid &&
-		    entry->type == waiter->type &&
-		    entry->depth == waiter->depth &&
-		    entry->shared == waiter->shared)
-			return true;
-	return false;
-}
-
 /* Once for each process that has a lock, and for each request that waits. */
 static int add(struct view *view, struct lf_entry entry)
 {
-	if (entry.pid != 0 &&
-	    (entry.waits ? is_repeated(view->report, &entry) :
-			   is_reported(view->report, entry.pid, entry.type)))
+	if (entry.pid != 0 && !entry.waits &&
+	    is_reported(view->report, entry.pid, entry.type))
 		return 0;
 	if (entry.pid == 0)
 		entry.source = LF_SOURCE_NONE;
@@ -276,27 +303,28 @@ static size_t keep_doubtful(struct view *view)
  */
 static int look_again(struct view *view)
 {
-	struct os_lock_list *list = view->list;
 	size_t doubtful = keep_doubtful(view);
 	int rc = 0;
 
-	for (int i = 0; i < MOMENTS && doubtful > 0; i++) {
+	for (int i = 0; rc == 0 && i < MOMENTS && doubtful > 0; i++) {
+		struct view moment = *view;
 		struct os_lock_list later;
 
 		poll(NULL, 0, MOMENT_MS / MOMENTS);
 		rc = os_list_locks(&later);
 		if (rc < 0)
 			return rc;
-		view->list = &later;
-		doubtful = keep_doubtful(view);
-		view->list = list;
+		rc = pick_locks(&moment, &later);
+		if (rc == 0)
+			doubtful = keep_doubtful(&moment);
+		free(moment.locks);
 		os_lock_list_free(&later);
 	}
 	for (size_t i = 0; i < view->owner_count; i++)
 		if (view->owners[i].has_body < 0)
 			view->owners[i].has_body =
 				!is_runnable(view->owners[i].pid);
-	return 0;
+	return rc;
 }
 
 /* As a parent and a child have: it is not a holder beside that owner. */
@@ -515,8 +543,10 @@ static int add_queue(struct view *view)
 static int add_all(struct view *view)
 {
 	int held = view->held;
-	int rc = held != 0 ? add_record_locks(view) : 0;
+	int rc = pick_locks(view, view->list);
 
+	if (rc == 0 && held != 0)
+		rc = add_record_locks(view);
 	free(view->owners);
 	view->holders = view->report->count;
 	if (rc == 0 && held < 0 && view->holders == 0)
@@ -569,6 +599,7 @@ static int look(struct view *view, bool anew)
 	if (rc < 0)
 		return held;
 	rc = add_all(view);
+	free(view->locks);
 	if (rc < 0)
 		return rc;
 	return held != 0;
