@@ -1,0 +1,578 @@
+/* lf_inspect(): who holds and who waits, among ourselves and other programs. */
+#include "config.h"
+
+#include "actor.h"
+#include "harness.h"
+#include "lockfile-fcntl.h"
+#include "seen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void nobody_has_a_free_file_or_a_missing_one(void **state)
+{
+	(void)state;
+	assert_true(sees("0"));
+	assert_false(exists(lock_path));
+	assert_string_equal(seen("missing/lock"), "0");
+	close(open(lock_path, O_CREAT | O_WRONLY, 0666));
+	assert_true(sees("0"));
+	assert_true(exists(lock_path));
+}
+
+static int inspect_without_permission(void *unused)
+{
+	struct lf_report *report;
+
+	(void)unused;
+	demand(become_ordinary());
+	demand(lf_inspect("secret", &report) == -EACCES);
+	demand(!report);
+	return 0;
+}
+
+static void what_cannot_be_told_is_an_error(void **state)
+{
+	struct lf_report *report = (struct lf_report *)1;
+	int before = open_descriptors();
+
+	(void)state;
+	assert_int_equal(mkfifo("fifo", 0666), 0);
+	assert_int_equal(symlink("nowhere", "link"), 0);
+	close(open("secret", O_CREAT | O_WRONLY, 0));
+	assert_int_equal(lf_inspect(NULL, &report), -EINVAL);
+	assert_null(report);
+	assert_int_equal(lf_inspect(lock_path, NULL), -EINVAL);
+	assert_int_equal(lf_inspect("", &report), -ENOENT);
+	assert_int_equal(lf_inspect(".", &report), -EISDIR);
+	assert_int_equal(lf_inspect("fifo", &report), -ENOTSUP);
+	assert_int_equal(lf_inspect("/dev/null", &report), -ENOTSUP);
+	assert_int_equal(lf_inspect("link", &report), -ELOOP);
+	assert_int_equal(lf_inspect("secret/lock", &report), -ENOTDIR);
+	assert_int_equal(finish(start(inspect_without_permission, NULL)), 0);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void nothing_is_asked_of_no_report(void **state)
+{
+	pid_t pid = 42;
+	time_t written = 42;
+
+	(void)state;
+	assert_null(lf_report_next(NULL, NULL));
+	assert_false(lf_report_partial(NULL));
+	assert_false(lf_report_stamp(NULL, &pid, &written));
+	assert_int_equal(pid, 0);
+	assert_int_equal(written, 0);
+	assert_int_equal(lf_entry_pid(NULL), 0);
+	assert_int_equal(lf_entry_source(NULL), LF_SOURCE_NONE);
+	assert_int_equal(lf_entry_type(NULL), LF_TYPE_UNKNOWN);
+	lf_report_free(NULL);
+}
+
+static int see_parent(void *unused)
+{
+	(void)unused;
+	demand(sees("1; %d %s", getppid(), by_us()));
+	return 0;
+}
+
+static void we_are_seen_by_us_and_by_others(void **state)
+{
+	struct lf_lock *lock;
+	pid_t other;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_true(sees("1; %d %s", getpid(), by_us()));
+	assert_int_equal(finish(start(see_parent, NULL)), 0);
+	other = waiter(0);
+	assert_true(sees("1; %d %s; %d waits posix", getpid(), by_us(), other));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(sees("1; %d %s", other, by_us()));
+	end(other);
+	assert_true(sees("0"));
+}
+
+static void a_process_is_told_by_its_start_too(void **state)
+{
+	pid_t pid[] = { holder(take, NULL), waiter(0) };
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+	int i = 0;
+
+	(void)state;
+	assert_true(sees("1; %d %s; %d waits posix", pid[0], by_us(), pid[1]));
+	assert_int_equal(lf_inspect(lock_path, &report), 1);
+	while ((entry = lf_report_next(report, entry)) != NULL) {
+		assert_int_equal(lf_entry_pid(entry), pid[i]);
+		assert_true(lf_entry_start_time(entry) > 0);
+		assert_int_equal(lf_entry_start_time(entry),
+				 start_time(pid[i++]));
+	}
+	lf_report_free(report);
+	end(pid[1]);
+	end(pid[0]);
+}
+
+static void a_stamp_is_told_with_its_time(void **state)
+{
+	struct lf_report *report;
+	struct stat st;
+	time_t written;
+	pid_t pid, told;
+
+	(void)state;
+	write_to(lock_path, "4242\n");
+	pid = holder(take, NULL);
+	assert_int_equal(lf_inspect(lock_path, &report), 1);
+	assert_int_equal(lf_report_stamp(report, &told, &written), 1);
+	assert_int_equal(stat(lock_path, &st), 0);
+	assert_int_equal(told, 4242);
+	assert_int_equal(written, st.st_mtime);
+	lf_report_free(report);
+	end(pid);
+	assert_int_equal(lf_inspect(lock_path, &report), 0);
+	lf_report_free(report);
+}
+
+/* --- The queue */
+
+#define QUEUE 6
+
+static void who_waits_is_told_in_order(void **state)
+{
+	pid_t first = holder(take, NULL), pid[QUEUE];
+
+	(void)state;
+	for (int i = 0; i < QUEUE; i++)
+		pid[i] = waiter(i % 2 ? LF_KEEP : 0);
+	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
+			 "%d waits posix; %d waits posix; %d waits posix; "
+			 "%d waits posix", first, by_us(), pid[0], pid[1],
+			 pid[2], pid[3], pid[4], pid[5]));
+	/* He is out, wherever he was. */
+	end(pid[2]);
+	assert_true(waiters_reach(lock_path, QUEUE - 1));
+	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
+			 "%d waits posix; %d waits posix; %d waits posix",
+			 first, by_us(), pid[0], pid[1], pid[3], pid[4],
+			 pid[5]));
+	let_go(first);
+	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
+			 "%d waits posix; %d waits posix", pid[0], by_us(),
+			 pid[1], pid[3], pid[4], pid[5]));
+	end(pid[5]);
+	end(pid[4]);
+	end(pid[3]);
+	end(pid[1]);
+	end(pid[0]);
+}
+
+/* Who shares gets it together with those who share and wait already. */
+static void who_will_get_it_together_is_told_so(void **state)
+{
+	pid_t first, s1, s2, x3, s4, x5;
+
+	(void)state;
+	needs_shared_locks();
+	first = holder(take, NULL);
+	s1 = waiter(LF_SHARED);
+	s2 = waiter(LF_SHARED);
+	x3 = waiter(0);
+	s4 = waiter(LF_SHARED);
+	x5 = waiter(0);
+	assert_true(sees("1; %d %s; %d waits posix shared; "
+			 "%d waits posix shared; %d waits posix shared; "
+			 "%d waits posix; %d waits posix", first, by_us(), s1,
+			 s2, s4, x3, x5));
+	end(x5);
+	end(x3);
+	end(s4);
+	end(s2);
+	end(s1);
+	end(first);
+}
+
+static void a_deep_queue_is_told_whole(void **state)
+{
+	enum { DEEP = 150 };
+	static pid_t pid[DEEP];
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+	int found = -1;
+
+	(void)state;
+	pid[0] = holder(take, NULL);
+	for (int i = 1; i < DEEP; i++)
+		pid[i] = waiter(0);
+	for (int look = 0; look < 100 && found < DEEP; look++) {
+		assert_int_equal(lf_inspect(lock_path, &report), 1);
+		for (found = 0; (entry = lf_report_next(report, entry)) != NULL;
+		     found++)
+			if (found >= DEEP || lf_entry_pid(entry) != pid[found])
+				break;
+		lf_report_free(report);
+		entry = NULL;
+	}
+	assert_int_equal(found, DEEP);
+	for (int i = DEEP; i-- > 0;)
+		end(pid[i]);
+}
+
+/* --- Who shares */
+
+static void each_who_shares_is_told(void **state)
+{
+	pid_t pid[3], last;
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < 3; i++)
+		pid[i] = holder(share, NULL);
+	last = waiter(0);
+	for (int i = 0; i < 20; i++) {
+		const char *text = seen(lock_path);
+		char wanted[64];
+
+		for (int j = 0; j < 3; j++) {
+			snprintf(wanted, sizeof(wanted), "; %d %s shared",
+				 pid[j], by_us());
+			assert_non_null(strstr(text, wanted));
+		}
+	}
+	end(last);
+	for (int i = 0; i < 3; i++)
+		end(pid[i]);
+	assert_true(sees("0"));
+}
+
+#define MANY 300
+
+static bool each_once(const pid_t *pid, int count)
+{
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+	bool told[MANY] = { false }, good;
+	int found = 0;
+
+	good = lf_inspect(lock_path, &report) == 1 &&
+	       !lf_report_partial(report);
+	while (good && (entry = lf_report_next(report, entry)) != NULL) {
+		int i = 0;
+
+		while (i < count && pid[i] != lf_entry_pid(entry))
+			i++;
+		assert_true(i < count && !told[i]);
+		good = lf_entry_shared(entry);
+		told[i] = true;
+		found++;
+	}
+	lf_report_free(report);
+	return good && found == count;
+}
+
+static void hundreds_who_share_are_told_once_each(void **state)
+{
+	static pid_t pid[MANY];
+	bool good = false;
+
+	(void)state;
+	needs_shared_locks();
+	for (int i = 0; i < MANY; i++)
+		pid[i] = holder(share, NULL);
+	for (int look = 0; look < 20 && !good; look++)
+		good = each_once(pid, MANY);
+	assert_true(good);
+	for (int i = 0; i < MANY; i++)
+		end(pid[i]);
+}
+
+static int share_twice(void *unused)
+{
+	struct lf_lock *second;
+
+	return share(unused) ? 1 :
+			       -lf_acquire(&second, lock_path, 0, LF_SHARED);
+}
+
+static void two_locks_of_one_process_are_one_entry(void **state)
+{
+	char wanted[64];
+	pid_t pid;
+
+	(void)state;
+	needs_shared_locks();
+	pid = holder(share_twice, NULL);
+	snprintf(wanted, sizeof(wanted), "1; %d %s shared", pid, by_us());
+	for (int i = 0; i < 10; i++)
+		assert_true(sees("%s", wanted));
+	end(pid);
+}
+
+/* --- Who inherited */
+
+
+/* In a process that will be killed before its child; its PID is *CHILD. */
+static int leave_to_child(pid_t *child)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		alarm(60);
+		for (;;)
+			pause();
+	}
+	*child = pid;
+	return pid < 0;
+}
+
+static int take_and_fork(void *child)
+{
+	demand(take(NULL) == 0);
+	return leave_to_child(child);
+}
+
+static int share_and_fork(void *child)
+{
+	demand(share(NULL) == 0);
+	return leave_to_child(child);
+}
+
+static int see_as_ordinary(void *wanted)
+{
+	demand(become_ordinary());
+	demand(sees("%s", (const char *)wanted));
+	return 0;
+}
+
+static void a_child_has_the_lock_of_who_was_killed(void **state)
+{
+	pid_t *child = shared_new(sizeof(*child)), pid, last;
+	char unknown[64];
+
+	(void)state;
+	needs_locks_of_descriptions();
+	pid = holder(take_and_fork, child);
+	assert_true(sees("1; %d tag ofd", pid));
+	last = waiter(0);
+	assert_true(sees("1; %d tag ofd; %d waits posix", pid, last));
+	end(pid);
+	/* He has had the tag, and waits for the body now. */
+	assert_true(sees("1; %d descriptor ofd; 0 waits ofd", *child));
+	snprintf(unknown, sizeof(unknown), "1; 0 unknown ofd; 0 waits ofd");
+	if (geteuid() == 0)
+		assert_int_equal(finish(start(see_as_ordinary, unknown)), 0);
+	end(*child);
+	assert_true(sees("1; %d tag ofd", last));
+	end(last);
+	shared_free(child, sizeof(*child));
+}
+
+/* Nor is a child whose parent lives a holder beside it. */
+static void a_child_shares_for_who_was_killed(void **state)
+{
+	pid_t *child = shared_new(3 * sizeof(*child)), pid[3];
+
+	(void)state;
+	needs_locks_of_descriptions();
+	for (int i = 0; i < 3; i++)
+		pid[i] = holder(share_and_fork, &child[i]);
+	end(pid[1]);
+	for (int i = 0; i < 20; i++)
+		assert_true(sees_in_any_order(
+			"1; %d tag ofd shared; %d tag ofd shared; "
+			"%d descriptor ofd shared", pid[0], pid[2], child[1]));
+	end(child[1]);
+	for (int i = 0; i < 20; i++)
+		assert_true(sees_in_any_order(
+			"1; %d tag ofd shared; %d tag ofd shared", pid[0],
+			pid[2]));
+	end(pid[0]);
+	end(pid[2]);
+	end(child[0]);
+	end(child[2]);
+	shared_free(child, 3 * sizeof(*child));
+}
+
+/* As "lf-acquire --fd 9" in a shell, whose descriptor 9 is. */
+static int lock_descriptor(void *fd)
+{
+	struct lf_lock *lock;
+
+	demand(lf_acquire_fd(&lock, *(int *)fd, 0, 0) == 0);
+	return 0;
+}
+
+static int lock_by_a_child(void *unused)
+{
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+
+	(void)unused;
+	demand(finish(start(lock_descriptor, &fd)) == 0);
+	return 0;
+}
+
+static void a_lock_left_by_a_program_is_who_has_the_descriptor(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	pid = holder(lock_by_a_child, NULL);
+	assert_true(sees("1; %d descriptor ofd", pid));
+	end(pid);
+	assert_true(sees("0"));
+}
+
+/* --- Who adopts */
+
+static int adopt_after_fork(void *child)
+{
+	struct gate adopted = gate_new();
+	struct lf_lock *lock;
+	pid_t pid;
+
+	demand(lf_acquire(&lock, lock_path, 0, 0) == 0);
+	pid = fork();
+	if (pid != 0) {
+		*(pid_t *)child = pid;
+		gate_pass(adopted);
+		return 0;
+	}
+	alarm(60);
+	demand(lf_adopt(lock) == 0);
+	gate_open(adopted);
+	for (;;)
+		pause();
+}
+
+static void who_adopted_is_the_holder_when_the_parent_has_gone(void **state)
+{
+	pid_t *child = shared_new(sizeof(*child)), pid;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	pid = holder(adopt_after_fork, child);
+	assert_true(waiters_reach(lock_path, 1));
+	/* Both have it; but he who waits for the tag waits for no lock. */
+	assert_true(sees("1; %d tag ofd", pid));
+	end(pid);
+	assert_true(waiters_reach(lock_path, 0));
+	assert_true(sees("1; %d tag ofd", *child));
+	end(*child);
+	assert_true(sees("0"));
+	shared_free(child, sizeof(*child));
+}
+
+/* He has a copy of the body, but is not to have it before it is released. */
+static void a_child_may_wait_for_the_lock_of_its_parent(void **state)
+{
+	struct lf_lock *lock;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	pid = waiter(0);
+	assert_true(sees("1; %d %s; %d waits posix", getpid(), by_us(), pid));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(sees("1; %d %s", pid, by_us()));
+	end(pid);
+}
+
+/* --- A holder without a tag */
+
+static void who_lost_the_tag_is_told_by_the_descriptor(void **state)
+{
+	pid_t pid, last;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	pid = holder(take_without_tag, NULL);
+	assert_true(sees("1; %d descriptor ofd", pid));
+	last = waiter(0);
+	for (int i = 0; i < 20; i++)
+		assert_true(sees("1; %d descriptor ofd; 0 waits ofd", pid));
+	if (geteuid() == 0) {
+		char unknown[] = "1; 0 unknown ofd; 0 waits ofd";
+
+		assert_int_equal(finish(start(see_as_ordinary, unknown)), 0);
+	}
+	end(pid);
+	assert_true(sees("1; %d tag ofd", last));
+	end(last);
+}
+
+/* He who has waited has presence, by flock(2), on the body's descriptor. */
+static void presence_is_no_lock(void **state)
+{
+	pid_t first, second, third;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	first = holder(take, NULL);
+	second = waiter_that(take_without_tag, NULL);
+	let_go(first);
+	assert_true(sees("1; %d descriptor ofd", second));
+	third = waiter(0);
+	assert_true(sees("1; %d descriptor ofd; 0 waits ofd", second));
+	end(second);
+	assert_true(sees("1; %d tag ofd", third));
+	end(third);
+}
+
+static void a_presence_that_was_inherited_is_no_lock(void **state)
+{
+	pid_t *child = shared_new(sizeof(*child)), first, second, third;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	first = holder(take, NULL);
+	second = waiter_that(take_and_fork, child);
+	third = waiter(0);
+	assert_true(sees("1; %d tag ofd; %d waits posix; %d waits posix",
+			 first, second, third));
+	let_go(first);
+	assert_true(sees("1; %d tag ofd; %d waits posix", second, third));
+	end(second);
+	assert_true(sees("1; %d descriptor ofd; 0 waits ofd", *child));
+	end(third);
+	assert_true(sees("1; %d descriptor ofd", *child));
+	end(*child);
+	shared_free(child, sizeof(*child));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		in_directory(nobody_has_a_free_file_or_a_missing_one),
+		in_directory(what_cannot_be_told_is_an_error),
+		in_directory(nothing_is_asked_of_no_report),
+		in_directory(we_are_seen_by_us_and_by_others),
+		in_directory(a_process_is_told_by_its_start_too),
+		in_directory(a_stamp_is_told_with_its_time),
+		in_directory(who_waits_is_told_in_order),
+		in_directory(who_will_get_it_together_is_told_so),
+		in_directory(a_deep_queue_is_told_whole),
+		in_directory(each_who_shares_is_told),
+		in_directory(hundreds_who_share_are_told_once_each),
+		in_directory(two_locks_of_one_process_are_one_entry),
+		in_directory(a_child_has_the_lock_of_who_was_killed),
+		in_directory(a_child_shares_for_who_was_killed),
+		in_directory(a_lock_left_by_a_program_is_who_has_the_descriptor),
+		in_directory(who_adopted_is_the_holder_when_the_parent_has_gone),
+		in_directory(a_child_may_wait_for_the_lock_of_its_parent),
+		in_directory(who_lost_the_tag_is_told_by_the_descriptor),
+		in_directory(presence_is_no_lock),
+		in_directory(a_presence_that_was_inherited_is_no_lock),
+	};
+
+	/* Whose parent was killed is ours to wait for. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	return cmocka_run_group_tests_name("inspect", tests, NULL, NULL);
+}
