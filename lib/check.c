@@ -71,12 +71,13 @@ static bool is_elsewhere(const struct lf_lock *lock)
 }
 
 /*
- * 1 held, 0 free; *PID is the holder's or 0.  The tag alone is held for the
+ * 1 held, 0 free; the PID is the holder's or 0.  The tag alone is held for the
  * moment between two steps of the protocol, or by a program that locks the
  * first byte and no more, which is in the way as well.
  */
-static int find_holder(const struct lf_lock *lock, pid_t *pid)
+static int find_holder(const struct lf_lock *lock, struct holder *holder)
 {
+	pid_t *pid = &holder->pid;
 	int rc = body_owner(lock, pid);
 
 	if (is_elsewhere(lock)) {
@@ -85,9 +86,11 @@ static int find_holder(const struct lf_lock *lock, pid_t *pid)
 	}
 	if (rc == 0 && tag_owner(lock, pid) > 0)
 		return keeps_tag(lock, *pid);
-	if (rc > 0 && *pid == 0 && tag_owner(lock, pid) > 0 && *pid > 0 &&
-	    !is_holder(lock, *pid))
-		*pid = 0;
+	if (rc > 0 && *pid == 0 && tag_owner(lock, pid) > 0) {
+		holder->nameless = *pid == 0;
+		if (*pid > 0 && !is_holder(lock, *pid))
+			*pid = 0;
+	}
 	return rc;
 }
 
@@ -118,7 +121,7 @@ int holder_of(const char *path, struct holder *holder)
 	rc = handle_open(&lock, &rq);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	rc = find_holder(lock, &holder->pid);
+	rc = find_holder(lock, holder);
 	holder->elsewhere = is_elsewhere(lock);
 	if (rc > 0 && st.st_size > 0)
 		holder->stamp = stamp_read(lock, &holder->stamped);

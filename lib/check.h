@@ -11,6 +11,7 @@
 struct holder {
 	pid_t pid;	/* 0: not sure */
 	bool elsewhere; /* it may be on another machine */
+	bool nameless;	/* who has the first byte has no PID here */
 	pid_t stamp;	/* the content of the file, or 0 */
 	time_t stamped;
 };

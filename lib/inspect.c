@@ -568,6 +568,23 @@ static bool is_complete(const struct view *view)
 		is_reported(view->report, pid, LF_TYPE_POSIX));
 }
 
+/*
+ * Whether somebody has the first byte who is not listed: a process that has no
+ * PID in this namespace.  lockf(3) never tells one.
+ */
+static bool is_hidden(const struct view *view)
+{
+	const struct os_listed_lock *lock = NULL;
+
+	if (!view->holder.nameless || os_locks_by_lockf())
+		return false;
+	while ((lock = next(view, lock)) != NULL)
+		if (!lock->waits && lock->type != OS_TYPE_FLOCK &&
+		    lock->first == 0)
+			return false;
+	return true;
+}
+
 static int get_list(struct os_lock_list *list, bool anew)
 {
 	if (list->when != 0 && !anew)
@@ -598,6 +615,7 @@ static int look(struct view *view, bool anew)
 				!os_proc_is_ours();
 	if (rc < 0)
 		return held;
+	view->report->partial |= is_hidden(view);
 	rc = add_all(view);
 	free(view->locks);
 	if (rc < 0)
