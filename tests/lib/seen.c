@@ -252,26 +252,21 @@ static int play_alone(void *argument)
 	return stay();
 }
 
-/* One look may miss some. */
-static int waiters_at_least(void)
-{
-	int most = 0;
-
-	for (int look = 0; look < 10; look++) {
-		int count = waiters(lock_path);
-
-		most = count > most ? count : most;
-	}
-	return most;
-}
-
+/* A request for the body has no PID: there was none before. */
 pid_t waiter_that(int (*body)(void *), void *argument)
 {
+	static const struct timespec breath = { 0, 1000000 };
 	struct part part = { .body = body, .argument = argument };
-	int before = waiters_at_least();
+	bool other = is_waiter(lock_path, -1);
 	pid_t pid = start(play_alone, &part);
 
-	assert_true(waiters_reach(lock_path, before + 1));
+	for (int look = 0; look < 30000; look++) {
+		if (is_waiter(lock_path, pid) ||
+		    (!other && is_waiter(lock_path, -1)))
+			return pid;
+		nanosleep(&breath, NULL);
+	}
+	fail_msg("does not wait: %ld", (long)pid);
 	return pid;
 }
 

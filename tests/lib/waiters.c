@@ -23,9 +23,9 @@ static int add(unsigned long *pids, int count, unsigned long pid)
 	return count;
 }
 
-int waiters(const char *path)
+/* Their number, or -1. */
+static int list(const char *path, unsigned long *pids)
 {
-	static unsigned long pids[PROCESSES];
 	/* Linux indents a line by one for each waiter before it. */
 	static char line[2 * PROCESSES];
 	char inode[32];
@@ -48,6 +48,24 @@ int waiters(const char *path)
 	}
 	fclose(locks);
 	return count;
+}
+
+int waiters(const char *path)
+{
+	static unsigned long pids[PROCESSES];
+
+	return list(path, pids);
+}
+
+bool is_waiter(const char *path, long pid)
+{
+	static unsigned long pids[PROCESSES];
+	int count = list(path, pids);
+
+	for (int i = 0; i < count; i++)
+		if (pids[i] == (unsigned long)pid)
+			return true;
+	return false;
 }
 
 /* Looks again and again, half a minute at the most. */

@@ -8,6 +8,9 @@
    and then one is overlooked. */
 int waiters(const char *path);
 
+/* Whether one look shows that it waits; -1: some lock of a description does. */
+bool is_waiter(const char *path, long pid);
+
 /* Returns when N do; false if they never did, in half a minute. */
 bool waiters_reach(const char *path, int n);
 

@@ -1,0 +1,280 @@
+/*
+ * lf_inspect() beside many who take the lock in turns: who is told to hold it
+ * has had it meanwhile, and nobody is disturbed.
+ */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+#include "seen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PLAYERS 4
+#define TURNS (1 << 20)
+
+/* Turns are counted by who holds the lock, and so are in order. */
+struct game {
+	atomic_int turns;
+	atomic_bool over;
+	bool stray; /* the tag is lost */
+	bool linger;
+	int most; /* turns, or 0 */
+	pid_t who[TURNS];
+};
+
+static void linger(int turn)
+{
+	struct timespec t = { 0, turn % 3 == 0 ? 50000000 : 1000000 };
+
+	if (turn % 3 != 1)
+		nanosleep(&t, NULL);
+}
+
+static int play(void *argument)
+{
+	struct game *game = argument;
+
+	while (!atomic_load(&game->over)) {
+		struct lf_lock *lock;
+		int turn;
+
+		demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+		turn = atomic_load(&game->turns) + 1;
+		demand(turn < TURNS);
+		game->who[turn] = getpid();
+		atomic_store(&game->turns, turn);
+		if (game->stray)
+			close(open(lock_path, O_RDONLY | O_CLOEXEC));
+		if (game->linger)
+			linger(turn);
+		demand(lf_release(&lock) == 0);
+		if (game->most && turn >= game->most)
+			return 0;
+	}
+	return 0;
+}
+
+/* Whether PID had one of these turns, or the one after, which had begun. */
+static bool had_a_turn(struct game *game, pid_t pid, int first, int last)
+{
+	static const struct timespec breath = { 0, 1000000 };
+
+	for (int i = 0; i < 10000 && atomic_load(&game->turns) <= last; i++)
+		nanosleep(&breath, NULL);
+	for (int turn = first; turn <= last + 1; turn++)
+		if (game->who[turn] == pid)
+			return true;
+	return false;
+}
+
+static int look(struct game *game)
+{
+	int first = atomic_load(&game->turns), last, rc, found = 0;
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+
+	rc = lf_inspect(lock_path, &report);
+	last = atomic_load(&game->turns);
+	demand(rc == 0 || rc == 1);
+	while ((entry = lf_report_next(report, entry)) != NULL) {
+		pid_t pid = lf_entry_pid(entry);
+
+		if (lf_entry_waits(entry) ||
+		    lf_entry_type(entry) == LF_TYPE_FLOCK)
+			continue;
+		found++;
+		demand(pid == 0 || had_a_turn(game, pid, first, last));
+	}
+	demand(rc == 0 || found > 0);
+	lf_report_free(report);
+	return 0;
+}
+
+static int check(struct game *game)
+{
+	int first = atomic_load(&game->turns), last;
+	pid_t pid;
+
+	demand(lf_check(lock_path, &pid) >= 0);
+	last = atomic_load(&game->turns);
+	demand(pid == 0 || had_a_turn(game, pid, first, last));
+	return 0;
+}
+
+static int look_often(void *argument)
+{
+	for (int i = 0; i < rounds(60); i++)
+		demand(look(argument) == 0 && check(argument) == 0);
+	return 0;
+}
+
+static int look_as_ordinary(void *argument)
+{
+	demand(become_ordinary());
+	for (int i = 0; i < rounds(10); i++)
+		demand(look(argument) == 0 && check(argument) == 0);
+	return 0;
+}
+
+static void who_is_told_has_had_it_meanwhile(bool stray)
+{
+	struct game *game = shared_new(sizeof(*game));
+	pid_t player[PLAYERS];
+
+	umask(022);
+	game->stray = stray;
+	for (int lingers = 0; lingers < 2; lingers++) {
+		game->linger = lingers;
+		atomic_store(&game->over, false);
+		for (int i = 0; i < PLAYERS; i++)
+			player[i] = start(play, game);
+		assert_int_equal(finish(start(look_often, game)), 0);
+		assert_int_equal(finish(start(look_as_ordinary, game)), 0);
+		atomic_store(&game->over, true);
+		for (int i = 0; i < PLAYERS; i++)
+			assert_int_equal(finish(player[i]), 0);
+		assert_false(exists(lock_path));
+	}
+	shared_free(game, sizeof(*game));
+}
+
+static void who_holds_is_told(void **state)
+{
+	(void)state;
+	who_is_told_has_had_it_meanwhile(false);
+}
+
+static void who_waits_for_one_without_a_tag_is_not_told(void **state)
+{
+	(void)state;
+	needs_locks_of_descriptions();
+	who_is_told_has_had_it_meanwhile(true);
+}
+
+/* --- Never in the way */
+
+static int look_on_and_on(void *unused)
+{
+	struct lf_report *report;
+	pid_t pid;
+
+	(void)unused;
+	for (;;) {
+		demand(lf_inspect(lock_path, &report) >= 0);
+		lf_report_free(report);
+		demand(lf_check(lock_path, &pid) >= 0);
+	}
+}
+
+static void who_waits_is_not_disturbed(void **state)
+{
+	struct game *game = shared_new(sizeof(*game));
+	pid_t looker = start(look_on_and_on, NULL), player[PLAYERS];
+
+	(void)state;
+	game->most = 10000;
+	for (int i = 0; i < PLAYERS; i++)
+		player[i] = start(play, game);
+	for (int i = 0; i < PLAYERS; i++)
+		assert_int_equal(finish(player[i]), 0);
+	end(looker);
+	assert_false(exists(lock_path));
+	shared_free(game, sizeof(*game));
+}
+
+static void who_does_not_wait_is_not_refused(void **state)
+{
+	pid_t looker = start(look_on_and_on, NULL);
+	struct lf_lock *lock;
+
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		assert_int_equal(lf_release(&lock), 0);
+	}
+	end(looker);
+	assert_false(exists(lock_path));
+}
+
+#define QUEUE 5
+
+static int take_in_turn(void *argument)
+{
+	struct game *game = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	game->who[atomic_fetch_add(&game->turns, 1)] = getpid();
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void the_queue_keeps_its_order(void **state)
+{
+	struct game *game = shared_new(sizeof(*game));
+	pid_t looker = start(look_on_and_on, NULL), pid[QUEUE];
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct lf_lock *lock;
+
+		atomic_store(&game->turns, 0);
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		for (int i = 0; i < QUEUE; i++) {
+			pid[i] = start(take_in_turn, game);
+			assert_true(waiters_reach(lock_path, i + 1));
+		}
+		assert_int_equal(lf_release(&lock), 0);
+		for (int i = 0; i < QUEUE; i++)
+			assert_int_equal(finish(pid[i]), 0);
+		for (int i = 0; i < QUEUE; i++)
+			assert_int_equal(game->who[i], pid[i]);
+		assert_false(exists(lock_path));
+	}
+	end(looker);
+	shared_free(game, sizeof(*game));
+}
+
+/* Nor is a lease broken, as it would be if it were opened to be written. */
+static void nothing_is_opened_that_should_not_be(void **state)
+{
+	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	pid_t pid = holder(take, NULL);
+	char events[4096];
+
+	(void)state;
+	assert_int_equal(mkfifo("fifo", 0666), 0);
+	assert_true(inotify_add_watch(watch, "fifo", IN_ALL_EVENTS) > 0);
+	assert_true(inotify_add_watch(watch, lock_path,
+				      IN_ALL_EVENTS & ~(IN_OPEN | IN_ACCESS |
+							IN_CLOSE_NOWRITE)) > 0);
+	assert_string_equal(seen("fifo"), "-95");
+	assert_int_equal(lf_check("fifo", NULL), -ENOTSUP);
+	assert_true(sees("1; %d %s", pid, by_us()));
+	assert_int_equal(lf_check(lock_path, NULL), 1);
+	assert_true(read(watch, events, sizeof(events)) < 0);
+	assert_int_equal(errno, EAGAIN);
+	close(watch);
+	end(pid);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		in_directory(who_holds_is_told),
+		in_directory(who_waits_for_one_without_a_tag_is_not_told),
+		in_directory(who_waits_is_not_disturbed),
+		in_directory(who_does_not_wait_is_not_refused),
+		in_directory(the_queue_keeps_its_order),
+		in_directory(nothing_is_opened_that_should_not_be),
+	};
+
+	return cmocka_run_group_tests_name("inspect-busy", tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/* lf_inspect(): locks of other programs, and the files of other users. */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+#include "seen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct foreign {
+	int command;
+	short type;
+	off_t start, length, more; /* MORE: a second piece begins there */
+};
+
+static int lock_as(void *argument)
+{
+	struct foreign *f = argument;
+	struct flock lock = {
+		.l_type = f->type,
+		.l_start = f->start,
+		.l_len = f->length,
+	};
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+
+	demand(fd >= 0 && fcntl(fd, f->command, &lock) == 0);
+	lock.l_start = f->more;
+	demand(f->more == 0 || fcntl(fd, f->command, &lock) == 0);
+	return 0;
+}
+
+static void expect_foreign(struct foreign f, const char *words)
+{
+	pid_t pid = holder(lock_as, &f), last;
+
+	for (int i = 0; i < 10; i++)
+		assert_true(sees("1; %d %s", pid, words));
+	/* Nobody of ours waits for what he does not have. */
+	if (f.type == F_WRLCK && f.start == 0 && f.command == F_SETLK &&
+	    os_has_description_locks()) {
+		last = waiter(LF_KEEP);
+		assert_true(sees("1; %d %s; %d waits posix", pid, words, last));
+		end(last);
+	}
+	end(pid);
+	assert_true(sees("0"));
+}
+
+static void locks_of_a_process_are_told(void **state)
+{
+	(void)state;
+	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 0, 0 },
+		       "lock posix");
+	expect_foreign((struct foreign){ F_SETLK, F_RDLCK, 0, 0, 0 },
+		       "lock posix shared");
+}
+
+static void several_pieces_are_one_entry(void **state)
+{
+	(void)state;
+	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 10, 100 },
+		       "lock posix");
+	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 5, 10, 100 },
+		       "lock posix");
+	needs_locks_of_descriptions();
+	expect_foreign((struct foreign){ F_OFD_SETLK, F_WRLCK, 5, 10, 100 },
+		       "descriptor ofd");
+}
+
+static void the_first_byte_alone_is_told(void **state)
+{
+	(void)state;
+	needs_holders_with_names();
+	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 1, 0 },
+		       "lock posix");
+}
+
+static void locks_of_a_description_are_told(void **state)
+{
+	(void)state;
+	needs_locks_of_descriptions();
+	expect_foreign((struct foreign){ F_OFD_SETLK, F_WRLCK, 0, 0, 0 },
+		       "descriptor ofd");
+	expect_foreign((struct foreign){ F_OFD_SETLK, F_RDLCK, 0, 0, 0 },
+		       "descriptor ofd shared");
+}
+
+/* --- flock(2) */
+
+static int flock_as(void *operation)
+{
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+
+	return flock(fd, *(int *)operation);
+}
+
+static void flock_is_told_and_the_file_is_free(void **state)
+{
+	int operations[] = { LOCK_SH, LOCK_EX };
+	struct lf_lock *lock;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const char *shared = i ? "" : " shared";
+		pid_t pid = holder(flock_as, &operations[i]), last;
+
+		assert_true(sees("0; %d lock flock%s", pid, shared));
+		/* That we share it is ours, and nobody's business. */
+		assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0),
+				 0);
+		last = waiter(0);
+		assert_true(sees("1; %d %s; %d lock flock%s; %d waits posix",
+				 getpid(), by_us(), pid, shared, last));
+		assert_int_equal(lf_release(&lock), 0);
+		assert_true(sees("1; %d %s; %d lock flock%s", last, by_us(),
+				 pid, shared));
+		end(last);
+		assert_true(sees("0; %d lock flock%s", pid, shared));
+		end(pid);
+	}
+}
+
+static void who_waits_for_flock_is_told(void **state)
+{
+	int exclusive = LOCK_EX;
+	pid_t pid = holder(flock_as, &exclusive), last;
+
+	(void)state;
+	last = waiter_that(flock_as, &exclusive);
+	assert_true(sees("0; %d lock flock; %d waits flock", pid, last));
+	end(last);
+	end(pid);
+	assert_true(sees("0"));
+}
+
+/* As "flock 9" in a shell: listed is a program that has ended. */
+static int flock_by_a_child(void *fd)
+{
+	return flock(*(int *)fd, LOCK_EX);
+}
+
+static void who_has_ended_is_not_told(void **state)
+{
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+
+	(void)state;
+	assert_int_equal(finish(start(flock_by_a_child, &fd)), 0);
+	assert_true(sees("0; 0 unknown flock"));
+	close(fd);
+	assert_true(sees("0"));
+}
+
+/* --- Other users */
+
+static int see_as_ordinary(void *text)
+{
+	demand(become_ordinary());
+	demand(sees("%s", (const char *)text));
+	return 0;
+}
+
+static void expect_ordinary_to_see(const char *format, ...)
+	__attribute__((__format__(__printf__, 1, 2)));
+
+static void expect_ordinary_to_see(const char *format, ...)
+{
+	va_list arguments;
+	char text[128];
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	assert_int_equal(finish(start(see_as_ordinary, text)), 0);
+}
+
+static void anybody_is_told_of_another_user_by_the_tag(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip_because("needs to be root, to hold as another user");
+	needs_holders_with_names();
+	umask(022);
+	pid = holder(take, NULL);
+	expect_ordinary_to_see("1; %d %s", pid, by_us());
+	end(pid);
+	expect_ordinary_to_see("0");
+}
+
+static void what_may_not_be_opened_is_told_from_the_list(void **state)
+{
+	struct foreign byte = { F_SETLK, F_WRLCK, 0, 1, 0 };
+	struct foreign body = { F_OFD_SETLK, F_WRLCK, 1, 0, 0 };
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip_because("needs to be root, to hold as another user");
+	close(open(lock_path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(chmod(lock_path, 0600), 0);
+	expect_ordinary_to_see("%d", -EACCES);
+	pid = holder(take, NULL);
+	expect_ordinary_to_see("1; %d %s", pid, by_us());
+	end(pid);
+	close(open(lock_path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(chmod(lock_path, 0600), 0);
+	pid = holder(lock_as, &byte);
+	expect_ordinary_to_see("1; %d lock posix", pid);
+	end(pid);
+	needs_locks_of_descriptions();
+	pid = holder(lock_as, &body);
+	expect_ordinary_to_see("1; 0 unknown ofd");
+	end(pid);
+}
+
+/* The tag is free, and so his for a moment, again and again. */
+static int try_on_and_on(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	for (;;)
+		demand(lf_acquire(&lock, lock_path, 0, LF_KEEP) == -EAGAIN);
+}
+
+static int wait_a_little_on_and_on(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	for (;;)
+		demand(lf_acquire(&lock, lock_path, 1, LF_KEEP) == -ETIMEDOUT);
+}
+
+static bool tells_only(pid_t pid)
+{
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+	pid_t told;
+	bool good;
+
+	good = lf_check(lock_path, &told) == 1 && (told == 0 || told == pid) &&
+	       lf_inspect(lock_path, &report) == 1;
+	while (good && (entry = lf_report_next(report, entry)) != NULL)
+		good = lf_entry_waits(entry) || lf_entry_pid(entry) == pid ||
+		       lf_entry_pid(entry) == 0;
+	if (!good)
+		print_message("# %d: %s\n", told, seen(lock_path));
+	lf_report_free(report);
+	return good;
+}
+
+static int tell_only_often(void *pid)
+{
+	for (int i = 0; i < rounds(100); i++)
+		demand(tells_only(*(pid_t *)pid));
+	return 0;
+}
+
+static int tell_only_as_ordinary(void *pid)
+{
+	demand(become_ordinary());
+	for (int i = 0; i < rounds(25); i++)
+		demand(tells_only(*(pid_t *)pid));
+	return 0;
+}
+
+static void who_tries_again_and_again_is_not_told(void **state)
+{
+	int (*const bodies[])(void *) = { try_on_and_on,
+					  wait_a_little_on_and_on };
+	pid_t pid, other[4];
+
+	(void)state;
+	needs_locks_of_descriptions();
+	umask(022);
+	write_to(lock_path, "kept\n");
+	chmod(lock_path, 0644);
+	pid = holder(take_without_tag, NULL);
+	for (size_t i = 0; i < 4; i++)
+		other[i] = start(bodies[i % 2], NULL);
+	assert_int_equal(finish(start(tell_only_often, &pid)), 0);
+	assert_int_equal(finish(start(tell_only_as_ordinary, &pid)), 0);
+	/* One alone has the tag half of the time. */
+	for (size_t i = 1; i < 4; i++)
+		end(other[i]);
+	assert_int_equal(finish(start(tell_only_as_ordinary, &pid)), 0);
+	end(other[0]);
+	end(pid);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		in_directory(locks_of_a_process_are_told),
+		in_directory(several_pieces_are_one_entry),
+		in_directory(the_first_byte_alone_is_told),
+		in_directory(locks_of_a_description_are_told),
+		in_directory(flock_is_told_and_the_file_is_free),
+		in_directory(who_waits_for_flock_is_told),
+		in_directory(who_has_ended_is_not_told),
+		in_directory(anybody_is_told_of_another_user_by_the_tag),
+		in_directory(what_may_not_be_opened_is_told_from_the_list),
+		in_directory(who_tries_again_and_again_is_not_told),
+	};
+
+	return cmocka_run_group_tests_name("inspect-others", tests, NULL, NULL);
+}
