@@ -14,6 +14,7 @@
 #include "call.h"
 #include "check.h"
 #include "lockfile-fcntl.h"
+#include "marks.h"
 #include "report.h"
 
 #include <errno.h>
@@ -116,7 +117,7 @@ static const struct os_listed_lock *next(const struct view *view,
 					 const struct os_listed_lock *lock)
 {
 	lock = lock ? lock + 1 : view->locks;
-	return lock < view->locks + view->lock_count ? lock : NULL;
+	return lock && lock < view->locks + view->lock_count ? lock : NULL;
 }
 
 static bool is_tag(const struct os_listed_lock *lock)
@@ -127,7 +128,8 @@ static bool is_tag(const struct os_listed_lock *lock)
 
 static bool is_body(const struct os_listed_lock *lock)
 {
-	return lock->type == OS_TYPE_OFDLCK && !lock->waits;
+	return lock->type == OS_TYPE_OFDLCK && !lock->waits &&
+	       !is_removers(lock->first, lock->last);
 }
 
 /* Whether the process that was listed under this PID has ended since. */
@@ -245,6 +247,17 @@ static int find_owners(struct view *view)
 		view->owner_count++;
 	}
 	return 0;
+}
+
+static bool is_listed(const struct view *view, pid_t pid)
+{
+	const struct os_listed_lock *lock = NULL;
+
+	while ((lock = next(view, lock)) != NULL)
+		if (lock->type == OS_TYPE_POSIX && !lock->waits &&
+		    lock->pid == pid)
+			return true;
+	return false;
 }
 
 static bool has_tag(const struct view *view, pid_t pid)
@@ -558,11 +571,16 @@ static int add_all(struct view *view)
 	return rc < 0 ? rc : add_waiters(view, OS_TYPE_FLOCK);
 }
 
-/* Whether the holder that the file tells of is there. */
+/*
+ * Whether the holder that the file tells of is there, and the lock by which it
+ * is known: those who wait are listed with that.
+ */
 static bool is_complete(const struct view *view)
 {
 	pid_t pid = view->holder.pid;
 
+	if (pid != 0 && pid != getpid() && !is_listed(view, pid))
+		return false;
 	return view->holders > 0 &&
 	       (pid == 0 || is_reported(view->report, pid, LF_TYPE_OFDLCK) ||
 		is_reported(view->report, pid, LF_TYPE_POSIX));
@@ -615,11 +633,10 @@ static int look(struct view *view, bool anew)
 				!os_proc_is_ours();
 	if (rc < 0)
 		return held;
-	view->report->partial |= is_hidden(view);
 	rc = add_all(view);
-	free(view->locks);
 	if (rc < 0)
 		return rc;
+	view->report->partial |= is_hidden(view);
 	return held != 0;
 }
 
@@ -662,18 +679,22 @@ int inspect(const char *path, struct os_lock_list *list,
 	    struct lf_report **report)
 {
 	struct view view;
-	int rc, looks = 0;
+	bool again = true;
+	int rc;
 
-	do {
+	for (int looks = 1; again; looks++) {
 		view = (struct view){ .path = path, .list = list };
-		rc = look(&view, looks > 0);
-		if (rc <= 0 || is_complete(&view))
-			break;
-		if (++looks < LOOKS)
+		rc = look(&view, looks > 1);
+		again = rc > 0 && !is_complete(&view);
+		free(view.locks);
+		if (again && looks == LOOKS) {
+			again = false;
+			if (add_unlisted(&view) < 0)
+				rc = -ENOMEM;
+		}
+		if (again)
 			lf_report_free(view.report);
-		else if (add_unlisted(&view) < 0)
-			rc = -ENOMEM;
-	} while (rc > 0 && looks < LOOKS);
+	}
 	if (rc < 0) {
 		lf_report_free(view.report);
 		return rc;

@@ -6,6 +6,7 @@
 #include "handle.h"
 
 #include <errno.h>
+#include <limits.h>
 
 static const struct os_range tag_range = { 0, 1 };
 static const struct os_range body_range = { 1, 0 };
@@ -136,9 +137,16 @@ void body_drop(struct lf_lock *lock)
 	lock->marks.body = OS_UNLOCK;
 }
 
-static bool is_removers(struct os_range range)
+static unsigned long long last_of(struct os_range range)
 {
-	return range.length > 0 && range.length == REMOVERS_END - range.start;
+	return range.length == 0 ?
+		       ULLONG_MAX :
+		       (unsigned long long)(range.start + range.length - 1);
+}
+
+bool is_removers(unsigned long long first, unsigned long long last)
+{
+	return last == REMOVERS_END - 1 || first == REMOVERS_END;
 }
 
 int body_test(const struct lf_lock *lock, enum os_lock mode, pid_t *pid)
@@ -151,7 +159,10 @@ int body_test(const struct lf_lock *lock, enum os_lock mode, pid_t *pid)
 		rc = os_process_test(lock->fd, mode, &range, pid);
 	}
 	if (rc > 0)
-		return is_removers(range) ? BODY_REMOVED : BODY_HELD;
+		return is_removers((unsigned long long)range.start,
+				   last_of(range)) ?
+			       BODY_REMOVED :
+			       BODY_HELD;
 	return rc == -EINVAL ? -ENOLCK : without_locks(rc);
 }
 

@@ -50,6 +50,7 @@
 #define handle_why_not_regular lf_private_handle_why_not_regular
 #define holder_of lf_private_holder_of
 #define inspect lf_private_inspect
+#define is_removers lf_private_is_removers
 #define leave lf_private_leave
 #define marks_choose lf_private_marks_choose
 #define os_cancel_begin lf_private_os_cancel_begin
