@@ -623,7 +623,7 @@ static int look(struct view *view, bool anew)
 	if (!view->report)
 		return -ENOMEM;
 	if (lstat(view->path, &view->st) < 0)
-		return held < 0 ? held : 0;
+		return held < 0 ? held : errno == ENOENT ? 0 : -errno;
 	rc = get_list(view->list, anew);
 	if (rc == 0)
 		rc = os_inode_of(view->path, &view->inode);
