@@ -185,6 +185,25 @@ static int check(struct lf_lock **lock)
 	return rc;
 }
 
+/* What could be had is told; no PID is made up. */
+static int inspect_all(struct lf_lock **lock)
+{
+	struct lf_report *report = (struct lf_report *)lock;
+	const struct lf_entry *entry = NULL;
+	int rc = lf_inspect(lock_path, &report), holders = 0;
+
+	assert_true((rc < 0) == !report);
+	while ((entry = lf_report_next(report, entry)) != NULL) {
+		holders += lf_entry_type(entry) != LF_TYPE_FLOCK;
+		assert_true(lf_entry_pid(entry) == 0 ||
+			    lf_entry_pid(entry) == (*lock ? getpid() :
+							    witness_pid));
+	}
+	assert_true(rc == 1 ? holders == 1 : holders == 0);
+	lf_report_free(report);
+	return rc;
+}
+
 #define ACQUIRES(how) .run = how, .functions = ACQUIRE, .acquires = true
 
 static const struct operation operations[] = {
@@ -232,6 +251,16 @@ static const struct operation operations[] = {
 	  .functions = CHECK, .before = ORIGINALS, .usual = 1 },
 	{ .name = "check, held by us", .run = check, .functions = CHECK,
 	  .before = OF_US, .usual = 1 },
+	{ .name = "inspect, missing", .run = inspect_all,
+	  .functions = INSPECT },
+	{ .name = "inspect, free", .run = inspect_all, .functions = INSPECT,
+	  .before = EXISTS, .keep = true },
+	{ .name = "inspect, held", .run = inspect_all, .functions = INSPECT,
+	  .before = OURS, .usual = 1 },
+	{ .name = "inspect, held by an original", .run = inspect_all,
+	  .functions = INSPECT, .before = ORIGINALS, .usual = 1 },
+	{ .name = "inspect, held by us", .run = inspect_all,
+	  .functions = INSPECT, .before = OF_US, .usual = 1 },
 };
 
 /* --- What fails */
@@ -287,6 +316,12 @@ static const struct fault faults[] = {
 	{ POLL, { EINTR, EINVAL, ENOMEM }, false },
 	{ MALLOC, { ENOMEM }, false },
 	{ CALLOC, { ENOMEM }, false },
+	{ REALLOC, { ENOMEM }, false },
+	{ READ, { EIO, ENOENT, ESRCH, EINTR }, false },
+	{ READDIR, { EIO, ENOENT }, false },
+	{ OPENDIR, { EACCES, EMFILE, ENFILE, ENOENT, ENOMEM }, false },
+	{ STATX, { EACCES, ENOENT, ENOSYS }, false },
+	{ KCMP, { EPERM, ENOSYS }, false },
 	{ THREAD, { EAGAIN, EPERM }, false },
 	{ CANCEL, { ESRCH }, false },
 	{ READLINK, { EACCES, ENOENT }, false },
@@ -353,13 +388,14 @@ static bool is_expected(const struct operation *op, int rc, enum faulty call,
 	if (op->waits)
 		expected |= rc == timed(op->usual);
 	/* A file that is not there is not locked. */
-	if (op->functions & CHECK && error == ENOENT)
+	if (op->functions & (CHECK | INSPECT) && error == ENOENT)
 		expected |= rc == 0;
 	/* How lockf() says that it is. */
-	if (op->functions & CHECK && call == LOCKF && error == EAGAIN)
+	if (op->functions & (CHECK | INSPECT) && call == LOCKF &&
+	    error == EAGAIN)
 		expected |= rc == 1;
 
-	for (unsigned function = ACQUIRE; function <= CHECK; function <<= 1) {
+	for (unsigned function = ACQUIRE; function <= INSPECT; function <<= 1) {
 		call_enter(&c);
 		if (op->functions & function)
 			expected |= rc == call_leave(&c, told,

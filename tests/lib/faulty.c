@@ -30,6 +30,12 @@ static const char *const names[FAULTIES] = {
 	[POLL] = "poll",
 	[MALLOC] = "malloc",
 	[CALLOC] = "calloc",
+	[REALLOC] = "realloc",
+	[READ] = "read",
+	[READDIR] = "readdir",
+	[OPENDIR] = "opendir",
+	[STATX] = "statx",
+	[KCMP] = "kcmp",
 	[THREAD] = "pthread_create",
 	[CANCEL] = "pthread_cancel",
 	[READLINK] = "readlink",
@@ -276,6 +282,26 @@ void *faulty_malloc(size_t size)
 void *faulty_calloc(size_t count, size_t size)
 {
 	return faulty_fails(CALLOC) ? NULL : (calloc)(count, size);
+}
+
+void *faulty_realloc(void *old, size_t size)
+{
+	return faulty_fails(REALLOC) ? NULL : (realloc)(old, size);
+}
+
+ssize_t faulty_read(int fd, void *buffer, size_t size)
+{
+	return faulty_fails(READ) ? -1 : (read)(fd, buffer, size);
+}
+
+struct dirent *faulty_readdir(DIR *list)
+{
+	return faulty_fails(READDIR) ? NULL : (readdir)(list);
+}
+
+DIR *faulty_opendir(const char *path)
+{
+	return faulty_fails(OPENDIR) ? NULL : (opendir)(path);
 }
 
 int faulty_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,

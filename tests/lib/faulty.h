@@ -44,6 +44,12 @@ enum faulty {
 	POLL,
 	MALLOC,
 	CALLOC,
+	REALLOC,
+	READ,
+	READDIR,
+	OPENDIR,
+	STATX,
+	KCMP,
 	THREAD,
 	CANCEL,
 	READLINK,
@@ -84,6 +90,13 @@ void faulty_hide_locks(bool);
 #define poll(fds, count, ms) faulty_poll(fds, count, ms)
 #define malloc(size) faulty_malloc(size)
 #define calloc(count, size) faulty_calloc(count, size)
+#define realloc(old, size) faulty_realloc(old, size)
+#define read(fd, buffer, size) faulty_read(fd, buffer, size)
+#define readdir(list) faulty_readdir(list)
+#define opendir(path) faulty_opendir(path)
+#define statx(fd, path, flags, mask, st) \
+	(faulty_fails(STATX) ? -1 : (statx)(fd, path, flags, mask, st))
+#define syscall(...) (faulty_fails(KCMP) ? -1 : (syscall)(__VA_ARGS__))
 #define pthread_create(...) faulty_pthread_create(__VA_ARGS__)
 #define pthread_cancel(thread) faulty_pthread_cancel(thread)
 #define readlink(path, text, size) faulty_readlink(path, text, size)
@@ -108,6 +121,10 @@ int faulty_pipe2(int[2], int);
 int faulty_poll(struct pollfd *, nfds_t, int);
 void *faulty_malloc(size_t);
 void *faulty_calloc(size_t, size_t);
+void *faulty_realloc(void *, size_t);
+ssize_t faulty_read(int, void *, size_t);
+struct dirent *faulty_readdir(DIR *);
+DIR *faulty_opendir(const char *);
 int faulty_pthread_create(pthread_t *, const pthread_attr_t *,
 			  void *(*)(void *), void *);
 int faulty_pthread_cancel(pthread_t);
