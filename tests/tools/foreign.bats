@@ -1,0 +1,160 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+# Programs that know nothing of us: who holds their locks is told.
+
+load helper
+
+# told PATH LINE...: by lf_inspect(), held; lines may be missed now and then.
+told() {
+	local path=$1 wanted look
+
+	shift
+	wanted=$(printf '%s\n' "$@")
+	for ((look = 0; look < 100; look++)); do
+		run -1 report "$path"
+		[ "$output" != "$wanted" ] || return 0
+	done
+	equal "$output" "$wanted"
+}
+
+# What a program in Python does when it has the lock.
+waiting='print("", flush=True, file=open(os.environ["locked"], "w")); open(os.environ["end"]).read(1)'
+
+@test "fcntl.lockf of Python" {
+	need python3
+	need_holders_with_names
+	need pgrep
+	channel locked.fifo
+	locked=$PWD/locked.fifo end=$BATS_TEST_TMPDIR/never start python3 -c \
+		"import fcntl, os; f = open('lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); $waiting"
+	next "$fd"
+	told lock "$(python_of "$pid") lock"
+	run -0 lf-check -p lock
+	equal "$output" "$(python_of "$pid")"
+	run -75 lf-acquire lock true
+}
+
+# Where python3 is a script that runs another.
+python_of() {
+	local child
+
+	child=$(pgrep -P "$1" || :)
+	echo "${child:-$1}"
+}
+
+@test "flock(1): the file is free, and its lock is told as what it is" {
+	need flock
+	hold flock -x lock
+	free lock
+	run -0 report lock
+	like "$output" "^($holder|0|$command) flock "
+	hold lf-acquire -k lock
+	told_beside_flock
+	release "$holder"
+}
+
+told_beside_flock() {
+	run -1 report lock
+	like "${lines[0]}" "^$holder (tag|lock)$"
+	like "${lines[1]}" ' flock '
+	equal "${#lines[@]}" 2
+}
+
+@test "--fd in a shell: the shell holds the lock" {
+	need_locks_of_descriptors
+	start sh -c 'exec 9>>lock; lf-acquire --fd 9; echo $? >result; read -r s <"$0"' \
+		"$BATS_TEST_TMPDIR/never"
+	eventually test -s result
+	equal "$(<result)" 0
+	told lock "$pid descriptor"
+}
+
+# A dpkg of its own: nothing outside of the directory is touched.
+new_dpkg() {
+	need dpkg dpkg-deb
+	mkdir -p root/var/lib/dpkg/{info,updates,triggers} root/var/log
+	: >root/var/lib/dpkg/status
+	: >root/var/lib/dpkg/available
+}
+
+# package SCRIPT: whose preinst runs it
+package() {
+	mkdir -p package/DEBIAN
+	printf '%s\n' 'Package: lf-test' 'Version: 1' 'Architecture: all' \
+		'Maintainer: Nobody <nobody@example.org>' \
+		'Description: a test' >package/DEBIAN/control
+	printf '#!/bin/sh\n%s\n' "$1" >package/DEBIAN/preinst
+	chmod 755 package/DEBIAN/preinst
+	dpkg-deb --build package package.deb >/dev/null
+}
+
+@test "dpkg" {
+	need_holders_with_names
+	[ "$(id -u)" -eq 0 ] || skip "dpkg wants to be root"
+	new_dpkg
+	package 'echo >"$locked"; read -r s <"$end"'
+	mkfifo up down
+	exec {up}<>up {down}<>down
+	locked=$PWD/up end=$PWD/down start dpkg --force-script-chrootless \
+		--log="$PWD/log" --root="$PWD/root" -i package.deb >dpkg.log 2>&1
+	read -r -t 60 -u "$up" _ || skip "dpkg does not run: $(tail -n 1 dpkg.log)"
+	told root/var/lib/dpkg/lock "$pid lock"
+	told root/var/lib/dpkg/lock-frontend "$pid lock"
+	run -0 lf-check -p root/var/lib/dpkg/lock
+	equal "$output" "$pid"
+	echo 0 >&"$down"
+	finish "$pid"
+	free root/var/lib/dpkg/lock
+}
+
+@test "apt-get" {
+	need apt-get
+	need_holders_with_names
+	mkdir -p state/lists/partial cache/archives/partial
+	mkfifo up down
+	exec {up}<>up {down}<>down
+	: >status
+	start apt-get -o Dir::State="$PWD/state" -o Dir::Cache="$PWD/cache" \
+		-o Dir::State::status="$PWD/status" -o Dir::Log="$PWD" \
+		-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::Parts=/dev/null \
+		-o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User= \
+		-o APT::Update::Pre-Invoke::="echo >$PWD/up; read -r s <$PWD/down" \
+		update >apt.log 2>&1
+	read -r -t 60 -u "$up" _ ||
+		skip "apt-get does not run: $(tail -n 1 apt.log)"
+	told state/lists/lock "$pid lock"
+	run -0 lf-check -p state/lists/lock
+	equal "$output" "$pid"
+	run -75 lf-acquire state/lists/lock true
+	echo 0 >&"$down"
+	finish "$pid"
+	free state/lists/lock
+}
+
+# is_forked PID: HDF5's example has its four processes.
+is_forked() {
+	mapfile -t forked < <(pgrep -P "$1")
+	[ "${#forked[@]}" -eq 4 ]
+}
+
+@test "a program of HDF5: the holder is one of its processes" {
+	local how pids
+
+	[ "$HDF5" = yes ] || skip "hdf5 is not installed"
+	need pgrep
+	need_locks_of_descriptors
+	start "$EXAMPLES/hdf5" data.h5 >hdf5.log 2>&1
+	eventually is_forked "$pid"
+	pids=" 0 ${forked[*]} "
+	while ! is_gone "$pid"; do
+		report data.h5 >told || [ $? -eq 1 ]
+		while read -r one how; do
+			[[ $one = partial || $how = *waits* ||
+				$pids = *" $one "* ]]
+		done <told
+	done
+	finish "$pid"
+	equal "$(<hdf5.log)" "80 of 80 updates, 0 overlaps"
+}
