@@ -1,18 +1,17 @@
-/* The holder of a lock, for a person. */
+/* The holder of a lock, for one who cannot have it. */
 #ifndef HOLDER_H
 #define HOLDER_H
 
-#include <stdio.h>
-#include <sys/types.h>
+#include "process.h"
 
 struct holder {
 	pid_t pid; /* 0: not known */
-	char command[80];
-	char user[64];
+	struct process process;
 };
 
-/* As lf_check(3): 1 held, 0 free, or an error. */
+/* As lf_check(3): 1 held, 0 free, or an error.  To be freed in any case. */
 int holder_find(const char *path, struct holder *);
+void holder_free(struct holder *);
 
 /* "held by PID 4242 (rsync -a / /mnt), user root" */
 void holder_print(FILE *, const struct holder *);

@@ -35,6 +35,7 @@ static void say_holder(const char *path, bool follow, const char *more)
 		holder_print(to, &holder);
 		fclose(to);
 	}
+	holder_free(&holder);
 	message_about(path, "%s%s", text ? text : "was held just now", more);
 	free(text);
 }

@@ -4,6 +4,7 @@
 #include "holder.h"
 #include "lockfile-fcntl.h"
 #include "message.h"
+#include "text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -83,6 +84,7 @@ static int check(const char *path, const struct options *o)
 	struct holder holder;
 	int rc;
 
+	holder = (struct holder){ .pid = 0 };
 	if (o->quiet || o->pid)
 		rc = lf_check(path, &holder.pid);
 	else
@@ -92,12 +94,11 @@ static int check(const char *path, const struct options *o)
 			      rc == -EACCES ? " (try as root)" : "");
 		return CANNOT_TELL;
 	}
-	if (o->quiet)
-		return rc > 0 ? HELD : FREE;
-	if (!o->pid)
+	if (!o->quiet && !o->pid)
 		print_sentence(path, rc, &holder);
-	else if (holder.pid > 0)
+	else if (!o->quiet && holder.pid > 0)
 		printf("%ld\n", (long)holder.pid);
+	holder_free(&holder);
 	return rc > 0 ? HELD : FREE;
 }
 

@@ -2,6 +2,8 @@
 
 #include "message.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,52 +16,6 @@ void message_begin(const char *tool)
 	tool_name = tool;
 	/* One write(2) a line, so that lines of two processes do not mix. */
 	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
-}
-
-/*
- * The length of the UTF-8 character at S if it is valid and no control
- * character, else 0.  C1 controls (U+0080 to U+009F) drive terminals too.
- */
-static size_t printable(const unsigned char *s)
-{
-	size_t length, i;
-	unsigned long c;
-
-	if (*s < 0x80)
-		return *s >= 0x20 && *s != 0x7f;
-	length = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : *s >= 0xc2 ? 2 : 0;
-	if (length == 0 || *s > 0xf4)
-		return 0;
-	c = *s & (0xffu >> (length + 1));
-	for (i = 1; i < length; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3fu);
-	}
-	/* Overlong, surrogate, beyond Unicode, or a C1 control character. */
-	if (c < 0xa0 || (length == 3 && c < 0x800) ||
-	    (length == 4 && c < 0x10000) || (c >= 0xd800 && c < 0xe000) ||
-	    c > 0x10ffff)
-		return 0;
-	/* Characters that turn the direction of what follows. */
-	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
-		return 0;
-	return length;
-}
-
-void print_escaped(FILE *to, const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
-	while (*s) {
-		size_t length = printable(s);
-
-		if (length > 0)
-			fwrite(s, 1, length, to);
-		else
-			fprintf(to, "\\x%02x", *s);
-		s += length > 0 ? length : 1;
-	}
 }
 
 __attribute__((__format__(__printf__, 2, 0))) static void
@@ -99,6 +55,21 @@ int message_usage(void)
 {
 	message("'%s --help' shows what it takes", tool_name);
 	return STATUS_USAGE;
+}
+
+void refuse(const char *about, const char *what)
+{
+	if (about)
+		message_about(about, "%s", what);
+	else
+		message("%s", what);
+	exit(STATUS_USAGE);
+}
+
+void refuse_for_memory(void)
+{
+	message("out of memory");
+	exit(STATUS_SYSTEM);
 }
 
 const char *advice(int error)

@@ -28,11 +28,17 @@ message_about(const char *name, const char *, ...);
 /* Where to read more, after a message on a wrong command line; its status. */
 int message_usage(void);
 
+/*
+ * Ends with the message, and what would be right.  The two have lines of their
+ * own because getopt(3) may have written the first.
+ */
+__attribute__((__noreturn__)) void refuse(const char *about, const char *what);
+
+/* Ends with STATUS_SYSTEM. */
+__attribute__((__noreturn__)) void refuse_for_memory(void);
+
 /* What to do about an error of the library on a lock file, or NULL. */
 const char *advice(int error);
-
-/* Text that may be another user's, without control characters. */
-void print_escaped(FILE *, const char *);
 
 /* Ends with STATUS, or with STATUS_SYSTEM if standard output was not taken. */
 int finish_output(int status);

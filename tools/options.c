@@ -5,6 +5,7 @@
 
 #include "lockfile-fcntl.h"
 #include "message.h"
+#include "number.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -79,63 +80,6 @@ static const struct option long_options[] = {
 	{ "no-fork", no_argument, NULL, 'F' },
 	{ NULL, 0, NULL, 0 },
 };
-
-/* Digits only: strtoul(3) would take blanks, signs and "0x" too. */
-static bool parse_number(const char *text, int base, unsigned long max,
-			 unsigned long *number)
-{
-	if (*text == '\0' || strspn(text, "0123456789") != strlen(text) ||
-	    strlen(text) > 9)
-		return false;
-	*number = 0;
-	for (; *text; text++) {
-		if (*text - '0' >= base)
-			return false;
-		*number = *number * (unsigned)base + (unsigned)(*text - '0');
-	}
-	return *number <= max;
-}
-
-/* "2", "0.5" or ".5"; never rounded down to less than was asked for. */
-static bool parse_seconds(const char *text, int *milliseconds)
-{
-	size_t whole = strspn(text, "0123456789"), fraction = 0;
-	long long ms = 0;
-
-	if (text[whole] == '.')
-		fraction = strspn(text + whole + 1, "0123456789");
-	if (whole + fraction == 0 || whole > 9 ||
-	    text[whole + (text[whole] == '.') + fraction] != '\0')
-		return false;
-	for (size_t i = 0; i < whole; i++)
-		ms = ms * 10 + (text[i] - '0');
-	ms *= 1000;
-	for (size_t i = 0, unit = 100; i < fraction; i++, unit /= 10) {
-		int digit = text[whole + 1 + i] - '0';
-
-		if (unit == 0 && digit > 0) {
-			ms++;
-			break;
-		}
-		ms += digit * (int)unit;
-	}
-	*milliseconds = (int)ms;
-	return ms <= INT_MAX;
-}
-
-/*
- * Ends with the message, and what would be right.  The two have lines of their
- * own because getopt(3) may have written the first.
- */
-__attribute__((__noreturn__)) static void refuse(const char *about,
-						 const char *what)
-{
-	if (about)
-		message_about(about, "%s", what);
-	else
-		message("%s", what);
-	exit(STATUS_USAGE);
-}
 
 static bool is_seconds(const char *text)
 {
@@ -319,8 +263,7 @@ void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 't':
 			if (!parse_seconds(optarg, &o->timeout_ms))
-				refuse(optarg, "is no time: give seconds, such "
-					       "as 10 or 0.5, at most 2147483");
+				refuse(optarg, IS_NO_TIME);
 			break;
 		case 'x':
 			o->flags &= ~LF_SHARED;

@@ -1,0 +1,149 @@
+#include "config.h"
+
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The length of the UTF-8 character at S and its number, or 0: it is none. */
+static size_t decode(const unsigned char *s, unsigned long *character)
+{
+	size_t length, i;
+	unsigned long c;
+
+	*character = *s;
+	if (*s < 0x80)
+		return 1;
+	length = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : *s >= 0xc2 ? 2 : 0;
+	if (length == 0 || *s > 0xf4)
+		return 0;
+	c = *s & (0xffu >> (length + 1));
+	for (i = 1; i < length; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3fu);
+	}
+	/* Overlong, surrogate, or beyond Unicode. */
+	if ((length == 3 && c < 0x800) || (length == 4 && c < 0x10000) ||
+	    (c >= 0xd800 && c < 0xe000) || c > 0x10ffff)
+		return 0;
+	*character = c;
+	return length;
+}
+
+/*
+ * Control characters, of which those from U+0080 on drive terminals too, and
+ * what is not to be seen but changes what is, such as the direction of text.
+ */
+static bool is_hidden(unsigned long c)
+{
+	static const unsigned long ranges[][2] = {
+		{ 0x0000, 0x001f }, { 0x007f, 0x009f }, { 0x00ad, 0x00ad },
+		{ 0x061c, 0x061c }, { 0x180e, 0x180e }, { 0x200b, 0x200b },
+		{ 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe007f },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (c >= ranges[i][0] && c <= ranges[i][1])
+			return true;
+	return false;
+}
+
+/* The length of the character at S if it may be printed as it is, else 0. */
+static size_t printable(const char *s)
+{
+	unsigned long character;
+	size_t length = decode((const unsigned char *)s, &character);
+
+	return is_hidden(character) ? 0 : length;
+}
+
+/* The length of the character at S if it is valid UTF-8, else 0. */
+static size_t valid(const char *s)
+{
+	unsigned long character;
+
+	return decode((const unsigned char *)s, &character);
+}
+
+/* Prints the character or byte at S; what is next. */
+static const char *print_one(FILE *to, const char *s)
+{
+	size_t length = printable(s);
+
+	if (length > 0) {
+		fwrite(s, 1, length, to);
+		return s + length;
+	}
+	fprintf(to, "\\x%02x", (unsigned char)*s);
+	return s + 1;
+}
+
+void print_escaped(FILE *to, const char *text)
+{
+	while (*text)
+		text = print_one(to, text);
+}
+
+size_t escaped_width(const char *text)
+{
+	size_t width = 0;
+
+	while (*text) {
+		size_t length = printable(text);
+
+		width += length > 0 ? 1 : 4;
+		text += length > 0 ? length : 1;
+	}
+	return width;
+}
+
+void print_shortened(FILE *to, const char *text, size_t width)
+{
+	size_t used = 0;
+
+	if (escaped_width(text) <= width) {
+		print_escaped(to, text);
+		return;
+	}
+	while (*text) {
+		used += printable(text) > 0 ? 1 : 4;
+		if (used + 3 > width)
+			break;
+		text = print_one(to, text);
+	}
+	fputs("...", to);
+}
+
+static char *escape(const char *text, size_t (*stays)(const char *))
+{
+	char *escaped = malloc(4 * strlen(text) + 1), *to = escaped;
+
+	if (!escaped)
+		return NULL;
+	while (*text) {
+		size_t length = stays(text);
+
+		if (length > 0) {
+			memcpy(to, text, length);
+			to += length;
+			text += length;
+		} else {
+			to += sprintf(to, "\\x%02x", (unsigned char)*text);
+			text++;
+		}
+	}
+	*to = '\0';
+	return escaped;
+}
+
+char *text_escaped(const char *text)
+{
+	return escape(text, printable);
+}
+
+char *text_valid(const char *text)
+{
+	return escape(text, valid);
+}
