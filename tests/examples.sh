@@ -89,8 +89,11 @@ as_printed()
 alike()
 {
 	sed -e ':a' -e '/\\$/N; s/\\\n//; ta' | tr -s ' \t\n' ' ' |
-		sed -E 's/PID [0-9]+/PID N/g; s/user [^ ]+/user U/g
-			s/ \(try as root\)//g; s/ $//'
+		sed -E 's/PID [0-9]+/PID N/g; s/user [^ ,]+/user U/g
+			s/ \(try as root\)//g; s/ $//
+			s/(locked|running for) [0-9]+ [a-z]+( [0-9]+ [a-z]+)?/\1 T/g
+			s/(READ|WRITE) [0-9]+ [^ ]+/\1 N U/g
+			s/[-0-9]{10}T[:0-9]{8}[-+:0-9]{6}/DATE/g'
 }
 
 locks()
@@ -175,12 +178,6 @@ can_share()
 		skip 'this build has no locks that can be shared'
 }
 
-# After its lf-acquire has ended.
-is_held()
-{
-	lf-check -q "$path" || skip 'the locks of this build are not inherited'
-}
-
 # By an open file description, as /proc shows; a look may miss a line.
 is_kept()
 {
@@ -199,6 +196,8 @@ can_be_had()
 	*lf_adopt* | *'exec 9'* | *' -f 9'*)
 		is_of_descriptors ||
 			skip 'needs locks of an open file description' ;;
+	*', running for '* | *', locked '*' ago'*)
+		calls fdopendir || skip 'needs Linux, and its proc(5)' ;;
 	*'lf-acquire '*'-s '*)
 		lf-acquire -s run/probe.lock true 2>/dev/null ||
 			skip 'needs locks that can be shared' ;;
@@ -211,27 +210,49 @@ is_of_descriptors()
 		2>/dev/null
 }
 
-# hold_as_in TEXT: whatever it says is held, and how.
+# queue COMMAND...: the same, of one that waits for $path.
+queue()
+{
+	queued=$((queued + 1)) holding=$((holding + 1))
+	stay=$dir/stay jobs=$dir/said "$@" >>held.out 2>&1 &
+	for look in $(seq 3000); do
+		lf-check "$path" >seen
+		[ "$(grep -cE '^  (waiting|then): ' seen)" -lt $queued ] || return 0
+		lf-acquire -t 0.02 run/never.lock true
+	done
+	return 1
+}
+
+# hold_as_in TEXT: whatever it says is held or waited for, and how.
 hold_as_in()
 {
-	alike <"$1" | tr -d '$' |
-		grep -oE 'run/[a-z]+\.lock: (free|held[^,$]*)' >states
+	queued=0
+	alike <"$1" | tr -d '$' | sed 's/ DATE/&\n/g' | grep -oE \
+		'run/[a-z]+\.lock: (free|held[^,$]*)|(and by|waiting:|then:) PID N \([^)]*\)|run/[a-z]+\.lock holder .* DATE' >states
 	while read -r state; do
-		path=${state%%:*} command=${state#*(}
 		# shellcheck disable=SC2086 # the words of the command
 		case $state in
-		*': free') ;;
-		*'held by PID N (lf-acquire '*)
-			hold ${command%)*} && is_named ;;
-		*'held by PID N ('*)
-			hold lf-acquire -F "$path" ${command%)*} && is_named ;;
-		*'holder not known')
-			hold lf-acquire "$path" cmd && is_named &&
-				kill -KILL "$pid" && read -r said <&5 && is_held ;;
-		*) false ;;
+		'and by PID N ('*) command=${state#*(} && hold ${command%)*} ;;
+		'waiting: '* | 'then: '*)
+			command=${state#*(} && queue ${command%)*} ;;
+		*' holder '[RW]*) path=${state%% *} command=${state#* U } &&
+			hold ${command% DATE} && is_named ;;
+		*) path=${state%%:*} command=${state#*(} && hold_first ;;
 		esac || return
 	done <states
 	[ -s states ]
+}
+
+hold_first()
+{
+	# shellcheck disable=SC2086 # the words of the command
+	case $state in
+	*': free') ;;
+	*'held by PID N (lf-acquire '*) hold ${command%)*} && is_named ;;
+	*'held by PID N ('*)
+		hold lf-acquire -F "$path" ${command%)*} && is_named ;;
+	*) false ;;
+	esac
 }
 
 # --- What is done with one
@@ -251,7 +272,7 @@ try()
 	*' ADVISORY '*) is_in_proc_locks ;;
 	'$ '*) is_answered ;;
 	'lf-acquire: run/'*) is_told_by lf-acquire run/backup.lock cmd ;;
-	run/*': '*) is_told_by lf-check run/sync.lock run/count.lock run/backup.lock ;;
+	run/*': '*) is_told_by lf-check run/sync.lock run/count.lock ;;
 	[*0-9]*' * '*) sed -E 's/^([^ ]+ +){5}//' example >job && script job ;;
 	*lf-acquire* | *lf-check* | *fdinfo*) script example ;;
 	*) echo 'no rule of tests/examples.sh is for this' && false ;;

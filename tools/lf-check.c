@@ -1,121 +1,76 @@
-/* lf-check: tell whether a lock is held, and by whom. */
+/* lf-check: tell whether a lock is held, by whom, and who waits for it. */
 #include "config.h"
 
-#include "holder.h"
+#include "check-options.h"
 #include "lockfile-fcntl.h"
+#include "look.h"
 #include "message.h"
-#include "text.h"
+#include "pids.h"
+#include "process.h"
+#include "sentence.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <stdbool.h>
-#include <stdlib.h>
 
 enum { HELD = 0, FREE = 1, CANNOT_TELL = 2 };
 
-struct options {
-	bool quiet, pid;
-};
-
-static const char help[] =
-	"Usage: lf-check [OPTION]... LOCKFILE...\n"
-	"Tell whether LOCKFILE is locked, and by whom, without touching it.\n"
-	"\n"
-	"  -p, --pid       print only the PIDs of the holders, one a line\n"
-	"  -q, --quiet     print nothing, only exit\n"
-	"  -h, --help      show this and exit\n"
-	"  -V, --version   show the version and exit\n"
-	"\n"
-	"Exit status: 0 if any is held, 1 if none is, 2 or more on an error; with\n"
-	"--quiet, 0 if any is held, whatever else.\n";
-
-static const struct option long_options[] = {
-	{ "pid", no_argument, NULL, 'p' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
-};
-
-static void parse(int argc, char **argv, struct options *o)
+static void find(struct findings *found, const struct check_options *o)
 {
-	int c;
+	unsigned how = o->all ? LOOK_ALL : 0;
 
-	while ((c = getopt_long(argc, argv, "pqhV", long_options, NULL)) !=
-	       -1) {
-		switch (c) {
-		case 'p':
-			o->pid = true;
-			break;
-		case 'q':
-			o->quiet = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(finish_output(0));
-		case 'V':
-			printf("lf-check (liblockfile-fcntl) %s\n",
-			       lf_version());
-			exit(finish_output(0));
-		default:
-			exit(message_usage());
-		}
-	}
-	if (!argv[optind]) {
-		message("no lock file given");
-		exit(message_usage());
-	}
+	look(found, o->paths, how | (o->quiet ? LOOK_BRIEFLY : 0));
 }
 
-static void print_sentence(const char *path, int rc,
-			   const struct holder *holder)
+static void say_failure(const struct finding *finding)
 {
-	print_escaped(stdout, path);
-	fputs(": ", stdout);
-	if (rc == 0)
-		fputs("free", stdout);
+	const char *hint = finding->rc == -EACCES ? try_as_root() : "";
+
+	if (finding->more == 0)
+		message_about(finding->path, "%s%s", lf_strerror(finding->rc),
+			      hint);
 	else
-		holder_print(stdout, holder);
-	putchar('\n');
+		message_about(finding->path,
+			      "%s%s; of %zu more files there it cannot be "
+			      "told either",
+			      lf_strerror(finding->rc), hint, finding->more);
 }
 
-static int check(const char *path, const struct options *o)
+static void print(const struct findings *found, const struct check_options *o)
 {
-	struct holder holder;
-	int rc;
+	sentence_begin();
+	for (size_t i = 0; i < found->count; i++) {
+		const struct finding *finding = &found->list[i];
 
-	holder = (struct holder){ .pid = 0 };
-	if (o->quiet || o->pid)
-		rc = lf_check(path, &holder.pid);
-	else
-		rc = holder_find(path, &holder);
-	if (rc < 0) {
-		message_about(path, "%s%s", lf_strerror(rc),
-			      rc == -EACCES ? " (try as root)" : "");
+		if (finding->rc < 0)
+			say_failure(finding);
+		else if (!o->quiet && !o->pid)
+			sentence_print(finding);
+	}
+	if (o->pid && !o->quiet)
+		print_pids(found);
+}
+
+static int status(const struct findings *found, const struct check_options *o)
+{
+	bool held = first_held(found), failed = false;
+
+	for (size_t i = 0; i < found->count; i++)
+		failed |= found->list[i].rc < 0;
+	if (failed && !(o->quiet && held))
 		return CANNOT_TELL;
-	}
-	if (!o->quiet && !o->pid)
-		print_sentence(path, rc, &holder);
-	else if (!o->quiet && holder.pid > 0)
-		printf("%ld\n", (long)holder.pid);
-	holder_free(&holder);
-	return rc > 0 ? HELD : FREE;
+	return held ? HELD : FREE;
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .quiet = false };
-	bool held = false, failed = false;
+	struct check_options o;
+	struct findings found;
+	int rc;
 
 	message_begin("lf-check");
-	parse(argc, argv, &o);
-	for (int i = optind; i < argc; i++) {
-		int found = check(argv[i], &o);
-
-		held |= found == HELD;
-		failed |= found == CANNOT_TELL;
-	}
-	if (failed && !(o.quiet && held))
-		return finish_output(CANNOT_TELL);
-	return finish_output(held ? HELD : FREE);
+	parse_check_options(argc, argv, &o);
+	find(&found, &o);
+	print(&found, &o);
+	rc = status(&found, &o);
+	forget(&found);
+	return finish_output(rc);
 }

@@ -100,7 +100,7 @@ is_queued_or_gone() {
 
 # queued PID: waits until it waits for a lock; fails if it ended instead.
 queued() {
-	eventually is_queued_or_gone "$1" && is_queued "$1"
+	eventually is_queued_or_gone "$1" && ! is_gone "$1"
 }
 
 # --- Processes in the background
@@ -258,6 +258,13 @@ need_proc() {
 	reads_proc || skip "built without what Linux tells of a process"
 }
 
+# As the kernel shows who holds and waits.
+need_inspection() {
+	need_proc_locks
+	need_holders_with_names
+	need_proc
+}
+
 # Without the mark of presence whoever removes the file undoes the queue.
 need_flock() {
 	calls flock || skip "built without flock"
@@ -324,6 +331,13 @@ equal() {
 like() {
 	[[ $1 =~ $2 ]] && return
 	printf 'is:           %s\nwanted, like: %s\n' "$1" "$2" >&2
+	return 1
+}
+
+# begins TEXT START
+begins() {
+	[[ $1 == "$2"* ]] && return
+	printf 'is:                %s\nwanted, to begin: %s\n' "$1" "$2" >&2
 	return 1
 }
 

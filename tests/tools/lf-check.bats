@@ -11,7 +11,7 @@ load helper
 	need_holders_with_names
 	hold lf-acquire lock
 	run -0 --separate-stderr lf-check lock
-	equal "$output" "lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
+	begins "$output" "lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
 	equal "$stderr" ""
 }
 
@@ -78,7 +78,7 @@ load helper
 	need_holders_with_names
 	hold original lock
 	run -0 lf-check lock
-	equal "$output" "lock: held by $(process "$holder" "original lock sh -c $holding")"
+	begins "$output" "lock: held by $(process "$holder" "original lock sh -c $holding")"
 	run -0 lf-check -p lock
 	equal "$output" "$holder"
 }
@@ -129,7 +129,7 @@ load helper
 	kill -KILL "$holder"
 	finish "$holder"
 	run -0 lf-check lock
-	like "$output" "^lock: held(; holder not known( \(try as root\))?| by PID $command \(.*\), user .*)$"
+	like "$output" "^lock: held(; holder not known( \(try as root\))?| by PID $command \(.*\), user .*)"
 	run -0 lf-check -p lock
 	[[ -z $output || $output == "$command" ]]
 }
@@ -167,14 +167,250 @@ load helper
 
 	run -1 lf-check "$name"
 	equal "$output" "$escaped: free"
-	mkdir "$name"
+	mkfifo "$name"
 	run -2 lf-check "$name"
-	equal "$output" "lf-check: $escaped: is a directory"
+	equal "$output" "lf-check: $escaped: is not a regular file"
 }
 
 @test "letters beyond ASCII are printed as they are" {
 	run -1 lf-check $'gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x94\x92'
 	equal "$output" $'gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x94\x92: free'
+}
+
+# --- All who hold it, and all who wait
+
+@test "those who share are told, and then the queue, in order" {
+	local first second third
+
+	need_inspection
+	need_shared_locks
+	hold lf-acquire -s lock
+	first=$holder
+	hold lf-acquire -s lock
+	second=$holder
+	start lf-acquire -w lock true
+	third=$pid
+	queued "$third"
+	start lf-acquire -w lock true
+	queued "$pid"
+	run -0 --separate-stderr lf-check lock
+	equal "$stderr" ""
+	equal "${#lines[@]}" 4
+	like "${lines[0]}" "^lock: held by PID ($first|$second) \(lf-acquire -s lock .*\), user .*, shared, running for "
+	like "${lines[1]}" "^  and by PID ($first|$second) \(lf-acquire -s lock .*\), user .*, shared, running for "
+	[[ ${lines[0]%% (*} != *"${lines[1]##*by}" ]]
+	begins "${lines[2]}" "  waiting: PID $third (lf-acquire -w lock true), user $(user_of "$third")"
+	begins "${lines[3]}" "  then: PID $pid (lf-acquire -w lock true), user "
+	run -0 lf-check -p lock
+	equal "$(sort -n <<<"$output")" \
+		"$(printf '%s\n' "$first" "$second" | sort -n)"
+}
+
+@test "who waits to share it is told so" {
+	need_inspection
+	need_shared_locks
+	hold lf-acquire lock
+	start lf-acquire -w -s lock true
+	queued "$pid"
+	run -0 lf-check lock
+	equal "${lines[1]}" "  waiting: PID $pid (lf-acquire -w -s lock true), user $(user_of "$pid"), to share it"
+}
+
+@test "a queue of many is told whole and in order" {
+	local waiting=()
+
+	need_inspection
+	hold lf-acquire lock
+	for _ in {1..20}; do
+		start lf-acquire -w lock true
+		queued "$pid"
+		waiting+=("$pid")
+	done
+	run -0 lf-check lock
+	equal "$(sed -n 's/^  [a-z]*: PID \([0-9]*\) .*/\1/p' <<<"$output")" \
+		"$(printf '%s\n' "${waiting[@]}")"
+	run -0 lf-check -p lock
+	equal "$output" "$holder"
+}
+
+@test "many who share are all told" {
+	local holders=()
+
+	need_inspection
+	need_shared_locks
+	for _ in {1..30}; do
+		hold lf-acquire -s lock
+		holders+=("$holder")
+	done
+	run -0 lf-check -p lock
+	equal "$(sort -n <<<"$output")" \
+		"$(printf '%s\n' "${holders[@]}" | sort -n)"
+	run -0 lf-check lock
+	equal "${#lines[@]}" 30
+}
+
+@test "a lock of flock(2) is told as what it is, and is no record lock" {
+	need flock
+	need_inspection
+	: >lock
+	channel said
+	start flock lock sh -c 'echo >said; read -r _ <"$1"' sh \
+		"$BATS_TEST_TMPDIR/never"
+	next "$fd"
+	run -1 lf-check lock
+	equal "${lines[0]}" "lock: free"
+	begins "${lines[1]}" "  locked by flock(2), which keeps only its own kind out: PID $pid (flock lock "
+	run -1 lf-check -p lock
+	equal "$output" ""
+	hold lf-acquire lock
+	run -0 lf-check lock
+	begins "${lines[0]}" "lock: held by PID $holder "
+	begins "${lines[1]}" "  locked by flock(2), "
+	run -0 lf-check -p lock
+	equal "$output" "$holder"
+}
+
+@test "the holder of a lock of a shell's descriptor is found" {
+	need_inspection
+	need_locks_of_descriptors
+	channel said
+	start sh -c 'exec 9>>lock && lf-acquire --fd 9 && echo >said
+		read -r _ <"$1"' sh "$BATS_TEST_TMPDIR/never"
+	next "$fd"
+	run -0 lf-check -p lock
+	equal "$output" "$pid"
+	run -0 lf-check lock
+	begins "$output" "lock: held by PID $pid (sh -c exec 9>>lock "
+}
+
+@test "a command without arguments goes by its name, escaped" {
+	need perl
+	need_inspection
+	channel said
+	start lf-acquire -F lock perl -e '$0 = "";
+		open(F, ">", "/proc/self/comm"); print F "a\n\eb"; close(F);
+		open(F, ">", "said"); print F "\n"; close(F); sleep(3600)'
+	next "$fd"
+	run -0 lf-check lock
+	begins "$output" "lock: held by PID $pid ([a\\x0a\\x1bb]), user "
+}
+
+@test "a holder that may not be seen is told as held, with advice" {
+	need_root
+	need_inspection
+	need_locks_of_descriptors
+	hold lf-acquire lock
+	start lf-acquire -w lock true
+	queued "$pid"
+	kill -KILL "$holder"
+	finish "$holder"
+	run -0 unprivileged lf-check lock
+	equal "${lines[0]}" "lock: held; holder not known (try as root)"
+	run -0 lf-check lock
+	begins "${lines[0]}" "lock: held by PID $command (sh -c "
+	run -0 lf-check -p lock
+	equal "$output" "$command"
+}
+
+# --- For how long
+
+# since: what the sentence ends with.
+since() {
+	echo "${output##*, }"
+}
+
+@test "without a stamp it is told how long the process runs" {
+	need_inspection
+	hold lf-acquire lock
+	run -0 lf-check lock
+	like "$(since)" '^running for [0-9]+ (s|min)$'
+}
+
+@test "with a stamp it is told when the file was written" {
+	need_inspection
+	hold lf-acquire -p lock
+	run -0 lf-check lock
+	like "$(since)" '^locked [0-9]+ (s|min) ago$'
+}
+
+@test "a stamp that cannot be the holder's is not believed" {
+	need_inspection
+	hold lf-acquire -p lock
+	# Before its process began; and of another.
+	touch -d '2001-02-03 04:05:06' lock
+	run -0 lf-check lock
+	like "$(since)" '^running for '
+	echo 1 >lock
+	run -0 lf-check lock
+	like "$(since)" '^running for '
+	# As if the clock had been set back.
+	echo "$holder" >lock
+	touch -d '2099-02-03 04:05:06' lock
+	run -0 lf-check lock
+	like "$(since)" '^running for '
+}
+
+# --- On a terminal
+
+# on_terminal [COMMAND]...: $output is what is seen there, without the returns.
+on_terminal() {
+	run -0 terminal "$@" <<<end
+	output=${output//$'\r'/}
+}
+
+@test "a command is shortened to the width of the terminal" {
+	need terminal stty
+	need_inspection
+	arguments=("$(printf '%0200d' 0)")
+	hold lf-acquire lock
+	run -0 lf-check lock
+	begins "${output#*\(}" "lf-acquire lock sh -c "
+	like "$output" '\.\.\.\), user '
+	NO_COLOR=1 on_terminal sh -c 'stty cols 120; lf-check lock'
+	equal "${#lines[0]}" 121 # with its return
+	NO_COLOR=1 on_terminal sh -c 'stty cols 90; lf-check lock'
+	equal "${#lines[0]}" 91
+	like "$output" '\.\.\.\), user '
+	# Its start is to be seen however narrow it is.
+	NO_COLOR=1 on_terminal sh -c 'stty cols 10; lf-check lock'
+	like "$output" '\(lf-acquire lock sh -c\.\.\.\), user '
+	NO_COLOR=1 on_terminal sh -c 'stty cols 1000; lf-check lock'
+	like "$output" '0{200}\), user '
+}
+
+@test "colours are for a terminal alone, and for one that has them" {
+	need terminal
+	hold lf-acquire lock
+	: >free
+	unset NO_COLOR
+	export TERM=xterm
+	on_terminal lf-check lock free
+	[[ $output == *$'\e[1;31mheld\e[m'* && $output == *$'\e[32mfree\e[m'* ]]
+	NO_COLOR='' on_terminal lf-check lock
+	[[ $output == *$'\e['* ]]
+	NO_COLOR=1 on_terminal lf-check lock free
+	[[ $output != *$'\e'* ]]
+	TERM=dumb on_terminal lf-check lock
+	[[ $output != *$'\e'* ]]
+	unset TERM
+	on_terminal lf-check lock
+	[[ $output != *$'\e'* ]]
+	export TERM=xterm
+	run -0 lf-check lock free
+	[[ $output != *$'\e'* ]]
+}
+
+# The last two: a C1 control character, and one that turns the direction.
+@test "nothing hostile gets to a terminal" {
+	local name=$'a\e[31m\nb\xc2\x9bc\xe2\x80\xae'
+
+	need terminal
+	arguments=($'\e]0;x\a\xc2\x9b' $'\xe2\x81\xa7\xff')
+	hold lf-acquire -F "$name"
+	unset TERM
+	on_terminal lf-check "$name"
+	[[ $output != *[$'\e\a']* && $output != *$'\x9b'* ]]
+	[[ $output != *$'\xe2\x80\xae'* && $output != *$'\xff'* ]]
 }
 
 # --- Other users
@@ -184,7 +420,7 @@ load helper
 	need_holders_with_names
 	hold lf-acquire lock
 	run -0 --separate-stderr unprivileged lf-check lock
-	equal "$output" "lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
+	begins "$output" "lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
 	equal "$stderr" ""
 	run -0 unprivileged lf-check -p lock
 	equal "$output" "$holder"
@@ -225,7 +461,7 @@ load helper
 		lf-acquire lock sh -c 'echo ready >said; read -r _ <end'
 	next "$fd"
 	run -0 lf-check lock
-	equal "$output" "lock: held by $(process "$pid" "lf-acquire lock sh -c echo ready >said; read -r _ <end")"
+	begins "$output" "lock: held by $(process "$pid" "lf-acquire lock sh -c echo ready >said; read -r _ <end")"
 }
 
 @test "a file that may not be read is an error, not free" {
@@ -300,6 +536,7 @@ load helper
 # --- Several
 
 @test "of several, one held is status 0 and none is 1" {
+	need_inspection
 	hold lf-acquire lock
 	: >free
 	run -0 lf-check free lock missing
@@ -313,28 +550,29 @@ load helper
 }
 
 @test "of several, one that cannot be told is status 2, and the others are told" {
+	need_inspection
 	hold lf-acquire lock
 	: >free
-	mkdir dir
-	run -2 --separate-stderr lf-check dir lock free
+	mkfifo fifo
+	run -2 --separate-stderr lf-check fifo lock free
 	equal "${#lines[@]}" 2
 	like "${lines[0]}" "^lock: held"
 	equal "${lines[1]}" "free: free"
-	like "$stderr" '^lf-check: dir: is a directory'
-	run -2 lf-check lock dir
-	run -2 lf-check -p lock dir
-	run -2 lf-check free dir
+	like "$stderr" '^lf-check: fifo: is not a regular file'
+	run -2 lf-check lock fifo
+	run -2 lf-check -p lock fifo
+	run -2 lf-check free fifo
 }
 
 @test "with -q one held is status 0, whatever else" {
 	hold lf-acquire lock
 	: >free
-	mkdir dir
-	run -0 lf-check -q dir lock
-	run -0 lf-check -q lock dir
-	run -0 lf-check -q free lock dir
-	run -2 lf-check -q free dir
-	run -2 lf-check -q dir missing
+	mkfifo fifo
+	run -0 lf-check -q fifo lock
+	run -0 lf-check -q lock fifo
+	run -0 lf-check -q free lock fifo
+	run -2 lf-check -q free fifo
+	run -2 lf-check -q fifo missing
 }
 
 # --- It leaves no trace
@@ -409,13 +647,17 @@ lock_a_hundred_times() {
 
 # --- Bad input
 
-@test "a directory is status 2" {
-	mkdir dir
-	run -2 --separate-stderr lf-check dir
-	equal "$output" ""
-	like "$stderr" '^lf-check: dir: is a directory'
-	run -2 lf-check -q dir
-	run -2 lf-check -p /
+@test "one that is gone, or not, between two looks is no error" {
+	local look
+
+	start lock_a_hundred_times
+	for ((look = 0; look < looks; look++)); do
+		! is_gone "$pid" || break
+		lf-check lock >said 2>&1 || [ $? -eq 1 ]
+		like "$(head -n 1 said)" '^lock: (free|held)'
+	done
+	finish "$pid"
+	equal "$status" 0
 }
 
 @test "a FIFO is status 2, does not hang and is not opened" {
@@ -535,7 +777,8 @@ lock_a_hundred_times() {
 	local option
 
 	run -0 lf-check --help
-	for option in '-p, --pid' '-q, --quiet' '-h, --help' '-V, --version'; do
+	for option in '-a, --all' '-p, --pid' '-q, --quiet' '-h, --help' \
+		'-V, --version'; do
 		[[ $output == *"$option"* ]] || equal "$output" "... $option"
 	done
 }

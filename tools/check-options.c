@@ -1,0 +1,84 @@
+/* The command line of lf-check. */
+#include "config.h"
+
+#include "check-options.h"
+
+#include "lockfile-fcntl.h"
+#include "message.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char help[] =
+	"Usage: lf-check [OPTION]... PATH...\n"
+	"Tell whether each lock file PATH is held: by whom, for how long, and who\n"
+	"waits for it.  A directory means the lock files in it that are held.\n"
+	"Nothing is locked, changed or delayed by that.\n"
+	"\n"
+	"  -a, --all           of a directory, also the files that are free\n"
+	"  -p, --pid           print only the PIDs of the holders, one a line\n"
+	"  -q, --quiet         print nothing, only exit\n"
+	"  -h, --help          show this and exit\n"
+	"  -V, --version       show the version and exit\n"
+	"\n"
+	"Exit status: 0 if any is held, 1 if none is; 2 or more on an error; with\n"
+	"--quiet, 0 if any is held, whatever else.\n";
+
+static const char short_options[] = "apqhV";
+static const struct option long_options[] = {
+	{ "all", no_argument, NULL, 'a' },
+	{ "pid", no_argument, NULL, 'p' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+__attribute__((__noreturn__)) static void show_help(void)
+{
+	fputs(help, stdout);
+	exit(finish_output(0));
+}
+
+__attribute__((__noreturn__)) static void show_version(void)
+{
+	printf("lf-check (liblockfile-fcntl) %s\n", lf_version());
+	exit(finish_output(0));
+}
+
+static void parse_option(int c, struct check_options *o)
+{
+	switch (c) {
+	case 'a':
+		o->all = true;
+		break;
+	case 'p':
+		o->pid = true;
+		break;
+	case 'q':
+		o->quiet = true;
+		break;
+	case 'h':
+		show_help();
+	case 'V':
+		show_version();
+	default:
+		exit(message_usage());
+	}
+}
+
+void parse_check_options(int argc, char **argv, struct check_options *o)
+{
+	int c;
+
+	*o = (struct check_options){ .all = false };
+	while ((c = getopt_long(argc, argv, short_options, long_options,
+				NULL)) != -1)
+		parse_option(c, o);
+	o->paths = argv + optind;
+	if (!*o->paths) {
+		message("no lock file given");
+		exit(message_usage());
+	}
+}

@@ -1,0 +1,15 @@
+/* What lf-check is asked to do. */
+#ifndef CHECK_OPTIONS_H
+#define CHECK_OPTIONS_H
+
+#include <stdbool.h>
+
+struct check_options {
+	bool all, quiet, pid;
+	char **paths;
+};
+
+/* Does not return if the arguments ask for something else. */
+void parse_check_options(int argc, char **argv, struct check_options *);
+
+#endif

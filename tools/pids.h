@@ -1,0 +1,10 @@
+/* The output of --pid. */
+#ifndef PIDS_H
+#define PIDS_H
+
+struct findings;
+
+/* Who holds any of them, each once, one a line. */
+void print_pids(const struct findings *);
+
+#endif

@@ -1,0 +1,11 @@
+/* What was found, for a person: a line for each, and more for a queue. */
+#ifndef SENTENCE_H
+#define SENTENCE_H
+
+struct finding;
+
+/* First: whether and how wide a terminal there is. */
+void sentence_begin(void);
+void sentence_print(const struct finding *);
+
+#endif

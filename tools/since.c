@@ -1,0 +1,41 @@
+/*
+ * The kernel does not tell when a lock was taken.  A PID that the holder wrote
+ * into the file does; else there is the age of the process, and it is no less.
+ */
+#include "config.h"
+
+#include "since.h"
+
+#include "lockfile-fcntl.h"
+
+/* The times of a file system are coarse, and so are those of processes. */
+#define SLACK 2
+
+static bool is_by_holder(const struct lf_report *report,
+			 const struct lf_entry *entry, time_t *written)
+{
+	pid_t pid;
+
+	return !lf_entry_waits(entry) &&
+	       lf_entry_type(entry) != LF_TYPE_FLOCK &&
+	       lf_report_stamp(report, &pid, written) &&
+	       pid == lf_entry_pid(entry);
+}
+
+struct since since_when(const struct lf_report *report,
+			const struct lf_entry *entry, const struct process *p)
+{
+	time_t now = time(NULL), written;
+
+	if (entry && is_by_holder(report, entry, &written)) {
+		long long age = (long long)now - (long long)written;
+
+		/* Left by another before, or the clock was set. */
+		if (age >= -SLACK && (p->age < 0 || age <= p->age + SLACK))
+			return (struct since){ LOCKED, age < 0 ? 0 : age,
+					       written };
+	}
+	if (p->age < 0)
+		return (struct since){ .event = UNKNOWN };
+	return (struct since){ STARTED, p->age, now - (time_t)p->age };
+}
