@@ -98,7 +98,8 @@ is_queued_or_gone() {
 	is_queued "$1" || is_gone "$1"
 }
 
-# queued PID: waits until it waits for a lock; fails if it ended instead.
+# queued PID: waits until it waits for a lock; fails if it ended instead.  Seen
+# once is enough: another look at /proc/locks may miss its line.
 queued() {
 	eventually is_queued_or_gone "$1" && ! is_gone "$1"
 }
