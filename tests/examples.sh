@@ -415,7 +415,8 @@ builds_the_last_program()
 }
 
 # The lock is had when it is free, and, by what does not wait, not when it is
-# held.  Of the other programs only flock is asked, if it knows the option.
+# held.  So it is with the other program, where it is installed and knows the
+# option.
 means_the_same()
 {
 	theirs=$(sed -n 1p example) ours=$(sed -n 2p example)
@@ -423,16 +424,18 @@ means_the_same()
 	have "$ours" || return
 	case $theirs in
 	*--fcntl*) flock --help | grep -e --fcntl || return 0 ;;
-	flock*) needs flock || return ;;
-	*) return 0 ;;
 	esac
+	needs "${theirs%% *}" || return
 	have "$theirs"
 }
 
 have()
 {
 	row free "$1" || return
-	case $theirs in *' -n '*) row held "$1" ;; esac
+	case $theirs in
+	*'-remove '*) ;; # it would remove the lock of another
+	*' -n '* | *' -r 0 '*) row held "$1" ;;
+	esac
 }
 
 # row free|held COMMAND
@@ -441,7 +444,11 @@ row()
 	mkdir row && cd row || return
 	: >"$jobs"
 	case $1:$2 in
+	*:lf-check*F.lock) hold lf-acquire F.lock cmd ;;
 	*:lf-check*) hold lf-acquire F cmd ;;
+	*:lockfile-check*-l*) lockfile-create -l F ;;
+	*:lockfile-check*) lockfile-create F ;;
+	held:dotlockfile*) hold dotlockfile F cmd ;;
 	held:flock*) hold flock F cmd ;;
 	held:lf-*) hold lf-acquire F cmd ;;
 	esac || return
