@@ -53,7 +53,7 @@ offers() {
 	case $shell in
 	fish)
 		# shellcheck disable=SC2016 # expanded by fish
-		HOME=$PWD XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD run -0 fish -N -c '
+		HOME=$PWD XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD run -0 fish -c '
 			test -z "$argv[2]"; or source $argv[2]/lf-acquire.fish
 			test -z "$argv[2]"; or source $argv[2]/lf-check.fish
 			complete -C $argv[1]' "$line" "$COMPLETIONS"

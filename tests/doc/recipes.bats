@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+# The recipes of doc/recipes, with directories of the system below this one.
+
+load ../tools/helper
+
+# recipe NAME: it is ./NAME; the programs that it runs write down that they did.
+recipe() {
+	local job
+
+	mkdir -p run usr/local/sbin var/log var/lib/dpkg
+	sed -E "s#(^|[ >])/(run|usr/local|var)/#\1$PWD/\2/#g" \
+		"${RECIPES:-$BATS_TEST_DIRNAME/../../doc/recipes}/$1" >"$1"
+	chmod 644 "$1"
+	! grep -q '^#!' "$1" || chmod 755 "$1"
+	for job in sync report; do
+		printf '#!/bin/sh\necho %s >>%q/ran\n' "$job" "$PWD" >usr/local/sbin/$job
+		chmod 755 "usr/local/sbin/$job"
+	done
+}
+
+@test "cron: a run too many is skipped without a word" {
+	recipe sync.cron
+	sed -E '/^#/d; s/^([^ ]+ +){6}//' sync.cron >job
+	run -0 sh job
+	equal "$output" ""
+	equal "$(<ran)" sync
+	hold lf-acquire run/sync.lock
+	run -0 sh job
+	equal "$output" ""
+	equal "$(<ran)" sync
+	release "$holder"
+	absent run/sync.lock
+}
+
+@test "a script locks itself, and a second one is refused" {
+	recipe nightly
+	run -0 ./nightly
+	equal "$output" "nobody else is here"
+	absent run/nightly.lock
+	hold lf-acquire run/nightly.lock
+	run -75 ./nightly
+	[[ $output != *nobody* ]]
+	release "$holder"
+	# Not misled by the variable of another script.
+	LOCKED=1 run -0 ./nightly
+	equal "$output" "nobody else is here"
+}
+
+@test "a script locks a part of itself" {
+	local pids=()
+
+	need_locks_of_descriptors
+	recipe count
+	for _ in {1..8}; do
+		start ./count counter
+		pids+=("$pid")
+	done
+	for pid in "${pids[@]}"; do
+		finish "$pid"
+		equal "$status" 0
+	done
+	equal "$(<counter)" 8
+	free run/count.lock
+}
+
+@test "systemd: the service runs the program, or is content with a held lock" {
+	local job
+
+	recipe sync.service
+	recipe sync.timer
+	if type -P systemd-analyze >/dev/null && [ "$(command -v lf-acquire)" = \
+		/usr/bin/lf-acquire ]; then
+		run -0 systemd-analyze verify ./sync.timer
+	fi
+	job=$(sed -n 's#^ExecStart=/usr/bin/##p' sync.service)
+	run -0 sh -c "$job"
+	equal "$(<ran)" sync
+	hold lf-acquire run/sync.lock
+	run "-$(sed -n 's/^SuccessExitStatus=//p' sync.service)" sh -c "$job"
+	equal "$(<ran)" sync
+	release "$holder"
+}
+
+@test "logrotate: the report is made when nobody writes" {
+	PATH=$PATH:/usr/sbin:/sbin
+	need logrotate
+	need_shared_locks
+	need_proc_locks
+	recipe app.logrotate
+	echo entry >var/log/app.log
+	chmod 755 var/log
+	hold lf-acquire -s run/app.lock
+	start logrotate -f -s state app.logrotate
+	eventually test -e var/log/app.log.1
+	eventually waits_for run/app.lock
+	absent ran
+	release "$holder"
+	finish "$pid"
+	equal "$status" 0
+	equal "$(<ran)" report
+	equal "$(<var/log/app.log.1)" entry
+	absent run/app.lock
+}
+
+# waits_for FILE: somebody does.
+waits_for() {
+	grep -Eq -- "-> .*:$(stat -c %i "$1") " /proc/locks
+}
+
+@test "snapshot: dpkg's lock is held, and its file stays" {
+	recipe snapshot
+	touch var/lib/dpkg/lock-frontend
+	run -0 ./snapshot lf-check var/lib/dpkg/lock-frontend
+	calls lockf || like "$output" 'held by PID'
+	present var/lib/dpkg/lock-frontend
+	need original
+	need_proc_locks
+	hold original -k var/lib/dpkg/lock-frontend
+	start ./snapshot touch taken
+	eventually waits_for var/lib/dpkg/lock-frontend
+	absent taken
+	release "$holder"
+	finish "$pid"
+	present taken
+	present var/lib/dpkg/lock-frontend
+}
