@@ -86,7 +86,7 @@ load helper
 	run -64 lf-acquire -m 700 a b -- true
 	like "$output" 'read and write bits only'
 	calls lockf && return
-	run -0 lf-acquire -F a b -- sh -c 'lf-check -p a b; echo $$'
+	run -0 lf-acquire -F a b -- sh -c 'lf-check -p a; lf-check -p b; echo $$'
 	equal "${lines[0]} ${lines[1]}" "${lines[2]} ${lines[2]}"
 }
 
