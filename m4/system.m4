@@ -39,6 +39,20 @@ AC_DEFUN([LF_LINUX], [
   AM_CONDITIONAL([LINUX], [test "$lf_cv_linux" = yes])
 ])
 
+# LF_SMARTCOLS: libsmartcols of util-linux, for the tables and JSON of lf-check.
+AC_DEFUN([LF_SMARTCOLS], [
+  AC_ARG_WITH([libsmartcols], [AS_HELP_STRING([--without-libsmartcols],
+    [build lf-check without tables and JSON @<:@auto@:>@])],
+    [], [with_libsmartcols=auto])
+  have_smartcols=no
+  AS_VAR_IF([with_libsmartcols], [no], [], [
+    PKG_CHECK_MODULES([SMARTCOLS], [smartcols >= 2.31],
+      [have_smartcols=yes], [AS_VAR_IF([with_libsmartcols], [yes],
+        [AC_MSG_ERROR([libsmartcols is not there: $SMARTCOLS_PKG_ERRORS])])])])
+  AC_SUBST([have_smartcols])
+  AM_CONDITIONAL([HAVE_SMARTCOLS], [test "$have_smartcols" = yes])
+])
+
 # LF_VERSION_SCRIPT: does the linker take a symbol map?
 AC_DEFUN([LF_VERSION_SCRIPT], [
   AC_CACHE_CHECK([for version scripts], [lf_cv_version_script], [

@@ -196,6 +196,12 @@ can_be_had()
 	*lf_adopt* | *'exec 9'* | *' -f 9'*)
 		is_of_descriptors ||
 			skip 'needs locks of an open file description' ;;
+	*lf-check*'| jq '* | *'lf-check -'[lJ]*)
+		if lf-check --help | grep 'Built without'; then
+			skip 'needs libsmartcols' || return
+		fi
+		case $1 in *' jq '*) needs jq || return ;; esac
+		calls fdopendir || skip 'needs Linux, and its proc(5)' ;;
 	*', running for '* | *', locked '*' ago'*)
 		calls fdopendir || skip 'needs Linux, and its proc(5)' ;;
 	*'lf-acquire '*'-s '*)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says so if tests are left out because a library or a tool is missing.
 
-echo 1..4
+echo 1..5
 if test "$CMOCKA" = yes; then
 	echo "ok 1 - the tests of the library are here"
 else
@@ -21,4 +21,9 @@ if test "$LIBUV" = yes; then
 	echo "ok 4 - the test with libuv is here"
 else
 	echo "ok 4 # SKIP the test with libuv: libuv is not installed"
+fi
+if test "$SMARTCOLS" = yes; then
+	echo "ok 5 - the tests of tables and JSON are here"
+else
+	echo "ok 5 # SKIP the tests of tables and JSON: libsmartcols is not installed"
 fi

@@ -18,18 +18,25 @@ static const char help[] =
 	"\n"
 	"  -a, --all           of a directory, also the files that are free\n"
 	"  -p, --pid           print only the PIDs of the holders, one a line\n"
-	"  -q, --quiet         print nothing, only exit\n"
+	"  -q, --quiet         print nothing, only exit\n";
+
+static const char more_help[] =
 	"  -h, --help          show this and exit\n"
 	"  -V, --version       show the version and exit\n"
 	"\n"
 	"Exit status: 0 if any is held, 1 if none is; 2 or more on an error; with\n"
 	"--quiet, 0 if any is held, whatever else.\n";
 
-static const char short_options[] = "apqhV";
+static const char short_options[] = "apqlJo:nrhV";
 static const struct option long_options[] = {
 	{ "all", no_argument, NULL, 'a' },
 	{ "pid", no_argument, NULL, 'p' },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "list", no_argument, NULL, 'l' },
+	{ "json", no_argument, NULL, 'J' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "noheadings", no_argument, NULL, 'n' },
+	{ "raw", no_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -38,6 +45,8 @@ static const struct option long_options[] = {
 __attribute__((__noreturn__)) static void show_help(void)
 {
 	fputs(help, stdout);
+	fputs(table_help, stdout);
+	fputs(more_help, stdout);
 	exit(finish_output(0));
 }
 
@@ -45,6 +54,26 @@ __attribute__((__noreturn__)) static void show_version(void)
 {
 	printf("lf-check (liblockfile-fcntl) %s\n", lf_version());
 	exit(finish_output(0));
+}
+
+/* Columns, headings and so on are of a table: they ask for one. */
+static void parse_table_option(int c, struct check_options *o)
+{
+	o->table = true;
+	switch (c) {
+	case 'J':
+		o->style.json = true;
+		break;
+	case 'o':
+		o->style.columns = optarg;
+		break;
+	case 'n':
+		o->style.noheadings = true;
+		break;
+	case 'r':
+		o->style.raw = true;
+		break;
+	}
 }
 
 static void parse_option(int c, struct check_options *o)
@@ -63,8 +92,10 @@ static void parse_option(int c, struct check_options *o)
 		show_help();
 	case 'V':
 		show_version();
-	default:
+	case '?':
 		exit(message_usage());
+	default:
+		parse_table_option(c, o);
 	}
 }
 
@@ -76,6 +107,13 @@ void parse_check_options(int argc, char **argv, struct check_options *o)
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1)
 		parse_option(c, o);
+	if (o->table && (o->pid || o->quiet))
+		refuse(NULL, "a table or JSON goes with neither --pid nor "
+			     "--quiet: give the one or the other");
+	if (o->style.json && o->style.raw)
+		refuse(NULL, "--json with --raw: give one of them");
+	if (o->table)
+		table_begin(&o->style);
 	o->paths = argv + optind;
 	if (!*o->paths) {
 		message("no lock file given");

@@ -2,10 +2,13 @@
 #ifndef CHECK_OPTIONS_H
 #define CHECK_OPTIONS_H
 
+#include "table.h"
+
 #include <stdbool.h>
 
 struct check_options {
-	bool all, quiet, pid;
+	bool all, quiet, pid, table;
+	struct table_style style;
 	char **paths;
 };
 

@@ -8,6 +8,7 @@
 #include "pids.h"
 #include "process.h"
 #include "sentence.h"
+#include "table.h"
 
 #include <errno.h>
 
@@ -42,10 +43,12 @@ static void print(const struct findings *found, const struct check_options *o)
 
 		if (finding->rc < 0)
 			say_failure(finding);
-		else if (!o->quiet && !o->pid)
+		else if (!o->quiet && !o->pid && !o->table)
 			sentence_print(finding);
 	}
-	if (o->pid && !o->quiet)
+	if (o->table)
+		table_print(found);
+	else if (o->pid && !o->quiet)
 		print_pids(found);
 }
 

@@ -259,6 +259,11 @@ need_proc() {
 	reads_proc || skip "built without what Linux tells of a process"
 }
 
+need_tables() {
+	! lf-check --help | grep -q 'Built without libsmartcols' ||
+		skip "built without libsmartcols"
+}
+
 # As the kernel shows who holds and waits.
 need_inspection() {
 	need_proc_locks

@@ -402,15 +402,18 @@ on_terminal() {
 
 # The last two: a C1 control character, and one that turns the direction.
 @test "nothing hostile gets to a terminal" {
-	local name=$'a\e[31m\nb\xc2\x9bc\xe2\x80\xae'
+	local name=$'a\e[31m\nb\xc2\x9bc\xe2\x80\xae' option
 
 	need terminal
 	arguments=($'\e]0;x\a\xc2\x9b' $'\xe2\x81\xa7\xff')
 	hold lf-acquire -F "$name"
 	unset TERM
-	on_terminal lf-check "$name"
-	[[ $output != *[$'\e\a']* && $output != *$'\x9b'* ]]
-	[[ $output != *$'\xe2\x80\xae'* && $output != *$'\xff'* ]]
+	for option in '' -l -r -J '-lo+EVENT'; do
+		[ -z "$option" ] || need_tables
+		on_terminal lf-check ${option:+"$option"} "$name"
+		[[ $output != *[$'\e\a']* && $output != *$'\x9b'* ]]
+		[[ $output != *$'\xe2\x80\xae'* && $output != *$'\xff'* ]]
+	done
 }
 
 # --- Other users

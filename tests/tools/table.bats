@@ -1,0 +1,393 @@
+#!/usr/bin/env bats
+# lf-check's tables and JSON.
+#
+# shellcheck disable=SC1003,SC2016 # text that is meant so
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+
+load helper
+
+default='LOCKFILE ROLE MODE PID USER COMMAND SINCE TYPE'
+
+# words TEXT: with one blank between.
+words() {
+	tr -s ' ' <<<"$1" | sed 's/^ //; s/ $//'
+}
+
+# json FILTER ARGUMENT...: of what lf-check says.
+json() {
+	lf-check -J "${@:2}" >json || [ $? -eq 1 ]
+	jq -r "$1" json
+}
+
+# --- Tables
+
+@test "a table has a line for each holder and each who waits" {
+	local option
+
+	need_tables
+	need_inspection
+	hold lf-acquire lock
+	start lf-acquire -w lock true
+	queued "$pid"
+	: >free
+	for option in -l --list; do
+		run -0 --separate-stderr lf-check "$option" lock free
+		equal "$stderr" ""
+		equal "${#lines[@]}" 4
+		equal "$(words "${lines[0]}")" "$default"
+		like "$(words "${lines[1]}")" "^lock holder WRITE $holder $(user_of "$holder") lf-acquire lock .* [-0-9]{10}T[:0-9]{8}[-+][0-9]{2}:[0-9]{2} (OFDLCK|POSIX)$"
+		like "$(words "${lines[2]}")" "^lock waiter WRITE $pid $(user_of "$pid") lf-acquire -w lock true [-0-9]{10}T.* POSIX$"
+		equal "$(words "${lines[3]}")" "free free"
+	done
+}
+
+@test "what is shared is READ, and what flock(1) locks is FLOCK" {
+	need_tables
+	need_inspection
+	need_shared_locks
+	need flock
+	hold lf-acquire -s lock
+	channel said
+	start flock lock sh -c 'echo >said; read -r _ <"$1"' sh \
+		"$BATS_TEST_TMPDIR/never"
+	next "$fd"
+	run -0 lf-check -r -n -o role,mode,pid,type lock
+	like "${lines[0]}" "^holder READ $holder (OFDLCK|POSIX)$"
+	equal "${lines[1]}" "holder WRITE $pid FLOCK"
+}
+
+@test "a missing file is free, and a directory without locks an empty table" {
+	need_tables
+	mkdir dir
+	run -1 lf-check -l missing
+	equal "$(words "${lines[1]}")" "missing free"
+	run -1 --separate-stderr lf-check -l dir
+	equal "$output$stderr" ""
+	: >dir/free
+	run -1 lf-check -l -a dir
+	equal "$(words "${lines[1]}")" "dir/free free"
+}
+
+@test "columns are chosen, in any case, added, and each is there once" {
+	need_tables
+	need_inspection
+	hold lf-acquire lock
+	run -0 lf-check -o pid,LockFile lock
+	equal "$(words "${lines[0]}")" "PID LOCKFILE"
+	equal "$(words "${lines[1]}")" "$holder lock"
+	run -0 lf-check --output=+AGE,EVENT lock
+	equal "$(words "${lines[0]}")" "$default AGE EVENT"
+	run -0 lf-check -o PID,PID lock
+	equal "$(words "${lines[0]}")" "PID"
+	run -0 lf-check -o ROLE -o PID lock
+	equal "$(words "${lines[0]}")" "PID"
+	run -0 lf-check -rno EVENT,STARTTIME,SOURCE lock
+	like "$output" '^started [0-9]+ (tag|lock)$'
+}
+
+@test "the start time is that of the process" {
+	local stat start
+
+	need_tables
+	need_inspection
+	hold lf-acquire lock
+	read -r stat <"/proc/$holder/stat"
+	read -ra stat <<<"${stat##*) }"
+	run -0 lf-check -rno STARTTIME lock
+	equal "$output" "${stat[19]}"
+}
+
+@test "a stamp of the holder is when it locked" {
+	need_tables
+	need_inspection
+	hold lf-acquire -p lock
+	run -0 lf-check -rno EVENT,SINCE lock
+	equal "$output" "locked $(date -r lock +%Y-%m-%dT%H:%M:%S%:z)"
+	TZ=Pacific/Chatham run -0 lf-check -rno SINCE lock
+	equal "$output" "$(TZ=Pacific/Chatham date -r lock +%Y-%m-%dT%H:%M:%S%:z)"
+}
+
+@test "headings are left away on demand" {
+	local option
+
+	need_tables
+	: >lock
+	for option in -n --noheadings '-l -n' '-o ROLE,LOCKFILE -n'; do
+		# shellcheck disable=SC2086 # several words
+		run -1 lf-check $option lock
+		equal "${#lines[@]}" 1
+		[[ $output != *LOCKFILE* ]]
+	done
+}
+
+@test "raw output has all columns, and no blank in any" {
+	local option
+
+	need_tables
+	need_inspection
+	hold lf-acquire 'a lock'
+	: >free
+	for option in -r --raw -rl; do
+		run -0 lf-check "$option" 'a lock' free
+		equal "${lines[0]}" "$default"
+		like "${lines[1]}" '^a\\x20lock holder WRITE [0-9]+ [^ ]+ lf-acquire\\x20a\\x20lock\\x20sh[^ ]* [^ ]+ (OFDLCK|POSIX)$'
+		equal "${lines[2]}" "free free - - - - - -"
+	done
+}
+
+# --- JSON
+
+@test "JSON has an object for each line of the table" {
+	local option
+
+	need_tables
+	need_inspection
+	need jq
+	hold lf-acquire lock
+	start lf-acquire -w lock true
+	queued "$pid"
+	: >free
+	for option in -J --json -Jn -lJ; do
+		run -0 --separate-stderr lf-check "$option" lock free missing
+		equal "$stderr" ""
+		jq -e . <<<"$output" >/dev/null
+		equal "$(jq -c '[.locks[] | [.lockfile, .role, .mode, .pid]]' \
+			<<<"$output")" \
+			"[[\"lock\",\"holder\",\"WRITE\",$holder],[\"lock\",\"waiter\",\"WRITE\",$pid],[\"free\",\"free\",null,null],[\"missing\",\"free\",null,null]]"
+		equal "$(jq -r '.locks[0] | keys_unsorted | join(" ")' \
+			<<<"$output")" "${default,,}"
+	done
+}
+
+@test "numbers are numbers, and what is not known is null" {
+	need_tables
+	need_inspection
+	need jq
+	hold lf-acquire lock
+	: >free
+	equal "$(json '.locks[] | [.pid, .age, .starttime, .role] |
+		map(type) | join(" ")' -o PID,AGE,STARTTIME,ROLE lock free)" \
+		$'number number number string\nnull null null string'
+}
+
+@test "JSON of nothing is JSON" {
+	need_tables
+	need jq
+	mkdir dir
+	run -1 lf-check -J dir
+	equal "$(jq -c . <<<"$output")" '{"locks":[]}'
+}
+
+@test "JSON and an error: the others are told" {
+	need_tables
+	need jq
+	mkfifo fifo
+	: >free
+	run -2 --separate-stderr lf-check -J fifo free
+	equal "$(jq -r '.locks[].lockfile' <<<"$output")" free
+	like "$stderr" '^lf-check: fifo: is not a regular file'
+}
+
+@test "a holder that is not known has a line without PID" {
+	local command
+
+	need_tables
+	need_root
+	need_inspection
+	need_locks_of_descriptors
+	need jq
+	hold lf-acquire lock
+	kill -KILL "$holder"
+	finish "$holder"
+	run -0 unprivileged lf-check -J lock
+	equal "$(jq -c '.locks[] | [.role, .pid, .command, .since]' \
+		<<<"$output")" '["holder",null,null,null]'
+	run -0 unprivileged lf-check -rno ROLE,PID lock
+	equal "$output" "holder -"
+	run -0 unprivileged lf-check -p lock
+	equal "$output" ""
+}
+
+# locales: what there is of these.
+locales() {
+	local locale
+
+	for locale in C C.UTF-8 de_DE.ISO-8859-1 tr_TR.UTF-8 ja_JP.SJIS; do
+		case $locale in
+		C) echo C ;;
+		*) locale -a | tr -d - | grep -ix "${locale//-/}" || : ;;
+		esac
+	done 2>/dev/null
+}
+
+@test "JSON is valid UTF-8 of what is there, whatever it is, in any locale" {
+	local name locale
+	local names=(
+		$'new\nline' $'tab\t' 'quo"te' 'back\slash' $'\xc3\xa9'
+		$'\xf0\x9f\x94\x92' $'\e[2J' $'bell\a\x01\x1f' '<script>' "'\$x'"
+		' blank ' '{}' '\u0000' '\' '%s%n' $'\xc2\x9b' $'\x7f'
+		INDIGO indigo
+	)
+
+	need_tables
+	need_inspection
+	need jq iconv
+	arguments=("${names[@]}")
+	for name in "${names[@]}"; do
+		: >"$name"
+	done
+	hold lf-acquire -F 'quo"te'
+	for locale in $(locales); do
+		export LC_ALL=$locale
+		lf-check -J "${names[@]}" >json
+		iconv -f UTF-8 -t UTF-8 json >/dev/null
+		jq -e . json >/dev/null
+		jq -j '.locks[] | .lockfile + "\u0000"' json >is
+		printf '%s\0' "${names[@]}" >wanted
+		cmp is wanted
+		equal "$(jq -r '.locks[] | select(.pid) | .command' json)" \
+			"$(printf '%s ' sh -c "$holding" "${names[@]}" |
+				sed 's/ $//')"
+	done
+}
+
+@test "JSON has bytes that are not UTF-8 as text" {
+	local name locale
+	local names=($'a\xff\xfe' $'\xc3' $'\xe2\x82' $'\xc0\xaf'
+		$'\xed\xa0\x80' $'\xf4\x90\x80\x80' $'\x80b')
+
+	need_tables
+	need jq iconv
+	for name in "${names[@]}"; do
+		: >"$name" || skip "this file system has no such names"
+	done
+	for locale in $(locales); do
+		LC_ALL=$locale lf-check -J "${names[@]}" >json || [ $? -eq 1 ]
+		iconv -f UTF-8 -t UTF-8 json >/dev/null
+		equal "$(jq -r '.locks[].lockfile' json)" 'a\xff\xfe
+\xc3
+\xe2\x82
+\xc0\xaf
+\xed\xa0\x80
+\xf4\x90\x80\x80
+\x80b'
+	done
+}
+
+# As Python reads it, which takes less than jq does.
+@test "JSON is as strict as can be" {
+	local names=($'\xff' $'\e\n\r\t\b\f' '"\' $'\x7f\xc2\x85\xe2\x80\xa8')
+
+	need_tables
+	need python3
+	: >"${names[0]}"
+	lf-check -J "${names[@]}" >json || [ $? -eq 1 ]
+	python3 -X utf8 -c '
+import json, sys
+text = open("json", encoding="utf-8", newline="").read()
+names = [lock["lockfile"] for lock in json.loads(text)["locks"]]
+sys.exit(names != ["\\xff", "\x1b\n\r\t\b\f", "\"\\", "\x7f\x85\u2028"])'
+}
+
+@test "paths of 4095 bytes, and a command as long" {
+	local name=$'\xc3\xa9' directory
+
+	need_tables
+	need_inspection
+	need jq
+	for _ in {1..6}; do
+		name+=$name
+	done
+	name=${name:0:250}
+	while [ ${#directory} -lt 3800 ]; do
+		directory+=$name/
+	done
+	mkdir -p "$directory" || skip "no such names here"
+	name=$directory$(printf "%0$((4095 - ${#directory} - 4))d" 0).lck
+	equal "${#name}" 4095
+	arguments=("$name")
+	hold lf-acquire "$name"
+	equal "$(json '.locks[].lockfile' "$name")" "$name"
+	run -0 lf-check -l "$name"
+	begins "${lines[1]}" "$name holder"
+	equal "$(json '.locks[].command[-3:]' "$name")" ...
+	run -2 lf-check -J "${name}x"
+	like "$output" 'the name is too long'
+}
+
+# --- Bad input
+
+# refused MESSAGE ARGUMENT...: status 64, one line.
+refused() {
+	run -64 --separate-stderr lf-check "${@:2}"
+	equal "$output" ""
+	equal "${#stderr_lines[@]}" 1
+	like "$stderr" "^lf-check: $1"
+}
+
+@test "an unknown column is refused, and the known ones are told" {
+	local columns
+
+	need_tables
+	: >lock
+	for columns in '' ',' 'PID,' ',PID' 'PID,,ROLE' 'PID ' NAME START + +NAME; do
+		refused '.*: is no column; there are LOCKFILE, ROLE, MODE, PID, USER, COMMAND, SINCE, TYPE, AGE, EVENT, STARTTIME, SOURCE' \
+			-o "$columns" lock
+	done
+	refused 'e\\x1b: is no column' -o $'e\e' lock
+}
+
+@test "what goes with no table is refused" {
+	local option
+
+	need_tables
+	: >lock
+	for option in -l -J -n -r -oPID; do
+		refused 'a table or JSON goes with neither' "$option" -q lock
+		refused 'a table or JSON goes with neither' -p "$option" lock
+	done
+	refused '--json with --raw' -J -r lock
+	run -64 lf-check -o
+	run -64 lf-check -l
+	like "$output" 'no lock file given'
+}
+
+@test "a table that cannot be written is status 71" {
+	local option
+
+	need_tables
+	[ -c /dev/full ] || skip "needs /dev/full"
+	: >lock
+	for option in -l -J -r; do
+		run -71 sh -c "lf-check $option lock >/dev/full"
+		like "$output" '^lf-check: standard output: '
+	done
+}
+
+@test "--help names the options of tables, and every column" {
+	local what
+
+	need_tables
+	run -0 lf-check --help
+	for what in '-l, --list' '-J, --json' '-o, --output COLUMNS' \
+		'-n, --noheadings' '-r, --raw' $default AGE EVENT STARTTIME \
+		SOURCE; do
+		[[ $output == *"$what"* ]] || equal "$output" "... $what"
+	done
+}
+
+@test "without libsmartcols tables are refused, and the rest works" {
+	local option
+
+	lf-check --help | grep -q 'Built without libsmartcols' ||
+		skip "built with libsmartcols"
+	: >lock
+	for option in -l -J -n -r -oPID; do
+		refused 'built without libsmartcols' "$option" lock
+	done
+	run -1 lf-check lock
+	equal "$output" "lock: free"
+	run -1 lf-check -p lock
+	run -1 lf-check -q lock
+}

@@ -1,0 +1,211 @@
+#include "config.h"
+
+#include "columns.h"
+
+#include "lockfile-fcntl.h"
+#include "message.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* As lslocks(8) has them where they mean the same: its START does not. */
+static const char *const names[COLUMN_COUNT] = {
+	[LOCKFILE] = "LOCKFILE",
+	[ROLE] = "ROLE",
+	[MODE] = "MODE",
+	[PID] = "PID",
+	[USER] = "USER",
+	[COMMAND] = "COMMAND",
+	[SINCE] = "SINCE",
+	[TYPE] = "TYPE",
+	[AGE] = "AGE",
+	[EVENT] = "EVENT",
+	[STARTTIME] = "STARTTIME",
+	[SOURCE] = "SOURCE",
+};
+
+const char *column_name(enum column column)
+{
+	return names[column];
+}
+
+bool column_is_number(enum column column)
+{
+	return column == PID || column == AGE || column == STARTTIME;
+}
+
+__attribute__((__noreturn__)) static void refuse_column(const char *name)
+{
+	char known[256] = "";
+
+	for (int i = 0; i < COLUMN_COUNT; i++) {
+		strcat(known, i > 0 ? ", " : "");
+		strcat(known, names[i]);
+	}
+	message_about(name, "is no column; there are %s", known);
+	exit(STATUS_USAGE);
+}
+
+static enum column column_by_name(const char *name)
+{
+	for (int i = 0; i < COLUMN_COUNT; i++)
+		if (strcasecmp(names[i], name) == 0)
+			return (enum column)i;
+	refuse_column(name);
+}
+
+/* JSON has each name once. */
+static size_t choose(enum column column, enum column *chosen, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (chosen[i] == column)
+			return count;
+	chosen[count] = column;
+	return count + 1;
+}
+
+size_t columns_parse(const char *list, enum column *chosen)
+{
+	size_t count = 0;
+	char *copy, *rest, *name;
+
+	if (!list || *list == '+')
+		for (int i = 0; i < COLUMNS_BY_DEFAULT; i++)
+			count = choose((enum column)i, chosen, count);
+	if (!list)
+		return count;
+	copy = rest = strdup(list + (*list == '+'));
+	if (!copy)
+		refuse_for_memory();
+	while (rest) {
+		name = rest;
+		rest = strchr(name, ',');
+		if (rest)
+			*rest++ = '\0';
+		count = choose(column_by_name(name), chosen, count);
+	}
+	free(copy);
+	return count;
+}
+
+static char *text(const char *string)
+{
+	char *copy = string && *string ? strdup(string) : NULL;
+
+	if (string && *string && !copy)
+		refuse_for_memory();
+	return copy;
+}
+
+static char *number(unsigned long long n)
+{
+	char digits[32];
+
+	snprintf(digits, sizeof(digits), "%llu", n);
+	return text(digits);
+}
+
+/* "2026-11-23T02:14:07+01:00" */
+static char *date_and_time(time_t when)
+{
+	char date[64], zone[16];
+	struct tm tm;
+
+	if (!localtime_r(&when, &tm) ||
+	    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0 ||
+	    strftime(zone, sizeof(zone), "%z", &tm) != strlen("+0100"))
+		return NULL;
+	snprintf(date + strlen(date), sizeof(date) - strlen(date), "%.3s:%s",
+		 zone, zone + 3);
+	return text(date);
+}
+
+static const char *role(const struct row *row)
+{
+	if (row->free)
+		return "free";
+	return lf_entry_waits(row->entry) ? "waiter" : "holder";
+}
+
+static const char *type(const struct lf_entry *entry)
+{
+	switch (lf_entry_type(entry)) {
+	case LF_TYPE_OFDLCK:
+		return "OFDLCK";
+	case LF_TYPE_POSIX:
+		return "POSIX";
+	case LF_TYPE_FLOCK:
+		return "FLOCK";
+	default:
+		return NULL;
+	}
+}
+
+/* Where the type is not known the mode is not either. */
+static const char *mode(const struct lf_entry *entry)
+{
+	if (lf_entry_type(entry) == LF_TYPE_UNKNOWN)
+		return NULL;
+	return lf_entry_shared(entry) ? "READ" : "WRITE";
+}
+
+static const char *source(const struct lf_entry *entry)
+{
+	switch (lf_entry_source(entry)) {
+	case LF_SOURCE_LOCK:
+		return "lock";
+	case LF_SOURCE_TAG:
+		return "tag";
+	case LF_SOURCE_DESCRIPTOR:
+		return "descriptor";
+	default:
+		return NULL;
+	}
+}
+
+static char *number_unless_0(unsigned long long n)
+{
+	return n > 0 ? number(n) : NULL;
+}
+
+static char *text_of_since(enum column column, const struct since *since)
+{
+	if (since->event == UNKNOWN)
+		return NULL;
+	switch (column) {
+	case SINCE:
+		return date_and_time(since->time);
+	case AGE:
+		return number((unsigned long long)since->age);
+	default:
+		return text(since->event == LOCKED ? "locked" : "started");
+	}
+}
+
+char *column_text(enum column column, const struct row *row)
+{
+	switch (column) {
+	case LOCKFILE:
+		return text(row->path);
+	case ROLE:
+		return text(role(row));
+	case MODE:
+		return text(mode(row->entry));
+	case PID:
+		return number_unless_0(
+			(unsigned long long)lf_entry_pid(row->entry));
+	case USER:
+		return text(row->process->user);
+	case COMMAND:
+		return text(row->process->command);
+	case TYPE:
+		return text(type(row->entry));
+	case STARTTIME:
+		return number_unless_0(lf_entry_start_time(row->entry));
+	case SOURCE:
+		return text(source(row->entry));
+	default:
+		return text_of_since(column, &row->since);
+	}
+}

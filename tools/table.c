@@ -1,0 +1,163 @@
+#include "config.h"
+
+#include "table.h"
+
+#include "columns.h"
+#include "lockfile-fcntl.h"
+#include "look.h"
+#include "message.h"
+#include "text.h"
+
+#include <libsmartcols.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char table_help[] =
+	"  -l, --list          as a table\n"
+	"  -J, --json          as JSON\n"
+	"  -o, --output COLUMNS\n"
+	"                      a table of these: LOCKFILE, ROLE, MODE, PID, USER,\n"
+	"                      COMMAND, SINCE, TYPE (default), AGE, EVENT,\n"
+	"                      STARTTIME, SOURCE; +COLUMNS adds to the default\n"
+	"  -n, --noheadings    a table without the line of headings\n"
+	"  -r, --raw           a table for scripts: one blank between columns, no\n"
+	"                      blank in them, - for what is not known\n";
+
+static struct libscols_table *table;
+static struct table_style style;
+static enum column chosen[COLUMN_COUNT];
+static size_t width;
+
+static void *checked(void *pointer)
+{
+	if (!pointer)
+		refuse_for_memory();
+	return pointer;
+}
+
+static void add_column(enum column column)
+{
+	int flags = column == COMMAND ? SCOLS_FL_TRUNC : 0;
+	struct libscols_column *new;
+
+	if (column_is_number(column))
+		flags |= SCOLS_FL_RIGHT;
+	new = checked(scols_table_new_column(table, column_name(column), 0.1,
+					     flags));
+	if (column_is_number(column))
+		scols_column_set_json_type(new, SCOLS_JSON_NUMBER);
+}
+
+void table_begin(const struct table_style *wanted)
+{
+	style = *wanted;
+	width = columns_parse(style.columns, chosen);
+	/*
+	 * The text is UTF-8 whatever the locale of the caller, whose letters
+	 * and rules, such as for capitals in Turkish, have no say here.
+	 */
+	setlocale(LC_CTYPE, "C.UTF-8");
+	table = checked(scols_new_table());
+	scols_table_enable_json(table, style.json);
+	scols_table_enable_raw(table, style.raw);
+	scols_table_enable_noheadings(table, style.noheadings);
+	/* It is escaped here. */
+	scols_table_enable_noencoding(table, 1);
+	if (scols_table_set_name(table, "locks") < 0)
+		refuse_for_memory();
+	for (size_t i = 0; i < width; i++)
+		add_column(chosen[i]);
+}
+
+/*
+ * Raw output is escaped by the library; JSON escapes control characters, but
+ * not all that a terminal takes for one.
+ */
+static char *as_styled(char *text)
+{
+	char *styled;
+
+	if (!text || style.raw)
+		return text;
+	if (style.json && !isatty(STDOUT_FILENO))
+		styled = checked(text_valid(text));
+	else
+		styled = checked(text_escaped(text));
+	free(text);
+	return styled;
+}
+
+static void add_row(const struct row *row)
+{
+	struct libscols_line *line;
+
+	line = checked(scols_table_new_line(table, NULL));
+	for (size_t i = 0; i < width; i++) {
+		char *text = as_styled(column_text(chosen[i], row));
+		const char *nothing = style.raw ? "-" : NULL;
+
+		if (scols_line_set_data(line, i, text ? text : nothing) < 0)
+			refuse_for_memory();
+		free(text);
+	}
+}
+
+static void add_entry(const struct finding *finding,
+		      const struct lf_entry *entry)
+{
+	unsigned long long start_time = lf_entry_start_time(entry);
+	struct row row = { .path = finding->path, .entry = entry };
+	struct process process;
+
+	/* Who began at a time that is not known may be another by now. */
+	process_read(&process, start_time ? lf_entry_pid(entry) : 0,
+		     start_time);
+	row.process = &process;
+	row.since = since_when(finding->report, entry, &process);
+	add_row(&row);
+	process_free(&process);
+}
+
+static void add_free(const struct finding *finding)
+{
+	static const struct process nobody;
+
+	add_row(&(struct row){
+		.path = finding->path,
+		.free = true,
+		.process = &nobody,
+	});
+}
+
+static bool is_holder(const struct lf_entry *entry)
+{
+	return !lf_entry_waits(entry) &&
+	       lf_entry_type(entry) != LF_TYPE_FLOCK;
+}
+
+/* Each path has a line that says free, or one of a holder. */
+static void add_finding(const struct finding *finding)
+{
+	const struct lf_entry *entry = NULL;
+	bool held = false;
+
+	while ((entry = lf_report_next(finding->report, entry)) != NULL)
+		held |= is_holder(entry);
+	if (finding->rc == 0)
+		add_free(finding);
+	else if (!held)
+		add_entry(finding, NULL);
+	while ((entry = lf_report_next(finding->report, entry)) != NULL)
+		add_entry(finding, entry);
+}
+
+void table_print(const struct findings *found)
+{
+	for (size_t i = 0; i < found->count; i++)
+		if (found->list[i].rc >= 0)
+			add_finding(&found->list[i]);
+	if (scols_print_table(table) < 0)
+		refuse_for_memory();
+	scols_unref_table(table);
+}
