@@ -39,6 +39,21 @@ AC_DEFUN([LF_LINUX], [
   AM_CONDITIONAL([LINUX], [test "$lf_cv_linux" = yes])
 ])
 
+# LF_WATCH: inotify(7), and pidfd_open(2) of Linux 5.3, by which the kernel tells
+# that a lock may be free.  glibc 2.36 is the first to have a function for the
+# latter.
+AC_DEFUN([LF_WATCH], [
+  AC_CACHE_CHECK([for inotify and pidfd_open], [lf_cv_watch], [
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <sys/inotify.h>
+      #include <sys/syscall.h>
+      #include <unistd.h>]], [[
+      return inotify_init1(IN_CLOEXEC | IN_NONBLOCK) +
+             inotify_add_watch(0, "/", IN_DONT_FOLLOW) +
+             (int)syscall(SYS_pidfd_open, 1, 0);]])],
+      [lf_cv_watch=yes], [lf_cv_watch=no])])
+  AM_CONDITIONAL([HAVE_WATCH], [test "$lf_cv_watch" = yes])
+])
+
 # LF_SMARTCOLS: libsmartcols of util-linux, for the tables and JSON of lf-check.
 AC_DEFUN([LF_SMARTCOLS], [
   AC_ARG_WITH([libsmartcols], [AS_HELP_STRING([--without-libsmartcols],

@@ -74,6 +74,7 @@ AC_DEFUN([LF_SUMMARY], [
     threads            $lf_cv_threads
     large files        $lf_large_files
     Linux statfs, proc $lf_cv_linux
+    inotify, pidfd     $lf_cv_watch
     libsmartcols       $have_smartcols
     symbol versions    $lf_cv_version_script
     libraries          shared: $enable_shared, static: $enable_static

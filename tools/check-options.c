@@ -5,6 +5,7 @@
 
 #include "lockfile-fcntl.h"
 #include "message.h"
+#include "number.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -21,13 +22,16 @@ static const char help[] =
 	"  -q, --quiet         print nothing, only exit\n";
 
 static const char more_help[] =
+	"  -w, --wait          wait until none is held, without taking a lock\n"
+	"  -t, --timeout SECONDS\n"
+	"                      wait at most so long; fractions are allowed\n"
 	"  -h, --help          show this and exit\n"
 	"  -V, --version       show the version and exit\n"
 	"\n"
-	"Exit status: 0 if any is held, 1 if none is; 2 or more on an error; with\n"
-	"--quiet, 0 if any is held, whatever else.\n";
+	"Exit status: 0 if any is held, 1 if none is, also after waiting; 2 or more\n"
+	"on an error; with --quiet, 0 if any is held, whatever else.\n";
 
-static const char short_options[] = "apqlJo:nrhV";
+static const char short_options[] = "apqlJo:nrwt:hV";
 static const struct option long_options[] = {
 	{ "all", no_argument, NULL, 'a' },
 	{ "pid", no_argument, NULL, 'p' },
@@ -37,6 +41,8 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "noheadings", no_argument, NULL, 'n' },
 	{ "raw", no_argument, NULL, 'r' },
+	{ "wait", no_argument, NULL, 'w' },
+	{ "timeout", required_argument, NULL, 't' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -88,6 +94,14 @@ static void parse_option(int c, struct check_options *o)
 	case 'q':
 		o->quiet = true;
 		break;
+	case 'w':
+		o->wait = true;
+		break;
+	case 't':
+		if (!parse_seconds(optarg, &o->timeout_ms))
+			refuse(optarg, IS_NO_TIME);
+		o->wait = true;
+		break;
 	case 'h':
 		show_help();
 	case 'V':
@@ -103,7 +117,7 @@ void parse_check_options(int argc, char **argv, struct check_options *o)
 {
 	int c;
 
-	*o = (struct check_options){ .all = false };
+	*o = (struct check_options){ .timeout_ms = -1 };
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1)
 		parse_option(c, o);

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 
 struct check_options {
-	bool all, quiet, pid, table;
+	bool all, quiet, pid, table, wait;
+	int timeout_ms; /* of a wait, negative: as long as it takes */
 	struct table_style style;
 	char **paths;
 };

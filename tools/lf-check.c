@@ -9,6 +9,7 @@
 #include "process.h"
 #include "sentence.h"
 #include "table.h"
+#include "until-free.h"
 
 #include <errno.h>
 
@@ -18,7 +19,10 @@ static void find(struct findings *found, const struct check_options *o)
 {
 	unsigned how = o->all ? LOOK_ALL : 0;
 
-	look(found, o->paths, how | (o->quiet ? LOOK_BRIEFLY : 0));
+	if (o->wait)
+		look_until_free(found, o->paths, how, o->timeout_ms);
+	else
+		look(found, o->paths, how | (o->quiet ? LOOK_BRIEFLY : 0));
 }
 
 static void say_failure(const struct finding *finding)

@@ -780,8 +780,8 @@ lock_a_hundred_times() {
 	local option
 
 	run -0 lf-check --help
-	for option in '-a, --all' '-p, --pid' '-q, --quiet' '-h, --help' \
-		'-V, --version'; do
+	for option in '-a, --all' '-p, --pid' '-q, --quiet' '-w, --wait' \
+		'-t, --timeout SECONDS' '-h, --help' '-V, --version'; do
 		[[ $output == *"$option"* ]] || equal "$output" "... $option"
 	done
 }

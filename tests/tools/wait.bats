@@ -1,0 +1,332 @@
+#!/usr/bin/env bats
+# lf-check that waits.
+#
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+
+load helper
+
+# begin_check ARGUMENT...: in the background; what it says is in "said".
+begin_check() {
+	start sh -c 'exec lf-check "$@" >said 2>&1' sh "$@"
+}
+
+# watches PID FILE: it will be told by the kernel.
+watches() {
+	grep -qs "^inotify .* ino:$(printf %x "$(stat -c %i "$2")") " \
+		"/proc/$1/fdinfo/"*
+}
+
+need_watch() {
+	tr '\0' '\n' <"$(type -P lf-check)" | grep -x inotify_init1 \
+		>/dev/null || skip "built without inotify"
+}
+
+need_strace() {
+	need strace
+	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+	# A leak sanitizer cannot work below strace.
+	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+}
+
+# polls: each wait, and how it ended.
+polls() {
+	grep -E '^p?poll\(\[.*events=' calls
+}
+
+@test "what is free is not waited for" {
+	local option
+
+	: >lock
+	mkdir dir
+	for option in -w --wait '-t 60' '-t0' '--timeout=60' '-w -t 60'; do
+		# shellcheck disable=SC2086 # several words
+		run -1 --separate-stderr lf-check $option lock missing dir
+		equal "$output" "lock: free"$'\n'"missing: free"
+		equal "$stderr" ""
+	done
+}
+
+@test "a lock that is released ends the wait, with status 1" {
+	local checker keep option
+
+	need_watch
+	for option in -w '-t 3600' '-w -q' '-w -p'; do
+		keep=()
+		[ "$option" != -w ] || keep=(-k)
+		hold lf-acquire "${keep[@]}" lock
+		# shellcheck disable=SC2086 # several words
+		begin_check $option lock
+		checker=$pid
+		eventually watches "$checker" lock
+		release "$holder"
+		finish "$checker"
+		equal "$status" 1
+		case $option in
+		*-[pq]) equal "$(<said)" "" ;;
+		*) equal "$(<said)" "lock: free" ;;
+		esac
+	done
+}
+
+@test "one that is over is status 0, and tells who holds it" {
+	hold lf-acquire lock
+	run -0 --separate-stderr lf-check -t 0.05 lock
+	begins "$output" "lock: held"
+	equal "$stderr" ""
+	run -0 lf-check -t 0 lock
+	run -0 lf-check -w -q -t 0.01 lock
+	equal "$output" ""
+	run -0 lf-check -t 0.01 -w lock
+	held lock
+}
+
+@test "of several all are waited for" {
+	local first checker
+
+	need_watch
+	hold lf-acquire one
+	first=$holder
+	hold lf-acquire two
+	begin_check -w one free two
+	checker=$pid
+	eventually watches "$checker" one
+	release "$first"
+	eventually watches "$checker" two
+	release "$holder"
+	finish "$checker"
+	equal "$status" 1
+	equal "$(<said)" $'one: free\nfree: free\ntwo: free'
+}
+
+@test "a directory is waited for until nothing in it is held" {
+	local first checker
+
+	need_watch
+	mkdir dir
+	hold lf-acquire dir/one
+	first=$holder
+	hold lf-acquire dir/two
+	begin_check -w dir
+	checker=$pid
+	eventually watches "$checker" dir/one
+	release "$first"
+	eventually watches "$checker" dir/two
+	release "$holder"
+	finish "$checker"
+	equal "$status" 1
+	equal "$(<said)" ""
+}
+
+@test "a holder that is killed ends the wait" {
+	need_watch
+	hold lf-acquire -F lock
+	begin_check -w lock
+	eventually watches "$pid" lock
+	kill -KILL "$holder"
+	finish "$holder"
+	finish "$pid"
+	equal "$status" 1
+}
+
+@test "it waits for the COMMAND of an lf-acquire that was killed" {
+	local checker
+
+	need_watch
+	need_locks_of_descriptors
+	hold lf-acquire lock
+	begin_check -w lock
+	checker=$pid
+	eventually watches "$checker" lock
+	kill -KILL "$holder"
+	finish "$holder"
+	run -0 lf-check -q lock
+	run ! is_gone "$checker"
+	tell "$holder"
+	finish "$checker"
+	equal "$status" 1
+}
+
+@test "a file without write access is waited for, by the process alone" {
+	local checker sharer
+
+	need_unprivileged
+	need_shared_locks
+	need_locks_of_descriptors
+	: >lock
+	chmod 444 lock
+	channel said
+	mkfifo end
+	chmod 777 . said end
+	start unprivileged lf-acquire -s lock \
+		sh -c 'echo ready >said; read -r _ <end'
+	sharer=$pid
+	next "$fd"
+	start lf-check -q -w lock
+	checker=$pid
+	echo >end
+	finish "$sharer"
+	finish "$checker"
+	equal "$status" 1
+}
+
+@test "a release without a close is noticed, too" {
+	local checker
+
+	need_locks_of_descriptors
+	exec 9>>lock
+	lf-acquire --fd 9
+	begin_check -w lock
+	checker=$pid
+	eventually test -e said
+	lf-acquire -u --fd 9
+	finish "$checker"
+	equal "$status" 1
+}
+
+@test "it takes no turn: those who wait get the lock before it ends" {
+	local first checker
+
+	need_watch
+	need_proc_locks
+	hold lf-acquire lock
+	first=$holder
+	begin_check -w lock
+	checker=$pid
+	eventually watches "$checker" lock
+	begin lf-acquire -w lock
+	queued "$holder"
+	release "$first"
+	holds "$holder"
+	run ! is_gone "$checker"
+	release "$holder"
+	equal "$status" 0
+	finish "$checker"
+	equal "$status" 1
+	absent lock
+}
+
+@test "nobody who takes the lock is refused because of those who wait" {
+	local checkers=()
+
+	hold lf-acquire -k lock
+	for _ in {1..5}; do
+		begin_check -w lock
+		checkers+=("$pid")
+	done
+	release "$holder"
+	for _ in {1..50}; do
+		run -0 lf-acquire -k lock true
+	done
+	for pid in "${checkers[@]}"; do
+		finish "$pid"
+		equal "$status" 1
+	done
+}
+
+@test "it is woken by the kernel" {
+	local round strace
+
+	need_watch
+	need_strace
+	# It may look just then for itself, but not each time.
+	for round in {1..10}; do
+		hold lf-acquire lock
+		start strace -o calls lf-check -w -q lock
+		strace=$pid
+		eventually grep -qs 'inotify_add_watch(' calls
+		release "$holder"
+		finish "$strace"
+		equal "$status" 1
+		! polls | tail -n 1 | grep -q '= [12] ' || return 0
+	done
+	equal "$(polls)" "woken once in $round rounds"
+}
+
+@test "it watches the process, too" {
+	need_watch
+	need_strace
+	need_inspection
+	hold lf-acquire lock
+	start strace -o calls lf-check -w -q lock
+	eventually grep -Eqs "^pidfd_open\($holder, 0\) += [0-9]" calls
+	release "$holder"
+	finish "$pid"
+	equal "$status" 1
+	run ! grep -E 'SETLK|flock\(|O_CREAT|O_WRONLY|O_RDWR|O_TRUNC|unlink|utime' calls
+}
+
+@test "looks of others do not wake it" {
+	local before strace
+
+	need_watch
+	need_strace
+	hold lf-acquire lock
+	begin_check -w lock
+	eventually watches "$pid" lock
+	start strace -o calls lf-check -w -q lock
+	strace=$pid
+	eventually grep -qs 'inotify_add_watch(' calls
+	for _ in {1..30}; do
+		lf-check lock >/dev/null
+	done
+	run ! grep -E '^p?poll\(\[.*= [12] ' calls
+	release "$holder"
+	finish "$strace"
+}
+
+@test "what cannot be told is an error, after the wait for the others" {
+	need_watch
+	mkfifo fifo
+	hold lf-acquire lock
+	begin_check -w fifo lock
+	eventually watches "$pid" lock
+	release "$holder"
+	finish "$pid"
+	equal "$status" 2
+	equal "$(sort said)" "lf-check: fifo: is not a regular file"$'\n'"lock: free"
+}
+
+@test "a signal ends the wait as it does anything" {
+	local signal
+
+	need_watch
+	need_signals TERM INT
+	for signal in TERM INT; do
+		hold lf-acquire lock
+		start env --default-signal="$signal" lf-check -w lock
+		eventually watches "$pid" lock
+		kill -"$signal" "$pid"
+		finish "$pid"
+		equal "$status" $((128 + $(kill -l "$signal")))
+		release "$holder"
+	done
+}
+
+@test "what is no time is status 64" {
+	local time
+
+	: >lock
+	for time in '' x -1 1x 1..5 '1 ' +1 2147484 1e3 inf 0x1; do
+		run -64 --separate-stderr lf-check -t "$time" lock
+		equal "$output" ""
+		like "$stderr" '^lf-check: .*: is no time: give seconds'
+	done
+	run -64 lf-check -t
+	run -64 lf-check lock -t
+}
+
+@test "a table after the wait" {
+	need_tables
+	need_watch
+	hold lf-acquire lock
+	begin_check -w -rno LOCKFILE,ROLE lock
+	eventually watches "$pid" lock
+	release "$holder"
+	finish "$pid"
+	equal "$status" 1
+	equal "$(<said)" "lock free"
+	hold lf-acquire lock
+	run -0 lf-check -t 0.01 -rno LOCKFILE,ROLE lock
+	equal "$output" "lock holder"
+}
