@@ -310,6 +310,8 @@ script()
 		case $text in *OFDLCK*) is_kept "$path" || return ;; esac
 		locks | grep -q . || hold lf-acquire run/app.lock cmd || return ;;
 	esac
+	# Who waits for the end of a job is to see it.
+	case $text in *'lf-check '*'-t 600 '*) echo >&4 ;; esac
 	timeout 60 sh "./$1" >out 2>err </dev/null
 	status=$?
 	cat out err
