@@ -488,15 +488,74 @@ static int add_flock(struct view *view, const struct os_listed_lock *lock)
 	return add_listed(view, lock, has > 0 ? lock->pid : 0);
 }
 
+/* What is told, unless it is seen to be ours, or is not seen again. */
+struct candidate {
+	const struct os_listed_lock *lock;
+	bool again, ours;
+};
+
+static bool has_flock(const struct view *view,
+		      const struct os_listed_lock *wanted)
+{
+	const struct os_listed_lock *lock = NULL;
+
+	while ((lock = next(view, lock)) != NULL)
+		if (lock->type == OS_TYPE_FLOCK && !lock->waits &&
+		    lock->pid == wanted->pid && lock->mode == wanted->mode)
+			return true;
+	return false;
+}
+
+/*
+ * A process of ours has its presence for an instant before it is listed as one
+ * who waits, and on its way from the tag to the body, and out.
+ */
+static int look_at_flocks(struct view *view, struct candidate *flocks,
+			  size_t count)
+{
+	struct os_lock_list *list = view->list;
+
+	for (int i = 0; i < MOMENTS && count > 0; i++) {
+		struct os_lock_list later;
+		int rc;
+
+		poll(NULL, 0, MOMENT_MS / MOMENTS);
+		rc = os_list_locks(&later);
+		if (rc < 0)
+			return rc;
+		view->list = &later;
+		for (size_t j = 0; j < count; j++) {
+			flocks[j].ours |= is_ours(view, flocks[j].lock);
+			flocks[j].again |= has_flock(view, flocks[j].lock);
+		}
+		view->list = list;
+		os_lock_list_free(&later);
+	}
+	return 0;
+}
+
 static int add_flocks(struct view *view)
 {
 	const struct os_listed_lock *lock = NULL;
-	int rc = 0;
+	struct candidate *flocks;
+	size_t count = 0;
+	int rc;
 
-	while (rc == 0 && (lock = next(view, lock)) != NULL)
+	while ((lock = next(view, lock)) != NULL)
+		count += lock->type == OS_TYPE_FLOCK && !lock->waits;
+	flocks = calloc(count + 1, sizeof(*flocks));
+	if (!flocks)
+		return -ENOMEM;
+	count = 0;
+	while ((lock = next(view, lock)) != NULL)
 		if (lock->type == OS_TYPE_FLOCK && !lock->waits &&
 		    !is_ours(view, lock))
-			rc = add_flock(view, lock);
+			flocks[count++].lock = lock;
+	rc = look_at_flocks(view, flocks, count);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		if (flocks[i].again && !flocks[i].ours)
+			rc = add_flock(view, flocks[i].lock);
+	free(flocks);
 	return rc;
 }
 
