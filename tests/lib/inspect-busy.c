@@ -218,10 +218,13 @@ static int take_in_turn(void *argument)
 
 static void the_queue_keeps_its_order(void **state)
 {
-	struct game *game = shared_new(sizeof(*game));
-	pid_t looker = start(look_on_and_on, NULL), pid[QUEUE];
+	struct game *game;
+	pid_t looker, pid[QUEUE];
 
 	(void)state;
+	needs_locks_of_descriptions();
+	game = shared_new(sizeof(*game));
+	looker = start(look_on_and_on, NULL);
 	for (int round = 0; round < 20; round++) {
 		struct lf_lock *lock;
 

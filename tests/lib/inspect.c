@@ -163,10 +163,15 @@ static void who_waits_is_told_in_order(void **state)
 			 "%d waits posix; %d waits posix; %d waits posix",
 			 first, by_us(), pid[0], pid[1], pid[3], pid[4],
 			 pid[5]));
-	let_go(first);
-	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
-			 "%d waits posix; %d waits posix", pid[0], by_us(),
-			 pid[1], pid[3], pid[4], pid[5]));
+	/* Without presence who removes the file undoes the queue. */
+	if (os_has_description_locks()) {
+		let_go(first);
+		assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
+				 "%d waits posix; %d waits posix", pid[0],
+				 by_us(), pid[1], pid[3], pid[4], pid[5]));
+	} else {
+		end(first);
+	}
 	end(pid[5]);
 	end(pid[4]);
 	end(pid[3]);
