@@ -41,7 +41,7 @@ recipe() {
 	absent run/nightly.lock
 	hold lf-acquire run/nightly.lock
 	run -75 ./nightly
-	[[ $output != *nobody* ]]
+	[[ $output != *"nobody else"* ]]
 	release "$holder"
 	# Not misled by the variable of another script.
 	LOCKED=1 run -0 ./nightly
