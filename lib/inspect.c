@@ -112,6 +112,22 @@ static int pick_locks(struct view *view, const struct os_lock_list *list)
 	return 0;
 }
 
+/* The same a part of a moment later; the caller frees LATER->locks. */
+static int look_later(const struct view *view, struct view *later)
+{
+	struct os_lock_list list;
+	int rc;
+
+	poll(NULL, 0, MOMENT_MS / MOMENTS);
+	rc = os_list_locks(&list);
+	if (rc < 0)
+		return rc;
+	*later = *view;
+	rc = pick_locks(later, &list);
+	os_lock_list_free(&list);
+	return rc;
+}
+
 /* The next on this file after LOCK, which is NULL at first. */
 static const struct os_listed_lock *next(const struct view *view,
 					 const struct os_listed_lock *lock)
@@ -317,27 +333,21 @@ static size_t keep_doubtful(struct view *view)
 static int look_again(struct view *view)
 {
 	size_t doubtful = keep_doubtful(view);
-	int rc = 0;
 
-	for (int i = 0; rc == 0 && i < MOMENTS && doubtful > 0; i++) {
-		struct view moment = *view;
-		struct os_lock_list later;
+	for (int i = 0; i < MOMENTS && doubtful > 0; i++) {
+		struct view later;
+		int rc = look_later(view, &later);
 
-		poll(NULL, 0, MOMENT_MS / MOMENTS);
-		rc = os_list_locks(&later);
 		if (rc < 0)
 			return rc;
-		rc = pick_locks(&moment, &later);
-		if (rc == 0)
-			doubtful = keep_doubtful(&moment);
-		free(moment.locks);
-		os_lock_list_free(&later);
+		doubtful = keep_doubtful(&later);
+		free(later.locks);
 	}
 	for (size_t i = 0; i < view->owner_count; i++)
 		if (view->owners[i].has_body < 0)
 			view->owners[i].has_body =
 				!is_runnable(view->owners[i].pid);
-	return rc;
+	return 0;
 }
 
 /* As a parent and a child have: it is not a holder beside that owner. */
@@ -510,26 +520,20 @@ static bool has_flock(const struct view *view,
  * A process of ours has its presence for an instant before it is listed as one
  * who waits, and on its way from the tag to the body, and out.
  */
-static int look_at_flocks(struct view *view, struct candidate *flocks,
+static int look_at_flocks(const struct view *view, struct candidate *flocks,
 			  size_t count)
 {
-	struct os_lock_list *list = view->list;
-
 	for (int i = 0; i < MOMENTS && count > 0; i++) {
-		struct os_lock_list later;
-		int rc;
+		struct view later;
+		int rc = look_later(view, &later);
 
-		poll(NULL, 0, MOMENT_MS / MOMENTS);
-		rc = os_list_locks(&later);
 		if (rc < 0)
 			return rc;
-		view->list = &later;
 		for (size_t j = 0; j < count; j++) {
-			flocks[j].ours |= is_ours(view, flocks[j].lock);
-			flocks[j].again |= has_flock(view, flocks[j].lock);
+			flocks[j].ours |= is_ours(&later, flocks[j].lock);
+			flocks[j].again |= has_flock(&later, flocks[j].lock);
 		}
-		view->list = list;
-		os_lock_list_free(&later);
+		free(later.locks);
 	}
 	return 0;
 }
