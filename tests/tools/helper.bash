@@ -33,12 +33,16 @@ setup() {
 	never=$fd
 }
 
+# With the COMMAND of an lf-acquire, which its end alone would leave behind.
 teardown() {
-	local pid
+	local pid children
 
 	for pid in "${started[@]}"; do
+		children=()
+		{ read -ra children <"/proc/$pid/task/$pid/children"; } \
+			2>/dev/null || :
 		kill -CONT "$pid" 2>/dev/null || :
-		kill -KILL "$pid" 2>/dev/null || :
+		kill -KILL "$pid" "${children[@]}" 2>/dev/null || :
 	done
 	wait
 	if [ -n "${public-}" ]; then
