@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NOT_HERE 77
@@ -292,10 +293,13 @@ static bool next_pid_is(pid_t pid)
 	return done;
 }
 
+/* With no copy of a descriptor that would tell more. */
 static int stay(void *unused)
 {
 	(void)unused;
-	return pause();
+	for (int fd = 3; fd < 1024; fd++)
+		close(fd);
+	return raise(SIGSTOP);
 }
 
 /* The list is older than the process that has the PID of one that waited. */
@@ -320,6 +324,7 @@ static int use_a_pid_anew(void *unused)
 	second = start(stay, NULL);
 	if (second != first)
 		return NOT_HERE;
+	demand(waitpid(second, NULL, WUNTRACED) == second);
 	demand(inspect(lock_path, &list, &report) == 1);
 	entry = lf_report_next(report, NULL);
 	demand(lf_entry_pid(entry) == getpid());
