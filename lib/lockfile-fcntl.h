@@ -198,7 +198,7 @@ LF_PUBLIC int lf_check(const char *path, pid_t *pid);
 /*
  * All that is known of the locks on a file, as it was when lf_inspect() looked:
  * an entry for each process that has a lock, then one for each that waits, in
- * the order of the kernel's queue.  Both are opaque; an entry belongs to its
+ * the order in which they will have it.  Both are opaque; an entry belongs to its
  * report.
  */
 struct lf_report;
@@ -233,7 +233,7 @@ LF_PUBLIC int lf_report_stamp(const struct lf_report *report, pid_t *pid,
 /* 0: has a lock, 1: waits for one. */
 LF_PUBLIC int lf_entry_waits(const struct lf_entry *entry);
 
-/* 0: the lock is exclusive, 1: shared. */
+/* 0: the lock is exclusive, or that is not known, 1: shared. */
 LF_PUBLIC int lf_entry_shared(const struct lf_entry *entry);
 
 /*
