@@ -28,7 +28,8 @@
  */
 static bool keeps_tag(const struct lf_lock *lock, pid_t pid)
 {
-	int process = os_process_open(pid);
+	/* PID 0 is somebody of another namespace, and not ourselves. */
+	int process = pid > 0 ? os_process_open(pid) : -1;
 	unsigned long long before = 0, now;
 	bool keeps = false;
 

@@ -34,7 +34,7 @@
 #define MOMENT_MS 20
 #define MOMENTS 10
 
-/* The owner of a tag, and whether it has the body too: negative, not told. */
+/* The owner of a tag, and how many bodies it has too: negative, not told. */
 struct owner {
 	pid_t pid;
 	bool shared;
@@ -366,7 +366,7 @@ static bool is_copy(const struct view *view, pid_t pid, int descriptor)
 }
 
 /* Those who have a body and no tag, as far as we may look; *ALL: everywhere. */
-static int add_untagged(struct view *view, bool *all)
+static int add_untagged(struct view *view, size_t *known, bool *all)
 {
 	size_t count;
 	pid_t *pids;
@@ -383,9 +383,11 @@ static int add_untagged(struct view *view, bool *all)
 
 		if (has == -EACCES || has == -EPERM)
 			*all = false;
-		if (has > 0 && !is_copy(view, pids[i], descriptor))
-			rc = add_body(view, pids[i], LF_SOURCE_DESCRIPTOR,
-				      view->shared);
+		if (has <= 0 || is_copy(view, pids[i], descriptor))
+			continue;
+		rc = add_body(view, pids[i], LF_SOURCE_DESCRIPTOR,
+			      view->shared);
+		*known += (size_t)has;
 	}
 	free(pids);
 	return rc;
@@ -405,15 +407,14 @@ static int add_body_holders(struct view *view)
 		rc = add_body(view, owner->pid, LF_SOURCE_TAG, view->shared);
 		if (rc < 0)
 			return rc;
-		known++;
+		known += (size_t)owner->has_body;
 	}
 	if (known >= view->bodies)
 		return 0;
-	rc = add_untagged(view, &all);
+	rc = add_untagged(view, &known, &all);
 	if (rc < 0)
 		return rc;
-	known = view->report->count;
-	/* A process may well have two; but what may not be seen is there. */
+	/* One that has ended meanwhile is none; but who may not be seen is. */
 	if (known > 0 && (all || known >= view->bodies))
 		return 0;
 	return add_body(view, 0, LF_SOURCE_NONE, view->shared);
@@ -486,8 +487,10 @@ static bool is_ours(const struct view *view,
  */
 static int add_flock(struct view *view, const struct os_listed_lock *lock)
 {
-	int process = os_process_open(lock->pid), descriptor, has = -EACCES;
+	int process, descriptor, has = -EACCES;
 
+	/* 0 is somebody, and not ourselves. */
+	process = lock->pid > 0 ? os_process_open(lock->pid) : -ENOTSUP;
 	if (process >= 0) {
 		has = os_process_lock_descriptor(process, &view->st,
 						 OS_TYPE_FLOCK, &descriptor);

@@ -145,9 +145,9 @@ unsigned long long os_process_start_time(int process);
 int os_process_is_runnable(int process, unsigned long long *ticks);
 
 /*
- * Whether it has a lock of this type on the file by one of its descriptors: 1
- * and *DESCRIPTOR, 0, or -EACCES or another error if the system does not tell.
- * Of flock(2): no, if there is one of the description by the same descriptor.
+ * How many locks of this type it has on the file by its descriptors, and the
+ * first of these; or -EACCES or another error if the system does not tell.  Of
+ * flock(2): none, if there is one of the description by the same descriptor.
  */
 int os_process_lock_descriptor(int process, const struct stat *file,
 			       enum os_lock_type, int *descriptor);

@@ -224,7 +224,7 @@ static int lists_lock(int process, const char *descriptor,
 {
 	char name[32], *text, *rest, *line;
 	bool body = false;
-	int rc;
+	int rc, count = 0;
 
 	snprintf(name, sizeof(name), "fdinfo/%.16s", descriptor);
 	rc = read_file(process, name, &text);
@@ -236,11 +236,11 @@ static int lists_lock(int process, const char *descriptor,
 		if (strncmp(line, "lock:", 5) != 0 ||
 		    !proc_parse_lock(line + 5, &lock))
 			continue;
-		rc |= lock.type == type;
+		count += lock.type == type;
 		body |= lock.type == OS_TYPE_OFDLCK;
 	}
 	free(text);
-	return type == OS_TYPE_FLOCK && body ? 0 : rc;
+	return type == OS_TYPE_FLOCK && body ? 0 : count;
 }
 
 static bool is_file(int fds, const char *descriptor, const struct stat *file)
@@ -282,22 +282,26 @@ static const char *next_descriptor(DIR *list, const struct stat *file)
 int os_process_lock_descriptor(int process, const struct stat *file,
 			       enum os_lock_type type, int *descriptor)
 {
+	int found = 0, failed;
 	const char *name;
 	DIR *list;
-	int found = open_descriptor_list(process, &list);
 
-	if (found < 0)
-		return found;
-	while (found <= 0 && (name = next_descriptor(list, file)) != NULL) {
-		found = lists_lock(process, name, type);
+	failed = open_descriptor_list(process, &list);
+	if (failed < 0)
+		return failed;
+	while ((name = next_descriptor(list, file)) != NULL) {
+		int count = lists_lock(process, name, type);
+
 		/* Closed or ended since: it holds nothing. */
-		if (found == -ENOENT || found == -ESRCH)
-			found = 0;
-		if (found > 0)
+		if (count < 0 && count != -ENOENT && count != -ESRCH)
+			failed = count;
+		if (count > 0 && found == 0)
 			*descriptor = (int)strtol(name, NULL, 10);
+		if (count > 0)
+			found += count;
 	}
 	closedir(list);
-	return found;
+	return found > 0 ? found : failed;
 }
 
 int os_process_descriptors(int process, const struct stat *file)

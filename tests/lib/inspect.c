@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -544,6 +545,9 @@ static void a_presence_that_was_inherited_is_no_lock(void **state)
 			 first, second, third));
 	let_go(first);
 	assert_true(sees("1; %d tag ofd; %d waits posix", second, third));
+	/* It has the lock before it has the child. */
+	while (*(volatile pid_t *)child == 0)
+		sched_yield();
 	end(second);
 	assert_true(sees("1; %d descriptor ofd; 0 waits ofd", *child));
 	end(third);
