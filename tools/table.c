@@ -39,11 +39,13 @@ static void *checked(void *pointer)
 static void add_column(enum column column)
 {
 	int flags = column == COMMAND ? SCOLS_FL_TRUNC : 0;
+	/* Nothing else is made narrower than it is, which would fold it. */
+	double least = column == COMMAND ? 0.1 : 0;
 	struct libscols_column *new;
 
 	if (column_is_number(column))
 		flags |= SCOLS_FL_RIGHT;
-	new = checked(scols_table_new_column(table, column_name(column), 0.1,
+	new = checked(scols_table_new_column(table, column_name(column), least,
 					     flags));
 	if (column_is_number(column))
 		scols_column_set_json_type(new, SCOLS_JSON_NUMBER);
