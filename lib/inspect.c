@@ -480,25 +480,59 @@ static bool is_ours(const struct view *view,
 	return false;
 }
 
+/* Who has a lock of flock(2) by one of his descriptors; negative: not told. */
+static int has_flock_by_descriptor(const struct view *view, pid_t pid)
+{
+	int process, descriptor, has;
+
+	/* 0 is somebody, and not ourselves. */
+	process = pid > 0 ? os_process_open(pid) : -ENOTSUP;
+	if (process < 0)
+		return process;
+	has = os_process_lock_descriptor(process, &view->st, OS_TYPE_FLOCK,
+					 &descriptor);
+	close(process);
+	return has;
+}
+
+/* All that have the descriptor, as far as we may look, or one not known. */
+static int add_flock_heirs(struct view *view, const struct os_listed_lock *lock)
+{
+	size_t count = 0, before = view->report->count;
+	pid_t *pids;
+	int rc = os_list_processes(&pids, &count);
+
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc < 0)
+		return add_listed(view, lock, 0);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		if (has_flock_by_descriptor(view, pids[i]) <= 0)
+			continue;
+		rc = add(view, (struct lf_entry){
+				       .pid = pids[i],
+				       .source = LF_SOURCE_DESCRIPTOR,
+				       .type = LF_TYPE_FLOCK,
+			       });
+	}
+	free(pids);
+	if (rc < 0 || view->report->count > before)
+		return rc;
+	return add_listed(view, lock, 0);
+}
+
 /*
  * It is listed by the process that asked for it, which may have ended while
- * another has the descriptor.  Then nobody has it beside the holder's, if that
- * had no tag: it is the presence of a holder that ended.
+ * another has the descriptor, as flock(1) leaves it to a shell.  If it is shared
+ * and there is a holder that had no tag, it is the presence of one that ended.
  */
 static int add_flock(struct view *view, const struct os_listed_lock *lock)
 {
-	int process, descriptor, has = -EACCES;
-
-	/* 0 is somebody, and not ourselves. */
-	process = lock->pid > 0 ? os_process_open(lock->pid) : -ENOTSUP;
-	if (process >= 0) {
-		has = os_process_lock_descriptor(process, &view->st,
-						 OS_TYPE_FLOCK, &descriptor);
-		close(process);
-	}
-	if (has <= 0 && view->holders > 0)
-		return 0;
-	return add_listed(view, lock, has > 0 ? lock->pid : 0);
+	if (has_flock_by_descriptor(view, lock->pid) > 0)
+		return add_listed(view, lock, lock->pid);
+	if (lock->mode == OS_WRITE)
+		return add_flock_heirs(view, lock);
+	return view->holders > 0 ? 0 : add_listed(view, lock, 0);
 }
 
 /* What is told, unless it is seen to be ours, or is not seen again. */

@@ -270,6 +270,18 @@ load helper
 	equal "$output" "$holder"
 }
 
+@test "a lock that flock(1) left to a shell is told as the shell's" {
+	need flock
+	need_inspection
+	channel said
+	start sh -c 'exec 9>>lock && flock 9 && echo >said
+		read -r _ <"$1"' sh "$BATS_TEST_TMPDIR/never"
+	next "$fd"
+	run -1 lf-check lock
+	equal "${lines[0]}" "lock: free"
+	begins "${lines[1]}" "  locked by flock(2), which keeps only its own kind out: PID $pid (sh -c exec 9>>lock "
+}
+
 @test "the holder of a lock of a shell's descriptor is found" {
 	need_inspection
 	need_locks_of_descriptors
