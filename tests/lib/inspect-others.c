@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -148,11 +149,24 @@ static int flock_by_a_child(void *fd)
 	return flock(*(int *)fd, LOCK_EX);
 }
 
+/* The kernel does not, where such a process has no PID any more. */
+static bool lists_who_has_ended(void)
+{
+	static const char initial[] = "pid:[4026531836]";
+	char name[32] = "";
+
+	return readlink("/proc/self/ns/pid", name, sizeof(name) - 1) > 0 &&
+	       strcmp(name, initial) == 0;
+}
+
 static void the_heir_of_who_has_ended_is_told(void **state)
 {
-	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+	int fd;
 
 	(void)state;
+	if (!lists_who_has_ended())
+		skip_because("needs to be outside of any PID namespace");
+	fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	assert_int_equal(finish(start(flock_by_a_child, &fd)), 0);
 	assert_true(sees("0; %d descriptor flock", getpid()));
 	close(fd);

@@ -273,6 +273,8 @@ load helper
 @test "a lock that flock(1) left to a shell is told as the shell's" {
 	need flock
 	need_inspection
+	[ "$(readlink /proc/self/ns/pid)" = "pid:[4026531836]" ] ||
+		skip "needs to be outside of any PID namespace"
 	channel said
 	start sh -c 'exec 9>>lock && flock 9 && echo >said
 		read -r _ <"$1"' sh "$BATS_TEST_TMPDIR/never"
