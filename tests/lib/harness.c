@@ -250,6 +250,12 @@ bool tells_file_systems(void)
 	return os_filesystem(-1) == OS_FS_NETWORK;
 }
 
+int skip_all(const char *reason)
+{
+	printf("1..0 # SKIP %s\n", reason);
+	return 0;
+}
+
 bool shows_locks_of_processes(void)
 {
 	struct stat none = { 0 };

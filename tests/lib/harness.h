@@ -94,6 +94,9 @@ int leave_directory(void **state);
 			skip_because("needs to see the locks in proc(5)"); \
 	} while (0)
 
+/* What main() returns if none of its tests can run. */
+int skip_all(const char *reason);
+
 bool tells_holders(void);
 bool has_threads(void);
 bool has_flock(void);

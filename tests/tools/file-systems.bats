@@ -39,6 +39,7 @@ image() {
 told() {
 	local path=$1 wanted look
 
+	need_inspection
 	shift
 	wanted=$(printf '%s\n' "$@")
 	for ((look = 0; look < 100; look++)); do

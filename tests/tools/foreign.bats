@@ -10,6 +10,7 @@ load helper
 told() {
 	local path=$1 wanted look
 
+	need_inspection
 	shift
 	wanted=$(printf '%s\n' "$@")
 	for ((look = 0; look < 100; look++)); do
@@ -45,6 +46,7 @@ python_of() {
 }
 
 @test "flock(1): the file is free, and its lock is told as what it is" {
+	need_inspection
 	need flock
 	hold flock -x lock
 	free lock
