@@ -14,10 +14,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-/* How long a waiter that runs may have the tag before it has tried the body. */
-#define MOMENT_MS 20
-
-/* And how much longer one that does not get to run is given. */
+/* How much longer than a moment one that does not get to run is given. */
 #define LONGEST_MS 200
 
 /*

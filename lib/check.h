@@ -8,6 +8,9 @@
 #include <sys/types.h>
 #include <time.h>
 
+/* How long a waiter that runs may have the tag before it has tried the body. */
+#define MOMENT_MS 20
+
 struct holder {
 	pid_t pid;	/* 0: not sure */
 	bool elsewhere; /* it may be on another machine */

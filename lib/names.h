@@ -10,6 +10,10 @@
 #define acquire_all lf_private_acquire_all
 #define acquire_cancelled lf_private_acquire_cancelled
 #define acquire_within lf_private_acquire_within
+#define add_flock_queue lf_private_add_flock_queue
+#define add_flocks lf_private_add_flocks
+#define add_holders lf_private_add_holders
+#define add_queue lf_private_add_queue
 #define adopt lf_private_adopt
 #define adopt_end lf_private_adopt_end
 #define adopt_go_on lf_private_adopt_go_on
@@ -52,6 +56,8 @@
 #define inspect lf_private_inspect
 #define is_removers lf_private_is_removers
 #define leave lf_private_leave
+#define lock_is_body lf_private_lock_is_body
+#define lock_is_tag lf_private_lock_is_tag
 #define marks_choose lf_private_marks_choose
 #define os_cancel_begin lf_private_os_cancel_begin
 #define os_cancel_disable lf_private_os_cancel_disable
@@ -129,5 +135,12 @@
 #define tag_try lf_private_tag_try
 #define tag_wait lf_private_tag_wait
 #define thread_holds_any lf_private_thread_holds_any
+#define view_add lf_private_view_add
+#define view_add_listed lf_private_view_add_listed
+#define view_ask lf_private_view_ask
+#define view_later lf_private_view_later
+#define view_next lf_private_view_next
+#define view_pick lf_private_view_pick
+#define view_tells lf_private_view_tells
 
 #endif
