@@ -2,7 +2,7 @@
 
 # Prints where the cursor is: "options" and, with them, the first lock file;
 # "argument" of an option; "second", which may be a lock file or COMMAND; "locks";
-# or the number of the word where COMMAND begins.
+# or the number of the word where COMMAND begins.  ? is no wildcard since fish 4.
 function __fish_lf_acquire_place
     set -l words (commandline -opc)
     set -l count (count $words)
@@ -16,7 +16,9 @@ function __fish_lf_acquire_place
             case --timeout --mode --conflict-exit-code --fd
                 set i (math $i + 1)
             case '--*'
-            case '-?*'
+            case -
+                break
+            case '-*'
                 string match -qr -- '^-[^tmEf]*[tmEf]$' $words[$i]
                 and set i (math $i + 1)
             case '*'
