@@ -89,10 +89,10 @@ as_printed()
 alike()
 {
 	sed -e ':a' -e '/\\$/N; s/\\\n//; ta' | tr -s ' \t\n' ' ' |
-		sed -E 's/PID [0-9]+/PID N/g; s/user [^ ,]+/user U/g
+		sed -E 's/(READ|WRITE) [0-9]+ [^ ]+/\1 N U/g
+			s/PID [0-9]+/PID N/g; s/user [^ ,]+/user U/g
 			s/ \(try as root\)//g; s/ $//
 			s/(locked|running for) [0-9]+ [a-z]+( [0-9]+ [a-z]+)?/\1 T/g
-			s/(READ|WRITE) [0-9]+ [^ ]+/\1 N U/g
 			s/[-0-9]{10}T[:0-9]{8}[-+:0-9]{6}/DATE/g'
 }
 
@@ -457,6 +457,7 @@ row()
 	*:lockfile-check*-l*) lockfile-create -l F ;;
 	*:lockfile-check*) lockfile-create F ;;
 	held:dotlockfile*) hold dotlockfile F cmd ;;
+	held:flock*--fcntl*) hold flock --fcntl F cmd ;;
 	held:flock*) hold flock F cmd ;;
 	held:lf-*) hold lf-acquire F cmd ;;
 	esac || return
