@@ -20,7 +20,6 @@
 #define LOCKFILE_FCNTL_H
 
 #include <sys/types.h>
-#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -224,11 +223,12 @@ LF_PUBLIC int lf_report_partial(const struct lf_report *report);
 
 /*
  * 1: the content of the file is a PID as LF_PID writes it, stored in *PID, and
- * the file was last written at *WRITTEN (either may be NULL).  The PID means
- * nothing unless it is that of a holder.
+ * the file was last written at *WRITTEN, in seconds since the Epoch (either may
+ * be NULL).  The PID means nothing unless it is that of a holder.  No time_t,
+ * whose size a program may choose (_TIME_BITS of the GNU C library).
  */
 LF_PUBLIC int lf_report_stamp(const struct lf_report *report, pid_t *pid,
-			      time_t *written);
+			      long long *written);
 
 /* 0: has a lock, 1: waits for one. */
 LF_PUBLIC int lf_entry_waits(const struct lf_entry *entry);

@@ -64,7 +64,8 @@ int lf_report_partial(const struct lf_report *report)
 	return report && report->partial;
 }
 
-int lf_report_stamp(const struct lf_report *report, pid_t *pid, time_t *written)
+int lf_report_stamp(const struct lf_report *report, pid_t *pid,
+		    long long *written)
 {
 	bool there = report && report->stamp > 0;
 

@@ -12,7 +12,7 @@
 #define SLACK 2
 
 static bool is_by_holder(const struct lf_report *report,
-			 const struct lf_entry *entry, time_t *written)
+			 const struct lf_entry *entry, long long *written)
 {
 	pid_t pid;
 
@@ -25,15 +25,16 @@ static bool is_by_holder(const struct lf_report *report,
 struct since since_when(const struct lf_report *report,
 			const struct lf_entry *entry, const struct process *p)
 {
-	time_t now = time(NULL), written;
+	time_t now = time(NULL);
+	long long written;
 
 	if (entry && is_by_holder(report, entry, &written)) {
-		long long age = (long long)now - (long long)written;
+		long long age = (long long)now - written;
 
 		/* Left by another before, or the clock was set. */
 		if (age >= -SLACK && (p->age < 0 || age <= p->age + SLACK))
 			return (struct since){ LOCKED, age < 0 ? 0 : age,
-					       written };
+					       (time_t)written };
 	}
 	if (p->age < 0)
 		return (struct since){ .event = UNKNOWN };

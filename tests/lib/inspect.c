@@ -62,7 +62,7 @@ static void what_cannot_be_told_is_an_error(void **state)
 static void nothing_is_asked_of_no_report(void **state)
 {
 	pid_t pid = 42;
-	time_t written = 42;
+	long long written = 42;
 
 	(void)state;
 	assert_null(lf_report_next(NULL, NULL));
@@ -125,7 +125,7 @@ static void a_stamp_is_told_with_its_time(void **state)
 {
 	struct lf_report *report;
 	struct stat st;
-	time_t written;
+	long long written;
 	pid_t pid, told;
 
 	(void)state;
