@@ -258,6 +258,7 @@ static int open_descriptor_list(int process, DIR **list)
 {
 	int fds = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+	*list = NULL;
 	if (fds < 0)
 		return -errno;
 	*list = fdopendir(fds);
