@@ -126,3 +126,26 @@ waits_for() {
 	present taken
 	present var/lib/dpkg/lock-frontend
 }
+
+# apt-get, for which this directory is the system.
+apt() {
+	apt-get -q -o Dir="$PWD" -o Dir::State::status="$PWD/var/lib/dpkg/status" \
+		-o Dir::Etc::Parts=/dev/null "$@" install
+}
+
+@test "snapshot: apt-get says who keeps it still, and can be told to wait" {
+	need apt-get
+	need_holders_with_names
+	recipe snapshot
+	mkdir -p var/lib/apt/lists/partial var/cache/apt/archives/partial
+	touch var/lib/dpkg/status var/lib/dpkg/lock-frontend
+	hold ./snapshot
+	run -100 --separate-stderr apt
+	like "$stderr" "is held by process $holder \(lf-acquire\)"
+	start apt -o DPkg::Lock::Timeout=60 >out
+	eventually grep -q "is held by process $holder" out
+	release "$holder"
+	finish "$pid"
+	equal "$status" 0
+	present var/lib/dpkg/lock-frontend
+}
