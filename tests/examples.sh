@@ -268,7 +268,8 @@ try()
 	text=$(cat example)
 	can_be_had "$text" || return
 	case $text in
-	'./bootstrap'*) is_tried_on_a_fresh_machine ;;
+	'./bootstrap'*) is_a_step_of tests/fresh-machine ;;
+	*'dpkg-buildpackage '*) is_a_step_of tests/fresh-packages ;;
 	'flock '* | 'dotlockfile '* | 'lockfile-'*) means_the_same ;;
 	'cc '*) builds_the_last_program ;;
 	*'int main('*) cp example "$dir/program.c" && program ;;
@@ -286,12 +287,12 @@ try()
 }
 
 # These need a fresh checkout, and more than the time for one test.
-is_tried_on_a_fresh_machine()
+is_a_step_of()
 {
 	sed 's/  .*//; s/ && /, /' example >commands
 	while read -r command; do
-		grep -F "step '$command'" "$srcdir/tests/fresh-machine" && continue
-		echo "tests/fresh-machine has no step '$command'"
+		grep -F "step '$command'" "$srcdir/$1" && continue
+		echo "$1 has no step '$command'"
 		return 1
 	done <commands
 }
