@@ -2,10 +2,10 @@
 # Every example in README and in the manual pages does what it is there for.
 #
 # An example is a block of README indented by four blanks or more, a display of
-# a page by ".Bd -literal" or ".Dl", or a row of a table that begins with a
-# command of another program and goes on with one of ours.  They are taken from there as
-# they are; what is done with one depends on what it looks like, see try.  One
-# that looks like nothing known fails.
+# a page by ".Bd -literal" or ".Dl", or a row of a table or an item of a list that
+# begins with a command of another program and goes on with one of ours.  They are
+# taken from there as they are; what is done with one depends on what it looks
+# like, see try.  One that looks like nothing known fails.
 #
 # Each has a directory of its own, where its absolute paths become relative.
 # The jobs that it names there are stand-ins, which write down that they ran.
@@ -70,7 +70,14 @@ of_page()
 			sub(/^\.It Li /, "")
 			sub(/ Ta Li /, "\n")
 			print plain($0) >row
-		}' "$1"
+			next
+		}
+		/^\.Li lf-/ && item {
+			row = sprintf("%s:%04d", to, NR - 1)
+			print plain(item) >row
+			print plain(substr($0, 5)) >row
+		}
+		{ item = /^\.It Li / ? substr($0, 8) : "" }' "$1"
 }
 
 # --- Its surroundings
