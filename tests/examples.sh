@@ -286,7 +286,7 @@ try()
 	*' ADVISORY '*) is_in_proc_locks ;;
 	'$ '*) is_answered ;;
 	'lf-acquire: run/'*) is_told_by lf-acquire run/backup.lock cmd ;;
-	run/*': '*) is_told_by lf-check run/sync.lock run/count.lock ;;
+	run/*': '*) is_told_by lf-check run/pull.lock run/count.lock ;;
 	[*0-9]*' * '*) sed -E 's/^([^ ]+ +){5}//' example >job && script job ;;
 	*lf-acquire* | *lf-check* | *fdinfo*) script example ;;
 	*) echo 'no rule of tests/examples.sh is for this' && false ;;

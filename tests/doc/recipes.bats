@@ -5,33 +5,37 @@
 
 load ../tools/helper
 
+RECIPES=${RECIPES-$BATS_TEST_DIRNAME/../../doc/recipes}
+
 # recipe NAME: it is ./NAME; the programs that it runs write down that they did.
 recipe() {
 	local job
 
 	mkdir -p run usr/local/sbin var/log var/lib/dpkg
-	sed -E "s#(^|[ >])/(run|usr/local|var)/#\1$PWD/\2/#g" \
-		"${RECIPES:-$BATS_TEST_DIRNAME/../../doc/recipes}/$1" >"$1"
+	sed -E "s#(^|[ >=])/(run|usr/local|var)/#\1\2/#g" "$RECIPES/$1" >"$1"
 	chmod 644 "$1"
 	! grep -q '^#!' "$1" || chmod 755 "$1"
-	for job in sync report; do
+	for job in pull report; do
 		printf '#!/bin/sh\necho %s >>%q/ran\n' "$job" "$PWD" >usr/local/sbin/$job
 		chmod 755 "usr/local/sbin/$job"
 	done
 }
 
 @test "cron: a run too many is skipped without a word" {
-	recipe sync.cron
-	sed -E '/^#/d; s/^([^ ]+ +){6}//' sync.cron >job
+	recipe pull-cron
+	# What cron(8) of Debian reads in /etc/cron.d.
+	[ -n "$(compgen -G "$RECIPES/*cron*")" ]
+	run -1 grep -v '^[A-Za-z0-9_-]*$' <<<"$(basename -a "$RECIPES"/*cron*)"
+	sed -E '/^#/d; s/^([^ ]+ +){6}//' pull-cron >job
 	run -0 sh job
 	equal "$output" ""
-	equal "$(<ran)" sync
-	hold lf-acquire run/sync.lock
+	equal "$(<ran)" pull
+	hold lf-acquire run/pull.lock
 	run -0 sh job
 	equal "$output" ""
-	equal "$(<ran)" sync
+	equal "$(<ran)" pull
 	release "$holder"
-	absent run/sync.lock
+	absent run/pull.lock
 }
 
 @test "a script locks itself, and a second one is refused" {
@@ -43,9 +47,36 @@ recipe() {
 	run -75 ./nightly
 	[[ $output != *"nobody else"* ]]
 	release "$holder"
-	# Not misled by the variable of another script.
-	LOCKED=1 run -0 ./nightly
-	equal "$output" "nobody else is here"
+	run -0 sh ./nightly
+}
+
+# other NAME: it locks itself as nightly does, by a lock of its own, and runs its
+# arguments.
+other() {
+	sed "s#run/nightly\.#run/${1// /}.#; s/^echo .*/exec \"\$@\"/" nightly >"$1"
+	chmod 755 "$1"
+}
+
+@test "a script that locks itself has its lock whoever runs it" {
+	recipe nightly
+	other outer
+	other inner
+	run -0 ./outer ./inner lf-check run/outer.lock run/inner.lock
+	[[ ${lines[0]} = "run/outer.lock: held"* ]]
+	[[ ${lines[1]} = "run/inner.lock: held"* ]]
+	# A child has not what its parent's parent has.
+	run -75 ./outer env ./inner env ./outer true
+}
+
+@test "a script that locks itself is run with its arguments, or not at all" {
+	recipe nightly
+	other "in ner"
+	run -0 "./in ner" printf '<%s>' 'a  b' '' '*' -- --help
+	equal "$output" '<a  b><><*><--><--help>'
+	chmod 644 "in ner"
+	run -126 sh "./in ner" -- echo hello
+	like "$output" 'in ner: cannot be run'
+	absent run/inner.lock
 }
 
 @test "a script locks a part of itself" {
@@ -62,25 +93,33 @@ recipe() {
 		equal "$status" 0
 	done
 	equal "$(<counter)" 8
+	printf 41 >counter
+	run -0 ./count counter
+	equal "$(<counter)" 42
 	free run/count.lock
 }
 
 @test "systemd: the service runs the program, or is content with a held lock" {
 	local job
 
-	recipe sync.service
-	recipe sync.timer
-	if type -P systemd-analyze >/dev/null && [ "$(command -v lf-acquire)" = \
-		/usr/bin/lf-acquire ]; then
-		run -0 systemd-analyze verify ./sync.timer
-	fi
-	job=$(sed -n 's#^ExecStart=/usr/bin/##p' sync.service)
+	recipe pull.service
+	job=$(sed -n 's/^ExecStart=//p' pull.service)
 	run -0 sh -c "$job"
-	equal "$(<ran)" sync
-	hold lf-acquire run/sync.lock
-	run "-$(sed -n 's/^SuccessExitStatus=//p' sync.service)" sh -c "$job"
-	equal "$(<ran)" sync
+	equal "$(<ran)" pull
+	hold lf-acquire run/pull.lock
+	run -0 sh -c "$job"
+	equal "$(<ran)" pull
 	release "$holder"
+}
+
+# It looks for programs where they are installed, whatever PATH is.
+@test "systemd: service and timer are as it wants them" {
+	need systemd-analyze
+	cp "$RECIPES/pull.timer" .
+	sed "s#=lf-acquire#=$(type -P lf-acquire)#" "$RECIPES/pull.service" \
+		>pull.service
+	run -0 systemd-analyze verify ./pull.timer
+	equal "$output" ""
 }
 
 @test "logrotate: the report is made when nobody writes" {
@@ -89,6 +128,7 @@ recipe() {
 	need_shared_locks
 	need_proc_locks
 	recipe app.logrotate
+	sed -i "s#^var/.*log#\"$PWD/&\"#" app.logrotate
 	echo entry >var/log/app.log
 	chmod 755 var/log
 	hold lf-acquire -s run/app.lock
