@@ -134,6 +134,14 @@ once_for_all()
 	cat >"$dir/bin/cmd" <<-'END'
 		#!/bin/sh
 		echo "$0" >>"$jobs"
+		[ -z "${facts-}" ] || {
+			grep -qxE 'flock|lf-acquire' "/proc/$PPID/comm" &&
+				echo 'is a child of it'
+			for fd in /proc/$$/fd/*; do
+				[ "$fd" -ef F ] && echo 'has a descriptor'
+			done | sort -u
+			cat F >../content
+		} >facts 2>/dev/null
 		[ -z "$stay" ] || read -r line <"$stay"
 	END
 	# The compiler and the library are those of the build.
@@ -430,58 +438,189 @@ builds_the_last_program()
 		timeout 60 "./${name%.c}" </dev/null
 }
 
-# The lock is had when it is free, and, by what does not wait, not when it is
-# held.  So it is with the other program, where it is installed and knows the
-# option.
+# Whether theirs and ours do the same: where the lock is free, is held by another,
+# and is held by one who shares it.  Each is tried with a holder of its own kind.
 means_the_same()
 {
 	theirs=$(sed -n 1p example) ours=$(sed -n 2p example)
 	can_share "$ours" || return
-	have "$ours" || return
-	case $theirs in
-	*--fcntl*) flock --help | grep -e --fcntl || return 0 ;;
-	esac
 	needs "${theirs%% *}" || return
-	have "$theirs"
+	case $theirs in
+	*--fcntl*)
+		flock --help | grep -e --fcntl ||
+			skip 'flock(1) has no --fcntl before util-linux 2.41' ||
+			return ;;
+	esac
+	for command in "$ours" "$theirs"; do
+		in_a_free_place || return
+		case $command in
+		*--version | *--help | *'-u -f 9' | *'-u 9') ;;
+		*check*) has_nothing_to_find ;;
+		*-remove*) ;; # that would remove the lock of another
+		*) in_a_held_place && beside_one_who_shares ;;
+		esac || return
+	done
+	diff facts.ours facts.theirs && waits_as_long
 }
 
-have()
+in_a_free_place()
 {
-	row free "$1" || return
+	begin free && finish 0 && has_run || return
 	case $theirs in
-	*'-remove '*) ;; # it would remove the lock of another
-	*' -n '* | *' -r 0 '*) row held "$1" ;;
+	flock*) facts ;;
+	*' -p '*) grep -qxE ' *[0-9]+' content ;;
+	esac >"facts.$whose"
+}
+
+has_nothing_to_find()
+{
+	begin nothing && finish_not 0
+}
+
+in_a_held_place()
+{
+	refused=75
+	case $theirs in
+	*' -E 9 '*) refused=9 ;;
+	esac
+	begin held || return
+	case $whose:$theirs in
+	*:*' -n '* | *:*' -r 0 '* | *:*--nonblock*)
+		if [ "$whose" = ours ] || [ "$refused" != 75 ]; then
+			finish "$refused"
+		else
+			finish_not 0
+		fi && has_not_run ;;
+	ours:* | *:flock*) waits && has_not_run && stop && finish 0 && has_run ;;
+	*) stop && finish 0 ;; # it looks again and again: who can see it wait?
 	esac
 }
 
-# row free|held COMMAND
-row()
+beside_one_who_shares()
 {
-	mkdir row && cd row || return
-	: >"$jobs"
-	case $1:$2 in
-	*:lf-check*F.lock) hold lf-acquire F.lock cmd ;;
-	*:lf-check*) hold lf-acquire F cmd ;;
-	*:lockfile-check*-l*) lockfile-create -l F ;;
-	*:lockfile-check*) lockfile-create F ;;
-	held:dotlockfile*) hold dotlockfile F cmd ;;
+	case $theirs in
+	flock*--fcntl*) return ;; # what it shares is not told by --help
+	flock*' -s '*) begin shared && finish 0 && has_run ;;
+	flock*' -n '* | flock*--nonblock*)
+		can_share 'lf-acquire -s' && begin shared && finish_not 0 && has_not_run ;;
+	flock*)
+		can_share 'lf-acquire -s' && begin shared && waits && has_not_run &&
+			stop && finish 0 && has_run ;;
+	esac
+}
+
+# begin free|held|shared|nothing: runs $command there, in the background.
+begin()
+{
+	rm -rf row && mkdir row && : >"$jobs" || return
+	cd row || return
+	whose=theirs
+	case $command in lf-*) whose=ours ;; esac
+	case $1:$command in
+	free:lf-check*F.lock) hold lf-acquire F.lock cmd ;;
+	free:lf-check*) hold lf-acquire F cmd ;;
+	free:lockfile-check*-l*) lockfile-create -l F ;;
+	free:lockfile-check*) lockfile-create F ;;
+	held:dotlockfile*) hold dotlockfile -P F cmd ;;
+	held:lockfile*F.lock*) hold dotlockfile -P F.lock cmd ;;
+	held:lockfile*) hold dotlockfile -P F cmd ;;
 	held:flock*--fcntl*) hold flock --fcntl F cmd ;;
 	held:flock*) hold flock F cmd ;;
-	held:lf-*) hold lf-acquire F cmd ;;
-	esac || return
-	case $2 in
-	*' 9') timeout 60 sh -c "exec 9>>F && $2" ;;
-	*) timeout 60 sh -c "$2" ;;
-	esac >out 2>&1 </dev/null
-	status=$?
+	held:*F.lock*) hold lf-acquire F.lock cmd ;;
+	held:*) hold lf-acquire -k F cmd ;; # as all do who use -f
+	shared:flock*) hold flock -s F cmd ;;
+	shared:*) hold lf-acquire -k -s F cmd ;;
+	esac && run_in_background
+	begun=$?
+	cd ..
+	return $begun
+}
+
+run_in_background()
+{
+	script=$command
+	case $command in *' 9') script="exec 9>>F && $command" ;; esac
+	{
+		facts=1 timeout 60 sh -c "$script"
+		echo $? >ended
+	} >../out 2>&1 </dev/null &
+	running=$!
+}
+
+# Who waits is listed, by the file that it waits for.
+waits()
+{
+	[ -r /proc/locks ] || skip 'needs /proc/locks, to see who waits' || return
+	for look in $(seq 3000); do
+		for file in row/F row/F.lock; do
+			[ ! -e "$file" ] || ! grep -Eq -e \
+				"-> .*:$(stat -c %i "$file") " /proc/locks || return 0
+		done
+		[ ! -e row/ended ] || break
+	done
+	echo "does not wait: $command"
+	return 1
+}
+
+finish()
+{
+	wait "$running" 2>/dev/null # unless by stop
 	stop
+	status=$(cat row/ended)
+	echo "$whose: $command: status $status, ran: $(cat "$jobs")"
 	cat out
-	echo "$1: $2: status $status, ran: $(cat "$jobs")"
-	cd .. && rm -r row || return
-	case $1:$2 in
-	free:*cmd*) [ "$status" = 0 ] && [ -s "$jobs" ] ;;
-	free:*) [ "$status" = 0 ] ;;
-	held:*) [ "$status" != 0 ] && [ ! -s "$jobs" ] ;;
+	[ "$status" = "$1" ]
+}
+
+finish_not()
+{
+	! finish "$1"
+}
+
+has_run()
+{
+	case $command in
+	*cmd*) [ -s "$jobs" ] ;;
+	esac
+}
+
+has_not_run()
+{
+	[ ! -s "$jobs" ]
+}
+
+# What the job saw: whether the program is its parent, and whether it has a
+# descriptor of the file; and whether the program says anything.
+facts()
+{
+	case $theirs in
+	*' -c '*) grep -v child row/facts ;; # that is the shell
+	*--verbose*) cat row/facts && [ -s out ] && echo 'it says something' ;;
+	*cmd*) cat row/facts ;;
+	esac
+}
+
+# The time that they sleep between one try and the next is counted, not slept.
+waits_as_long()
+{
+	seconds=$(echo "$ours" | sed -n 's/.* -t \([0-9]*\) .*/\1/p')
+	case $theirs in
+	flock*)
+		[ "$seconds" = \
+			"$(echo "$theirs" | sed -n 's/.* -w \([0-9]*\) .*/\1/p')" ] ;;
+	*)
+		[ -n "$seconds" ] || return 0
+		needs strace || return
+		strace -o /dev/null true || skip 'strace may not trace here' || return
+		mkdir slept && cd slept || return
+		dotlockfile F && dotlockfile F.lock &&
+			strace -f -o trace -e trace=nanosleep,clock_nanosleep \
+				-e inject=nanosleep,clock_nanosleep:retval=0 \
+				timeout 60 sh -c "$theirs"
+		slept=$(grep -oE 'tv_sec=[0-9]+' trace |
+			awk -F = '{ n += $2 } END { print n + 0 }')
+		echo "it sleeps for $slept seconds in all"
+		[ "$slept" = "$seconds" ] ;;
 	esac
 }
 
