@@ -1,12 +1,11 @@
-# Completion of lf-acquire(1) in bash, for bash-completion.
+# Completion of lf-acquire(1) and lf-check(1) in bash, for bash-completion.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # set for and by the functions used here
 # shellcheck disable=SC2207 # words of compgen, which have no blanks
 
 # The options are those that --help tells of: options is a list of words, and
 # arguments of those that want another.
-_lf_acquire_options()
-{
+_lf_options() {
 	local line
 
 	options=() arguments=' '
@@ -19,9 +18,23 @@ _lf_acquire_options()
 	done < <(LC_ALL=C "$1" --help 2>/dev/null)
 }
 
+_lf_complete_options() {
+	[[ $cur == *=* ]] ||
+		COMPREPLY=($(compgen -W "${options[*]}" -- "$cur"))
+}
+
+# Readline has cut the word where COMP_WORDBREAKS has : and =, and replaces the
+# last piece only.
+_lf_complete_files() {
+	local breaks=${COMP_WORDBREAKS//[^:=]/}
+
+	_filedir
+	[ -z "$breaks" ] ||
+		COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*["$breaks"]}"}"}")
+}
+
 # COMMAND begins at words[$1]; readline may have cut words before it in two.
-_lf_acquire_command()
-{
+_lf_acquire_command() {
 	local i index=0 word
 
 	for ((i = 0; i < $1; i++)); do
@@ -33,28 +46,32 @@ _lf_acquire_command()
 	_command_offset "$index"
 }
 
-_lf_acquire_lock_files()
-{
-	_filedir
-	__ltrim_colon_completions "$cur"
+# Whether a word, as typed for a shell, is a command.
+_lf_acquire_is_command() {
+	local word=${1/#\~\//$HOME/}
+
+	type -P -- "${word//[\\\"\']/}" >/dev/null
 }
 
-_lf_acquire()
-{
-	local cur prev words cword options arguments end i letter
+_lf_acquire() {
+	local cur prev words cword options arguments end='' fd='' i letter
 
 	_init_completion -n := || return
-	_lf_acquire_options "$1"
+	_lf_options "$1"
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
 		--) end=$((i++)) && break ;;
+		--fd=*) fd=yes ;;
 		--*=*) ;;
-		--*) [[ $arguments != *" ${words[i]} "* ]] || ((i++)) ;;
+		--*)
+			[ "${words[i]}" != --fd ] || fd=yes
+			[[ $arguments != *" ${words[i]} "* ]] || ((i++)) ;;
 		-?*)
 			# Of several letters the first that wants an argument has it.
 			for ((letter = 1; letter < ${#words[i]}; letter++)); do
 				[[ $arguments == *" -${words[i]:letter:1} "* ]] ||
 					continue
+				[ "${words[i]:letter:1}" != f ] || fd=yes
 				((letter + 1 < ${#words[i]})) || ((i++))
 				break
 			done ;;
@@ -63,29 +80,30 @@ _lf_acquire()
 	done
 	# It is the argument of an option.
 	((i <= cword)) || return
-	[[ $i -lt $cword || -n ${end-} || $cur != -* ]] || {
-		[[ $cur == *=* ]] ||
-			COMPREPLY=($(compgen -W "${options[*]}" -- "$cur"))
+	[[ $i -lt $cword || -n $end || $cur != -* ]] || {
+		_lf_complete_options
 		return
 	}
+	# A descriptor is locked in place of a lock file.
+	[ -z "$fd" ] || return
 	# words[i] is the first lock file.
 	((i < cword)) || {
-		_lf_acquire_lock_files
+		_lf_complete_files
 		return
 	}
 	((++i < cword)) || {
 		_lf_acquire_command "$i"
-		[ "${#COMPREPLY[@]}" -gt 0 ] || _lf_acquire_lock_files
+		[ "${#COMPREPLY[@]}" -gt 0 ] || _lf_complete_files
 		[[ -n $cur && -- != "$cur"* ]] || COMPREPLY+=(--)
 		return
 	}
 	# As lf-acquire decides whether a second lock file or COMMAND comes next.
-	[ "${words[i]}" = -- ] || type -P -- "${words[i]}" >/dev/null || {
+	[ "${words[i]}" = -- ] || _lf_acquire_is_command "${words[i]}" || {
 		for ((end = i; end < cword; end++)); do
 			[ "${words[end]}" != -- ] || break
 		done
 		((end < cword)) || {
-			_lf_acquire_lock_files
+			_lf_complete_files
 			[[ -n $cur && -- != "$cur"* ]] || COMPREPLY+=(--)
 			return
 		}
@@ -94,3 +112,33 @@ _lf_acquire()
 	[ "${words[i]}" != -- ] || ((i++))
 	_lf_acquire_command "$i"
 } && complete -F _lf_acquire lf-acquire
+
+# The last of a list with commas: a column that --help names, in capitals.
+_lf_check_columns() {
+	COMPREPLY=($(compgen -P "${cur%"${cur##*[,+]}"}" -W "$(
+		LC_ALL=C "$1" --help | sed -n '/--output/,/^  -[^o]/p' |
+			grep -oE '[A-Z]{3,}' | grep -vx COLUMNS
+	)" -- "${cur##*[,+]}"))
+	compopt -o nospace
+}
+
+_lf_check() {
+	local cur prev words cword options arguments option
+
+	_init_completion -n := || return
+	_lf_options "$1"
+	# Of several letters the last may want an argument.
+	option=$prev
+	[[ $prev != -[!-]* ]] || option=-${prev: -1}
+	if [[ " ${words[*]:1:cword-1} " == *' -- '* ]]; then
+		_lf_complete_files
+	elif [[ $option == -o || $option == --output ]]; then
+		_lf_check_columns "$1"
+	elif [[ $option == -* && $arguments == *" $option "* ]]; then
+		return
+	elif [[ $cur == -* ]]; then
+		_lf_complete_options
+	else
+		_lf_complete_files
+	fi
+} && complete -F _lf_check lf-check

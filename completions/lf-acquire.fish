@@ -2,25 +2,27 @@
 
 # Prints where the cursor is: "options" and, with them, the first lock file;
 # "argument" of an option; "second", which may be a lock file or COMMAND; "locks";
-# or the number of the word where COMMAND begins.  ? is no wildcard since fish 4.
+# "end", where nothing follows; or the number of the word where COMMAND begins.
+# ? is no wildcard since fish 4.
 function __fish_lf_acquire_place
     set -l words (commandline -opc)
     set -l count (count $words)
+    set -l letters $__fish_lf_acquire_letters
+    set -l fd
     set -l i 2
     while test $i -le $count
         switch $words[$i]
             case --
                 set i (math $i + 1)
                 break
-            case '--*=*'
-            case --timeout --mode --conflict-exit-code --fd
-                set i (math $i + 1)
             case '--*'
+                string match -qr -- '^--fd(=|$)' $words[$i]; and set fd yes
+                contains -- $words[$i] $__fish_lf_acquire_words; and set i (math $i + 1)
             case -
                 break
             case '-*'
-                string match -qr -- '^-[^tmEf]*[tmEf]$' $words[$i]
-                and set i (math $i + 1)
+                string match -qr -- "^-[^$letters]*f" $words[$i]; and set fd yes
+                string match -qr -- "^-[^$letters]*[$letters]\$" $words[$i]; and set i (math $i + 1)
             case '*'
                 break
         end
@@ -31,12 +33,20 @@ function __fish_lf_acquire_place
     if test $i -eq (math $count + 2)
         echo argument
     else if test $i -gt $count
-        contains -- -- $words[2..]; and echo locks; or echo options
+        if contains -- -- $words[2..]
+            echo locks
+        else if string match -q -- '--*=*' (commandline -ct)
+            echo argument
+        else if test -n "$fd"; and not string match -q -- '-*' (commandline -ct)
+            echo end
+        else
+            echo options
+        end
     else if test $next -gt $count
         echo second
     else if test "$words[$next]" = --
         math $next + 1
-    else if command -q -- $words[$next]
+    else if command -q -- (string replace -r '^~/' "$HOME/" -- $words[$next])
         echo $next
     else if set -l end (contains -i -- -- $words[$next..])
         math $next + $end
@@ -67,11 +77,16 @@ complete -c lf-acquire -n '__fish_lf_acquire_is_at second locks' -a -- -d 'end o
 complete -c lf-acquire -n '__fish_lf_acquire_is_at second' -a '(__fish_complete_command)'
 complete -c lf-acquire -n __fish_lf_acquire_is_in_command -a '(__fish_lf_acquire_command)'
 
-# An option with a long name has its text in the next line.
-command lf-acquire --help 2>/dev/null | while read -l line
-    if string match -qr -- '^ +(-(?<short>.), )?--(?<long>[a-z-]+)(?<argument> [A-Z]+)?( +(?<text>.*))?$' $line
-        test -n "$text"; or read -l text
-        complete -c lf-acquire -n '__fish_lf_acquire_is_at options' -l $long -d (string trim -- $text) \
-            (test -n "$short"; and printf "-s%s" $short) (test -n "$argument"; and printf -- -x)
+set -g __fish_lf_acquire_letters
+set -g __fish_lf_acquire_words
+__fish_lf_options lf-acquire | while read -l line
+    set -l option (string split \t -- $line)
+    set -l rules -n '__fish_lf_acquire_is_at options end' -l $option[2] -d $option[4]
+    test -n "$option[1]"; and set -a rules -s $option[1]
+    if test -n "$option[3]"
+        set -a rules -x
+        set __fish_lf_acquire_letters "$__fish_lf_acquire_letters$option[1]"
+        set -a -- __fish_lf_acquire_words --$option[2]
     end
+    complete -c lf-acquire $rules
 end

@@ -54,8 +54,9 @@ offers() {
 	fish)
 		# shellcheck disable=SC2016 # expanded by fish
 		HOME=$PWD XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD run -0 fish -c '
-			test -z "$argv[2]"; or source $argv[2]/lf-acquire.fish
-			test -z "$argv[2]"; or source $argv[2]/lf-check.fish
+			test -z "$argv[2]"; or for file in $argv[2]/*.fish
+				source $file
+			end
 			complete -C $argv[1]' "$line" "$COMPLETIONS"
 		offered=$(cut -f 1 <<<"$output" | sort -u)
 		return ;;
@@ -165,10 +166,49 @@ completes() {
 	offers "$1" 'lf-acquire some.lock lf-one --verb'
 	has_not --verbose
 	# the argument of an option
-	offers "$1" 'lf-acquire -t so'
+	for option in '-t ' '--timeout ' --timeout= '-wt '; do
+		offers "$1" "lf-acquire ${option}so"
+		has_not some.lock
+		has_not --timeout=some.lock
+		offers "$1" "lf-check ${option}so"
+		has_not some.lock
+		has_not --timeout=some.lock
+	done
+	# a descriptor in place of a lock file
+	offers "$1" 'lf-acquire -w -f 9 so'
 	has_not some.lock
-	offers "$1" 'lf-acquire --timeout so'
+	offers "$1" 'lf-acquire --fd=9 so'
 	has_not some.lock
+}
+
+# What the shell itself would do with the words decides.
+completes_odd_names() {
+	need_shell "$1"
+	mkdir "b n" d
+	printf '#!/bin/sh\n' | tee "b n/lf-one" lf-two >/dev/null
+	chmod +x "b n/lf-one" lf-two
+	touch eq=one co:one 'bl ank'
+	offers "$1" 'lf-acquire eq=o'
+	has eq=one
+	offers "$1" 'lf-check eq=o'
+	has eq=one
+	offers "$1" 'lf-check co'
+	[[ $offered = co*:one ]]
+	HOME=$PWD offers "$1" 'lf-acquire eq=one ~/lf-two co'
+	[[ $offered = co*:one ]]
+	offers "$1" 'lf-acquire eq=one b\ n/lf-one --verb'
+	has_not --verbose
+}
+
+completes_columns() {
+	need_shell "$1"
+	lf-check --help | grep -q STARTTIME || skip "built without libsmartcols"
+	offers "$1" 'lf-check -o STAR'
+	equal "${offered%,}" STARTTIME
+	offers "$1" 'lf-check -lo PID,STAR'
+	equal "${offered%,}" PID,STARTTIME
+	offers "$1" 'lf-check --output COLUMN'
+	has_not COLUMNS
 }
 
 @test "bash knows every option of --help" {
@@ -193,4 +233,28 @@ completes() {
 
 @test "fish completes lock files, commands and their arguments" {
 	completes fish
+}
+
+@test "bash completes names that are odd" {
+	completes_odd_names bash
+}
+
+@test "bash completes the columns of a table" {
+	completes_columns bash
+}
+
+@test "zsh completes names that are odd" {
+	completes_odd_names zsh
+}
+
+@test "zsh completes the columns of a table" {
+	completes_columns zsh
+}
+
+@test "fish completes names that are odd" {
+	completes_odd_names fish
+}
+
+@test "fish completes the columns of a table" {
+	completes_columns fish
 }
