@@ -29,8 +29,7 @@ trap 'exit 130' HUP INT TERM
 
 # --- The examples: each becomes a file PAGE:LINE
 
-of_readme()
-{
+of_readme() {
 	awk -v to="$dir/examples/README" '
 		/^    / && (file || blank) {
 			if (!file) {
@@ -47,8 +46,7 @@ of_readme()
 		{ file = ""; empty = 0 }' "$1"
 }
 
-of_page()
-{
+of_page() {
 	awk -v to="$dir/examples/$(basename "$1")" '
 		function plain(text) {
 			sub(/^\\&/, "", text)
@@ -82,19 +80,16 @@ of_page()
 
 # --- Its surroundings
 
-here()
-{
+here() {
 	sed -E "s#(^|[^A-Za-z0-9_./])/(run|usr/local|var|etc)\>#\1\2#g"
 }
 
-as_printed()
-{
+as_printed() {
 	sed -E "s#(^|[ '(])(run|usr/local|var|etc)/#\1/\2/#g"
 }
 
 # What differs from run to run, and where a long line is folded.
-alike()
-{
+alike() {
 	sed -e ':a' -e '/\\$/N; s/\\\n//; ta' | tr -s ' \t\n' ' ' |
 		sed -E 's/(READ|WRITE) [0-9]+ [^ ]+/\1 N U/g
 			s/PID [0-9]+/PID N/g; s/user [^ ,]+/user U/g
@@ -103,18 +98,15 @@ alike()
 			s/[-0-9]{10}T[:0-9]{8}[-+:0-9]{6}/DATE/g'
 }
 
-locks()
-{
+locks() {
 	grep -oE 'run/[a-z]+\.lock' example | sort -u
 }
 
-stand_ins()
-{
+stand_ins() {
 	grep -oE 'usr/local/s?bin/[a-z]+' example | sort -u
 }
 
-surroundings()
-{
+surroundings() {
 	rm -rf "$dir/here" "$jobs"
 	mkdir -p "$dir/here" && cd "$dir/here" || exit 99
 	mkdir -p run var/lib/dpkg usr/local/bin usr/local/sbin etc
@@ -127,8 +119,7 @@ surroundings()
 	done
 }
 
-once_for_all()
-{
+once_for_all() {
 	mkdir "$dir/bin" "$dir/examples"
 	# In $stay is a FIFO to wait at.
 	cat >"$dir/bin/cmd" <<-'END'
@@ -154,8 +145,7 @@ once_for_all()
 
 # hold COMMAND...: in the background, until stop; it has the lock when its
 # stand-in says so.
-hold()
-{
+hold() {
 	if [ "$holding" = 0 ]; then
 		rm -f "$dir/stay" "$dir/said"
 		mkfifo "$dir/stay" "$dir/said" || exit 99
@@ -170,8 +160,7 @@ hold()
 	case $said in nobody*) return 1 ;; esac
 }
 
-stop()
-{
+stop() {
 	for line in $(seq "$holding"); do
 		echo "$line" >&4
 	done
@@ -179,23 +168,20 @@ stop()
 	wait
 }
 
-is_named()
-{
+is_named() {
 	pid=$(lf-check -p "$path")
 	[ -n "$pid" ] || skip 'this build cannot tell who holds a lock'
 }
 
 # Unless it needs no shared locks, or there are some.
-can_share()
-{
+can_share() {
 	case $1 in *lf-acquire*' -s '*) ;; *) return 0 ;; esac
 	lf-acquire -s probe true 2>/dev/null ||
 		skip 'this build has no locks that can be shared'
 }
 
 # By an open file description, as /proc shows; a look may miss a line.
-is_kept()
-{
+is_kept() {
 	for look in 1 2 3 4 5; do
 		grep "OFDLCK.*:$(stat -c %i "$1") " /proc/locks && return
 	done
@@ -203,8 +189,7 @@ is_kept()
 }
 
 # can_be_had TEXT: what this build cannot have by its nature is skipped.
-can_be_had()
-{
+can_be_had() {
 	case $1 in
 	*'FLOCK  ADVISORY'*)
 		calls flock || skip 'built without flock' ;;
@@ -225,15 +210,13 @@ can_be_had()
 	esac
 }
 
-is_of_descriptors()
-{
+is_of_descriptors() {
 	(exec 9>>run/probe.lock && lf-acquire -f 9 && rm run/probe.lock) \
 		2>/dev/null
 }
 
 # queue COMMAND...: the same, of one that waits for $path.
-queue()
-{
+queue() {
 	queued=$((queued + 1)) holding=$((holding + 1))
 	stay=$dir/stay jobs=$dir/said "$@" >>held.out 2>&1 &
 	for look in $(seq 3000); do
@@ -245,8 +228,7 @@ queue()
 }
 
 # hold_as_in TEXT: whatever it says is held or waited for, and how.
-hold_as_in()
-{
+hold_as_in() {
 	queued=0
 	alike <"$1" | tr -d '$' | sed 's/ DATE/&\n/g' | grep -oE \
 		'run/[a-z]+\.lock: (free|held[^,$]*)|(and by|waiting:|then:) PID N \([^)]*\)|run/[a-z]+\.lock holder .* DATE' >states
@@ -264,8 +246,7 @@ hold_as_in()
 	[ -s states ]
 }
 
-hold_first()
-{
+hold_first() {
 	# shellcheck disable=SC2086 # the words of the command
 	case $state in
 	*': free') ;;
@@ -278,8 +259,7 @@ hold_first()
 
 # --- What is done with one
 
-try()
-{
+try() {
 	text=$(cat example)
 	can_be_had "$text" || return
 	case $text in
@@ -302,8 +282,7 @@ try()
 }
 
 # These need a fresh checkout, and more than the time for one test.
-is_a_step_of()
-{
+is_a_step_of() {
 	sed 's/  .*//; s/ && /, /' example >commands
 	while read -r command; do
 		grep -F "step '$command'" "$srcdir/$1" && continue
@@ -313,8 +292,7 @@ is_a_step_of()
 }
 
 # script FILE
-script()
-{
+script() {
 	can_share "$text" || return
 	case $text in
 	*lf-acquire*) ;;
@@ -346,8 +324,7 @@ script()
 }
 
 # Every job that it names.
-ran()
-{
+ran() {
 	for job in $(stand_ins); do
 		if ! grep -Fx "$job" "$jobs"; then
 			echo "$job did not run"
@@ -357,34 +334,29 @@ ran()
 }
 
 # It may have been left to a process in the background, or that may be killed.
-all_free()
-{
+all_free() {
 	case $text in *'kill '*) ;; *) stop ;; esac
 	for lock in $(locks); do
 		timeout 60 lf-acquire -w "$lock" true || return
 	done
 }
 
-program()
-{
+program() {
 	compile "$dir/program.c" && timeout 60 ./program </dev/null && all_free
 }
 
 # compile FILE: the warnings are for those who copy it.
-compile()
-{
+compile() {
 	cc -Wall -Wextra -Werror -o program "$1" -llockfile-fcntl
 }
 
-unit()
-{
+unit() {
 	cp example unit.c && echo 'int main(void) { return 0; }' >>unit.c &&
 		compile unit.c
 }
 
 # A fragment begins with a lock that is held, unless it takes one.
-fragment()
-{
+fragment() {
 	case $text in
 	*lf_acquire* | *lf_start* | *lf_check*) first=0 ;;
 	*) first='lf_acquire(&lock, path, 0, 0)' ;;
@@ -420,8 +392,7 @@ fragment()
 }
 
 # A line for each command of the text before.
-builds_the_last_program()
-{
+builds_the_last_program() {
 	name=$(echo "$text" | grep -oE '[a-z]+\.c' | head -n 1)
 	case $text in
 	*pkg-config*)
@@ -440,8 +411,7 @@ builds_the_last_program()
 
 # Whether theirs and ours do the same: where the lock is free, is held by another,
 # and is held by one who shares it.  Each is tried with a holder of its own kind.
-means_the_same()
-{
+means_the_same() {
 	theirs=$(sed -n 1p example) ours=$(sed -n 2p example)
 	can_share "$ours" || return
 	needs "${theirs%% *}" || return
@@ -463,8 +433,7 @@ means_the_same()
 	diff facts.ours facts.theirs && waits_as_long
 }
 
-in_a_free_place()
-{
+in_a_free_place() {
 	begin free && finish 0 && has_run || return
 	case $theirs in
 	flock*) facts ;;
@@ -472,13 +441,11 @@ in_a_free_place()
 	esac >"facts.$whose"
 }
 
-has_nothing_to_find()
-{
+has_nothing_to_find() {
 	begin nothing && finish_not 0
 }
 
-in_a_held_place()
-{
+in_a_held_place() {
 	refused=75
 	case $theirs in
 	*' -E 9 '*) refused=9 ;;
@@ -496,8 +463,7 @@ in_a_held_place()
 	esac
 }
 
-beside_one_who_shares()
-{
+beside_one_who_shares() {
 	case $theirs in
 	flock*--fcntl*) return ;; # what it shares is not told by --help
 	flock*' -s '*) begin shared && finish 0 && has_run ;;
@@ -510,8 +476,7 @@ beside_one_who_shares()
 }
 
 # begin free|held|shared|nothing: runs $command there, in the background.
-begin()
-{
+begin() {
 	rm -rf row && mkdir row && : >"$jobs" || return
 	cd row || return
 	whose=theirs
@@ -536,8 +501,7 @@ begin()
 	return $begun
 }
 
-run_in_background()
-{
+run_in_background() {
 	script=$command
 	case $command in *' 9') script="exec 9>>F && $command" ;; esac
 	{
@@ -548,8 +512,7 @@ run_in_background()
 }
 
 # Who waits is listed, by the file that it waits for.
-waits()
-{
+waits() {
 	[ -r /proc/locks ] || skip 'needs /proc/locks, to see who waits' || return
 	for look in $(seq 3000); do
 		for file in row/F row/F.lock; do
@@ -562,8 +525,7 @@ waits()
 	return 1
 }
 
-finish()
-{
+finish() {
 	wait "$running" 2>/dev/null # unless by stop
 	stop
 	status=$(cat row/ended)
@@ -572,27 +534,23 @@ finish()
 	[ "$status" = "$1" ]
 }
 
-finish_not()
-{
+finish_not() {
 	! finish "$1"
 }
 
-has_run()
-{
+has_run() {
 	case $command in
 	*cmd*) [ -s "$jobs" ] ;;
 	esac
 }
 
-has_not_run()
-{
+has_not_run() {
 	[ ! -s "$jobs" ]
 }
 
 # What the job saw: whether the program is its parent, and whether it has a
 # descriptor of the file; and whether the program says anything.
-facts()
-{
+facts() {
 	case $theirs in
 	*' -c '*) grep -v child row/facts ;; # that is the shell
 	*--verbose*) cat row/facts && [ -s out ] && echo 'it says something' ;;
@@ -601,8 +559,7 @@ facts()
 }
 
 # The time that they sleep between one try and the next is counted, not slept.
-waits_as_long()
-{
+waits_as_long() {
 	seconds=$(echo "$ours" | sed -n 's/.* -t \([0-9]*\) .*/\1/p')
 	case $theirs in
 	flock*)
@@ -624,8 +581,7 @@ waits_as_long()
 	esac
 }
 
-is_written_by_lf_describe()
-{
+is_written_by_lf_describe() {
 	echo "$text" | as_printed >wanted
 	cat >describe.c <<-'END'
 		#include <lockfile-fcntl.h>
@@ -651,8 +607,7 @@ is_written_by_lf_describe()
 }
 
 # "$ COMMAND" and what it answers.
-is_answered()
-{
+is_answered() {
 	sed -n 's/^\$ //p' example >commands
 	hold_as_in example || return
 	sh ./commands >out 2>&1
@@ -660,15 +615,13 @@ is_answered()
 }
 
 # is_told_by COMMAND...: the text is what it says.
-is_told_by()
-{
+is_told_by() {
 	hold_as_in example || return
 	"$@" >out 2>&1
 	same_as_page out
 }
 
-same_as_page()
-{
+same_as_page() {
 	grep -v '^\$ ' example | alike | as_printed | as_told >wanted
 	alike <"$1" | as_printed >is
 	stop
@@ -676,8 +629,7 @@ same_as_page()
 }
 
 # A holder and one who waits, as the kernel shows them.
-is_in_proc_locks()
-{
+is_in_proc_locks() {
 	hold lf-acquire run/app.lock cmd && is_kept run/app.lock || return
 	inode=$(stat -c %i run/app.lock)
 	lf-acquire -w run/app.lock cmd &
@@ -697,8 +649,7 @@ is_in_proc_locks()
 }
 
 # Built without what Linux tells of a process, the tools know but its PID.
-as_told()
-{
+as_told() {
 	if calls fdopendir; then
 		cat
 	else
@@ -707,20 +658,17 @@ as_told()
 }
 
 # calls FUNCTION: whether lf-acquire has it from the C library.
-calls()
-{
+calls() {
 	tr '\0' '\n' <"$(command -v lf-acquire)" |
 		grep -Ex "$1(64)?(@.*)?" >/dev/null
 }
 
 # needs COMMAND
-needs()
-{
+needs() {
 	command -v "$1" >/dev/null || skip "$1 is not installed"
 }
 
-skip()
-{
+skip() {
 	echo "$*" >"$dir/skip"
 	return 1
 }
