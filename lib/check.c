@@ -55,7 +55,7 @@ static bool keeps_tag(const struct lf_lock *lock, pid_t pid)
 static bool is_holder(const struct lf_lock *lock, pid_t pid)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
-	int has = os_process_has_lock(pid, &file);
+	int has = os_process_has_lock(pid, &file, lock_is_body);
 
 	if (has >= 0)
 		return has;

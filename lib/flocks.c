@@ -30,12 +30,17 @@ static bool is_ours(const struct view *view,
 	return false;
 }
 
+static bool is_flock(const struct os_listed_lock *lock)
+{
+	return lock->type == OS_TYPE_FLOCK && !lock->waits;
+}
+
 /* Whether it has a lock of flock(2) by one of its descriptors. */
 static bool has_descriptor(const struct view *view, pid_t pid)
 {
 	int descriptor;
 
-	return view_ask(view, pid, OS_TYPE_FLOCK, &descriptor) > 0;
+	return view_ask(view, pid, is_flock, &descriptor) > 0;
 }
 
 /* All that have the descriptor, as far as we may look, or one not known. */
@@ -90,8 +95,8 @@ static bool has_flock(const struct view *view,
 	const struct os_listed_lock *lock = NULL;
 
 	while ((lock = view_next(view, lock)) != NULL)
-		if (lock->type == OS_TYPE_FLOCK && !lock->waits &&
-		    lock->pid == wanted->pid && lock->mode == wanted->mode)
+		if (is_flock(lock) && lock->pid == wanted->pid &&
+		    lock->mode == wanted->mode)
 			return true;
 	return false;
 }
@@ -126,14 +131,13 @@ int add_flocks(struct view *view)
 	int rc;
 
 	while ((lock = view_next(view, lock)) != NULL)
-		count += lock->type == OS_TYPE_FLOCK && !lock->waits;
+		count += is_flock(lock);
 	flocks = calloc(count + 1, sizeof(*flocks));
 	if (!flocks)
 		return -ENOMEM;
 	count = 0;
 	while ((lock = view_next(view, lock)) != NULL)
-		if (lock->type == OS_TYPE_FLOCK && !lock->waits &&
-		    !is_ours(view, lock))
+		if (is_flock(lock) && !is_ours(view, lock))
 			flocks[count++].lock = lock;
 	rc = look_at_flocks(view, flocks, count);
 	for (size_t i = 0; i < count && rc == 0; i++)

@@ -8,6 +8,7 @@
 #include "view.h"
 
 #include "lockfile-fcntl.h"
+#include "marks.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ struct bodies {
 
 static int has_body(const struct view *view, pid_t pid, int *descriptor)
 {
-	return view_ask(view, pid, OS_TYPE_OFDLCK, descriptor);
+	return view_ask(view, pid, lock_is_body, descriptor);
 }
 
 /* One excludes all others, and the file itself has been asked who it is. */
@@ -221,6 +222,7 @@ static int add_body_holders(struct view *view, const struct bodies *bodies)
 	/* One that has ended meanwhile is none; but who may not be seen is. */
 	if (known > 0 && (all || known >= bodies->count))
 		return 0;
+	view->surplus = known > 0;
 	return add_body(view, 0, LF_SOURCE_NONE, bodies->shared);
 }
 

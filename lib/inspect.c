@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The list is told in parts and may miss a lock; the next time it is there. */
+/* The list is told in parts, and may miss a lock or tell it twice, but not often. */
 #define LOOKS 4
 
 static int add_all(struct view *view)
@@ -163,7 +163,8 @@ int inspect(const char *path, struct os_lock_list *list,
 	for (int looks = 1; again; looks++) {
 		view = (struct view){ .path = path, .list = list };
 		rc = look(&view, looks > 1);
-		again = rc > 0 && !is_complete(&view);
+		again = rc > 0 && (!is_complete(&view) ||
+				   (view.surplus && looks < LOOKS));
 		free(view.locks);
 		if (again && looks == LOOKS) {
 			again = false;

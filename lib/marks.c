@@ -144,9 +144,22 @@ static unsigned long long last_of(struct os_range range)
 		       (unsigned long long)(range.start + range.length - 1);
 }
 
-bool is_removers(unsigned long long first, unsigned long long last)
+/* Whether a lock is a remover's, or what it left of his own. */
+static bool is_removers(unsigned long long first, unsigned long long last)
 {
 	return last == REMOVERS_END - 1 || first == REMOVERS_END;
+}
+
+bool lock_is_tag(const struct os_listed_lock *lock)
+{
+	return lock->type == OS_TYPE_POSIX && !lock->waits &&
+	       lock->first == 0 && lock->last == 0;
+}
+
+bool lock_is_body(const struct os_listed_lock *lock)
+{
+	return lock->type == OS_TYPE_OFDLCK && !lock->waits &&
+	       !is_removers(lock->first, lock->last);
 }
 
 int body_test(const struct lf_lock *lock, enum os_lock mode, pid_t *pid)
@@ -191,7 +204,7 @@ bool body_is_kept(const struct lf_lock *lock)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
 
-	return !lock->marks.doubtful || os_process_has_lock(0, &file) > 0;
+	return !lock->marks.doubtful || os_process_has_lock(0, &file, lock_is_body) > 0;
 }
 
 /* Refused while somebody removes the file: then it is gone in a moment. */

@@ -57,8 +57,9 @@ enum body_state { BODY_FREE, BODY_HELD, BODY_REMOVED };
 
 int body_test(const struct lf_lock *, enum os_lock, pid_t *pid);
 
-/* Whether a lock from FIRST to LAST is a remover's, or what it left of his own. */
-bool is_removers(unsigned long long first, unsigned long long last);
+/* Whether a lock that the system lists is a tag; the body of who holds the lock. */
+bool lock_is_tag(const struct os_listed_lock *);
+bool lock_is_body(const struct os_listed_lock *);
 
 /* Whether another holds the body: 1 and its process or 0, or 0. */
 int body_owner(const struct lf_lock *, pid_t *pid);

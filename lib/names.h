@@ -54,7 +54,6 @@
 #define handle_why_not_regular lf_private_handle_why_not_regular
 #define holder_of lf_private_holder_of
 #define inspect lf_private_inspect
-#define is_removers lf_private_is_removers
 #define leave lf_private_leave
 #define lock_is_body lf_private_lock_is_body
 #define lock_is_tag lf_private_lock_is_tag

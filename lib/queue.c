@@ -1,6 +1,7 @@
 /* Who waits, in the order in which they will be served. */
 #include "config.h"
 
+#include "marks.h"
 #include "view.h"
 
 #include <unistd.h>
@@ -20,7 +21,7 @@ static bool is_adopter(const struct view *view,
 	process = os_process_open(lock->pid);
 	if (process < 0)
 		return false;
-	has = os_process_lock_descriptor(process, &view->st, OS_TYPE_OFDLCK,
+	has = os_process_lock_descriptor(process, &view->st, lock_is_body,
 					 &descriptor) > 0 &&
 	      os_process_descriptors(process, &view->st) == 1;
 	close(process);

@@ -3,7 +3,6 @@
 #include "view.h"
 
 #include "lockfile-fcntl.h"
-#include "marks.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -86,18 +85,6 @@ const struct os_listed_lock *view_next(const struct view *view,
 	return lock && lock < view->locks + view->lock_count ? lock : NULL;
 }
 
-bool lock_is_tag(const struct os_listed_lock *lock)
-{
-	return lock->type == OS_TYPE_POSIX && !lock->waits &&
-	       lock->first == 0 && lock->last == 0;
-}
-
-bool lock_is_body(const struct os_listed_lock *lock)
-{
-	return lock->type == OS_TYPE_OFDLCK && !lock->waits &&
-	       !is_removers(lock->first, lock->last);
-}
-
 /* Whether the process that was listed under this PID has ended since. */
 static bool is_gone(const struct view *view, struct lf_entry *entry)
 {
@@ -153,7 +140,7 @@ int view_add_listed(struct view *view, const struct os_listed_lock *lock,
 			 });
 }
 
-int view_ask(const struct view *view, pid_t pid, enum os_lock_type type,
+int view_ask(const struct view *view, pid_t pid, os_lock_filter *is_meant,
 	     int *descriptor)
 {
 	/* 0 is somebody, and not ourselves. */
@@ -162,7 +149,7 @@ int view_ask(const struct view *view, pid_t pid, enum os_lock_type type,
 	*descriptor = -1;
 	if (process < 0)
 		return process;
-	count = os_process_lock_descriptor(process, &view->st, type,
+	count = os_process_lock_descriptor(process, &view->st, is_meant,
 					   descriptor);
 	close(process);
 	return count;

@@ -25,6 +25,7 @@ struct view {
 	int held; /* as the file itself tells; negative: it does not */
 	struct holder holder;
 	size_t holders; /* reported, of locks that keep others out */
+	bool surplus;	/* more locks were listed than have a holder who is known */
 };
 
 /* Takes the locks on this file from LIST; the caller frees VIEW->locks. */
@@ -37,14 +38,11 @@ int view_later(const struct view *, struct view *later);
 const struct os_listed_lock *view_next(const struct view *,
 				       const struct os_listed_lock *lock);
 
-bool lock_is_tag(const struct os_listed_lock *);
-bool lock_is_body(const struct os_listed_lock *);
-
 /*
- * How many locks of this type the process has on the file by its descriptors,
- * and the first of these; negative: not told.
+ * How many such locks the process has on the file by its descriptors, and the
+ * first of these; negative: not told.
  */
-int view_ask(const struct view *, pid_t pid, enum os_lock_type,
+int view_ask(const struct view *, pid_t pid, os_lock_filter *,
 	     int *descriptor);
 
 /*

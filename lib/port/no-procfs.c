@@ -51,9 +51,9 @@ int os_process_is_runnable(int process, unsigned long long *ticks)
 }
 
 int os_process_lock_descriptor(int process, const struct stat *file,
-			       enum os_lock_type type, int *descriptor)
+			       os_lock_filter *is_meant, int *descriptor)
 {
-	(void)process, (void)file, (void)type, (void)descriptor;
+	(void)process, (void)file, (void)is_meant, (void)descriptor;
 	return -ENOTSUP;
 }
 
@@ -63,9 +63,10 @@ int os_process_descriptors(int process, const struct stat *file)
 	return -ENOTSUP;
 }
 
-int os_process_has_lock(pid_t pid, const struct stat *file)
+int os_process_has_lock(pid_t pid, const struct stat *file,
+			os_lock_filter *is_meant)
 {
-	(void)pid, (void)file;
+	(void)pid, (void)file, (void)is_meant;
 	return -ENOTSUP;
 }
 

@@ -144,19 +144,23 @@ unsigned long long os_process_start_time(int process);
  */
 int os_process_is_runnable(int process, unsigned long long *ticks);
 
+/* Whether it is a lock of the kind that is looked for. */
+typedef bool os_lock_filter(const struct os_listed_lock *);
+
 /*
- * How many locks of this type it has on the file by its descriptors, and the
- * first of these; or -EACCES or another error if the system does not tell.  Of
- * flock(2): none, if there is one of the description by the same descriptor.
+ * How many such locks it has on the file by its descriptors, and the first of
+ * these; or -EACCES or another error if the system does not tell.  None on a file
+ * that has been removed; of flock(2) none, if there is one of the description by
+ * the same descriptor.
  */
 int os_process_lock_descriptor(int process, const struct stat *file,
-			       enum os_lock_type, int *descriptor);
+			       os_lock_filter *, int *descriptor);
 
 /* How many descriptors of the file it has, or a negative errno value. */
 int os_process_descriptors(int process, const struct stat *file);
 
-/* Whether a PID (0: this process) has a lock of an open file description. */
-int os_process_has_lock(pid_t pid, const struct stat *file);
+/* Whether a PID (0: this process) has such a lock. */
+int os_process_has_lock(pid_t pid, const struct stat *file, os_lock_filter *);
 
 /* All that can be seen; the caller frees. */
 int os_list_processes(pid_t **pids, size_t *count);

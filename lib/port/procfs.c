@@ -216,14 +216,14 @@ int os_process_is_runnable(int process, unsigned long long *ticks)
 }
 
 /*
- * Whether fdinfo/DESCRIPTOR has a lock of this type on its file; one of flock(2)
- * that is beside one of the description is our presence.
+ * How many such locks fdinfo/DESCRIPTOR has; one of flock(2) that is beside one of
+ * the description is our presence.
  */
-static int lists_lock(int process, const char *descriptor,
-		      enum os_lock_type type)
+static int lists_locks(int process, const char *descriptor,
+		       os_lock_filter *is_meant)
 {
 	char name[32], *text, *rest, *line;
-	bool body = false;
+	bool body = false, presence = false;
 	int rc, count = 0;
 
 	snprintf(name, sizeof(name), "fdinfo/%.16s", descriptor);
@@ -236,18 +236,24 @@ static int lists_lock(int process, const char *descriptor,
 		if (strncmp(line, "lock:", 5) != 0 ||
 		    !proc_parse_lock(line + 5, &lock))
 			continue;
-		count += lock.type == type;
+		if (is_meant(&lock)) {
+			count++;
+			presence |= lock.type == OS_TYPE_FLOCK;
+		}
 		body |= lock.type == OS_TYPE_OFDLCK;
 	}
 	free(text);
-	return type == OS_TYPE_FLOCK && body ? 0 : count;
+	return presence && body ? 0 : count;
 }
 
+/* And still has a name, unless it had none before: some file systems count none. */
 static bool is_file(int fds, const char *descriptor, const struct stat *file)
 {
 	struct statx st;
 
-	return statx(fds, descriptor, AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
+	return statx(fds, descriptor, AT_STATX_DONT_SYNC,
+		     STATX_INO | STATX_NLINK, &st) == 0 &&
+	       (st.stx_nlink > 0 || file->st_nlink == 0) &&
 	       st.stx_ino == file->st_ino &&
 	       st.stx_dev_major == major(file->st_dev) &&
 	       st.stx_dev_minor == minor(file->st_dev);
@@ -280,8 +286,12 @@ static const char *next_descriptor(DIR *list, const struct stat *file)
 	return NULL;
 }
 
+/*
+ * A file that has been removed is asked for after the lock: who waited for it has
+ * the lock then, for as long as it takes to see that the file is gone.
+ */
 int os_process_lock_descriptor(int process, const struct stat *file,
-			       enum os_lock_type type, int *descriptor)
+			       os_lock_filter *is_meant, int *descriptor)
 {
 	int found = 0, failed;
 	const char *name;
@@ -291,8 +301,10 @@ int os_process_lock_descriptor(int process, const struct stat *file,
 	if (failed < 0)
 		return failed;
 	while ((name = next_descriptor(list, file)) != NULL) {
-		int count = lists_lock(process, name, type);
+		int count = lists_locks(process, name, is_meant);
 
+		if (count > 0 && !is_file(dirfd(list), name, file))
+			count = 0;
 		/* Closed or ended since: it holds nothing. */
 		if (count < 0 && count != -ENOENT && count != -ESRCH)
 			failed = count;
@@ -318,13 +330,14 @@ int os_process_descriptors(int process, const struct stat *file)
 	return count;
 }
 
-int os_process_has_lock(pid_t pid, const struct stat *file)
+int os_process_has_lock(pid_t pid, const struct stat *file,
+			os_lock_filter *is_meant)
 {
 	int process = os_process_open(pid), descriptor, found;
 
 	if (process < 0)
 		return process;
-	found = os_process_lock_descriptor(process, file, OS_TYPE_OFDLCK,
+	found = os_process_lock_descriptor(process, file, is_meant,
 					   &descriptor);
 	close(process);
 	return found;

@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include "lockfile-fcntl.h"
+#include "marks.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -260,7 +261,7 @@ bool shows_locks_of_processes(void)
 {
 	struct stat none = { 0 };
 
-	return os_process_has_lock(0, &none) == 0;
+	return os_process_has_lock(0, &none, lock_is_body) == 0;
 }
 
 int timed(int result)

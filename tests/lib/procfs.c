@@ -1,11 +1,13 @@
-/* What Linux lists, of more than fits on a page. */
+/* What Linux lists, of more than fits on a page; and what it tells of a process. */
 #include "config.h"
 
 #include "harness.h"
+#include "marks.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WAITERS 300
@@ -123,9 +125,75 @@ static void many_locks_are_read_all(void **state)
 	assert_true(counts_reach(0, 0));
 }
 
+/* --- The locks of a process, here of this one */
+
+static int bodies_of(int fd)
+{
+	struct stat st;
+	int process = os_process_open(getpid()), descriptor, found;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(process >= 0);
+	found = os_process_lock_descriptor(process, &st, lock_is_body,
+					   &descriptor);
+	if (found > 0)
+		assert_int_equal(descriptor, fd);
+	close(process);
+	return found;
+}
+
+static int lock_description(int fd, short type, off_t length)
+{
+	struct flock part = {
+		.l_type = type, .l_start = 1, .l_len = length
+	};
+
+	return fcntl(fd, F_OFD_SETLK, &part);
+}
+
+static void who_removes_the_file_has_no_body(void **state)
+{
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+
+	(void)state;
+	needs_locks_of_descriptions();
+	if (!shows_locks_of_processes())
+		skip_because("needs the locks of processes in proc(5)");
+	assert_int_equal(bodies_of(fd), 0);
+	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
+	assert_int_equal(bodies_of(fd), 1);
+	assert_int_equal(lock_description(fd, F_UNLCK, 0), 0);
+	/* All but the far end, which holders lock too. */
+	assert_int_equal(lock_description(fd, F_WRLCK, 1999999999), 0);
+	assert_int_equal(bodies_of(fd), 0);
+	close(fd);
+}
+
+static void a_removed_file_is_not_held(void **state)
+{
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666), process, descriptor;
+	struct stat st;
+
+	(void)state;
+	needs_locks_of_descriptions();
+	if (!shows_locks_of_processes())
+		skip_because("needs the locks of processes in proc(5)");
+	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
+	assert_int_equal(lstat(lock_path, &st), 0);
+	assert_int_equal(unlink(lock_path), 0);
+	process = os_process_open(getpid());
+	assert_int_equal(os_process_lock_descriptor(process, &st, lock_is_body,
+						    &descriptor),
+			 0);
+	close(process);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		in_directory(who_removes_the_file_has_no_body),
+		in_directory(a_removed_file_is_not_held),
 		in_directory(a_deep_queue_is_read_whole),
 		in_directory(many_locks_are_read_all),
 	};
