@@ -9,7 +9,8 @@ AC_DEFUN([LF_O_CLOEXEC], [
   AM_CONDITIONAL([HAVE_O_CLOEXEC], [test "$lf_cv_o_cloexec" = yes])
 ])
 
-# LF_THREADS: POSIX threads, in libc or in a library of their own.
+# LF_THREADS: POSIX threads, in libc or in a library of their own.  The library
+# cannot do without: a wait with a bound is made in a thread.
 AC_DEFUN([LF_THREADS], [
   AC_CACHE_CHECK([for POSIX threads], [lf_cv_threads], [
     lf_cv_threads=no
@@ -23,9 +24,12 @@ AC_DEFUN([LF_THREADS], [
         [lf_cv_threads="yes${lf_flag:+, with $lf_flag}"; break])
     done
     LIBS=$lf_saved_LIBS])
-  AS_CASE([$lf_cv_threads], [*-lpthread], [THREAD_LIBS=-lpthread], [THREAD_LIBS=])
+  AS_CASE([$lf_cv_threads],
+    [no], [AC_MSG_ERROR([POSIX threads are required; config.log shows why
+      pthread_create was not found, neither in libc nor in libpthread])],
+    [*-lpthread], [THREAD_LIBS=-lpthread],
+    [THREAD_LIBS=])
   AC_SUBST([THREAD_LIBS])
-  AM_CONDITIONAL([HAVE_THREADS], [test "$lf_cv_threads" != no])
 ])
 
 # LF_LINUX: statfs(2) with magic numbers, and proc(5) with fdinfo.

@@ -71,7 +71,6 @@ AC_DEFUN([LF_SUMMARY], [
     locks              $lf_locks
     presence by flock  $lf_cv_flock
     O_CLOEXEC          $lf_cv_o_cloexec
-    threads            $lf_cv_threads
     large files        $lf_large_files
     Linux statfs, proc $lf_cv_linux
     inotify, pidfd     $lf_cv_watch
