@@ -1,89 +1,93 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * The parent has the tag until it ends or closes the file, and cannot be made
- * to give it away.  So a thread of the new holder waits for it, in the queue:
- * the waiters before it get the tag one by one, find the body held, give the
- * tag back and wait for the body, in order.  This is the one wait for the tag
- * while the body is held; nothing in turn waits for that thread.
+ * A lock passes from a parent to its forked child.  The body belongs to the open
+ * file description, and so to both; the tag does not pass.
+ *
+ * The parent has the tag until it ends or closes the file, and cannot be made to
+ * give it away.  So a helper thread of the adopter waits for it, in the queue:
+ * the waiters before it get the tag one by one, find the body held, give the tag
+ * back and wait for the body, in order.  This is the only wait for the tag while
+ * the body is held; nothing waits for that thread in turn.
  */
 #include "config.h"
 
-#include "adopt.h"
-
-#include "stamp.h"
+#include "lock.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-static void *wait_for_tag(void *lock)
+static int wait_for_tag(void *lock)
 {
-	tag_wait(lock);
-	return NULL;
+	return lf_tag_wait(lock);
 }
 
-/*
- * A thread that could not be cancelled would be in the way of the release.
- * Without one the lock is held all the same, and names nobody.
- */
-static void get_tag(struct lf_lock *lock)
+/* If no thread can be started, the lock is held all the same, without a name. */
+static void start_waiting_for_tag(struct lf_lock *lock)
 {
-	if (lock->marks.use_tag && !lock->marks.tag && !lock->tag_waiter &&
-	    os_helper_can_be_cancelled())
-		os_helper_start(&lock->tag_waiter, wait_for_tag, lock);
+	if (lock->marks.use_tag && !lock->marks.tag && !lock->tag_wait)
+		lf_wait_start(&lock->tag_wait, &(struct lf_wait_job){
+				.run = wait_for_tag,
+				.argument = lock,
+			});
 }
 
-int adopt(struct lf_lock *lock)
+int lf_adopt_lock(struct lf_lock *lock)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
+	bool inherited = lock->pid != getpid();
 	int rc;
 
-	/* Granted for nothing if another handle of this process has it. */
-	if (lock->marks.process_owned && lock->pid != getpid() &&
-	    process_holds(&file))
-		return -EAGAIN;
-	/* Granted at once where the description has it, as it should. */
-	rc = body_try(lock, lock->mode);
-	if (rc == 0)
-		rc = handle_verify(lock);
-	if (rc == 0 && lock->stamp)
-		rc = stamp_write(lock);
-	if (rc < 0)
+	/* The kernel grants it for nothing if the process holds the file. */
+	if (lock->marks.process_owned && inherited &&
+	    lf_table_process_holds(&file))
+		return LF_BUSY;
+	/* Granted where the description holds the body, as it should. */
+	rc = lf_body_try(lock, lock->type);
+	if (rc == LF_GOT)
+		rc = lf_file_verify(lock);
+	if (rc == 0 && lock->pidfile)
+		rc = lf_pidfile_write(lock);
+	if (rc != LF_GOT)
 		return rc;
-	if (lock->pid != getpid())
-		lock->tag_waiter = NULL; /* a thread that fork did not copy */
-	os_own_description(lock->fd);
-	adopt_end(lock);
-	handle_adopt(lock);
-	get_tag(lock);
-	return 0;
+	if (inherited && lock->tag_wait) {
+		lf_wait_forget(lock->tag_wait);
+		lock->tag_wait = NULL;
+	}
+	lf_file_set_owner(lock->fd);
+	lf_adopt_stop(lock);
+	lf_table_adopt(lock);
+	start_waiting_for_tag(lock);
+	return LF_GOT;
 }
 
-/* Whether the tag is there is not known of a thread that was cancelled. */
-void adopt_go_on(struct lf_lock *lock)
-{
-	tag_try(lock);
-	get_tag(lock);
-}
-
-bool adopted_by_another(struct lf_lock *lock)
+bool lf_is_adopted_by_another(struct lf_lock *lock)
 {
 	pid_t self = getpid(), owner;
 
 	if (lock->pid != self)
 		return true;
-	if (!os_may_have_forked())
+	if (!lf_table_may_have_forked())
 		return false;
-	owner = os_description_owner(lock->fd);
+	owner = lf_file_owner(lock->fd);
 	if (owner != 0 || lock->marks.process_owned)
 		return owner != 0 && owner != self;
-	/* Who adopted it may have released it since, and ended. */
-	return body_try(lock, lock->mode) < 0;
+	/* The adopter may have released the lock since, and ended. */
+	return lf_body_try(lock, lock->type) != LF_GOT;
 }
 
-void adopt_end(struct lf_lock *lock)
+void lf_adopt_stop(struct lf_lock *lock)
 {
-	if (!lock->tag_waiter)
+	int result;
+
+	if (!lock->tag_wait)
 		return;
-	os_helper_cancel(lock->tag_waiter);
-	os_helper_join(lock->tag_waiter);
-	lock->tag_waiter = NULL;
+	lf_wait_cancel(lock->tag_wait, &result);
+	lock->tag_wait = NULL;
+}
+
+/* Whether a cancelled thread got the tag is unknown. */
+void lf_adopt_resume(struct lf_lock *lock)
+{
+	lf_tag_try(lock);
+	start_waiting_for_tag(lock);
 }

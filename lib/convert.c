@@ -1,102 +1,98 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * Shared to exclusive and back.  The kernel converts the body in one step, and a
- * refused conversion leaves what was (fcntl(2): "replaces", or fails).  Two who
- * share the lock and both wait to have it alone would wait for ever, and for
- * locks of an open file description nobody notices: so each wait has a bound.
+ * refused conversion leaves what was (fcntl(2)).  Two sharers that both wait to
+ * be exclusive would wait for ever, and the kernel sees no deadlock between
+ * open file descriptions: so each wait has a bound.
+ *
+ * The path need not be verified again: a process that holds the body in any mode
+ * keeps others from removing the file.
  */
 #include "config.h"
 
-#include "convert.h"
+#include "lock.h"
 
 #include <errno.h>
-#include <unistd.h>
 
-int convert_to_shared(struct lf_lock *lock)
+int lf_convert_to_shared(struct lf_lock *lock)
 {
-	int rc = body_try(lock, OS_READ);
+	int rc = lf_body_try(lock, F_RDLCK);
 
-	if (rc == 0)
-		handle_convert(lock, OS_READ);
+	if (rc == LF_GOT)
+		lf_table_set_type(lock, F_RDLCK);
 	return rc;
 }
 
-/* After handle_enter(). */
-static int end(struct lf_lock *lock, int rc)
+/* After lf_table_claim() has let the handle in. */
+static int finish(struct lf_lock *lock, int rc)
 {
-	handle_convert(lock, rc == 0 ? OS_WRITE : OS_READ);
+	lf_table_set_type(lock, rc == LF_GOT ? F_WRLCK : F_RDLCK);
 	return rc;
 }
 
-int convert_to_exclusive(struct lf_lock *lock)
+static int convert_now(struct lf_lock *lock)
 {
 	atomic_bool cancelled = false;
-	int rc = handle_enter(lock, OS_WRITE, OS_NOWAIT, &cancelled);
+	int rc = lf_table_claim(lock, F_WRLCK, false, &cancelled);
 
-	if (rc == 0)
-		rc = end(lock, body_try(lock, OS_WRITE));
-	return rc;
+	return rc == LF_GOT ? finish(lock, lf_body_try(lock, F_WRLCK)) : rc;
 }
 
-/* The same in a thread of its own, as in pending.c. */
 struct conversion {
 	struct lf_lock *lock;
 	atomic_bool cancelled;
-	bool entered, granted;
-	int result;
-	int ended[2]; /* a pipe */
+	bool claimed;
 };
 
-static void *wait_in_kernel(void *argument)
+static int convert_waiting(void *argument)
 {
 	struct conversion *conversion = argument;
 	struct lf_lock *lock = conversion->lock;
-	int rc = handle_enter(lock, OS_WRITE, OS_WAIT, &conversion->cancelled);
+	int rc = lf_table_claim(lock, F_WRLCK, true, &conversion->cancelled);
 
-	conversion->entered = rc == 0;
-	if (rc == 0)
-		rc = body_wait(lock, OS_WRITE);
-	conversion->granted = rc == 0;
-	conversion->result = rc;
-	(void)!write(conversion->ended[1], "", 1);
-	return NULL;
+	conversion->claimed = rc == LF_GOT;
+	return rc == LF_GOT ? lf_body_wait(lock, F_WRLCK) : rc;
 }
 
 static int wait_until(struct conversion *conversion, struct timespec deadline)
 {
-	struct os_helper *helper;
-	int rc = os_helper_start(&helper, wait_in_kernel, conversion);
+	struct lf_wait *wait;
+	int result = LF_CANCELLED;
+	int rc = lf_wait_start(&wait, &(struct lf_wait_job){
+			.run = convert_waiting,
+			.argument = conversion,
+			.pollable = true,
+		});
 
 	if (rc < 0)
 		return rc;
-	rc = os_poll_until(conversion->ended[0], deadline);
-	if (rc <= 0) {
-		atomic_store(&conversion->cancelled, true);
-		handle_wake();
-		os_helper_cancel(helper);
-	}
-	os_helper_join(helper);
-	return rc > 0 ? 0 : rc == 0 ? -ETIMEDOUT : rc;
+	rc = lf_poll_until(lf_wait_descriptor(wait), deadline);
+	if (rc > 0)
+		return lf_wait_join(wait);
+	atomic_store(&conversion->cancelled, true);
+	lf_table_wake();
+	if (lf_wait_cancel(wait, &result) == LF_WAIT_RETURNED &&
+	    result == LF_GOT)
+		return LF_GOT;
+	/* What the kernel granted is unknown. */
+	lf_body_try(conversion->lock, F_RDLCK);
+	return rc < 0 ? rc : LF_TIMED_OUT;
 }
 
-int convert_to_exclusive_until(struct lf_lock *lock, struct timespec deadline)
+static int convert_until(struct lf_lock *lock, struct timespec deadline)
 {
 	struct conversion conversion = { .lock = lock };
-	int rc;
+	int rc = wait_until(&conversion, deadline);
 
-	if (!os_helper_can_be_cancelled())
-		return -ENOMEM;
-	rc = os_pipe(conversion.ended);
-	if (rc < 0)
+	return conversion.claimed ? finish(lock, rc) : rc;
+}
+
+int lf_convert_to_exclusive(struct lf_lock *lock, int timeout_ms)
+{
+	struct timespec deadline = lf_deadline(timeout_ms);
+	int rc = convert_now(lock);
+
+	if (rc != LF_BUSY || timeout_ms == 0)
 		return rc;
-	rc = wait_until(&conversion, deadline);
-	if (conversion.granted || rc == 0)
-		rc = conversion.result;
-	else
-		/* It is not known what the kernel granted. */
-		body_try(lock, OS_READ);
-	if (conversion.entered)
-		rc = end(lock, rc);
-	close(conversion.ended[0]);
-	close(conversion.ended[1]);
-	return rc;
+	return convert_until(lock, deadline);
 }

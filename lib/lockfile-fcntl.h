@@ -1,20 +1,36 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * liblockfile-fcntl - lock files that are never stale
  *
- * SPDX-License-Identifier: 0BSD
+ * A lock file is a regular file under a kernel record lock, see fcntl(2).  The
+ * kernel drops the lock when its holder ends, however it ends.  The file
+ * itself means nothing; it is removed on release unless LF_KEEP is given.
  *
- * A lock file is a regular file under a kernel record lock.  The kernel drops
- * the lock when its holder ends, however it ends; the file itself means
- * nothing and is removed on release unless LF_KEEP is given.
+ * Results: a function that returns int returns 0 or a positive result on
+ * success and a negative errno value on failure.  Its manual page lists every
+ * value that it may return; -EIO stands for any failure that is not in the
+ * list.  No function sets or changes errno.
  *
- * Every function that returns int returns 0 or a positive result on success
- * and a negative errno value on failure; the manual page of the function lists
- * every value that it may return.  No function changes errno, writes to a
- * standard stream, installs a signal handler or ends the process.
+ * Ownership: a handle (struct lf_lock) or report (struct lf_report) belongs to
+ * the caller that received it and is freed by lf_release() or lf_report_free().
+ * Strings, entries and descriptors that an accessor returns belong to that
+ * object and end with it.  What the caller passes in, such as a path, is
+ * copied.
  *
- * Threads: all functions may be called from any thread; one handle is used by
- * one thread at a time.  Two threads that ask for one file exclude each other.
+ * Threads: any thread may call any function.  One handle or report is used by
+ * one thread at a time; a report may be read by several threads at once.  Two
+ * threads that acquire the same file exclude each other as two processes do.
  * No function is a cancellation point, none is async-signal-safe.
+ *
+ * Forks: a handle belongs to the process that acquired it.  A child of fork(2)
+ * may use the library, but on an inherited handle lf_release() only closes the
+ * child's descriptor until the child has called lf_adopt().  After vfork(2) no
+ * function may be called.
+ *
+ * No function writes to a standard stream, installs a signal handler, starts
+ * or ends a process.
+ *
+ * Everything here is since version 0.1.0.  The header is C99 and C++11.
  */
 #ifndef LOCKFILE_FCNTL_H
 #define LOCKFILE_FCNTL_H
@@ -31,246 +47,512 @@ extern "C" {
 # define LF_PUBLIC
 #endif
 
-/* A lock that this process holds.  Opaque; NULL means "no lock". */
+/* --- Acquiring a lock */
+
+/*
+ * A handle: a lock that this process holds, or a wait for one (lf_start()).
+ * Opaque.  NULL is no lock.
+ */
 struct lf_lock;
 
 /*
- * timeout_ms, as in poll(2): 0 does not wait, LF_FOREVER waits for ever, more is
- * a bound on the whole call, on the monotonic clock.
+ * A timeout_ms of any function is in milliseconds, as in poll(2): 0 does not
+ * wait, LF_FOREVER waits without a bound, a greater number bounds the whole
+ * call, measured on the monotonic clock.
  */
 #define LF_FOREVER (-1)
 
-/* Flags of lf_acquire(), lf_acquire_at() and lf_start(). */
+/* Flags of lf_acquire(), lf_acquire_at(), lf_acquire_all() and lf_start(). */
 #define LF_KEEP     0x1u /* leave the file in place on release */
-#define LF_NOCREATE 0x2u /* the file must exist already */
-#define LF_PID      0x4u /* write the PID into the file, while it is locked */
-#define LF_FOLLOW   0x8u /* PATH may be a symbolic link; implies LF_KEEP */
-#define LF_SHARED   0x10u /* others may share the lock; not with LF_PID */
+#define LF_NOCREATE 0x2u /* fail with -ENOENT if the file does not exist */
+#define LF_PID      0x4u /* the file contains the holder's PID while locked */
+#define LF_FOLLOW   0x8u /* the path may be a symbolic link; implies LF_KEEP */
+#define LF_SHARED   0x10u /* a shared lock, not with LF_PID */
 
 /*
- * Takes a lock, exclusive unless LF_SHARED is given, on the file PATH and stores
- * the handle in *LOCK (NULL on failure); it is the caller's, to be given to
- * lf_release().  The file is created, mode 0666 less the umask, if it is
- * missing.
+ * lf_acquire() - acquire a lock file
+ * @lock: receives the handle, or NULL on failure; a previous value is
+ *	overwritten, not released
+ * @path: the lock file; created with mode 0666 less the umask if it is missing
+ * @timeout_ms: how long to wait while the lock is held
+ * @flags: 0, or LF_* flags combined
  *
- * PATH is copied.  FLAGS is 0 or some of LF_*.
+ * Acquires an exclusive lock, or a shared one with LF_SHARED.  The lock
+ * excludes every other user of fcntl(2) and lockf(3) locks on the file,
+ * including other threads of this process; it does not exclude users of
+ * flock(2).
  *
- * Returns 0, or -EAGAIN if another holds the lock and TIMEOUT_MS is 0,
- * -ETIMEDOUT if it held it so long, -EINTR if a signal handler ran while
- * waiting, -EDEADLK if waiting would never end, or another error of
- * lf_acquire(3).
+ * A call with a bound that has to wait costs a thread until it returns,
+ * because the kernel's lock requests have no timeout.
+ *
+ * Returns: 0; -EAGAIN if the lock is held and @timeout_ms is 0; -ETIMEDOUT if
+ * it was held for @timeout_ms; -EINTR if a signal handler ran during the wait;
+ * -EDEADLK if the wait would never end; or another error of lf_acquire(3).
  */
 LF_PUBLIC int lf_acquire(struct lf_lock **lock, const char *path,
 			 int timeout_ms, unsigned flags);
 
 /*
- * The same; a relative PATH is taken from the directory DIRFD (AT_FDCWD: the
- * working directory), and a new file gets MODE less the umask.  DIRFD may be
- * closed afterwards.
+ * lf_acquire_at() - acquire a lock file below a directory
+ * @lock: as for lf_acquire()
+ * @dirfd: the directory at which a relative @path starts, or AT_FDCWD for the
+ *	working directory; it may be closed after the call
+ * @path: as for lf_acquire()
+ * @mode: the mode of a new file, less the umask; only the bits 07777
+ * @timeout_ms: as for lf_acquire()
+ * @flags: as for lf_acquire()
+ *
+ * Returns: as lf_acquire(); also -EBADF or -ENOTDIR if @path is relative and
+ * @dirfd is not a directory.
  */
 LF_PUBLIC int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 			    mode_t mode, int timeout_ms, unsigned flags);
 
 /*
- * Takes a lock on each of the COUNT files PATHS, or on none: waits, if it may,
- * only while it holds nothing, so that no order of the paths makes a deadlock.
- * Stores the handles in LOCKS, each to be given to lf_release(); where a path
- * names a file that another has named already, NULL.
+ * lf_acquire_all() - acquire several lock files, all or none
+ * @locks: an array of @count elements that receives the handles, each to be
+ *	released on its own; all NULL on failure
+ * @paths: the lock files, in any order
+ * @count: the number of files, at least 1
+ * @mode: the mode of new files, less the umask; only the bits 07777
+ * @timeout_ms: one bound on the whole call, as for lf_acquire()
+ * @flags: as for lf_acquire(), for each file
+ * @failed: receives the index of the path at which the call failed, or NULL
  *
- * Returns as lf_acquire() does; all of LOCKS are NULL then, and *FAILED, unless
- * FAILED is NULL, is the index of the path that could not be had.
+ * Where two paths name the same file, it is locked once and the handle of the
+ * later path is NULL.
+ *
+ * The call waits only while it holds none of the locks, so no order of the
+ * paths leads to a deadlock between two callers.
+ *
+ * Returns: as lf_acquire(); -EINVAL also if @count is 0 or a path is NULL.
  */
 LF_PUBLIC int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
-			     size_t count, int timeout_ms, unsigned flags,
-			     size_t *failed);
+			     size_t count, mode_t mode, int timeout_ms,
+			     unsigned flags, size_t *failed);
 
 /*
- * Takes a lock on the file of the descriptor FD, which must be open for writing
- * (with LF_SHARED for reading) and stays the caller's: it is neither closed nor
- * is the file created, removed or stamped.  The lock belongs to the open file
- * description: to all who share the descriptor.  FLAGS is 0 or LF_SHARED.
+ * lf_acquire_fd() - lock the file of an open descriptor
+ * @lock: as for lf_acquire()
+ * @fd: a regular file, open for writing, or with LF_SHARED for reading
+ * @timeout_ms: as for lf_acquire()
+ * @flags: 0 or LF_SHARED
  *
- * Returns as lf_acquire() does, and -EBADF if FD is not open as it must be,
- * -ESTALE if the file has been removed.
+ * The library borrows @fd: it never closes it, and the caller keeps it open
+ * until the handle is released.  The file is never created, changed or
+ * removed.
+ *
+ * The lock belongs to the open file description, and so to every process that
+ * shares the descriptor.  A lock that the description already has is replaced.
+ *
+ * Returns: as lf_acquire(); -EBADF if @fd is not open as above, -ESTALE if the
+ * file has been removed.
  */
 LF_PUBLIC int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms,
 			    unsigned flags);
 
 /*
- * Begins to wait for a lock, without blocking, and stores a pending handle in
- * *LOCK.  lf_finish() makes it a lock, lf_release() gives the wait up.  Costs a
- * thread, which waits in the kernel, and two descriptors.
+ * lf_release_fd() - remove the lock of an open file description
+ * @fd: a descriptor of the description
+ *
+ * Unlocks the file for every process that shares the descriptor, whichever
+ * process acquired the lock: it is for a lock whose handle is gone, such as
+ * one that another program acquired on this descriptor.  A process that has
+ * the handle calls lf_release() instead.  @fd stays open; the file stays in
+ * place.
+ *
+ * Returns: 0, also if there was no lock; -EBADF if @fd is not open; -ENOLCK
+ * if locks belong to the process here (lf_backend()), so that no descriptor
+ * has one.
+ */
+LF_PUBLIC int lf_release_fd(int fd);
+
+/* --- Waiting without blocking */
+
+/*
+ * lf_start() - start to wait for a lock
+ * @lock: receives a pending handle, or NULL on failure
+ * @path: as for lf_acquire()
+ * @flags: as for lf_acquire()
+ *
+ * Makes a first attempt and returns.  If the lock is held, a thread of the
+ * library waits for it in the kernel's queue, with all signals blocked.  The
+ * wait costs that thread and two descriptors, a third for a relative path.
+ *
+ * lf_finish() turns the pending handle into a lock, lf_release() gives up the
+ * wait.
+ *
+ * Returns: 0 if the handle is pending, also if the lock was free; or an error
+ * of lf_start(3), never -EAGAIN.
  */
 LF_PUBLIC int lf_start(struct lf_lock **lock, const char *path, unsigned flags);
 
 /*
- * A descriptor to poll(2): readable when lf_finish() will not block.  It is the
- * handle's; never read or close it.  -EBADF if the handle is not pending.
+ * lf_pending_fd() - a descriptor to poll for the end of the wait
+ * @lock: a pending handle
+ *
+ * The descriptor becomes, and stays, readable once lf_finish() will not block.
+ * It belongs to the handle: the caller neither reads nor closes it.
+ *
+ * Returns: the descriptor, or -EBADF if @lock is NULL or not pending.
  */
 LF_PUBLIC int lf_pending_fd(const struct lf_lock *lock);
 
 /*
- * Waits for what lf_start() began.  Returns 0, and *LOCK is a lock as from
- * lf_acquire(), or an error, and *LOCK is NULL.
+ * lf_finish() - wait for the lock that lf_start() requested
+ * @lock: the pending handle; on success it becomes a lock as from lf_acquire(),
+ *	on failure it is freed and NULL
+ *
+ * Blocks until the wait is over; a signal handler does not end it.  A handle
+ * that is a lock already stays as it is.
+ *
+ * Returns: 0; -EBADF if @lock or *@lock is NULL or was inherited over fork(2),
+ * and then *@lock stays as it is; or another error of lf_finish(3).
  */
 LF_PUBLIC int lf_finish(struct lf_lock **lock);
 
+/* --- Holding and releasing */
+
 /*
- * Makes an exclusive lock shared (LF_SHARED), at once, or a shared one exclusive
- * (FLAGS 0), as soon as nobody else shares it: TIMEOUT_MS as for lf_acquire(),
- * but not LF_FOREVER, since two who share it and both want it alone would wait
- * for each other.
+ * lf_convert() - make a lock shared or exclusive
+ * @lock: a lock of this process
+ * @timeout_ms: 0 or a bound; LF_FOREVER only with LF_SHARED
+ * @flags: LF_SHARED for a shared lock, 0 for an exclusive one
  *
- * Returns 0; -EAGAIN, -ETIMEDOUT or -EDEADLK if others share it, and then it is
- * held as before.
+ * The lock is never free in between.  Exclusive to shared is granted
+ * immediately.  Shared to exclusive is granted as soon as there is no other
+ * sharer.  LF_FOREVER is refused for that: two sharers that both convert wait
+ * for each other, and the kernel does not detect it.
+ *
+ * Returns: 0; -EAGAIN, -ETIMEDOUT or -EDEADLK if there are other sharers; or
+ * another error of lf_convert(3).  After any error the lock is held as before.
  */
 LF_PUBLIC int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags);
 
 /*
- * In a forked child: makes the lock the child's, as for a daemon.  The PID that
- * the lock shows, the stamp of LF_PID and the removal become its own.  The
- * parent, when it has heard that the child adopted, exits or calls lf_release(),
- * which then only forgets the handle; as long as it does neither, the lock goes
- * on to show the PID of the parent.
+ * lf_adopt() - in a forked child, take over the lock of the parent
+ * @lock: a lock that the parent acquired, inherited over fork(2)
  *
- * Returns 0; -EAGAIN if the parent does not share its lock or has released it
- * and another has it; -ESTALE if the path no longer names the file.
+ * Afterwards the child holds the lock as if it had acquired it: lf_release()
+ * in the child unlocks and removes the file, and the PID that LF_PID writes is
+ * the child's.  In the parent lf_release() then only closes its descriptor.
+ *
+ * The parent waits until the child has adopted the lock, and then exits or
+ * calls lf_release().  Until it does, lf_check() reports the PID of the
+ * parent.
+ *
+ * Returns: 0, also if this process holds the lock already; -EAGAIN if the
+ * parent released the lock and another process has acquired it, or if locks
+ * belong to the process here (lf_backend()) and the parent still holds it;
+ * -ESTALE if the path no longer names the file; or another error of
+ * lf_adopt(3).
  */
 LF_PUBLIC int lf_adopt(struct lf_lock *lock);
 
 /*
- * Releases the lock, removes the file unless it is to be kept or others wait
- * for it, frees the handle and sets *LOCK to NULL.
+ * lf_release() - release a lock, or give up a wait
+ * @lock: the handle, which is freed; *@lock becomes NULL
  *
- * In a forked child that has not adopted the lock this only closes the inherited
- * descriptor, and so it does in a process whose child has adopted it: lock and
- * file stay with the holder.
+ * Removes the file unless LF_KEEP was given or implied, the file has content,
+ * or other processes wait for the lock or share it; the last of these removes
+ * it.
  *
- * Returns 0; 1 if the file was left in place although it was to be removed
- * (it has content, or this process may not remove it); -EBADF if *LOCK is NULL.
+ * In a child that has not adopted the lock, and in a parent whose child has,
+ * the call only closes the descriptor of this process: lock and file stay with
+ * the holder.
+ *
+ * Returns: 0; 1 if the lock is released but the file, which was to be removed,
+ * was left in place, because it has content or this process may not remove it;
+ * -EBADF if @lock or *@lock is NULL.
  */
 LF_PUBLIC int lf_release(struct lf_lock **lock);
 
 /*
- * Tells whether the path still names the locked file: 0, or -ESTALE if it was
- * removed or replaced by somebody who does not keep to the protocol.
+ * lf_verify() - check that the path still names the locked file
+ * @lock: a lock
+ *
+ * A process that does not follow the protocol may have removed or replaced the
+ * file.  Then the lock no longer excludes those that open the path.
+ *
+ * Returns: 0; -ESTALE if the path does not name the file; or another error of
+ * lf_verify(3).
  */
 LF_PUBLIC int lf_verify(const struct lf_lock *lock);
 
+/* --- Properties of a handle */
+
 /*
- * The descriptor of the locked file (close-on-exec, never below 3), or -EBADF.
- * It is the handle's: never close it.  A process that inherits it shares the
- * lock.
+ * lf_fileno() - the descriptor of the locked file
+ * @lock: a lock
+ *
+ * The descriptor is close-on-exec and never below 3, unless the caller passed
+ * it to lf_acquire_fd().  It belongs to the handle: the caller does not close
+ * it.  A process that inherits it shares the lock.
+ *
+ * Returns: the descriptor, or -EBADF if @lock is NULL or pending.
  */
 LF_PUBLIC int lf_fileno(const struct lf_lock *lock);
 
-/* What the lock is to the kernel: see lockfile-fcntl(7); or -EBADF. */
+/* The owner of a lock in the kernel; see lf_backend(3) for the guarantees. */
 enum lf_backend {
-	LF_BACKEND_OFD = 1, /* of the open file description: the full guarantee */
-	LF_BACKEND_FCNTL,   /* of the process, by fcntl(2): weaker */
-	LF_BACKEND_LOCKF    /* of the process, by lockf(3): weaker */
+	LF_BACKEND_OFD = 1, /* the open file description: the full guarantee
+			       (Linux 3.15, POSIX.1-2024) */
+	LF_BACKEND_FCNTL,   /* the process, by fcntl(2): weaker */
+	LF_BACKEND_LOCKF    /* the process, by lockf(3): weaker */
 };
+
+/*
+ * lf_backend() - the kind of a lock
+ * @lock: a lock
+ *
+ * Returns: one of enum lf_backend, or -EBADF if @lock is NULL or pending.
+ */
 LF_PUBLIC int lf_backend(const struct lf_lock *lock);
 
 /*
- * The path as it was given, or /dev/fd/N for a borrowed descriptor; valid until
- * the lock is released; NULL for NULL.
+ * lf_path() - the path of a handle
+ * @lock: a lock or a pending handle
+ *
+ * Returns: the path as it was given, or "/dev/fd/N" for a descriptor that was
+ * passed to lf_acquire_fd(); NULL if @lock is NULL.  The string is valid until
+ * lf_release() or lf_finish() of the handle.
  */
 LF_PUBLIC const char *lf_path(const struct lf_lock *lock);
 
 /*
- * Writes <acquired lock file '/run/app.lock'> to BUFFER, as snprintf(3) does:
- * at most SIZE bytes with the final NUL; the result is the whole length
- * without it.  Returns -EBADF for a NULL handle.
+ * lf_describe() - a description of a handle for messages and debuggers
+ * @lock: a lock or a pending handle
+ * @buffer: receives a text such as <acquired lock file '/run/app.lock'>
+ * @size: the size of @buffer in bytes; if 0, @buffer may be NULL
+ *
+ * Returns: as snprintf(3), the length of the whole text without the final NUL;
+ * or -EBADF if @lock is NULL.
  */
 LF_PUBLIC int lf_describe(const struct lf_lock *lock, char *buffer,
 			  size_t size);
 
+/* --- Inspecting files.  These never create, change, lock or delay anything. */
+
 /*
- * Tells whether a process, this one included, holds a lock on the file PATH:
- * 1 held, 0 free (a missing file is free).  Stores the PID of the holder in
- * *PID unless PID is NULL; 0 if the lock is free or its holder is not known.
- * Never creates, changes or locks anything.
+ * lf_check() - check whether a lock file is held
+ * @path: the lock file
+ * @pid: receives the PID of a holder, or 0 if the file is free or the holder is
+ *	unknown; or NULL
+ *
+ * Locks of the calling process count.  Locks of flock(2) do not.
+ *
+ * Returns: 1 if the file is held, 0 if it is free or does not exist; or an
+ * error of lf_check(3), such as -EACCES if this process may not open the file.
  */
 LF_PUBLIC int lf_check(const char *path, pid_t *pid);
 
 /*
- * All that is known of the locks on a file, as it was when lf_inspect() looked:
- * an entry for each process that has a lock, then one for each that waits, in
- * the order in which they will have it.  Both are opaque; an entry belongs to its
- * report.
+ * The locks on a file at the time of the call, as a list of entries: one for
+ * each process that has a lock, then one for each request that waits, in the
+ * order of the queue.  Both types are opaque; an entry belongs to its report.
  */
 struct lf_report;
 struct lf_entry;
 
 /*
- * Tells whether a process, this one included, holds a lock on the file PATH, 1
- * held, 0 free, as lf_check() does, and stores in *REPORT who has one and who
- * waits (NULL on failure); it is the caller's, to be given to lf_report_free().
- * A file that may not be opened is held if the kernel lists a lock on it;
- * otherwise this cannot be told: -EACCES.  Never creates, changes or locks
- * anything.
+ * lf_inspect() - report the holders and waiters of a lock file
+ * @path: the lock file
+ * @report: receives the report, to be freed with lf_report_free(); NULL on
+ *	failure
+ *
+ * A file that this process may not open is held if the kernel lists a lock on
+ * it; if the kernel lists none the answer is unknown, which is -EACCES.
+ *
+ * Returns: 1 if the file is held, 0 if it is free or does not exist; or an
+ * error of lf_inspect(3).
  */
 LF_PUBLIC int lf_inspect(const char *path, struct lf_report **report);
+
+/*
+ * lf_inspect_all() - report the holders and waiters of several lock files
+ * @reports: an array of @count elements that receives a report for each file,
+ *	each to be freed with lf_report_free(); all NULL on failure
+ * @paths: the lock files
+ * @count: the number of files; 0 is no error
+ *
+ * Inspects all files in one pass, so that the kernel's lists are read once and
+ * not once for each file.  A file that cannot be inspected does not end the
+ * call: lf_report_status() of its report returns the error.
+ *
+ * Returns: 1 if at least one file is held, 0 if none is, and then every report
+ * is non-NULL; -EINVAL if @reports, @paths or a path is NULL; -ENOMEM.
+ */
+LF_PUBLIC int lf_inspect_all(struct lf_report **reports,
+			     const char *const *paths, size_t count);
+
+/*
+ * lf_report_free() - free a report with its entries
+ * @report: a report, or NULL
+ */
 LF_PUBLIC void lf_report_free(struct lf_report *report);
 
-/* The entry after ENTRY, the first one for NULL; NULL after the last. */
+/*
+ * lf_report_status() - the result for the file of a report
+ * @report: a report
+ *
+ * Returns: what lf_inspect() returns for this file alone: 1 held, 0 free, or
+ * an error, with which a report has no entries.  -EINVAL if @report is NULL.
+ */
+LF_PUBLIC int lf_report_status(const struct lf_report *report);
+
+/*
+ * lf_report_path() - the path of the file of a report
+ * @report: a report
+ *
+ * Returns: the path as it was given, valid until lf_report_free(); NULL if
+ * @report is NULL.
+ */
+LF_PUBLIC const char *lf_report_path(const struct lf_report *report);
+
+/*
+ * lf_report_next() - iterate over the entries of a report
+ * @report: a report
+ * @entry: an entry of @report, or NULL to start
+ *
+ * Returns: the entry after @entry, the first one for NULL; NULL after the
+ * last.
+ */
 LF_PUBLIC const struct lf_entry *lf_report_next(const struct lf_report *report,
 						const struct lf_entry *entry);
 
-/* 1: there may be holders or waiters that the system does not show here. */
+/*
+ * lf_report_partial() - whether a report may be incomplete
+ * @report: a report
+ *
+ * Returns: 1 if there may be holders or waiters that the system does not show
+ * to this process, or whose PID it does not show; otherwise 0.
+ */
 LF_PUBLIC int lf_report_partial(const struct lf_report *report);
 
 /*
- * 1: the content of the file is a PID as LF_PID writes it, stored in *PID, and
- * the file was last written at *WRITTEN, in seconds since the Epoch (either may
- * be NULL).  The PID means nothing unless it is that of a holder.  No time_t,
- * whose size a program may choose (_TIME_BITS of the GNU C library).
+ * lf_report_pidfile() - the PID in the file
+ * @report: a report
+ * @pid: receives the PID, or 0; or NULL
+ * @written: receives the time of the last write to the file, in seconds since
+ *	the Epoch, or 0; or NULL.  Not a time_t, whose size depends on how the
+ *	program is compiled (_TIME_BITS of the GNU C library).
+ *
+ * The PID means nothing unless it is that of a holder: a holder that was
+ * killed leaves its PID behind.
+ *
+ * Returns: 1 if the file is held and contains a PID as LF_PID writes it;
+ * otherwise 0.
  */
-LF_PUBLIC int lf_report_stamp(const struct lf_report *report, pid_t *pid,
-			      long long *written);
+LF_PUBLIC int lf_report_pidfile(const struct lf_report *report, pid_t *pid,
+				long long *written);
 
-/* 0: has a lock, 1: waits for one. */
+/*
+ * lf_entry_waits() - whether an entry is a waiter
+ * @entry: an entry
+ *
+ * Returns: 1 if the entry is a request that waits, 0 if it is a lock.
+ */
 LF_PUBLIC int lf_entry_waits(const struct lf_entry *entry);
 
-/* 0: the lock is exclusive, or that is not known, 1: shared. */
+/*
+ * lf_entry_shared() - whether a lock is shared
+ * @entry: an entry
+ *
+ * Returns: 1 if the lock, or the requested one, is shared; 0 if it is
+ * exclusive or the mode is unknown (LF_TYPE_UNKNOWN).
+ */
 LF_PUBLIC int lf_entry_shared(const struct lf_entry *entry);
 
 /*
- * Whose the lock is; one of flock(2) does not exclude the others, and a file
- * that has no others is free.
+ * The kind of a lock.  Locks of flock(2) and the others do not exclude each
+ * other: a file on which there is nothing but LF_TYPE_FLOCK is free.
  */
 enum {
-	LF_TYPE_UNKNOWN,
-	LF_TYPE_OFDLCK, /* of an open file description */
-	LF_TYPE_POSIX,	/* of a process */
-	LF_TYPE_FLOCK	/* of flock(2) */
+	LF_TYPE_UNKNOWN, /* one of the next two */
+	LF_TYPE_OFDLCK,	 /* a record lock of an open file description */
+	LF_TYPE_POSIX,	 /* a record lock of a process */
+	LF_TYPE_FLOCK	 /* a lock of flock(2) */
 };
+
+/*
+ * lf_entry_type() - the kind of a lock
+ * @entry: an entry
+ *
+ * Returns: one of LF_TYPE_*.
+ */
 LF_PUBLIC int lf_entry_type(const struct lf_entry *entry);
 
 /*
- * The process, or 0: not known; how it is known; and its start time, by which
- * one can be sure later that the PID is still that process: field 22 of
- * /proc/PID/stat, in clock ticks after boot, or 0: not known.
+ * lf_entry_pid() - the process that has the lock or waits for it
+ * @entry: an entry
+ *
+ * Returns: the PID, or 0 if it is unknown.
  */
 LF_PUBLIC pid_t lf_entry_pid(const struct lf_entry *entry);
+
+/* The evidence for the PID of an entry. */
 enum {
-	LF_SOURCE_NONE,
-	LF_SOURCE_LOCK,	     /* the lock or the request names it */
-	LF_SOURCE_TAG,	     /* it has the tag, see lockfile-fcntl(7) */
-	LF_SOURCE_DESCRIPTOR /* it has a descriptor that has the lock */
+	LF_SOURCE_NONE,	     /* none: the PID is unknown */
+	LF_SOURCE_LOCK,	     /* the kernel names the process with the lock or
+				the request */
+	LF_SOURCE_TAG,	     /* the process has the tag of the lock, see
+				lockfile-fcntl(7) */
+	LF_SOURCE_DESCRIPTOR /* the process has a descriptor with the lock */
 };
-LF_PUBLIC int lf_entry_source(const struct lf_entry *entry);
-LF_PUBLIC unsigned long long lf_entry_start_time(const struct lf_entry *entry);
-
-/* A line of English for an error that a function here returned. */
-LF_PUBLIC const char *lf_strerror(int error);
-
-/* The version of the library in use, such as "0.1.0". */
-LF_PUBLIC const char *lf_version(void);
 
 /*
- * Releases at the end of the scope, however it is left:
+ * lf_entry_source() - the evidence for the PID of an entry
+ * @entry: an entry
+ *
+ * Returns: one of LF_SOURCE_*.
+ */
+LF_PUBLIC int lf_entry_source(const struct lf_entry *entry);
+
+/*
+ * lf_entry_start_time() - when the process of an entry was started
+ * @entry: an entry
+ *
+ * Returns: lf_process_start_time() of that process at the time of the report,
+ * or 0 if it is unknown.
+ */
+LF_PUBLIC unsigned long long lf_entry_start_time(const struct lf_entry *entry);
+
+/*
+ * lf_process_start_time() - when a process was started
+ * @pid: a PID, greater than 0
+ *
+ * A PID alone does not identify a process, because the kernel uses it again
+ * after the process has ended.  PID and start time together do: a caller that
+ * is about to act on a process compares this with lf_entry_start_time().
+ *
+ * Returns: the start time in clock ticks after boot, field 22 of
+ * /proc/PID/stat; 0 if it is unknown, because the process does not exist or
+ * the system has no /proc that shows it.
+ */
+LF_PUBLIC unsigned long long lf_process_start_time(pid_t pid);
+
+/* --- Texts */
+
+/*
+ * lf_strerror() - describe an error
+ * @error: a value that a function returned, or an errno value
+ *
+ * Returns: a line of English without a newline; constant, never NULL.
+ */
+LF_PUBLIC const char *lf_strerror(int error);
+
+/*
+ * lf_version() - the version of the library in use
+ *
+ * Returns: a string such as "0.1.0"; constant.
+ */
+LF_PUBLIC const char *lf_version(void);
+
+/* --- Release at the end of the scope, with GCC and Clang */
+
+/*
+ * LF_AUTO declares a handle that is released when its scope is left, in
+ * whatever way, unless it is NULL then.  It has to be initialised:
  *
  *     LF_AUTO struct lf_lock *lock = NULL;
  *     if (lf_acquire(&lock, "/run/app.lock", 0, 0) < 0)

@@ -1,235 +1,263 @@
-/* Tag, body, presence: what each verb is to the kernel. */
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The three marks of a lock file, each as a few calls of fcntl(2) or flock(2):
+ *
+ *   tag       byte 0, owned by the process: shows its PID, queues the waiters
+ *   body      bytes 1 to the end, owned by the open file description: the lock
+ *   presence  flock(2), shared: "a waiter still needs this file"
+ *
+ * Where an open file description cannot own it, the body belongs to the process,
+ * covers the whole file and is the tag too.  On a network file system the body
+ * is alone.  protocol.c explains why they are what they are.
+ */
 #include "config.h"
 
-#include "marks.h"
-
-#include "handle.h"
+#include "lock.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <unistd.h>
 
-static const struct os_range tag_range = { 0, 1 };
-static const struct os_range body_range = { 1, 0 };
-static const struct os_range whole_file = { 0, 0 };
+struct range {
+	off_t start, length; /* length 0: up to the end */
+};
 
-/*
- * Where the lock of a remover ends, and that of a holder does not.  A program
- * that locks but a part of an empty file locks nothing beyond, and less than
- * 2 GiB is a number to all of them.
- */
-#define REMOVERS_END 2000000000
-#define HOLDERS_END 0
+static const struct range tag_range = { 0, 1 };
+static const struct range body_range = { 1, 0 };
+static const struct range whole_file = { 0, 0 };
 
 /*
- * On a network file system flock(2) may be a record lock in disguise and so
- * collide with ours, and a PID means nothing to the other machines.
+ * A remover's body ends before this byte, a holder's does not end.  A program
+ * that locks a part of an empty file locks nothing beyond, and every program,
+ * also one without large files, can express less than 2 GiB.
  */
-void marks_choose(struct lf_lock *lock, bool process_owned)
+#define REMOVER_END 2000000000
+
+/*
+ * On a network file system flock(2) may be emulated by a record lock, which
+ * would collide with the body, and a PID means nothing to other machines.
+ */
+void lf_marks_choose(struct lf_lock *lock, bool process_owned)
 {
-	enum os_filesystem fs = os_filesystem(lock->fd);
-	bool local = fs != OS_FS_NETWORK && !process_owned;
+	enum lf_filesystem fs = lf_filesystem(lock->fd);
+	bool local = fs != LF_FS_NETWORK && !process_owned;
 
-	lock->marks = (struct marks){
+	lock->marks = (struct lf_marks){
 		.process_owned = process_owned,
 		.use_tag = local,
 		.use_presence = local && !lock->keep && !lock->foreign,
-		.doubtful = fs == OS_FS_FUSE && !process_owned,
+		.may_leak = fs == LF_FS_FUSE && !process_owned,
+		.body = F_UNLCK,
 	};
 }
 
-/* The ways of file systems to say that they have no record locks. */
-static int without_locks(int rc)
+/* A file system without record locks has several ways to say so. */
+static int answer(int rc)
 {
-	return rc == -ENOSYS || rc == -ENOTSUP || rc == -EOPNOTSUPP ? -ENOLCK :
-								      rc;
+	if (rc == -EAGAIN)
+		return LF_BUSY;
+	if (rc == -ENOSYS || rc == -ENOTSUP || rc == -EOPNOTSUPP)
+		return -ENOLCK;
+	return rc;
+}
+
+static int set_lock(int fd, int command, short type, struct range range)
+{
+	bool waits = command == F_SETLKW || command == F_OFD_SETLKW;
+	int rc;
+
+	if (waits)
+		lf_wait_cancellable(true);
+	rc = lf_setlk(fd, command, type, range.start, range.length);
+	if (waits)
+		lf_wait_cancellable(false);
+	return answer(rc);
 }
 
 /*
- * The flag goes up before the call: a close by another thread that falls
- * between the kernel's answer and a later assignment would be missed.
+ * The flag is set before the call: another thread's close, which drops the tag
+ * and clears the flag, may come between the kernel's answer and a later
+ * assignment.
  */
-static int take_tag(struct lf_lock *lock, enum os_wait wait)
+static int lock_tag(struct lf_lock *lock, int command)
 {
 	int rc;
 
 	if (!lock->marks.use_tag)
-		return 0;
+		return LF_GOT;
 	lock->marks.tag = true;
-	rc = os_process_lock(lock->fd, lock->mode, tag_range, wait);
-	if (rc < 0)
+	rc = set_lock(lock->fd, command, lock->type, tag_range);
+	if (rc != LF_GOT)
 		lock->marks.tag = false;
-	return without_locks(rc);
+	return rc;
 }
 
-int tag_try(struct lf_lock *lock)
+int lf_tag_try(struct lf_lock *lock)
 {
-	return take_tag(lock, OS_NOWAIT);
+	return lock_tag(lock, F_SETLK);
 }
 
-int tag_wait(struct lf_lock *lock)
+int lf_tag_wait(struct lf_lock *lock)
 {
-	return take_tag(lock, OS_WAIT);
+	return lock_tag(lock, F_SETLKW);
 }
 
-void tag_drop(struct lf_lock *lock)
+void lf_tag_unlock(struct lf_lock *lock)
 {
 	if (!lock->marks.use_tag)
 		return;
-	os_process_lock(lock->fd, OS_UNLOCK, tag_range, OS_NOWAIT);
+	set_lock(lock->fd, F_SETLK, F_UNLCK, tag_range);
 	lock->marks.tag = false;
 }
 
-/* -EINVAL: the kernel has no locks of an open file description, here. */
-static int lock_body(const struct lf_lock *lock, enum os_lock how, off_t end,
-		     enum os_wait wait)
+/* -EINVAL: the system has no locks of an open file description here. */
+static int lock_body(const struct lf_lock *lock, short type, off_t end,
+		     bool wait)
 {
-	struct os_range range = lock->marks.process_owned ? whole_file :
-							    body_range;
+	bool process = lock->marks.process_owned;
+	struct range range = process ? whole_file : body_range;
 	int rc;
 
-	if (end != HOLDERS_END)
+	if (end > 0)
 		range.length = end - range.start;
-	rc = lock->marks.process_owned ?
-		     os_process_lock(lock->fd, how, range, wait) :
-		     os_description_lock(lock->fd, how, range, wait);
-	if (rc == -EINVAL && lock->marks.process_owned)
-		return -ENOLCK;
-	return without_locks(rc);
+	if (process)
+		rc = set_lock(lock->fd, wait ? F_SETLKW : F_SETLK, type, range);
+	else
+		rc = set_lock(lock->fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, type,
+			      range);
+	return rc == -EINVAL && process ? -ENOLCK : rc;
 }
 
-static int try_body(struct lf_lock *lock, enum os_lock mode, off_t end)
+int lf_body_try(struct lf_lock *lock, short type)
 {
-	int rc = lock_body(lock, mode, end, OS_NOWAIT);
+	int rc = lock_body(lock, type, 0, false);
 
-	if (rc == 0)
-		lock->marks.body = mode;
+	if (rc == LF_GOT)
+		lock->marks.body = type;
 	return rc;
 }
 
-int body_try(struct lf_lock *lock, enum os_lock mode)
+int lf_body_try_to_remove(struct lf_lock *lock)
 {
-	return try_body(lock, mode, HOLDERS_END);
+	int rc = lock_body(lock, F_WRLCK, REMOVER_END, false);
+
+	if (rc == LF_GOT)
+		lock->marks.body = F_WRLCK;
+	return rc;
 }
 
-int body_try_to_remove(struct lf_lock *lock)
+int lf_body_wait(struct lf_lock *lock, short type)
 {
-	return try_body(lock, OS_WRITE, REMOVERS_END);
-}
+	int rc = lock_body(lock, type, 0, true);
 
-int body_wait(struct lf_lock *lock, enum os_lock mode)
-{
-	int rc = lock_body(lock, mode, HOLDERS_END, OS_WAIT);
-
-	if (rc == 0)
-		lock->marks.body = mode;
-	/* A replicated Gluster grants it later to whoever was interrupted. */
+	if (rc == LF_GOT)
+		lock->marks.body = type;
+	/* Replicated Gluster grants an interrupted request later. */
 	if (rc == -EINTR)
-		lock_body(lock, lock->marks.body, HOLDERS_END, OS_NOWAIT);
+		lock_body(lock, lock->marks.body, 0, false);
 	return rc;
 }
 
-/* What belongs to the process may be another handle's too. */
-void body_drop(struct lf_lock *lock)
+void lf_body_unlock(struct lf_lock *lock)
 {
-	if (lock->marks.body != OS_UNLOCK &&
-	    !(lock->marks.process_owned && handle_has_sibling(lock)))
-		lock_body(lock, OS_UNLOCK, HOLDERS_END, OS_NOWAIT);
-	lock->marks.body = OS_UNLOCK;
+	if (lock->marks.body != F_UNLCK)
+		lock_body(lock, F_UNLCK, 0, false);
+	lock->marks.body = F_UNLCK;
 }
 
-static unsigned long long last_of(struct os_range range)
+static unsigned long long last_byte(const struct flock *lock)
 {
-	return range.length == 0 ?
+	return lock->l_len == 0 ?
 		       ULLONG_MAX :
-		       (unsigned long long)(range.start + range.length - 1);
+		       (unsigned long long)(lock->l_start + lock->l_len - 1);
 }
 
-/* Whether a lock is a remover's, or what it left of his own. */
-static bool is_removers(unsigned long long first, unsigned long long last)
+/* Whether a lock is a remover's, or what it left when it locked its range. */
+static bool is_of_remover(unsigned long long first, unsigned long long last)
 {
-	return last == REMOVERS_END - 1 || first == REMOVERS_END;
+	return last == REMOVER_END - 1 || first == REMOVER_END;
 }
 
-bool lock_is_tag(const struct os_listed_lock *lock)
+bool lf_is_tag(const struct lf_listed_lock *lock)
 {
-	return lock->type == OS_TYPE_POSIX && !lock->waits &&
+	return lock->kind == LF_TYPE_POSIX && !lock->waits &&
 	       lock->first == 0 && lock->last == 0;
 }
 
-bool lock_is_body(const struct os_listed_lock *lock)
+bool lf_is_body(const struct lf_listed_lock *lock)
 {
-	return lock->type == OS_TYPE_OFDLCK && !lock->waits &&
-	       !is_removers(lock->first, lock->last);
+	return lock->kind == LF_TYPE_OFDLCK && !lock->waits &&
+	       !is_of_remover(lock->first, lock->last);
 }
 
-int body_test(const struct lf_lock *lock, enum os_lock mode, pid_t *pid)
+static struct flock question(short type, struct range range)
 {
-	struct os_range range = body_range;
-	int rc = os_description_test(lock->fd, mode, &range, pid);
+	return (struct flock){
+		.l_type = type,
+		.l_start = range.start,
+		.l_len = range.length,
+	};
+}
+
+int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid)
+{
+	struct flock other = question(type, body_range);
+	int rc = lf_getlk(lock->fd, F_OFD_GETLK, &other);
 
 	if (rc == -EINVAL) {
-		range = whole_file;
-		rc = os_process_test(lock->fd, mode, &range, pid);
+		other = question(type, whole_file);
+		rc = lf_getlk(lock->fd, F_GETLK, &other);
 	}
-	if (rc > 0)
-		return is_removers((unsigned long long)range.start,
-				   last_of(range)) ?
-			       BODY_REMOVED :
-			       BODY_HELD;
-	return rc == -EINVAL ? -ENOLCK : without_locks(rc);
+	if (rc < 0)
+		return rc == -EINVAL ? -ENOLCK : answer(rc);
+	*pid = other.l_pid;
+	if (other.l_type == F_UNLCK)
+		return LF_GOT;
+	return is_of_remover((unsigned long long)other.l_start,
+			     last_byte(&other)) ? LF_REMOVER : LF_BUSY;
 }
 
-int body_owner(const struct lf_lock *lock, pid_t *pid)
+int lf_tag_test(const struct lf_lock *lock, pid_t *pid)
 {
-	int rc = body_test(lock, OS_WRITE, pid);
+	struct flock other = question(F_WRLCK, tag_range);
+	int rc = lf_getlk(lock->fd, F_GETLK, &other);
 
-	return rc == BODY_REMOVED ? 0 : rc;
+	if (rc < 0)
+		return rc;
+	*pid = other.l_pid;
+	return other.l_type != F_UNLCK;
 }
 
-bool body_held(const struct lf_lock *lock)
-{
-	pid_t pid;
-
-	return body_owner(lock, &pid) > 0;
-}
-
-int tag_owner(const struct lf_lock *lock, pid_t *pid)
-{
-	struct os_range range = tag_range;
-
-	return os_process_test(lock->fd, OS_WRITE, &range, pid);
-}
-
-bool body_is_kept(const struct lf_lock *lock)
+bool lf_body_is_listed(const struct lf_lock *lock)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
 
-	return !lock->marks.doubtful || os_process_has_lock(0, &file, lock_is_body) > 0;
+	return !lock->marks.may_leak ||
+	       lf_process_has_lock(0, &file, lf_is_body) > 0;
 }
 
-/* Refused while somebody removes the file: then it is gone in a moment. */
-void presence_join(struct lf_lock *lock)
+/* Refused while a remover is at work: then the file is gone in a moment. */
+void lf_presence_share(struct lf_lock *lock)
 {
 	if (lock->marks.use_presence)
-		lock->marks.presence =
-			os_flock(lock->fd, OS_FLOCK_SHARED) == 0;
+		lock->marks.presence = flock(lock->fd, LOCK_SH | LOCK_NB) == 0;
 }
 
-/* Where flock(2) does not work nobody else has a presence either. */
-bool presence_alone(struct lf_lock *lock)
+/*
+ * Linux converts by dropping the old lock first, so a refusal loses a shared
+ * presence.  Where flock(2) does not work, no other has a presence either.
+ */
+bool lf_presence_is_alone(struct lf_lock *lock)
 {
-	int rc;
-
 	if (!lock->marks.use_presence)
 		return true;
-	rc = os_flock(lock->fd, OS_FLOCK_EXCLUSIVE);
-	lock->marks.presence = rc == 0;
-	return rc != -EWOULDBLOCK;
+	lock->marks.presence = flock(lock->fd, LOCK_EX | LOCK_NB) == 0;
+	return lock->marks.presence || errno != EWOULDBLOCK;
 }
 
-void presence_drop(struct lf_lock *lock)
+void lf_presence_unlock(struct lf_lock *lock)
 {
 	if (lock->marks.presence)
-		os_flock(lock->fd, OS_FLOCK_UNLOCK);
+		flock(lock->fd, LOCK_UN);
 	lock->marks.presence = false;
 }

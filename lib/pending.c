@@ -1,199 +1,172 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * A wait in the kernel has no time limit and no descriptor to poll, and to
- * interrupt it takes a signal.  So a thread with all signals blocked waits
- * there, in its place in the queue, and is cancelled if need be; a pipe tells
- * when it has done.
+ * An acquisition that runs in a helper thread: lf_start(), and every wait with a
+ * time limit.  The handle that the first attempt opened goes on in the thread.
  */
 #include "config.h"
 
-#include "pending.h"
-
-#include "acquire.h"
-#include "release.h"
+#include "lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum progress { WAITING, FINISHED, ABANDONED };
-
-struct pending {
-	struct request request;
-	struct os_helper *helper;
-	atomic_int progress;
-	int ended[2]; /* a pipe */
-	int directory;
-	int result;
+struct lf_pending {
+	struct lf_request request;
+	struct lf_wait *wait;
 	struct lf_lock *acquired;
+	int dirfd; /* or -1 */
 	char path[];
 };
 
-static void free_pending(struct pending *pending)
+static void free_pending(struct lf_pending *pending)
 {
-	close(pending->ended[0]);
-	close(pending->ended[1]);
-	if (pending->directory >= 0)
-		close(pending->directory);
+	if (pending->dirfd >= 0)
+		close(pending->dirfd);
 	free(pending);
 }
 
-/* Nobody wants it any more. */
-static void give_back(struct pending *pending)
+/* The process may change its directory meanwhile, or close the one it named. */
+static int keep_directory(struct lf_pending *pending)
 {
-	if (pending->result == 0)
-		release(pending->acquired);
-	free_pending(pending);
-}
-
-static void end(struct pending *pending)
-{
-	if (atomic_exchange(&pending->progress, FINISHED) == ABANDONED)
-		give_back(pending);
-	else
-		(void)!write(pending->ended[1], "", 1);
-}
-
-static void *wait_in_kernel(void *argument)
-{
-	struct pending *pending = argument;
-
-	pending->result = acquire(&pending->acquired, &pending->request, OS_WAIT);
-	end(pending);
-	return NULL;
-}
-
-static struct pending *new_pending(const struct request *rq)
-{
-	size_t size = strlen(rq->path) + 1;
-	struct pending *pending = calloc(1, sizeof(*pending) + size);
-
-	if (!pending)
-		return NULL;
-	memcpy(pending->path, rq->path, size);
-	pending->request = *rq;
-	pending->request.path = pending->path;
-	pending->directory = -1;
-	return pending;
-}
-
-/* The process may go elsewhere meanwhile, or close the directory it named. */
-static int keep_directory(struct pending *pending)
-{
+	struct lf_request *request = &pending->request;
 	int fd;
 
 	if (pending->path[0] == '/')
 		return 0;
-	fd = os_open_directory(pending->request.dirfd, ".");
+	fd = lf_open_directory(request->dirfd, ".");
 	if (fd >= 0)
-		pending->directory = pending->request.dirfd = fd;
+		pending->dirfd = request->dirfd = fd;
 	return fd;
 }
 
-int pending_start(struct pending **started, const struct request *rq,
-		  struct lf_lock *acquired)
+static struct lf_pending *new_pending(const struct lf_request *request)
 {
-	struct pending *pending = new_pending(rq);
+	size_t size = strlen(request->path) + 1;
+	struct lf_pending *pending = calloc(1, sizeof(*pending) + size);
+
+	if (!pending)
+		return NULL;
+	memcpy(pending->path, request->path, size);
+	pending->request = *request;
+	pending->request.path = pending->path;
+	pending->dirfd = -1;
+	return pending;
+}
+
+static int acquire_waiting(void *argument)
+{
+	struct lf_pending *pending = argument;
+
+	return lf_protocol_acquire(&pending->acquired, &pending->request,
+				   LF_WAIT);
+}
+
+/* The caller gave up, but the thread could not be stopped. */
+static void give_back(void *argument)
+{
+	struct lf_pending *pending = argument;
+
+	if (pending->acquired)
+		lf_protocol_release(pending->acquired);
+	free_pending(pending);
+}
+
+int lf_pending_start(struct lf_pending **started,
+		     const struct lf_request *request, struct lf_lock *acquired)
+{
+	struct lf_pending *pending = new_pending(request);
 	int rc;
 
 	if (!pending)
 		return -ENOMEM;
-	rc = os_pipe(pending->ended);
+	pending->acquired = acquired;
+	rc = acquired ? 0 : keep_directory(pending);
+	if (rc >= 0)
+		rc = lf_wait_start(&pending->wait, &(struct lf_wait_job){
+				.run = acquired ? NULL : acquire_waiting,
+				.abandoned = give_back,
+				.argument = pending,
+				.pollable = true,
+			});
 	if (rc < 0) {
-		free(pending);
+		free_pending(pending);
 		return rc;
 	}
-	if (acquired) {
-		pending->acquired = acquired;
-		end(pending);
-	} else {
-		rc = keep_directory(pending);
-		if (rc >= 0)
-			rc = os_helper_start(&pending->helper, wait_in_kernel,
-					     pending);
-	}
-	if (rc < 0)
-		free_pending(pending);
-	else
-		*started = pending;
-	return rc < 0 ? rc : 0;
+	*started = pending;
+	return 0;
 }
 
-int pending_descriptor(const struct pending *pending)
+int lf_pending_descriptor(const struct lf_pending *pending)
 {
-	return pending->ended[0];
+	return lf_wait_descriptor(pending->wait);
 }
 
-int pending_finish(struct pending *pending, struct lf_lock **acquired)
+int lf_pending_finish(struct lf_pending *pending, struct lf_lock **acquired)
 {
-	int rc;
+	int rc = lf_wait_join(pending->wait);
 
-	if (pending->helper)
-		os_helper_join(pending->helper);
-	rc = pending->result;
 	*acquired = pending->acquired;
 	free_pending(pending);
 	return rc;
 }
 
-int pending_cancel(struct pending *pending, struct lf_lock **acquired,
-		   int reason)
+int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired)
 {
-	struct os_helper *helper = pending->helper;
+	int rc = LF_CANCELLED;
 
-	if (!helper) {
-		pending_finish(pending, acquired);
-		return 0;
-	}
 	atomic_store(&pending->request.cancelled, true);
-	handle_wake();
-	if (os_helper_cancel(helper) < 0 &&
-	    atomic_exchange(&pending->progress, ABANDONED) == WAITING) {
-		/* It cannot be stopped: it gives back what it gets, and frees. */
-		os_helper_detach(helper);
-		return reason;
-	}
-	os_helper_join(helper);
-	if (pending->progress == WAITING)
-		acquire_cancelled(pending->request.attempt);
-	else if (pending->result == 0) {
+	lf_table_wake();
+	switch (lf_wait_cancel(pending->wait, &rc)) {
+	case LF_WAIT_ABANDONED:
+		return LF_CANCELLED;
+	case LF_WAIT_STOPPED:
+		lf_protocol_cancelled(&pending->request);
+		rc = LF_CANCELLED;
+		break;
+	case LF_WAIT_RETURNED:
 		*acquired = pending->acquired;
-		reason = 0;
+		break;
 	}
 	free_pending(pending);
-	return reason;
+	return rc;
 }
 
-/* What the thread has under way is not to be touched: it may be half done. */
-void pending_forget(struct pending *pending)
+/* What the thread was doing at the fork may be half done: it stays as it is. */
+void lf_pending_forget(struct lf_pending *pending)
 {
-	if (pending->progress == FINISHED && pending->acquired)
-		handle_forget(pending->acquired);
+	if (lf_wait_forget(pending->wait) && pending->acquired)
+		lf_table_forget(pending->acquired);
 	free_pending(pending);
 }
 
-static int acquire_until(struct lf_lock **lock, struct request *rq,
+static int acquire_until(struct lf_lock **lock, struct lf_request *request,
 			 struct timespec deadline)
 {
-	struct pending *pending;
-	int rc = acquire(lock, rq, OS_NOWAIT);
+	int rc = lf_protocol_acquire(lock, request, LF_NO_WAIT_KEEP_OPEN), ended;
+	struct lf_pending *pending;
 
-	if (rc != -EAGAIN)
+	if (rc != LF_BUSY)
 		return rc;
-	rc = pending_start(&pending, rq, NULL);
-	if (rc < 0)
+	rc = lf_pending_start(&pending, request, NULL);
+	if (rc < 0) {
+		lf_protocol_close_attempt(request);
 		return rc;
-	rc = os_poll_until(pending_descriptor(pending), deadline);
+	}
+	rc = lf_poll_until(lf_pending_descriptor(pending), deadline);
 	if (rc > 0)
-		return pending_finish(pending, lock);
-	return pending_cancel(pending, lock, rc == 0 ? -ETIMEDOUT : rc);
+		return lf_pending_finish(pending, lock);
+	ended = lf_pending_cancel(pending, lock);
+	if (ended == LF_GOT)
+		return LF_GOT;
+	return rc < 0 ? rc : LF_TIMED_OUT;
 }
 
-int acquire_within(struct lf_lock **lock, struct request *rq, int timeout_ms,
-		   struct timespec deadline)
+int lf_acquire_within(struct lf_lock **lock, struct lf_request *request,
+		      int timeout_ms, struct timespec deadline)
 {
-	return timeout_ms == 0 ? acquire(lock, rq, OS_NOWAIT) :
-	       timeout_ms < 0  ? acquire(lock, rq, OS_WAIT) :
-				 acquire_until(lock, rq, deadline);
+	return timeout_ms == 0 ? lf_protocol_acquire(lock, request, LF_NO_WAIT) :
+	       timeout_ms < 0  ? lf_protocol_acquire(lock, request, LF_WAIT) :
+				 acquire_until(lock, request, deadline);
 }

@@ -37,6 +37,8 @@ AC_DEFUN([LF_FLOCK], [
       [[return flock(0, LOCK_SH | LOCK_NB);]])],
       [lf_cv_flock=yes], [lf_cv_flock=no])])
   AM_CONDITIONAL([HAVE_FLOCK], [test "$lf_cv_flock" = yes])
+  AS_IF([test "$lf_cv_flock" = yes],
+    [AC_DEFINE([HAVE_FLOCK], [1], [Define if flock(2) is available.])])
 ])
 
 # LF_BACKEND: the locks that are built in, the strongest first.
@@ -55,7 +57,9 @@ AC_DEFUN([LF_BACKEND], [
     AS_CASE([$with_backend], [auto|$lf_try], [lf_backend=$lf_try; break])
   done
   AS_IF([test -z "$lf_backend"], [AC_MSG_ERROR(
-    [no locks for --with-backend=$with_backend; to be had here: $lf_backends])])
+    [no locks for --with-backend=$with_backend; available here: $lf_backends])])
   AM_CONDITIONAL([BACKEND_OFD], [test "$lf_backend" = ofd])
+  AS_IF([test "$lf_backend" != ofd], [AC_DEFINE([LF_NO_OFD_LOCKS], [1],
+    [Define to leave open-file-description locks unused.])])
   AM_CONDITIONAL([BACKEND_LOCKF], [test "$lf_backend" = lockf])
 ])

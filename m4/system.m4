@@ -7,6 +7,19 @@ AC_DEFUN([LF_O_CLOEXEC], [
       [[return open("/", O_CLOEXEC);]])],
       [lf_cv_o_cloexec=yes], [lf_cv_o_cloexec=no])])
   AM_CONDITIONAL([HAVE_O_CLOEXEC], [test "$lf_cv_o_cloexec" = yes])
+  AS_IF([test "$lf_cv_o_cloexec" = yes], [AC_DEFINE([HAVE_O_CLOEXEC], [1],
+    [Define if open(2) has O_CLOEXEC.])])
+])
+
+# LF_PIPE2: pipe2(2), POSIX.1-2024.
+AC_DEFUN([LF_PIPE2], [
+  AC_CACHE_CHECK([for pipe2], [lf_cv_pipe2], [
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>
+      #include <unistd.h>]], [[int fd[2]; return pipe2(fd, O_CLOEXEC);]])],
+      [lf_cv_pipe2=yes], [lf_cv_pipe2=no])])
+  AM_CONDITIONAL([HAVE_PIPE2], [test "$lf_cv_pipe2" = yes])
+  AS_IF([test "$lf_cv_pipe2" = yes],
+    [AC_DEFINE([HAVE_PIPE2], [1], [Define if pipe2(2) is available.])])
 ])
 
 # LF_THREADS: POSIX threads, in libc or in a library of their own.  The library

@@ -4,7 +4,6 @@
 
 #include "lockfile-fcntl.h"
 #include "message.h"
-#include "port/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,13 +87,12 @@ int descriptor_leave(struct lf_lock *lock, const char *name)
  */
 int descriptor_unlock(int fd, const char *name)
 {
-	static const struct os_range whole_file = { 0, 0 };
 	const char *advice;
-	int rc = os_description_lock(fd, OS_UNLOCK, whole_file, OS_NOWAIT);
+	int rc = lf_release_fd(fd);
 
 	if (rc == 0)
 		return 0;
-	if (rc == -EINVAL)
+	if (rc == -ENOLCK)
 		return not_for_a_shell(name);
 	advice = descriptor_advice(fd, rc);
 	message_about(name, "%s", advice ? advice : lf_strerror(rc));

@@ -125,9 +125,10 @@ static int take(struct lf_lock **locks, const struct options *o, int timeout_ms,
 				     o->flags & LF_SHARED);
 	/* A mode that was asked for is exact, as with mkdir -m. */
 	if (o->has_mode)
-		mask = umask(o->count > 1 ? 0777 & ~o->mode : 0);
+		mask = umask(0);
 	if (o->count > 1)
-		rc = lf_acquire_all(locks, o->paths, o->count, timeout_ms,
+		rc = lf_acquire_all(locks, o->paths, o->count,
+				    o->has_mode ? o->mode : 0666, timeout_ms,
 				    o->flags, &failed);
 	else
 		rc = lf_acquire_at(locks, AT_FDCWD, o->paths[0],

@@ -2,7 +2,6 @@
 
 #include "look.h"
 
-#include "inspect.h"
 #include "lockfile-fcntl.h"
 #include "message.h"
 
@@ -34,14 +33,14 @@ static struct finding *add(struct findings *found, const char *path, int rc)
 
 /* The kernel's list of locks is read once for all of them. */
 static void look_at_file(struct findings *found, const char *path,
-			 struct os_lock_list *list, unsigned how)
+			 unsigned how)
 {
 	struct lf_report *report = NULL;
 	int rc = how & LOOK_BRIEFLY ? lf_check(path, NULL) : -EACCES;
 
 	/* Not to be opened: it may be in the list. */
 	if (rc == -EACCES)
-		rc = inspect(path, list, &report);
+		rc = lf_inspect(path, &report);
 	add(found, path, rc)->report = report;
 }
 
@@ -50,14 +49,13 @@ static void look_at_file(struct findings *found, const char *path,
  * be opened the first is told: in a directory there may be many.
  */
 static void look_at_entry(struct findings *found, const char *path,
-			  struct os_lock_list *list, unsigned how,
-			  size_t *failed)
+			  unsigned how, size_t *failed)
 {
 	struct lf_report *report = NULL;
 	int rc = lf_check(path, NULL);
 
 	if (rc == -EACCES || (rc > 0 && !(how & LOOK_BRIEFLY)))
-		rc = inspect(path, list, &report);
+		rc = lf_inspect(path, &report);
 	if (rc < 0 && *failed > 0)
 		found->list[*failed - 1].more++;
 	else if (rc != 0 || (how & LOOK_ALL))
@@ -94,7 +92,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 }
 
 static void look_in_directory(struct findings *found, const char *directory,
-			      struct os_lock_list *list, unsigned how)
+			      unsigned how)
 {
 	struct dirent **entries;
 	int count = scandir(directory, &entries, is_entry, by_name);
@@ -109,7 +107,7 @@ static void look_in_directory(struct findings *found, const char *directory,
 		struct stat st;
 
 		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
-			look_at_entry(found, path, list, how, &failed);
+			look_at_entry(found, path, how, &failed);
 		free(path);
 		free(entries[i]);
 	}
@@ -126,16 +124,14 @@ static bool is_directory(const char *path)
 
 void look(struct findings *found, char *const *paths, unsigned how)
 {
-	struct os_lock_list list = { .count = 0 };
 
 	*found = (struct findings){ .count = 0 };
 	for (; *paths; paths++) {
 		if (is_directory(*paths))
-			look_in_directory(found, *paths, &list, how);
+			look_in_directory(found, *paths, how);
 		else
-			look_at_file(found, *paths, &list, how);
+			look_at_file(found, *paths, how);
 	}
-	os_lock_list_free(&list);
 }
 
 void forget(struct findings *found)

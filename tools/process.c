@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* More of a command line is not read. */
@@ -18,7 +19,7 @@
 /* Its length; an unreadable file is as an empty one. */
 static size_t read_file(int process, const char *name, char *text, size_t size)
 {
-	int fd = os_openat(process, name, O_RDONLY, 0);
+	int fd = openat(process, name, O_RDONLY | O_CLOEXEC);
 	ssize_t length;
 
 	if (fd < 0)
@@ -91,8 +92,13 @@ static void read_user(int process, char *user, size_t size)
 
 static long long age_of(unsigned long long start_time)
 {
-	unsigned long long now = os_ticks();
 	long long ticks = sysconf(_SC_CLK_TCK);
+	unsigned long long now;
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	now = (unsigned long long)(t.tv_sec * ticks +
+				   t.tv_nsec * ticks / 1000000000);
 
 	if (start_time == 0 || now < start_time || ticks <= 0)
 		return -1;
@@ -103,12 +109,12 @@ static long long age_of(unsigned long long start_time)
 void process_read(struct process *p, pid_t pid, unsigned long long start_time)
 {
 	unsigned long long began;
-	int process = pid > 0 ? os_process_open(pid) : -1;
+	int process = pid > 0 ? lf_process_open(pid) : -1;
 
 	*p = (struct process){ .age = -1 };
 	if (process < 0)
 		return;
-	began = os_process_start_time(process);
+	began = lf_start_time(process);
 	if (start_time == 0 || start_time == began) {
 		p->age = age_of(began);
 		p->command = read_arguments(process);

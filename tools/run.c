@@ -3,7 +3,6 @@
 #include "run.h"
 
 #include "message.h"
-#include "port/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,7 +144,7 @@ static void suffer(int sig)
  */
 static void stop_with(pid_t command, int sig)
 {
-	int terminal = os_openat(AT_FDCWD, "/dev/tty", O_RDWR | O_NOCTTY, 0);
+	int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	pid_t us = getpgrp(), group = getpgid(command);
 	bool has_terminal = terminal >= 0 && group != us &&
 			    tcgetpgrp(terminal) == group;

@@ -18,7 +18,7 @@ static bool is_by_holder(const struct lf_report *report,
 
 	return !lf_entry_waits(entry) &&
 	       lf_entry_type(entry) != LF_TYPE_FLOCK &&
-	       lf_report_stamp(report, &pid, written) &&
+	       lf_report_pidfile(report, &pid, written) &&
 	       pid == lf_entry_pid(entry);
 }
 

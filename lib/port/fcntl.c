@@ -1,81 +1,49 @@
-/* Record locks of the process, by fcntl(2): POSIX.1. */
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * Record locks by fcntl(2): POSIX.1; those of an open file description: Linux
+ * 3.15, POSIX.1-2024.
+ */
 #include "config.h"
 
-#include "port/fcntl.h"
+#include "port/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
-static struct flock record(enum os_lock lock, struct os_range range)
+bool lf_has_ofd_locks(void)
 {
-	static const short type[] = {
-		[OS_UNLOCK] = F_UNLCK,
-		[OS_READ] = F_RDLCK,
-		[OS_WRITE] = F_WRLCK,
-	};
-
-	/* l_pid stays 0, as F_OFD_* demands (Linux 3.15). */
-	return (struct flock){
-		.l_type = type[lock],
-		.l_whence = SEEK_SET,
-		.l_start = range.start,
-		.l_len = range.length,
-	};
+	return F_OFD_SETLK > 0;
 }
 
-int fcntl_lock(int fd, int command, enum os_lock lock, struct os_range range)
-{
-	struct flock request = record(lock, range);
-
-	return fcntl(fd, command, &request) < 0 ? -errno : 0;
-}
-
-int fcntl_lock_wait(int fd, int command, enum os_lock lock,
-		    struct os_range range)
-{
-	int rc;
-
-	os_cancel_begin();
-	rc = fcntl_lock(fd, command, lock, range);
-	os_cancel_end();
-	return rc;
-}
-
-int fcntl_test(int fd, int command, enum os_lock lock, struct os_range *range,
-	       pid_t *pid)
-{
-	struct flock answer = record(lock, *range);
-
-	if (fcntl(fd, command, &answer) < 0)
-		return -errno;
-	if (answer.l_type == F_UNLCK)
-		return 0;
-	*range = (struct os_range){ answer.l_start, answer.l_len };
-	/* -1: a lock of an open file description; less: of another machine. */
-	*pid = answer.l_pid > 0 ? answer.l_pid : 0;
-	return 1;
-}
-
-bool os_locks_by_lockf(void)
+bool lf_locks_by_lockf(void)
 {
 	return false;
 }
 
-int os_process_lock(int fd, enum os_lock lock, struct os_range range,
-		    enum os_wait wait)
+int lf_setlk(int fd, int command, short type, off_t start, off_t length)
 {
-	int rc;
+	/* l_pid stays 0, as F_OFD_SETLK demands. */
+	struct flock lock = {
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = start,
+		.l_len = length,
+	};
 
-	if (wait == OS_WAIT)
-		return fcntl_lock_wait(fd, F_SETLKW, lock, range);
-	rc = fcntl_lock(fd, F_SETLK, lock, range);
-	/* POSIX lets F_SETLK say either when another process is in the way. */
-	return rc == -EACCES ? -EAGAIN : rc;
+	if (fcntl(fd, command, &lock) == 0)
+		return 0;
+	/* POSIX allows either when another process holds a lock. */
+	return command == F_SETLK && errno == EACCES ? -EAGAIN : -errno;
 }
 
-int os_process_test(int fd, enum os_lock lock, struct os_range *range,
-		    pid_t *pid)
+int lf_getlk(int fd, int command, struct flock *lock)
 {
-	return fcntl_test(fd, F_GETLK, lock, range, pid);
+	lock->l_whence = SEEK_SET;
+	lock->l_pid = 0;
+	if (fcntl(fd, command, lock) < 0)
+		return -errno;
+	/* -1: of an open file description; less: of another machine. */
+	if (lock->l_pid < 0)
+		lock->l_pid = 0;
+	return 0;
 }

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * Record locks of the process, by lockf(3), where fcntl(2) has none.  lockf
- * counts from the file offset, which the library never moves from 0: only
- * ranges that begin there can be had.
+ * Record locks by lockf(3), where fcntl(2) has none.  lockf counts from the
+ * file offset, which the library never moves from 0, so a range must begin
+ * there.
  */
 #include "config.h"
 
@@ -10,42 +11,42 @@
 #include <errno.h>
 #include <unistd.h>
 
-bool os_locks_by_lockf(void)
+bool lf_has_ofd_locks(void)
+{
+	return false;
+}
+
+bool lf_locks_by_lockf(void)
 {
 	return true;
 }
 
-int os_process_lock(int fd, enum os_lock lock, struct os_range range,
-		    enum os_wait wait)
+int lf_setlk(int fd, int command, short type, off_t start, off_t length)
 {
-	int function = lock == OS_UNLOCK ? F_ULOCK :
-		       wait == OS_WAIT	 ? F_LOCK :
-					   F_TLOCK;
-	int rc;
+	int function = type == F_UNLCK	   ? F_ULOCK :
+		       command == F_SETLKW ? F_LOCK :
+					     F_TLOCK;
 
-	if (range.start != 0)
+	if (command != F_SETLK && command != F_SETLKW)
+		return fcntl(fd, F_GETFD) < 0 ? -errno : -EINVAL;
+	if (start != 0)
 		return -EINVAL;
-	if (lock == OS_READ)
-		return -ENOLCK; /* it has no shared locks */
-	if (wait == OS_WAIT)
-		os_cancel_begin();
-	rc = lockf(fd, function, range.length) < 0 ? -errno : 0;
-	if (wait == OS_WAIT)
-		os_cancel_end();
-	return rc == -EACCES && function == F_TLOCK ? -EAGAIN : rc;
+	if (type == F_RDLCK)
+		return -ENOLCK; /* lockf has no shared locks */
+	if (lockf(fd, function, length) == 0)
+		return 0;
+	return errno == EACCES && function == F_TLOCK ? -EAGAIN : -errno;
 }
 
-/* F_TEST cannot say whose lock it is, nor where. */
-int os_process_test(int fd, enum os_lock lock, struct os_range *range,
-		    pid_t *pid)
+/* F_TEST reports neither the owner of the lock nor its range. */
+int lf_getlk(int fd, int command, struct flock *lock)
 {
-	(void)lock; /* they are all exclusive */
-	if (range->start != 0)
+	if (command != F_GETLK || lock->l_start != 0)
 		return -EINVAL;
-	if (lockf(fd, F_TEST, range->length) == 0)
-		return 0;
-	if (errno != EACCES && errno != EAGAIN)
+	lock->l_pid = 0;
+	if (lockf(fd, F_TEST, lock->l_len) == 0)
+		lock->l_type = F_UNLCK;
+	else if (errno != EACCES && errno != EAGAIN)
 		return -errno;
-	*pid = 0;
-	return 1;
+	return 0;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* No list of locks, and no way to see those of a process. */
 #include "config.h"
 
@@ -5,79 +6,74 @@
 
 #include <errno.h>
 
-int os_list_locks(struct os_lock_list *list)
+int lf_list_locks(struct lf_lock_list *list)
 {
-	*list = (struct os_lock_list){ .count = 0 };
+	*list = (struct lf_lock_list){ .count = 0 };
 	return -ENOTSUP;
 }
 
-void os_lock_list_free(struct os_lock_list *list)
+void lf_lock_list_free(struct lf_lock_list *list)
 {
 	(void)list;
 }
 
-int os_inode_of(const char *path, struct os_inode *inode)
+int lf_inode_of(const char *path, struct lf_inode *inode)
 {
 	(void)path, (void)inode;
 	return -ENOTSUP;
 }
 
-unsigned long long os_ticks(void)
-{
-	return 0;
-}
-
-bool os_proc_is_ours(void)
+bool lf_proc_is_ours(void)
 {
 	return false;
 }
 
-int os_process_open(pid_t pid)
+int lf_process_open(pid_t pid)
 {
 	(void)pid;
 	return -ENOTSUP;
 }
 
-unsigned long long os_process_start_time(int process)
+unsigned long long lf_start_time(int process)
 {
 	(void)process;
 	return 0;
 }
 
-int os_process_is_runnable(int process, unsigned long long *ticks)
+int lf_process_is_runnable(int process, unsigned long long *ticks)
 {
 	(void)process, (void)ticks;
 	return -ENOTSUP;
 }
 
-int os_process_lock_descriptor(int process, const struct stat *file,
-			       os_lock_filter *is_meant, int *descriptor)
+int lf_process_lock_descriptor(int process, const struct stat *file,
+			       lf_lock_filter *is_meant, int *descriptor)
 {
 	(void)process, (void)file, (void)is_meant, (void)descriptor;
 	return -ENOTSUP;
 }
 
-int os_process_descriptors(int process, const struct stat *file)
+int lf_process_descriptors(int process, const struct stat *file)
 {
 	(void)process, (void)file;
 	return -ENOTSUP;
 }
 
-int os_process_has_lock(pid_t pid, const struct stat *file,
-			os_lock_filter *is_meant)
+int lf_process_has_lock(pid_t pid, const struct stat *file,
+			lf_lock_filter *is_meant)
 {
 	(void)pid, (void)file, (void)is_meant;
 	return -ENOTSUP;
 }
 
-int os_list_processes(pid_t **pids, size_t *count)
+int lf_list_processes(pid_t **pids, size_t *count)
 {
 	*pids = NULL;
 	*count = 0;
 	return -ENOTSUP;
 }
 
-bool os_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
+bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
 {
 	(void)a, (void)fd_a, (void)b, (void)fd_b;
 	return false;

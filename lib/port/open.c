@@ -1,65 +1,93 @@
-/* Opening files so that nothing unwanted happens: no wait, no leak, no tty. */
+/* SPDX-License-Identifier: 0BSD */
+/* Descriptors that a program cannot mistake for its standard streams. */
 #include "config.h"
 
 #include "port/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
-/* A directory that need not be read: O_PATH is Linux, O_SEARCH is POSIX. */
+/* A directory that need not be readable: O_PATH is Linux's, O_SEARCH POSIX's. */
 #if defined O_PATH
-# define SEARCH O_PATH
+# define SEARCH (O_PATH | O_DIRECTORY)
 #elif defined O_SEARCH
-# define SEARCH O_SEARCH
+# define SEARCH (O_SEARCH | O_DIRECTORY)
 #else
-# define SEARCH O_RDONLY
+# define SEARCH (O_RDONLY | O_DIRECTORY)
 #endif
 
-/* Occupies what is free of 0, 1 and 2 while the file is opened. */
+static int open_cloexec(int dirfd, const char *path, int flags, mode_t mode)
+{
+	int fd = lf_cloexec(openat(dirfd, path, flags | O_CLOEXEC, mode));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Occupies those of 0, 1 and 2 that are free while the file is opened. */
 static int open_above_stdio(int dirfd, const char *path, int flags, mode_t mode)
 {
 	int filler[3], count = 0, fd;
 
 	do {
-		fd = os_openat(AT_FDCWD, "/", SEARCH | O_DIRECTORY, 0);
+		fd = open_cloexec(AT_FDCWD, "/", SEARCH, 0);
 		if (fd >= 0 && fd <= STDERR_FILENO)
 			filler[count++] = fd;
 	} while (fd >= 0 && fd <= STDERR_FILENO && count < 3);
 	if (fd > STDERR_FILENO)
 		close(fd);
 	if (fd >= 0)
-		fd = os_openat(dirfd, path, flags, mode);
+		fd = open_cloexec(dirfd, path, flags, mode);
 	while (count > 0)
 		close(filler[--count]);
 	return fd;
 }
 
-int os_open(int dirfd, const char *path, enum os_access access, unsigned how,
-	    mode_t mode)
+int lf_open(int dirfd, const char *path, int flags, mode_t mode,
+	    bool above_stdio)
 {
-	static const int mode_of[] = {
-		[OS_READ_ONLY] = O_RDONLY,
-		[OS_READ_WRITE] = O_RDWR,
-		[OS_WRITE_ONLY] = O_WRONLY,
-	};
-	int flags = mode_of[access] | O_NONBLOCK | O_NOCTTY |
-		    (how & OS_FOLLOW ? 0 : O_NOFOLLOW) |
-		    (how & OS_CREATE ? O_CREAT : 0);
-	int fd = how & OS_ABOVE_STDIO ?
-			 open_above_stdio(dirfd, path, flags, mode) :
-			 os_openat(dirfd, path, flags, mode);
+	int fd = above_stdio ? open_above_stdio(dirfd, path, flags, mode) :
+			       open_cloexec(dirfd, path, flags, mode);
 
-	/* With O_NONBLOCK, a lease of another process (F_SETLEASE, Linux). */
+	/* With O_NONBLOCK: a lease of another process, F_SETLEASE of Linux. */
 	return fd == -EAGAIN ? -EBUSY : fd;
 }
 
-int os_open_directory(int dirfd, const char *path)
+int lf_open_directory(int dirfd, const char *path)
 {
-	int fd = os_openat(dirfd, path, SEARCH | O_DIRECTORY, 0);
+	int fd = open_cloexec(dirfd, path, SEARCH, 0);
 
 	if (fd < 0 || fd > STDERR_FILENO)
 		return fd;
 	close(fd);
-	return open_above_stdio(dirfd, path, SEARCH | O_DIRECTORY, 0);
+	return open_above_stdio(dirfd, path, SEARCH, 0);
+}
+
+static int move_above_stdio(int *fd)
+{
+	int above;
+
+	if (*fd > STDERR_FILENO)
+		return 0;
+	above = lf_cloexec(fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+	if (above < 0)
+		return -errno;
+	close(*fd);
+	*fd = above;
+	return 0;
+}
+
+int lf_pipe(int fd[2])
+{
+	int rc;
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return -errno;
+	rc = move_above_stdio(&fd[0]);
+	if (rc == 0)
+		rc = move_above_stdio(&fd[1]);
+	if (rc < 0) {
+		close(fd[0]);
+		close(fd[1]);
+	}
+	return rc;
 }

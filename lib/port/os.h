@@ -1,208 +1,188 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * What the library asks of the system.  For each group the build picks the one
- * file that answers it here; no other file of the library has conditional
- * compilation.
+ * What the library needs of the system beyond POSIX.1-2008, and what a system
+ * may lack of it.  configure chooses a file here for each answer; no other
+ * file of the library has conditional compilation.
  *
  * Functions that return int return 0 or a positive result, or a negative errno
- * value.
+ * value, unless they bear the name of a standard function.
  */
-#ifndef PORT_OS_H
-#define PORT_OS_H
+#ifndef LF_PORT_OS_H
+#define LF_PORT_OS_H
 
-#include "names.h"
-
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-#include <time.h>
 
 /*
- * Record locks (fcntl.c or lockf.c: owned by the process; ofd.c or no-ofd.c:
- * owned by the open file description).
+ * Record locks: fcntl.c, or lockf.c where fcntl(2) has none.
  *
- * A range is START and LENGTH; LENGTH 0 means up to the end, however far the
- * file may grow.  Taking a lock without OS_WAIT returns -EAGAIN if another owner
- * is in the way.
+ * COMMAND is F_SETLK, F_SETLKW, F_OFD_SETLK or F_OFD_SETLKW; TYPE is F_RDLCK,
+ * F_WRLCK or F_UNLCK; LENGTH 0 means up to the end, however far the file may
+ * grow.  -EAGAIN: another owner holds a lock that conflicts.  -EINVAL: the
+ * system has no locks of this kind.
  */
-enum os_lock { OS_UNLOCK, OS_READ, OS_WRITE };
-enum os_wait { OS_NOWAIT, OS_WAIT };
-struct os_range {
-	off_t start, length;
-};
-
-bool os_has_description_locks(void);
-bool os_locks_by_lockf(void);
-int os_process_lock(int fd, enum os_lock, struct os_range, enum os_wait);
-int os_description_lock(int fd, enum os_lock, struct os_range, enum os_wait);
+int lf_setlk(int fd, int command, short type, off_t start, off_t length);
 
 /*
- * Whether another owner has a lock that keeps this one from being taken: 0, or
- * 1 and the range becomes that of the other, where it can be told, and *PID its
- * process, or 0 where that cannot be told: an open file description has none,
- * and a process of another PID namespace has no number here.
+ * Finds a lock of another owner that conflicts with LOCK, by F_GETLK or
+ * F_OFD_GETLK, and stores it in *LOCK; l_type is F_UNLCK if there is none.
+ * l_pid is its process, or 0 where the kernel gives none: the lock belongs to
+ * an open file description, to a process of another PID namespace, or of
+ * another machine.
  */
-int os_process_test(int fd, enum os_lock, struct os_range *, pid_t *pid);
-int os_description_test(int fd, enum os_lock, struct os_range *, pid_t *pid);
+int lf_getlk(int fd, int command, struct flock *lock);
 
-/* flock(2), never waiting (flock.c or no-flock.c). */
-enum os_flock { OS_FLOCK_UNLOCK, OS_FLOCK_SHARED, OS_FLOCK_EXCLUSIVE };
-
-int os_flock(int fd, enum os_flock);
+/* Whether record locks come from lockf(3), which reports neither PID nor range. */
+bool lf_locks_by_lockf(void);
 
 /*
- * Files (open.c; cloexec.c or no-cloexec.c).  Descriptors are close-on-exec.
- * That of a directory is not below 3, that of a file with OS_ABOVE_STDIO.
- * -EBUSY: another process has a lease on the file.
+ * Open-file-description locks: Linux 3.15, POSIX.1-2024.  Where they are
+ * missing, or configure was asked not to use them, the commands are numbers
+ * that no fcntl(2) knows, and are refused with EINVAL as by an old kernel.
  */
-int os_openat(int dirfd, const char *path, int flags, mode_t mode);
-int os_dup_above(int fd, int number);
+#if defined LF_NO_OFD_LOCKS || !defined F_OFD_SETLK
+# undef F_OFD_GETLK
+# undef F_OFD_SETLK
+# undef F_OFD_SETLKW
+# define F_OFD_GETLK (-1001)
+# define F_OFD_SETLK (-1002)
+# define F_OFD_SETLKW (-1003)
+#endif
+bool lf_has_ofd_locks(void);
 
-enum os_access { OS_READ_ONLY = 1, OS_READ_WRITE, OS_WRITE_ONLY };
-enum os_open {
-	OS_CREATE = 1,
-	OS_FOLLOW = 2, /* a symbolic link, else -ELOOP */
-	OS_ABOVE_STDIO = 4,
-};
-
-int os_open(int dirfd, const char *path, enum os_access, unsigned how,
-	    mode_t mode);
-int os_open_directory(int dirfd, const char *path);
+/* flock(2) is BSD's, not POSIX's: flock.c answers ENOSYS where it is missing. */
+#ifdef HAVE_FLOCK
+# include <sys/file.h>
+#else
+# undef LOCK_SH
+# undef LOCK_EX
+# undef LOCK_NB
+# undef LOCK_UN
+# define LOCK_SH 1
+# define LOCK_EX 2
+# define LOCK_NB 4
+# define LOCK_UN 8
+int flock(int fd, int operation);
+#endif
 
 /*
- * The open file description belongs to this process (owner.c), by its own word;
- * and which process said so last, or 0: none that lives, or it is not told.
+ * Close-on-exec from the start: POSIX.1-2008.  Where O_CLOEXEC is missing,
+ * cloexec.c sets the flag afterwards, and a child that another thread forks in
+ * between inherits the descriptor.
  */
-void os_own_description(int fd);
-pid_t os_description_owner(int fd);
+#ifndef HAVE_O_CLOEXEC
+# undef O_CLOEXEC
+# undef F_DUPFD_CLOEXEC
+# define O_CLOEXEC 0
+# define F_DUPFD_CLOEXEC F_DUPFD
+int lf_cloexec(int fd); /* FD, or -1 and errno */
+#else
+static inline int lf_cloexec(int fd)
+{
+	return fd;
+}
+#endif
 
-/* What serves the file system of a file (fs-linux.c or fs-any.c). */
-enum os_filesystem { OS_FS_LOCAL, OS_FS_NETWORK, OS_FS_FUSE };
-
-enum os_filesystem os_filesystem(int fd);
-
-/* A pipe, above stdio (pipe.c; cloexec.c or no-cloexec.c). */
-int os_pipe(int fd[2]);
-int os_pipe_anywhere(int fd[2]);
+/* pipe2(2): Linux 2.6.27, BSD, POSIX.1-2024; pipe2.c where it is missing. */
+#ifndef HAVE_PIPE2
+int pipe2(int fd[2], int flags);
+#endif
 
 /*
- * The monotonic clock (time.c); long ago if TIMEOUT_MS is not positive.  Polling:
- * 1 FD is readable, 0 the time is over.
+ * Descriptors (open.c), all close-on-exec.
+ *
+ * lf_open() never returns one below 3 if ABOVE_STDIO is set; FLAGS are those of
+ * open(2).  -EBUSY: another process has a lease on the file.  lf_open_directory()
+ * and lf_pipe() never return one below 3.
  */
-struct timespec os_deadline(int timeout_ms);
-int os_poll_until(int fd, struct timespec deadline);
-bool os_is_over(struct timespec deadline);
+int lf_open(int dirfd, const char *path, int flags, mode_t mode,
+	    bool above_stdio);
+int lf_open_directory(int dirfd, const char *path);
+int lf_pipe(int fd[2]);
+
+/* The kind of file system (filesystem-linux.c or filesystem.c). */
+enum lf_filesystem { LF_FS_LOCAL, LF_FS_NETWORK, LF_FS_FUSE };
+
+enum lf_filesystem lf_filesystem(int fd);
+
+/*
+ * Whether pthread_cancel(3) is safe to call (cancel.c).  To be asked once
+ * before the first thread is started, while descriptors are still available.
+ */
+bool lf_can_cancel_threads(void);
 
 /*
  * Locks and processes as the system lists them (procfs.c or no-procfs.c, where
  * all answers are -ENOTSUP).
  *
- * A file goes by the name that the kernel's list has for it: its device is that
- * of the superblock, which stat(2) does not give on btrfs and overlayfs.
+ * The kernel's list names a file by the device of its superblock, which stat(2)
+ * does not give on btrfs and overlayfs.
  */
-struct os_inode {
+struct lf_inode {
 	unsigned major, minor;
 	unsigned long long number;
 };
 
-enum os_lock_type { OS_TYPE_POSIX, OS_TYPE_OFDLCK, OS_TYPE_FLOCK };
-
-struct os_listed_lock {
-	enum os_lock_type type;
-	enum os_lock mode;
-	bool waits;   /* for the last before it that does not */
-	size_t depth; /* of those that wait: how many go before it, and 1 */
-	pid_t pid;  /* 0: not told */
-	struct os_inode inode;
+struct lf_listed_lock {
+	int kind;     /* LF_TYPE_POSIX, LF_TYPE_OFDLCK or LF_TYPE_FLOCK */
+	short type;   /* F_RDLCK or F_WRLCK */
+	bool waits;   /* for the last before it that does not wait */
+	size_t depth; /* of a waiter: how many are before it, plus 1 */
+	pid_t pid;    /* 0: none is given */
+	struct lf_inode inode;
 	unsigned long long first, last; /* bytes */
 };
 
-struct os_lock_list {
-	struct os_listed_lock *locks;
+struct lf_lock_list {
+	struct lf_listed_lock *locks;
 	size_t count;
-	unsigned long long when; /* when it was begun, as os_ticks() */
+	unsigned long long when; /* ticks after boot when reading began */
 };
 
-int os_inode_of(const char *path, struct os_inode *);
-int os_list_locks(struct os_lock_list *);
-void os_lock_list_free(struct os_lock_list *);
+int lf_list_locks(struct lf_lock_list *list);
+void lf_lock_list_free(struct lf_lock_list *list);
+int lf_inode_of(const char *path, struct lf_inode *inode);
 
-/* Clock ticks since boot, as start times are given in. */
-unsigned long long os_ticks(void);
-
-/* Whether /proc/PID is the process that has this PID for us. */
-bool os_proc_is_ours(void);
-
-/* A descriptor (0: this process) for questions about one and no other. */
-int os_process_open(pid_t pid);
-
-/* In clock ticks after boot; 0: not told. */
-unsigned long long os_process_start_time(int process);
-
-/*
- * Whether it waits to run, and the clock ticks of CPU time that it has used; or
- * a negative errno value.
- */
-int os_process_is_runnable(int process, unsigned long long *ticks);
-
-/* Whether it is a lock of the kind that is looked for. */
-typedef bool os_lock_filter(const struct os_listed_lock *);
-
-/*
- * How many such locks it has on the file by its descriptors, and the first of
- * these; or -EACCES or another error if the system does not tell.  None on a file
- * that has been removed; of flock(2) none, if there is one of the description by
- * the same descriptor.
- */
-int os_process_lock_descriptor(int process, const struct stat *file,
-			       os_lock_filter *, int *descriptor);
-
-/* How many descriptors of the file it has, or a negative errno value. */
-int os_process_descriptors(int process, const struct stat *file);
-
-/* Whether a PID (0: this process) has such a lock. */
-int os_process_has_lock(pid_t pid, const struct stat *file, os_lock_filter *);
+/* Whether /proc/PID is the process that has this PID for the caller. */
+bool lf_proc_is_ours(void);
 
 /* All that can be seen; the caller frees. */
-int os_list_processes(pid_t **pids, size_t *count);
+int lf_list_processes(pid_t **pids, size_t *count);
 
-/* Whether two descriptors are of one open file description; no: not told. */
-bool os_same_description(pid_t a, int fd_a, pid_t b, int fd_b);
+/* A descriptor for questions about one process (0: the caller) and no other. */
+int lf_process_open(pid_t pid);
 
-/*
- * Threads (threads.c or no-threads.c).  One mutex and one condition for the
- * table of handles; a forked child finds the mutex free and the table whole.
- */
-void os_mutex_lock(void);
-void os_mutex_unlock(void);
-void os_condition_wait(void); /* with the mutex held; may wake for nothing */
-void os_condition_wake(void); /* everybody who waits */
-
-/* Whether this process may have forked. */
-bool os_may_have_forked(void);
-
-typedef unsigned long os_thread;
-
-os_thread os_thread_self(void);
+/* In clock ticks after boot; 0: unknown.  PROCESS is from lf_process_open(). */
+unsigned long long lf_start_time(int process);
 
 /*
- * A thread, with all signals blocked, that runs BODY(ARGUMENT).  -ENOMEM: none
- * to be had.  Cancelling ends it if it waits for a record lock, else when it
- * comes to; -ENOTSUP: it cannot be cancelled here.  Join or detach frees.
+ * Whether the process waits for a processor, and the clock ticks of CPU time
+ * that it has used; or a negative errno value.
  */
-struct os_helper;
+int lf_process_is_runnable(int process, unsigned long long *ticks);
 
-bool os_helper_can_be_cancelled(void);
+typedef bool lf_lock_filter(const struct lf_listed_lock *lock);
 
-int os_helper_start(struct os_helper **, void *(*body)(void *), void *argument);
-int os_helper_cancel(struct os_helper *);
-void os_helper_join(struct os_helper *);
-void os_helper_detach(struct os_helper *);
+/*
+ * How many locks that the filter accepts the process has on FILE by its
+ * descriptors, and the first such descriptor; or a negative errno value.  Locks
+ * on a file that has been removed do not count, nor does a lock of flock(2) on
+ * a descriptor that has an open-file-description lock too: it is our presence.
+ */
+int lf_process_lock_descriptor(int process, const struct stat *file,
+			       lf_lock_filter *filter, int *descriptor);
 
-/* Around the one call in which a helper may be cancelled; else nothing. */
-void os_cancel_begin(void);
-void os_cancel_end(void);
+/* How many descriptors of FILE the process has, or a negative errno value. */
+int lf_process_descriptors(int process, const struct stat *file);
 
-int os_cancel_disable(void);
-void os_cancel_restore(int state);
+/* Whether a PID (0: the caller) has a lock on FILE that the filter accepts. */
+int lf_process_has_lock(pid_t pid, const struct stat *file,
+			lf_lock_filter *filter);
+
+/* Whether two descriptors share an open file description; false: unknown. */
+bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b);
 
 #endif

@@ -1,6 +1,9 @@
+/* SPDX-License-Identifier: 0BSD */
 #include "config.h"
 
 #include "port/proc-text.h"
+
+#include "lockfile-fcntl.h"
 
 #include <limits.h>
 #include <string.h>
@@ -58,26 +61,26 @@ static bool read_word(const char **text, const char *word)
 	return true;
 }
 
-static bool read_type(const char **text, enum os_lock_type *type)
+static bool read_kind(const char **text, int *kind)
 {
 	if (read_word(text, "POSIX"))
-		*type = OS_TYPE_POSIX;
+		*kind = LF_TYPE_POSIX;
 	else if (read_word(text, "OFDLCK"))
-		*type = OS_TYPE_OFDLCK;
+		*kind = LF_TYPE_OFDLCK;
 	else if (read_word(text, "FLOCK"))
-		*type = OS_TYPE_FLOCK;
+		*kind = LF_TYPE_FLOCK;
 	else
 		return false;
 	/* Mandatory locks went with Linux 5.15. */
 	return read_word(text, "ADVISORY") || read_word(text, "MANDATORY");
 }
 
-static bool read_mode(const char **text, enum os_lock *mode)
+static bool read_type(const char **text, short *type)
 {
 	if (read_word(text, "READ"))
-		*mode = OS_READ;
+		*type = F_RDLCK;
 	else if (read_word(text, "WRITE"))
-		*mode = OS_WRITE;
+		*type = F_WRLCK;
 	else
 		return false;
 	return true;
@@ -98,7 +101,7 @@ static bool read_pid(const char **text, pid_t *pid)
 }
 
 static bool read_device(const char **text, unsigned base,
-			struct os_inode *inode)
+			struct lf_inode *inode)
 {
 	unsigned long long major, minor;
 
@@ -124,7 +127,7 @@ static bool read_inode_number(const char **text, unsigned long long *number)
 	return true;
 }
 
-static bool read_range(const char **text, struct os_listed_lock *lock)
+static bool read_range(const char **text, struct lf_listed_lock *lock)
 {
 	*text = skip_blanks(*text);
 	if (!read_number(text, 10, &lock->first))
@@ -141,7 +144,7 @@ static bool read_range(const char **text, struct os_listed_lock *lock)
 	       lock->first <= lock->last;
 }
 
-char *proc_cut_line(char **text)
+char *lf_proc_cut_line(char **text)
 {
 	char *line = *text, *end = strchr(line, '\n');
 
@@ -153,7 +156,7 @@ char *proc_cut_line(char **text)
 }
 
 /* "7: POSIX  ADVISORY  WRITE 4242 fd:01:131 0 0"; "7: -> ..." waits for it. */
-bool proc_parse_lock(const char *line, struct os_listed_lock *lock)
+bool lf_proc_parse_lock(const char *line, struct lf_listed_lock *lock)
 {
 	const char *text = skip_blanks(line);
 	unsigned long long number;
@@ -164,8 +167,8 @@ bool proc_parse_lock(const char *line, struct os_listed_lock *lock)
 	lock->depth = strspn(text, " ");
 	text = skip_blanks(text);
 	lock->waits = read_word(&text, "->");
-	return read_type(&text, &lock->type) &&
-	       read_mode(&text, &lock->mode) && read_pid(&text, &lock->pid) &&
+	return read_kind(&text, &lock->kind) &&
+	       read_type(&text, &lock->type) && read_pid(&text, &lock->pid) &&
 	       read_device(&text, 16, &lock->inode) &&
 	       read_char(&text, ':') &&
 	       read_inode_number(&text, &lock->inode.number) &&
@@ -179,7 +182,7 @@ static const char *next_line(const char *text)
 	return end ? end + 1 : text + strlen(text);
 }
 
-bool proc_parse_number(const char *text, const char *name,
+bool lf_proc_parse_number(const char *text, const char *name,
 		       unsigned long long *number)
 {
 	size_t length = strlen(name);
@@ -196,8 +199,8 @@ bool proc_parse_number(const char *text, const char *name,
 }
 
 /* "36 35 98:0 /root /mount/point ...": ID, parent, device in decimal. */
-bool proc_parse_mount(const char *text, unsigned long long id,
-		      struct os_inode *device)
+bool lf_proc_parse_mount(const char *text, unsigned long long id,
+		      struct lf_inode *device)
 {
 	for (; *text; text = next_line(text)) {
 		const char *field = text;
@@ -233,12 +236,12 @@ static bool read_stat(const char *text, int field, unsigned long long *number)
 	return at && read_number(&at, 10, number) && *at == ' ';
 }
 
-bool proc_parse_start_time(const char *text, unsigned long long *start_time)
+bool lf_proc_parse_start_time(const char *text, unsigned long long *start_time)
 {
 	return read_stat(text, START_TIME_FIELD, start_time);
 }
 
-bool proc_parse_run(const char *text, char *state, unsigned long long *ticks)
+bool lf_proc_parse_run(const char *text, char *state, unsigned long long *ticks)
 {
 	const char *at = stat_field(text, STATE_FIELD);
 	unsigned long long system;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * Locks and processes by Linux's proc(5): /proc/locks; the "lock:" lines of
  * /proc/PID/fdinfo/N (Linux 4.1).  Reading asks the kernel only, never a file
@@ -7,6 +8,7 @@
 
 #include "port/os.h"
 
+#include "lockfile-fcntl.h"
 #include "port/proc-text.h"
 
 #include <dirent.h>
@@ -64,7 +66,7 @@ static int read_file(int dirfd, const char *name, char **text)
 	return fd < 0 ? -errno : read_all(fd, text);
 }
 
-unsigned long long os_ticks(void)
+static unsigned long long ticks_since_boot(void)
 {
 	unsigned long long ticks = (unsigned long long)sysconf(_SC_CLK_TCK);
 	struct timespec now;
@@ -74,12 +76,12 @@ unsigned long long os_ticks(void)
 	       (unsigned long long)now.tv_nsec * ticks / 1000000000;
 }
 
-static int add_lock(struct os_lock_list *list, const struct os_listed_lock *lock)
+static int add_lock(struct lf_lock_list *list, const struct lf_listed_lock *lock)
 {
 	/* The room is a power of two. */
 	if ((list->count & (list->count - 1)) == 0) {
 		size_t room = list->count ? 2 * list->count : 1;
-		struct os_listed_lock *locks =
+		struct lf_listed_lock *locks =
 			realloc(list->locks, room * sizeof(*locks));
 
 		if (!locks)
@@ -90,21 +92,21 @@ static int add_lock(struct os_lock_list *list, const struct os_listed_lock *lock
 	return 0;
 }
 
-int os_list_locks(struct os_lock_list *list)
+int lf_list_locks(struct lf_lock_list *list)
 {
 	char *text, *rest, *line;
 	bool ours;
 	int rc;
 
-	*list = (struct os_lock_list){ .when = os_ticks() };
+	*list = (struct lf_lock_list){ .when = ticks_since_boot() };
 	rc = read_file(AT_FDCWD, "/proc/locks", &text);
 	if (rc < 0)
 		return rc;
-	ours = os_proc_is_ours();
-	for (rest = text; rc == 0 && (line = proc_cut_line(&rest)) != NULL;) {
-		struct os_listed_lock lock;
+	ours = lf_proc_is_ours();
+	for (rest = text; rc == 0 && (line = lf_proc_cut_line(&rest)) != NULL;) {
+		struct lf_listed_lock lock;
 
-		if (!proc_parse_lock(line, &lock))
+		if (!lf_proc_parse_lock(line, &lock))
 			continue;
 		if (!ours)
 			lock.pid = 0;
@@ -112,18 +114,18 @@ int os_list_locks(struct os_lock_list *list)
 	}
 	free(text);
 	if (rc < 0)
-		os_lock_list_free(list);
+		lf_lock_list_free(list);
 	return rc;
 }
 
-void os_lock_list_free(struct os_lock_list *list)
+void lf_lock_list_free(struct lf_lock_list *list)
 {
 	free(list->locks);
-	*list = (struct os_lock_list){ .count = 0 };
+	*list = (struct lf_lock_list){ .count = 0 };
 }
 
 /* The mount that FD is on tells the device, also on btrfs and overlayfs. */
-static void read_device(int fd, struct os_inode *inode)
+static void read_device(int fd, struct lf_inode *inode)
 {
 	unsigned long long mount;
 	char name[32], *text;
@@ -132,20 +134,20 @@ static void read_device(int fd, struct os_inode *inode)
 	if (read_file(AT_FDCWD, name, &text) < 0)
 		return;
 	/* The number since Linux 5.14; else stat(2) has told it. */
-	proc_parse_number(text, "ino", &inode->number);
-	if (!proc_parse_number(text, "mnt_id", &mount)) {
+	lf_proc_parse_number(text, "ino", &inode->number);
+	if (!lf_proc_parse_number(text, "mnt_id", &mount)) {
 		free(text);
 		return;
 	}
 	free(text);
 	if (read_file(AT_FDCWD, "/proc/self/mountinfo", &text) < 0)
 		return;
-	proc_parse_mount(text, mount, inode);
+	lf_proc_parse_mount(text, mount, inode);
 	free(text);
 }
 
 /* O_PATH needs no permission to read, opens no device and drops no lock. */
-int os_inode_of(const char *path, struct os_inode *inode)
+int lf_inode_of(const char *path, struct lf_inode *inode)
 {
 	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -166,7 +168,7 @@ int os_inode_of(const char *path, struct os_inode *inode)
 }
 
 /* A /proc of another PID namespace has another process under this PID. */
-bool os_proc_is_ours(void)
+bool lf_proc_is_ours(void)
 {
 	char self[32];
 	ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
@@ -177,12 +179,12 @@ bool os_proc_is_ours(void)
 	return strtol(self, NULL, 10) == getpid();
 }
 
-int os_process_open(pid_t pid)
+int lf_process_open(pid_t pid)
 {
 	char name[32] = "/proc/self";
 	int process;
 
-	if (pid != 0 && !os_proc_is_ours())
+	if (pid != 0 && !lf_proc_is_ours())
 		return -ENOTSUP;
 	if (pid != 0)
 		snprintf(name, sizeof(name), "/proc/%ld", (long)pid);
@@ -190,27 +192,27 @@ int os_process_open(pid_t pid)
 	return process < 0 ? -errno : process;
 }
 
-unsigned long long os_process_start_time(int process)
+unsigned long long lf_start_time(int process)
 {
 	unsigned long long start_time = 0;
 	char *text;
 
 	if (read_file(process, "stat", &text) < 0)
 		return 0;
-	if (!proc_parse_start_time(text, &start_time))
+	if (!lf_proc_parse_start_time(text, &start_time))
 		start_time = 0;
 	free(text);
 	return start_time;
 }
 
-int os_process_is_runnable(int process, unsigned long long *ticks)
+int lf_process_is_runnable(int process, unsigned long long *ticks)
 {
 	char *text, state;
 	int rc = read_file(process, "stat", &text);
 
 	if (rc < 0)
 		return rc;
-	rc = proc_parse_run(text, &state, ticks) ? state == 'R' : -ENOTSUP;
+	rc = lf_proc_parse_run(text, &state, ticks) ? state == 'R' : -ENOTSUP;
 	free(text);
 	return rc;
 }
@@ -220,7 +222,7 @@ int os_process_is_runnable(int process, unsigned long long *ticks)
  * the description is our presence.
  */
 static int lists_locks(int process, const char *descriptor,
-		       os_lock_filter *is_meant)
+		       lf_lock_filter *is_meant)
 {
 	char name[32], *text, *rest, *line;
 	bool body = false, presence = false;
@@ -230,17 +232,17 @@ static int lists_locks(int process, const char *descriptor,
 	rc = read_file(process, name, &text);
 	if (rc < 0)
 		return rc;
-	for (rest = text; (line = proc_cut_line(&rest)) != NULL;) {
-		struct os_listed_lock lock;
+	for (rest = text; (line = lf_proc_cut_line(&rest)) != NULL;) {
+		struct lf_listed_lock lock;
 
 		if (strncmp(line, "lock:", 5) != 0 ||
-		    !proc_parse_lock(line + 5, &lock))
+		    !lf_proc_parse_lock(line + 5, &lock))
 			continue;
 		if (is_meant(&lock)) {
 			count++;
-			presence |= lock.type == OS_TYPE_FLOCK;
+			presence |= lock.kind == LF_TYPE_FLOCK;
 		}
-		body |= lock.type == OS_TYPE_OFDLCK;
+		body |= lock.kind == LF_TYPE_OFDLCK;
 	}
 	free(text);
 	return presence && body ? 0 : count;
@@ -290,8 +292,8 @@ static const char *next_descriptor(DIR *list, const struct stat *file)
  * A file that has been removed is asked for after the lock: who waited for it has
  * the lock then, for as long as it takes to see that the file is gone.
  */
-int os_process_lock_descriptor(int process, const struct stat *file,
-			       os_lock_filter *is_meant, int *descriptor)
+int lf_process_lock_descriptor(int process, const struct stat *file,
+			       lf_lock_filter *is_meant, int *descriptor)
 {
 	int found = 0, failed;
 	const char *name;
@@ -317,7 +319,7 @@ int os_process_lock_descriptor(int process, const struct stat *file,
 	return found > 0 ? found : failed;
 }
 
-int os_process_descriptors(int process, const struct stat *file)
+int lf_process_descriptors(int process, const struct stat *file)
 {
 	DIR *list;
 	int count = open_descriptor_list(process, &list);
@@ -330,20 +332,20 @@ int os_process_descriptors(int process, const struct stat *file)
 	return count;
 }
 
-int os_process_has_lock(pid_t pid, const struct stat *file,
-			os_lock_filter *is_meant)
+int lf_process_has_lock(pid_t pid, const struct stat *file,
+			lf_lock_filter *is_meant)
 {
-	int process = os_process_open(pid), descriptor, found;
+	int process = lf_process_open(pid), descriptor, found;
 
 	if (process < 0)
 		return process;
-	found = os_process_lock_descriptor(process, file, is_meant,
+	found = lf_process_lock_descriptor(process, file, is_meant,
 					   &descriptor);
 	close(process);
 	return found;
 }
 
-int os_list_processes(pid_t **pids, size_t *count)
+int lf_list_processes(pid_t **pids, size_t *count)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -370,7 +372,7 @@ int os_list_processes(pid_t **pids, size_t *count)
 			rc = -ENOMEM;
 	}
 	closedir(proc);
-	if (rc == 0 && !os_proc_is_ours())
+	if (rc == 0 && !lf_proc_is_ours())
 		rc = -ENOTSUP;
 	if (rc < 0)
 		free(*pids);
@@ -378,7 +380,7 @@ int os_list_processes(pid_t **pids, size_t *count)
 }
 
 /* kcmp(2), Linux 3.5, asks what ptrace(2) asks to be allowed. */
-bool os_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
+bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
 {
 	return syscall(SYS_kcmp, a, b, KCMP_FILE, fd_a, fd_b) == 0;
 }

@@ -1,9 +1,8 @@
 /* What a handle and an error say of themselves. */
 #include "config.h"
 
-#include "call.h"
 #include "harness.h"
-#include "lockfile-fcntl.h"
+#include "lock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,14 +31,11 @@ static void each_error_has_a_text_of_its_own(void **state)
 
 static void only_documented_errors_get_out(void **state)
 {
-	struct call call;
-
 	(void)state;
-	call_enter(&call);
-	assert_int_equal(call_leave(&call, -EAGAIN, ACQUIRE), -EAGAIN);
-	assert_int_equal(call_leave(&call, -EAGAIN, CHECK), -EIO);
-	assert_int_equal(call_leave(&call, -ERANGE, ACQUIRE), -EIO);
-	assert_int_equal(call_leave(&call, 1, RELEASE), 1);
+	assert_int_equal(lf_documented(-EAGAIN, LF_ACQUIRE), -EAGAIN);
+	assert_int_equal(lf_documented(-EAGAIN, LF_CHECK), -EIO);
+	assert_int_equal(lf_documented(-ERANGE, LF_ACQUIRE), -EIO);
+	assert_int_equal(lf_documented(1, LF_RELEASE), 1);
 }
 
 static void a_handle_describes_itself(void **state)

@@ -64,7 +64,7 @@ static void assert_exclusive(void)
 {
 	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
 	assert_int_equal(finish(start(try_to_share, lock_path)),
-			 os_locks_by_lockf() ? ENOLCK : EAGAIN);
+			 lf_locks_by_lockf() ? ENOLCK : EAGAIN);
 }
 
 static void alone_it_goes_up_and_down_at_once(void **state)
@@ -190,7 +190,7 @@ static void of_two_one_has_to_leave(void **state)
 	rc = ask(other, CONVERT, 10, 0);
 	/* The kernel sees the circle if the locks belong to processes. */
 	assert_true(rc == -ETIMEDOUT ||
-		    (rc == -EDEADLK && !os_has_description_locks()));
+		    (rc == -EDEADLK && !lf_has_ofd_locks()));
 	assert_shared();
 	act(other, RELEASE, 0, 0);
 	assert_int_equal(answer(one), 0);
@@ -286,7 +286,7 @@ static void threads_convert_as_processes_do(void **state)
 		assert_int_equal(ask(one, CONVERT, 0, 0), -EAGAIN);
 		assert_int_equal(ask(other, CONVERT, 2, 0), -ETIMEDOUT);
 		tell(one, CONVERT, LONG_MS, 0);
-		if (i % 2 && os_has_description_locks())
+		if (i % 2 && lf_has_ofd_locks())
 			assert_true(waiters_reach(lock_path, 1));
 		act(other, RELEASE, 0, 0);
 		assert_int_equal(answer(one), 0);

@@ -11,8 +11,8 @@ for function in acquire acquire_fd adopt check convert finish inspect release \
 	start verify
 do
 	number=$((number + 1))
-	name=$(echo $function | tr '[:lower:]' '[:upper:]')
-	tr -d '\n' <"$srcdir/lib/call.c" | tr '{' '\n' |
+	name=LF_$(echo $function | tr '[:lower:]' '[:upper:]')
+	tr -d '\n' <"$srcdir/lib/api.c" | tr '{' '\n' |
 		sed -n "s/^ *\(E[A-Z0-9]*\), [^\"]*\<$name\>.*/\1/p" |
 		sort >"$dir/code"
 	sed -n 's/^\.It Bq Er \(E[A-Z0-9]*\)$/\1/p' \

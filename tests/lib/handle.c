@@ -263,7 +263,7 @@ static void a_thread_that_holds_nothing_is_in_no_cycle(void **state)
 	assert_true(waiters_reach(lock_path, 1));
 	pthread_create(&thread, NULL, wait_for_other, t.other);
 	/* Refused to wait in the kernel, it looks again and again. */
-	if (os_has_description_locks())
+	if (lf_has_ofd_locks())
 		assert_true(waiters_reach(t.other, 1));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(finish(pid), 0);

@@ -3,7 +3,7 @@
 #include "harness.h"
 
 #include "lockfile-fcntl.h"
-#include "marks.h"
+#include "lock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -212,21 +212,19 @@ bool own_mounts(void)
 
 static int ask_for_parent(void *unused)
 {
-	struct os_range whole = { 0, 0 };
+	struct flock other = { .l_type = F_WRLCK };
 	int fd = open(lock_path, O_RDWR);
-	pid_t pid = 0;
 
 	(void)unused;
-	return !(os_process_test(fd, OS_WRITE, &whole, &pid) == 1 &&
-		 pid == getppid());
+	return !(lf_getlk(fd, F_GETLK, &other) == 0 &&
+		 other.l_type != F_UNLCK && other.l_pid == getppid());
 }
 
 bool tells_holders(void)
 {
-	struct os_range whole = { 0, 0 };
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666), status;
 
-	if (os_process_lock(fd, OS_WRITE, whole, OS_NOWAIT) < 0)
+	if (lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0) < 0)
 		return false;
 	status = finish(start(ask_for_parent, NULL));
 	unlink(lock_path);
@@ -236,19 +234,19 @@ bool tells_holders(void)
 
 bool has_threads(void)
 {
-	return os_thread_self() != 0;
+	return lf_thread_self() != 0;
 }
 
 /* Else it fails for the want of a descriptor. */
 bool has_flock(void)
 {
-	return os_flock(-1, OS_FLOCK_SHARED) != -ENOTSUP;
+	return flock(-1, LOCK_SH | LOCK_NB) == 0 || errno != ENOSYS;
 }
 
 /* What cannot be told counts as a network, unless that is so of all. */
 bool tells_file_systems(void)
 {
-	return os_filesystem(-1) == OS_FS_NETWORK;
+	return lf_filesystem(-1) == LF_FS_NETWORK;
 }
 
 int skip_all(const char *reason)
@@ -261,7 +259,7 @@ bool shows_locks_of_processes(void)
 {
 	struct stat none = { 0 };
 
-	return os_process_has_lock(0, &none, lock_is_body) == 0;
+	return lf_process_has_lock(0, &none, lf_is_body) == 0;
 }
 
 int timed(int result)

@@ -39,7 +39,7 @@ int leave_directory(void **state);
 /* The test cannot pass with weaker locks, by their nature. */
 #define needs_locks_of_descriptions() \
 	do { \
-		if (!os_has_description_locks()) \
+		if (!lf_has_ofd_locks()) \
 			skip_because("needs open-file-description locks"); \
 	} while (0)
 
@@ -53,7 +53,7 @@ int leave_directory(void **state);
 /* lockf(3) has exclusive locks only. */
 #define needs_shared_locks() \
 	do { \
-		if (os_locks_by_lockf()) \
+		if (lf_locks_by_lockf()) \
 			skip_because("needs locks that can be shared"); \
 	} while (0)
 

@@ -5,7 +5,7 @@
 #include "config.h"
 
 #include "harness.h"
-#include "inspect.h"
+#include "inspect/inspect.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
@@ -116,7 +116,7 @@ static int see_nobody(void *unused)
 	if (!own_proc())
 		return NOT_HERE;
 	demand(sees("1 partial; 0 unknown %s",
-		    os_has_description_locks() ? "ofd" : "unknown"));
+		    lf_has_ofd_locks() ? "ofd" : "unknown"));
 	return 0;
 }
 
@@ -129,7 +129,7 @@ static int see_nobody_by_outer_proc(void *unused)
 {
 	(void)unused;
 	demand(sees("1 partial; 0 unknown %s",
-		    os_has_description_locks() ? "ofd" : "posix"));
+		    lf_has_ofd_locks() ? "ofd" : "posix"));
 	return 0;
 }
 
@@ -157,7 +157,7 @@ static int see_a_fellow(void *unused)
 	pid_t pid = holder(take, unused);
 
 	demand(sees("1 partial; %d lock %s", pid,
-		    os_has_description_locks() ? "ofd" : "posix"));
+		    lf_has_ofd_locks() ? "ofd" : "posix"));
 	kill(pid, SIGKILL);
 	demand(finish(pid) == -SIGKILL);
 	return 0;
@@ -305,32 +305,37 @@ static int stay(void *unused)
 /* The list is older than the process that has the PID of one that waited. */
 static int use_a_pid_anew(void *unused)
 {
-	struct os_lock_list list = { .count = 0 };
+	struct lf_lock_list list = { .count = 0 };
 	struct lf_report *report;
 	const struct lf_entry *entry;
 	pid_t first, second;
+	long hz = sysconf(_SC_CLK_TCK);
+	struct timespec now;
 
 	if (!own_proc())
 		return NOT_HERE;
 	demand(take(unused) == 0);
 	first = waiter(0);
-	demand(os_list_locks(&list) == 0);
+	demand(lf_list_locks(&list) == 0);
 	kill(first, SIGKILL);
 	demand(finish(first) == -SIGKILL);
-	while (os_ticks() <= list.when)
-		sched_yield();
+	do
+		clock_gettime(CLOCK_BOOTTIME, &now);
+	while ((unsigned long long)(now.tv_sec * hz + now.tv_nsec * hz /
+				    1000000000) <= list.when);
 	if (!next_pid_is(first))
 		return NOT_HERE;
 	second = start(stay, NULL);
 	if (second != first)
 		return NOT_HERE;
 	demand(waitpid(second, NULL, WUNTRACED) == second);
-	demand(inspect(lock_path, &list, &report) == 1);
+	demand(lf_inspect_file(&report, lock_path, &list) == 0 &&
+	       lf_report_status(report) == 1);
 	entry = lf_report_next(report, NULL);
 	demand(lf_entry_pid(entry) == getpid());
 	demand(!lf_report_next(report, entry));
 	lf_report_free(report);
-	os_lock_list_free(&list);
+	lf_lock_list_free(&list);
 	kill(second, SIGKILL);
 	demand(finish(second) == -SIGKILL);
 	return 0;

@@ -43,7 +43,7 @@ static void expect_foreign(struct foreign f, const char *words)
 		assert_true(sees("1; %d %s", pid, words));
 	/* Nobody of ours waits for what he does not have. */
 	if (f.type == F_WRLCK && f.start == 0 && f.command == F_SETLK &&
-	    os_has_description_locks()) {
+	    lf_has_ofd_locks()) {
 		last = waiter(LF_KEEP);
 		assert_true(sees("1; %d %s; %d waits posix", pid, words, last));
 		end(last);
@@ -105,7 +105,7 @@ static void flock_is_told_and_the_file_is_free(void **state)
 {
 	int operations[] = { LOCK_SH, LOCK_EX };
 	/* Without presence who removes the file does not mind them. */
-	unsigned flags = os_has_description_locks() ? 0 : LF_KEEP;
+	unsigned flags = lf_has_ofd_locks() ? 0 : LF_KEEP;
 	struct lf_lock *lock;
 
 	(void)state;

@@ -67,7 +67,7 @@ static void nothing_is_asked_of_no_report(void **state)
 	(void)state;
 	assert_null(lf_report_next(NULL, NULL));
 	assert_false(lf_report_partial(NULL));
-	assert_false(lf_report_stamp(NULL, &pid, &written));
+	assert_false(lf_report_pidfile(NULL, &pid, &written));
 	assert_int_equal(pid, 0);
 	assert_int_equal(written, 0);
 	assert_int_equal(lf_entry_pid(NULL), 0);
@@ -132,7 +132,7 @@ static void a_stamp_is_told_with_its_time(void **state)
 	write_to(lock_path, "4242\n");
 	pid = holder(take, NULL);
 	assert_int_equal(lf_inspect(lock_path, &report), 1);
-	assert_int_equal(lf_report_stamp(report, &told, &written), 1);
+	assert_int_equal(lf_report_pidfile(report, &told, &written), 1);
 	assert_int_equal(stat(lock_path, &st), 0);
 	assert_int_equal(told, 4242);
 	assert_int_equal(written, st.st_mtime);
@@ -165,7 +165,7 @@ static void who_waits_is_told_in_order(void **state)
 			 first, by_us(), pid[0], pid[1], pid[3], pid[4],
 			 pid[5]));
 	/* Without presence who removes the file undoes the queue. */
-	if (os_has_description_locks()) {
+	if (lf_has_ofd_locks()) {
 		let_go(first);
 		assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
 				 "%d waits posix; %d waits posix", pid[0],

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "harness.h"
+#include "lockfile-fcntl.h"
 #include "port/proc-text.h"
 
 #include <limits.h>
@@ -114,10 +115,10 @@ static char *exact_copy(const char *text, size_t length)
 	return copy;
 }
 
-static bool parses(const char *line, struct os_listed_lock *lock)
+static bool parses(const char *line, struct lf_listed_lock *lock)
 {
 	char *copy = exact_copy(line, strlen(line));
-	bool is = proc_parse_lock(copy, lock);
+	bool is = lf_proc_parse_lock(copy, lock);
 
 	free(copy);
 	return is;
@@ -125,14 +126,18 @@ static bool parses(const char *line, struct os_listed_lock *lock)
 
 static bool is_lock(const char *line)
 {
-	struct os_listed_lock lock;
+	struct lf_listed_lock lock;
 
 	return parses(line, &lock);
 }
 
-static void print(char *text, const struct os_listed_lock *lock)
+static void print(char *text, const struct lf_listed_lock *lock)
 {
-	static const char *const types[] = { "POSIX", "OFDLCK", "FLOCK" };
+	static const char *const types[] = {
+		[LF_TYPE_POSIX] = "POSIX",
+		[LF_TYPE_OFDLCK] = "OFDLCK",
+		[LF_TYPE_FLOCK] = "FLOCK",
+	};
 	char last[32] = "EOF", waits[32] = "";
 
 	if (lock->waits)
@@ -141,7 +146,7 @@ static void print(char *text, const struct os_listed_lock *lock)
 		snprintf(last, sizeof(last), "%llu", lock->last);
 	snprintf(text + strlen(text), TEXT_SIZE - strlen(text),
 		 "%s%s %s %ld %u:%u:%llu %llu %s\n", waits,
-		 types[lock->type], lock->mode == OS_READ ? "READ" : "WRITE",
+		 types[lock->kind], lock->type == F_RDLCK ? "READ" : "WRITE",
 		 (long)lock->pid, lock->inode.major, lock->inode.minor,
 		 lock->inode.number, lock->first, last);
 }
@@ -152,8 +157,8 @@ static void print_all(char *printed, const char *text, size_t length)
 	char *copy = exact_copy(text, length), *rest = copy, *line;
 
 	printed[0] = '\0';
-	while ((line = proc_cut_line(&rest)) != NULL) {
-		struct os_listed_lock lock;
+	while ((line = lf_proc_cut_line(&rest)) != NULL) {
+		struct lf_listed_lock lock;
 
 		if (strncmp(line, "lock:", 5) == 0)
 			line += 5;
@@ -229,7 +234,7 @@ static void a_long_line_is_read_whole(void **state)
 
 	(void)state;
 	for (int depth = 1; depth < 10000; depth += 999) {
-		struct os_listed_lock lock;
+		struct lf_listed_lock lock;
 
 		snprintf(line, sizeof(line),
 			 "1:%*s POSIX  ADVISORY  WRITE 4242 fd:01:131 0 0",
@@ -243,7 +248,7 @@ static void a_long_line_is_read_whole(void **state)
 
 static void the_largest_numbers_are_read(void **state)
 {
-	struct os_listed_lock lock;
+	struct lf_listed_lock lock;
 
 	(void)state;
 	assert_true(parses("18446744073709551615: POSIX  ADVISORY  READ "
@@ -337,7 +342,7 @@ static unsigned long long number_in(const char *sample, const char *name)
 	char text[TEXT_SIZE];
 
 	read_sample(sample, text);
-	return proc_parse_number(text, name, &number) ? number : 0;
+	return lf_proc_parse_number(text, name, &number) ? number : 0;
 }
 
 static void fdinfo_tells_mount_and_inode(void **state)
@@ -357,7 +362,7 @@ static bool has_number(const char *text)
 {
 	char *copy = exact_copy(text, strlen(text));
 	unsigned long long number;
-	bool is = proc_parse_number(copy, "ino", &number);
+	bool is = lf_proc_parse_number(copy, "ino", &number);
 
 	free(copy);
 	return is;
@@ -380,10 +385,10 @@ static void a_number_is_whole_or_not_there(void **state)
 }
 
 static bool device_of(const char *text, unsigned long long mount,
-		      struct os_inode *device)
+		      struct lf_inode *device)
 {
 	char *copy = exact_copy(text, strlen(text));
-	bool is = proc_parse_mount(copy, mount, device);
+	bool is = lf_proc_parse_mount(copy, mount, device);
 
 	free(copy);
 	return is;
@@ -391,7 +396,7 @@ static bool device_of(const char *text, unsigned long long mount,
 
 static void mountinfo_tells_the_device(void **state)
 {
-	struct os_inode device;
+	struct lf_inode device;
 	char text[TEXT_SIZE];
 
 	(void)state;
@@ -415,7 +420,7 @@ static void mountinfo_tells_the_device(void **state)
 static void a_mount_cut_off_is_not_there(void **state)
 {
 	static const char whole[] = "36 35 98:12 ";
-	struct os_inode device;
+	struct lf_inode device;
 
 	(void)state;
 	for (size_t length = 0; length < sizeof(whole) - 1; length++) {
@@ -436,7 +441,7 @@ static unsigned long long start_time(const char *text, size_t length)
 	char *copy = exact_copy(text, length);
 	unsigned long long time = 0;
 
-	if (!proc_parse_start_time(copy, &time))
+	if (!lf_proc_parse_start_time(copy, &time))
 		time = 0;
 	free(copy);
 	return time;
@@ -468,7 +473,7 @@ static bool run_of(const char *text, size_t length, char *state,
 		   unsigned long long *ticks)
 {
 	char *copy = exact_copy(text, length);
-	bool is = proc_parse_run(copy, state, ticks);
+	bool is = lf_proc_parse_run(copy, state, ticks);
 
 	free(copy);
 	return is;

@@ -137,7 +137,7 @@ bool sees_in_any_order(const char *format, ...)
 
 const char *by_us(void)
 {
-	return os_has_description_locks() ? "tag ofd" : "lock posix";
+	return lf_has_ofd_locks() ? "tag ofd" : "lock posix";
 }
 
 unsigned long long start_time(pid_t pid)

@@ -42,7 +42,7 @@ static void all_are_held_and_then_gone(void **state)
 	size_t failed = 99;
 
 	(void)state;
-	assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0, &failed), 0);
+	assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 0, 0, &failed), 0);
 	for (size_t i = 0; i < FILES; i++) {
 		assert_string_equal(lf_path(locks[i]), names[i]);
 		assert_false(is_free(names[i]));
@@ -80,11 +80,11 @@ static void one_that_is_held_gives_none(void **state)
 		size_t failed = 99;
 
 		gate_pass(h.held);
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0,
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 0, 0,
 						&failed),
 				 -EAGAIN);
 		assert_int_equal(failed, i);
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 20, 0,
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 20, 0,
 						NULL),
 				 timed(-ETIMEDOUT));
 		for (size_t k = 0; k < FILES; k++) {
@@ -105,26 +105,26 @@ static void an_error_names_its_path_and_gives_none(void **state)
 	size_t failed = 99;
 
 	(void)state;
-	assert_int_equal(lf_acquire_all(locks, paths, 3, LF_FOREVER, 0, &failed),
+	assert_int_equal(lf_acquire_all(locks, paths, 3, 0666, LF_FOREVER, 0, &failed),
 			 -ENOENT);
 	assert_int_equal(failed, 1);
 	for (size_t i = 0; i < 3; i++)
 		assert_null(locks[i]);
 	assert_false(exists("a"));
 	assert_false(exists("c"));
-	assert_int_equal(lf_acquire_all(locks, paths, 4, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 0, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(NULL, paths, 1, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, NULL, 1, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 1, -2, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 1, 0, 1u << 31, NULL),
+	assert_int_equal(lf_acquire_all(locks, paths, 4, 0666, 0, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 0, 0666, 0, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(NULL, paths, 1, 0666, 0, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, NULL, 1, 0666, 0, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 1, 0666, -2, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 1, 0666, 0, 1u << 31, NULL),
 			 -EINVAL);
 }
 
 static void a_file_that_is_named_twice_counts_once(void **state)
 {
 	const char *paths[] = { "b", "./a", "a", lock_path, "hard", "lock" };
-	unsigned last = os_locks_by_lockf() ? 0 : LF_SHARED;
+	unsigned last = lf_locks_by_lockf() ? 0 : LF_SHARED;
 	struct lf_lock *locks[6];
 
 	(void)state;
@@ -134,7 +134,7 @@ static void a_file_that_is_named_twice_counts_once(void **state)
 		for (int timeout = LF_FOREVER; timeout <= 1; timeout++) {
 			int handles = 0;
 
-			assert_int_equal(lf_acquire_all(locks, paths, 6,
+			assert_int_equal(lf_acquire_all(locks, paths, 6, 0666,
 							timeout,
 							mode | LF_KEEP, NULL),
 					 0);
@@ -151,7 +151,7 @@ static int acquire_all_and_go(void *unused)
 	struct lf_lock *locks[FILES];
 
 	(void)unused;
-	demand(lf_acquire_all(locks, names, FILES, bounded(3600000), 0,
+	demand(lf_acquire_all(locks, names, FILES, 0666, bounded(3600000), 0,
 			      NULL) == 0);
 	demand(release_all(locks, FILES) == 0);
 	return 0;
@@ -206,7 +206,7 @@ static int contend(void *argument)
 
 		memcpy(paths, names, sizeof(paths));
 		shuffle(paths, &seed);
-		demand(lf_acquire_all(locks, paths, FILES, LF_FOREVER, 0,
+		demand(lf_acquire_all(locks, paths, FILES, 0666, LF_FOREVER, 0,
 				      NULL) == 0);
 		for (size_t i = 0; i < FILES; i++)
 			if (atomic_fetch_add(&a->inside[i], 1) != 0)
@@ -266,14 +266,14 @@ static void a_killed_one_holds_none(void **state)
 		pid = start(contend, a);
 		/* It competes with us until it is killed. */
 		for (int i = 0; i < 5; i++) {
-			assert_int_equal(lf_acquire_all(locks, names, FILES,
+			assert_int_equal(lf_acquire_all(locks, names, FILES, 0666,
 							LF_FOREVER, 0, NULL),
 					 0);
 			assert_int_equal(release_all(locks, FILES), 0);
 		}
 		kill(pid, SIGKILL);
 		assert_int_equal(finish(pid), -SIGKILL);
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0,
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 0, 0,
 						NULL),
 				 0);
 		assert_int_equal(release_all(locks, FILES), 0);

@@ -97,20 +97,18 @@ static void some_share_and_keep_others_out(void **state)
 
 static int try_as_original(void *unused)
 {
-	struct os_range whole = { 0, 0 };
 	int fd = open(lock_path, O_RDWR);
 
 	(void)unused;
-	return -os_process_lock(fd, OS_WRITE, whole, OS_NOWAIT);
+	return -lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0);
 }
 
 static int share_as_others_do(void *unused)
 {
-	struct os_range whole = { 0, 0 };
 	int fd = open(lock_path, O_RDONLY);
 
 	(void)unused;
-	return -os_process_lock(fd, OS_READ, whole, OS_NOWAIT);
+	return -lf_setlk(fd, F_SETLK, F_RDLCK, 0, 0);
 }
 
 static void other_programs_share_and_are_kept_out(void **state)
@@ -465,7 +463,7 @@ static void locks_that_cannot_be_shared_are_not(void **state)
 	struct lf_lock *lock;
 
 	(void)state;
-	if (!os_locks_by_lockf())
+	if (!lf_locks_by_lockf())
 		skip_because("these locks can be shared");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), -ENOLCK);
 	assert_int_equal(lf_acquire(&lock, lock_path, 10, LF_SHARED), -ENOLCK);
@@ -561,7 +559,7 @@ static void a_waiting_thread_does_not_keep_others_out(void **state)
 	needs_shared_locks();
 	act(sharer, ACQUIRE, 0, LF_SHARED);
 	tell(waiter, ACQUIRE, LF_FOREVER, 0);
-	if (os_has_description_locks())
+	if (lf_has_ofd_locks())
 		assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 100; i++) {
 		act(other, ACQUIRE, 0, LF_SHARED);

@@ -81,11 +81,11 @@ fails_there() {
 	for fault in F_SETLK:ENOLCK F_SETLK:EINVAL F_SETLK:ENOSYS \
 		F_SETLK:ENOTSUP; do
 		fails_there "$fault" 71 \
-			'no record locks to be had on this file system; use'
+			'no record locks are available here; use'
 	done
 	need_locks_of_descriptors
-	fails_there F_OFD_SETLK:ENOLCK 71 'no record locks to be had'
-	fails_there F_OFD_SETLK:ENOTSUP 71 'no record locks to be had'
+	fails_there F_OFD_SETLK:ENOLCK 71 'no record locks are available'
+	fails_there F_OFD_SETLK:ENOTSUP 71 'no record locks are available'
 }
 
 @test "a kernel without locks of descriptions runs COMMAND locked all the same" {

@@ -1,8 +1,7 @@
+/* SPDX-License-Identifier: 0BSD */
 #include "config.h"
 
-#include "view.h"
-
-#include "lockfile-fcntl.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static bool is_here(const struct view *view, const struct os_listed_lock *lock)
+static bool is_here(const struct lf_view *view, const struct lf_listed_lock *lock)
 {
 	return lock->inode.number == view->inode.number &&
 	       lock->inode.major == view->inode.major &&
@@ -18,17 +17,17 @@ static bool is_here(const struct view *view, const struct os_listed_lock *lock)
 }
 
 /* Only those that share a lock, and have no PID there, can be alike. */
-static bool is_told_before(const struct view *view,
-			   const struct os_listed_lock *lock)
+static bool is_told_before(const struct lf_view *view,
+			   const struct lf_listed_lock *lock)
 {
-	if (lock->mode == OS_READ &&
-	    (lock->type != OS_TYPE_POSIX || lock->pid == 0))
+	if (lock->type == F_RDLCK &&
+	    (lock->kind != LF_TYPE_POSIX || lock->pid == 0))
 		return false;
 	for (size_t i = 0; i < view->lock_count; i++) {
-		const struct os_listed_lock *other = &view->locks[i];
+		const struct lf_listed_lock *other = &view->locks[i];
 
-		if (!other->waits && other->type == lock->type &&
-		    other->mode == lock->mode && other->pid == lock->pid &&
+		if (!other->waits && other->kind == lock->kind &&
+		    other->type == lock->type && other->pid == lock->pid &&
 		    other->first == lock->first && other->last == lock->last)
 			return true;
 	}
@@ -39,7 +38,7 @@ static bool is_told_before(const struct view *view,
  * The list comes in parts: if a new lock is put before one that has been told,
  * that is told again in the next part, with all who wait for it.
  */
-int view_pick(struct view *view, const struct os_lock_list *list)
+int lf_view_pick(struct lf_view *view, const struct lf_lock_list *list)
 {
 	size_t count = 0;
 	bool again = false;
@@ -51,7 +50,7 @@ int view_pick(struct view *view, const struct os_lock_list *list)
 	if (!view->locks)
 		return -ENOMEM;
 	for (size_t i = 0; i < list->count; i++) {
-		const struct os_listed_lock *lock = &list->locks[i];
+		const struct lf_listed_lock *lock = &list->locks[i];
 
 		if (!is_here(view, lock))
 			continue;
@@ -63,35 +62,35 @@ int view_pick(struct view *view, const struct os_lock_list *list)
 	return 0;
 }
 
-int view_later(const struct view *view, struct view *later)
+int lf_view_later(const struct lf_view *view, struct lf_view *later)
 {
-	struct os_lock_list list;
+	struct lf_lock_list list;
 	int rc;
 
-	poll(NULL, 0, MOMENT_MS / MOMENTS);
-	rc = os_list_locks(&list);
+	poll(NULL, 0, LF_MOMENT_MS / LF_MOMENTS);
+	rc = lf_list_locks(&list);
 	if (rc < 0)
 		return rc;
 	*later = *view;
-	rc = view_pick(later, &list);
-	os_lock_list_free(&list);
+	rc = lf_view_pick(later, &list);
+	lf_lock_list_free(&list);
 	return rc;
 }
 
-const struct os_listed_lock *view_next(const struct view *view,
-				       const struct os_listed_lock *lock)
+const struct lf_listed_lock *lf_view_next(const struct lf_view *view,
+				       const struct lf_listed_lock *lock)
 {
 	lock = lock ? lock + 1 : view->locks;
 	return lock && lock < view->locks + view->lock_count ? lock : NULL;
 }
 
 /* Whether the process that was listed under this PID has ended since. */
-static bool is_gone(const struct view *view, struct lf_entry *entry)
+static bool is_gone(const struct lf_view *view, struct lf_entry *entry)
 {
-	int process = os_process_open(entry->pid);
+	int process = lf_process_open(entry->pid);
 
 	if (process >= 0) {
-		entry->start_time = os_process_start_time(process);
+		entry->start_time = lf_start_time(process);
 		close(process);
 	}
 	if (entry->start_time == 0)
@@ -99,7 +98,7 @@ static bool is_gone(const struct view *view, struct lf_entry *entry)
 	return entry->start_time > view->list->when;
 }
 
-bool view_tells(const struct view *view, pid_t pid, int type)
+bool lf_view_has_entry(const struct lf_view *view, pid_t pid, int type)
 {
 	const struct lf_entry *entry = NULL;
 
@@ -109,47 +108,47 @@ bool view_tells(const struct view *view, pid_t pid, int type)
 	return false;
 }
 
-int view_add(struct view *view, struct lf_entry entry)
+int lf_view_add(struct lf_view *view, struct lf_entry entry)
 {
 	if (entry.pid != 0 && !entry.waits &&
-	    view_tells(view, entry.pid, entry.type))
+	    lf_view_has_entry(view, entry.pid, entry.type))
 		return 0;
 	if (entry.pid == 0)
 		entry.source = LF_SOURCE_NONE;
 	else if (is_gone(view, &entry))
 		return 0;
-	return report_add(view->report, &entry);
+	return lf_report_add(view->report, &entry);
 }
 
-int view_add_listed(struct view *view, const struct os_listed_lock *lock,
+int lf_view_add_listed(struct lf_view *view, const struct lf_listed_lock *lock,
 		    pid_t pid)
 {
 	static const int types[] = {
-		[OS_TYPE_POSIX] = LF_TYPE_POSIX,
-		[OS_TYPE_OFDLCK] = LF_TYPE_OFDLCK,
-		[OS_TYPE_FLOCK] = LF_TYPE_FLOCK,
+		[LF_TYPE_POSIX] = LF_TYPE_POSIX,
+		[LF_TYPE_OFDLCK] = LF_TYPE_OFDLCK,
+		[LF_TYPE_FLOCK] = LF_TYPE_FLOCK,
 	};
 
-	return view_add(view, (struct lf_entry){
+	return lf_view_add(view, (struct lf_entry){
 				 .pid = pid,
 				 .source = LF_SOURCE_LOCK,
-				 .type = types[lock->type],
+				 .type = types[lock->kind],
 				 .waits = lock->waits,
-				 .shared = lock->mode == OS_READ,
+				 .shared = lock->type == F_RDLCK,
 				 .depth = lock->waits ? lock->depth : 0,
 			 });
 }
 
-int view_ask(const struct view *view, pid_t pid, os_lock_filter *is_meant,
+int lf_view_ask(const struct lf_view *view, pid_t pid, lf_lock_filter *is_meant,
 	     int *descriptor)
 {
 	/* 0 is somebody, and not ourselves. */
-	int process = pid > 0 ? os_process_open(pid) : -ENOTSUP, count;
+	int process = pid > 0 ? lf_process_open(pid) : -ENOTSUP, count;
 
 	*descriptor = -1;
 	if (process < 0)
 		return process;
-	count = os_process_lock_descriptor(process, &view->st, is_meant,
+	count = lf_process_lock_descriptor(process, &view->st, is_meant,
 					   descriptor);
 	close(process);
 	return count;

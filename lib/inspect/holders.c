@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * Who has a lock that keeps others out: those with a body, whose PID is that of
  * the tag, if the owner of the tag has the body too, or of whoever has the
@@ -5,10 +6,7 @@
  */
 #include "config.h"
 
-#include "view.h"
-
-#include "lockfile-fcntl.h"
-#include "marks.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,36 +26,36 @@ struct bodies {
 	size_t owner_count;
 };
 
-static int has_body(const struct view *view, pid_t pid, int *descriptor)
+static int has_body(const struct lf_view *view, pid_t pid, int *descriptor)
 {
-	return view_ask(view, pid, lock_is_body, descriptor);
+	return lf_view_ask(view, pid, lf_is_body, descriptor);
 }
 
 /* One excludes all others, and the file itself has been asked who it is. */
-static bool is_told(const struct view *view, const struct os_listed_lock *tag)
+static bool is_told(const struct lf_view *view, const struct lf_listed_lock *tag)
 {
-	return tag->mode == OS_WRITE && view->held > 0 &&
+	return tag->type == F_WRLCK && view->held > 0 &&
 	       !view->holder.elsewhere;
 }
 
 /* Bodies are counted, and the owners of tags asked whether they have one. */
-static int find_owners(const struct view *view, struct bodies *bodies)
+static int find_owners(const struct lf_view *view, struct bodies *bodies)
 {
-	const struct os_listed_lock *lock = NULL;
+	const struct lf_listed_lock *lock = NULL;
 	size_t tags = 0;
 
-	while ((lock = view_next(view, lock)) != NULL) {
-		tags += lock_is_tag(lock);
-		bodies->count += lock_is_body(lock);
-		bodies->shared |= lock_is_body(lock) && lock->mode == OS_READ;
+	while ((lock = lf_view_next(view, lock)) != NULL) {
+		tags += lf_is_tag(lock);
+		bodies->count += lf_is_body(lock);
+		bodies->shared |= lf_is_body(lock) && lock->type == F_RDLCK;
 	}
 	bodies->owners = calloc(tags + 1, sizeof(*bodies->owners));
 	if (!bodies->owners)
 		return -ENOMEM;
-	while ((lock = view_next(view, lock)) != NULL) {
+	while ((lock = lf_view_next(view, lock)) != NULL) {
 		struct owner *owner = &bodies->owners[bodies->owner_count];
 
-		if (!lock_is_tag(lock) || lock->pid == 0)
+		if (!lf_is_tag(lock) || lock->pid == 0)
 			continue;
 		owner->pid = lock->pid;
 		owner->has_body =
@@ -70,12 +68,12 @@ static int find_owners(const struct view *view, struct bodies *bodies)
 	return 0;
 }
 
-static bool has_tag(const struct view *view, pid_t pid)
+static bool has_tag(const struct lf_view *view, pid_t pid)
 {
-	const struct os_listed_lock *lock = NULL;
+	const struct lf_listed_lock *lock = NULL;
 
-	while ((lock = view_next(view, lock)) != NULL)
-		if (lock_is_tag(lock) && lock->pid == pid)
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (lf_is_tag(lock) && lock->pid == pid)
 			return true;
 	return false;
 }
@@ -83,28 +81,28 @@ static bool has_tag(const struct view *view, pid_t pid)
 /* Some process; one that only waits for a processor may be a waiter still. */
 static bool is_runnable(pid_t pid)
 {
-	int process = os_process_open(pid), runnable;
+	int process = lf_process_open(pid), runnable;
 	unsigned long long ticks;
 
 	if (process < 0)
 		return false;
-	runnable = os_process_is_runnable(process, &ticks);
+	runnable = lf_process_is_runnable(process, &ticks);
 	close(process);
 	return runnable > 0;
 }
 
-static bool any_body(const struct view *view)
+static bool any_body(const struct lf_view *view)
 {
-	const struct os_listed_lock *lock = NULL;
+	const struct lf_listed_lock *lock = NULL;
 
-	while ((lock = view_next(view, lock)) != NULL)
-		if (lock_is_body(lock))
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (lf_is_body(lock))
 			return true;
 	return false;
 }
 
 /* Owners of the tag that are not asked and had it at each look. */
-static size_t keep_doubtful(const struct view *view, struct bodies *bodies)
+static size_t keep_doubtful(const struct lf_view *view, struct bodies *bodies)
 {
 	size_t count = 0;
 
@@ -124,13 +122,13 @@ static size_t keep_doubtful(const struct view *view, struct bodies *bodies)
  * Who may not be asked has the body if it has the tag for a moment: a waiter
  * gives it back at once.
  */
-static int look_again(const struct view *view, struct bodies *bodies)
+static int look_again(const struct lf_view *view, struct bodies *bodies)
 {
 	size_t doubtful = keep_doubtful(view, bodies);
 
-	for (int i = 0; i < MOMENTS && doubtful > 0; i++) {
-		struct view later;
-		int rc = view_later(view, &later);
+	for (int i = 0; i < LF_MOMENTS && doubtful > 0; i++) {
+		struct lf_view later;
+		int rc = lf_view_later(view, &later);
 
 		if (rc < 0)
 			return rc;
@@ -152,16 +150,16 @@ static bool is_copy(const struct bodies *bodies, pid_t pid, int descriptor)
 
 		if (owner->descriptor >= 0 &&
 		    (owner->pid == pid ||
-		     os_same_description(owner->pid, owner->descriptor, pid,
+		     lf_same_description(owner->pid, owner->descriptor, pid,
 					 descriptor)))
 			return true;
 	}
 	return false;
 }
 
-static int add_body(struct view *view, pid_t pid, int source, bool shared)
+static int add_body(struct lf_view *view, pid_t pid, int source, bool shared)
 {
-	return view_add(view, (struct lf_entry){
+	return lf_view_add(view, (struct lf_entry){
 				      .pid = pid,
 				      .source = source,
 				      .type = LF_TYPE_OFDLCK,
@@ -170,12 +168,12 @@ static int add_body(struct view *view, pid_t pid, int source, bool shared)
 }
 
 /* Those who have a body and no tag, as far as we may look; *ALL: everywhere. */
-static int add_untagged(struct view *view, const struct bodies *bodies,
+static int add_untagged(struct lf_view *view, const struct bodies *bodies,
 			size_t *known, bool *all)
 {
 	size_t count;
 	pid_t *pids;
-	int rc = os_list_processes(&pids, &count);
+	int rc = lf_list_processes(&pids, &count);
 
 	*all = rc == 0;
 	if (rc == -ENOMEM)
@@ -198,7 +196,7 @@ static int add_untagged(struct view *view, const struct bodies *bodies,
 	return rc;
 }
 
-static int add_body_holders(struct view *view, const struct bodies *bodies)
+static int add_body_holders(struct lf_view *view, const struct bodies *bodies)
 {
 	size_t known = 0;
 	bool all;
@@ -230,13 +228,13 @@ static int add_body_holders(struct view *view, const struct bodies *bodies)
  * With no body anywhere, a lock on the first byte is one like any other, if it
  * stays.
  */
-static bool is_lock_of_process(const struct view *view,
+static bool is_lock_of_process(const struct lf_view *view,
 			       const struct bodies *bodies,
-			       const struct os_listed_lock *lock)
+			       const struct lf_listed_lock *lock)
 {
-	if (lock->type != OS_TYPE_POSIX || lock->waits)
+	if (lock->kind != LF_TYPE_POSIX || lock->waits)
 		return false;
-	if (!lock_is_tag(lock))
+	if (!lf_is_tag(lock))
 		return true;
 	if (bodies->count > 0)
 		return false;
@@ -246,18 +244,18 @@ static bool is_lock_of_process(const struct view *view,
 	return lock->pid == view->holder.pid;
 }
 
-static int add_process_holders(struct view *view, const struct bodies *bodies)
+static int add_process_holders(struct lf_view *view, const struct bodies *bodies)
 {
-	const struct os_listed_lock *lock = NULL;
+	const struct lf_listed_lock *lock = NULL;
 	int rc = 0;
 
-	while (rc == 0 && (lock = view_next(view, lock)) != NULL)
+	while (rc == 0 && (lock = lf_view_next(view, lock)) != NULL)
 		if (is_lock_of_process(view, bodies, lock))
-			rc = view_add_listed(view, lock, lock->pid);
+			rc = lf_view_add_listed(view, lock, lock->pid);
 	return rc;
 }
 
-int add_holders(struct view *view)
+int lf_add_holders(struct lf_view *view)
 {
 	struct bodies bodies = { .count = 0 };
 	int rc = find_owners(view, &bodies);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * First the file is asked, by lf_check(): that alone can tell "free".  The
  * kernel's list then tells of everybody, but for a lock of an open file
@@ -8,11 +9,7 @@
  */
 #include "config.h"
 
-#include "inspect.h"
-
-#include "call.h"
-#include "lockfile-fcntl.h"
-#include "view.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,29 +18,29 @@
 /* The list is told in parts, and may miss a lock or tell it twice, but not often. */
 #define LOOKS 4
 
-static int add_all(struct view *view)
+static int add_all(struct lf_view *view)
 {
 	int held = view->held;
-	int rc = view_pick(view, view->list);
+	int rc = lf_view_pick(view, view->list);
 
 	if (rc == 0 && held != 0)
-		rc = add_holders(view);
+		rc = lf_add_holders(view);
 	view->holders = view->report->count;
 	if (rc == 0 && held < 0 && view->holders == 0)
 		return held;
 	if (rc == 0)
-		rc = add_flocks(view);
+		rc = lf_add_flocks(view);
 	if (rc == 0 && held != 0)
-		rc = add_queue(view);
-	return rc < 0 ? rc : add_flock_queue(view);
+		rc = lf_add_waiters(view);
+	return rc < 0 ? rc : lf_add_flock_waiters(view);
 }
 
-static bool is_listed(const struct view *view, pid_t pid)
+static bool is_listed(const struct lf_view *view, pid_t pid)
 {
-	const struct os_listed_lock *lock = NULL;
+	const struct lf_listed_lock *lock = NULL;
 
-	while ((lock = view_next(view, lock)) != NULL)
-		if (lock->type == OS_TYPE_POSIX && !lock->waits &&
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (lock->kind == LF_TYPE_POSIX && !lock->waits &&
 		    lock->pid == pid)
 			return true;
 	return false;
@@ -53,62 +50,62 @@ static bool is_listed(const struct view *view, pid_t pid)
  * Whether the holder that the file tells of is there, and the lock by which it
  * is known: those who wait are listed with that.
  */
-static bool is_complete(const struct view *view)
+static bool is_complete(const struct lf_view *view)
 {
 	pid_t pid = view->holder.pid;
 
 	if (pid != 0 && pid != getpid() && !is_listed(view, pid))
 		return false;
 	return view->holders > 0 &&
-	       (pid == 0 || view_tells(view, pid, LF_TYPE_OFDLCK) ||
-		view_tells(view, pid, LF_TYPE_POSIX));
+	       (pid == 0 || lf_view_has_entry(view, pid, LF_TYPE_OFDLCK) ||
+		lf_view_has_entry(view, pid, LF_TYPE_POSIX));
 }
 
 /*
  * Whether somebody has the first byte who is not listed: a process that has no
  * PID in this namespace.  lockf(3) never tells one.
  */
-static bool is_hidden(const struct view *view)
+static bool is_hidden(const struct lf_view *view)
 {
-	const struct os_listed_lock *lock = NULL;
+	const struct lf_listed_lock *lock = NULL;
 
-	if (!view->holder.nameless || os_locks_by_lockf())
+	if (!view->holder.nameless || lf_locks_by_lockf())
 		return false;
-	while ((lock = view_next(view, lock)) != NULL)
-		if (!lock->waits && lock->type != OS_TYPE_FLOCK &&
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (!lock->waits && lock->kind != LF_TYPE_FLOCK &&
 		    lock->first == 0)
 			return false;
 	return true;
 }
 
-static int get_list(struct os_lock_list *list, bool anew)
+static int get_list(struct lf_lock_list *list, bool anew)
 {
 	if (list->when != 0 && !anew)
 		return 0;
-	os_lock_list_free(list);
-	return os_list_locks(list);
+	lf_lock_list_free(list);
+	return lf_list_locks(list);
 }
 
 /* One look at all of it: 1 held, 0 free, -EACCES cannot be told. */
-static int look(struct view *view, bool anew)
+static int look(struct lf_view *view, bool anew)
 {
-	int held = holder_of(view->path, &view->holder), rc;
+	int held = lf_find_holder(view->path, &view->holder), rc;
 
 	view->held = held;
 	if (held < 0 && held != -EACCES)
 		return held;
-	view->report = report_new();
+	view->report = lf_report_new(view->path);
 	if (!view->report)
 		return -ENOMEM;
 	if (lstat(view->path, &view->st) < 0)
 		return held < 0 ? held : errno == ENOENT ? 0 : -errno;
 	rc = get_list(view->list, anew);
 	if (rc == 0)
-		rc = os_inode_of(view->path, &view->inode);
+		rc = lf_inode_of(view->path, &view->inode);
 	if (rc == -ENOMEM)
 		return rc;
 	view->report->partial = rc < 0 || view->holder.elsewhere ||
-				!os_proc_is_ours();
+				!lf_proc_is_ours();
 	if (rc < 0)
 		return held;
 	rc = add_all(view);
@@ -122,7 +119,7 @@ static int look(struct view *view, bool anew)
  * What the file says, where the list does not; nothing, if the list has another,
  * who got it since.
  */
-static int add_unlisted(struct view *view)
+static int add_unlisted(struct lf_view *view)
 {
 	struct lf_entry *first = view->report->entries;
 	struct lf_entry unlisted = {
@@ -142,26 +139,26 @@ static int add_unlisted(struct view *view)
 		first->source = LF_SOURCE_LOCK;
 		return 0;
 	}
-	rc = view_add(view, unlisted);
+	rc = lf_view_add(view, unlisted);
 	/* It has ended, and was the last that is known. */
 	if (rc == 0 && view->report->count == count && view->holders == 0) {
 		unlisted.pid = 0;
-		rc = view_add(view, unlisted);
+		rc = lf_view_add(view, unlisted);
 	}
 	if (rc == 0 && view->report->count > count)
-		report_sort_in(view->report, 0);
+		lf_report_sort_in(view->report, 0);
 	return rc;
 }
 
-int inspect(const char *path, struct os_lock_list *list,
-	    struct lf_report **report)
+int lf_inspect_file(struct lf_report **report, const char *path,
+		    struct lf_lock_list *list)
 {
-	struct view view;
+	struct lf_view view;
 	bool again = true;
 	int rc;
 
 	for (int looks = 1; again; looks++) {
-		view = (struct view){ .path = path, .list = list };
+		view = (struct lf_view){ .path = path, .list = list };
 		rc = look(&view, looks > 1);
 		again = rc > 0 && (!is_complete(&view) ||
 				   (view.surplus && looks < LOOKS));
@@ -174,27 +171,32 @@ int inspect(const char *path, struct os_lock_list *list,
 		if (again)
 			lf_report_free(view.report);
 	}
-	if (rc < 0) {
+	if (rc == -ENOMEM || !view.report) {
 		lf_report_free(view.report);
-		return rc;
+		*report = rc == -ENOMEM ? NULL : lf_report_new(path);
+		if (!*report)
+			return -ENOMEM;
+	} else {
+		*report = view.report;
 	}
-	view.report->stamp = view.holder.stamp;
-	view.report->stamped = view.holder.stamped;
-	*report = view.report;
-	return rc;
+	(*report)->status = rc;
+	(*report)->pidfile = view.holder.pidfile;
+	(*report)->written = view.holder.written;
+	return 0;
 }
 
-int lf_inspect(const char *path, struct lf_report **report)
+int lf_inspect_files(struct lf_report **reports, const char *const *paths,
+		     size_t count)
 {
-	struct os_lock_list list = { .count = 0 };
-	struct lf_report *found = NULL;
-	struct call call;
-	int rc;
+	struct lf_lock_list list = { .count = 0 };
+	int rc = 0;
 
-	call_enter(&call);
-	rc = path && report ? inspect(path, &list, &found) : -EINVAL;
-	os_lock_list_free(&list);
-	if (report)
-		*report = found;
-	return call_leave(&call, rc, INSPECT);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = lf_inspect_file(&reports[i], paths[i], &list);
+	lf_lock_list_free(&list);
+	for (size_t i = 0; i < count && rc < 0; i++) {
+		lf_report_free(reports[i]);
+		reports[i] = NULL;
+	}
+	return rc;
 }

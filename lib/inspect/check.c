@@ -1,13 +1,8 @@
+/* SPDX-License-Identifier: 0BSD */
 /* Who holds a lock file, seen from outside and without touching it. */
 #include "config.h"
 
-#include "check.h"
-
-#include "call.h"
-#include "handle.h"
-#include "lockfile-fcntl.h"
-#include "release.h"
-#include "stamp.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +11,21 @@
 
 /* How much longer than a moment one that does not get to run is given. */
 #define LONGEST_MS 200
+
+/* Whether another holds the body: 1 and its process or 0, or 0. */
+static int body_owner(const struct lf_lock *lock, pid_t *pid)
+{
+	int rc = lf_body_test(lock, F_WRLCK, pid);
+
+	return rc == LF_REMOVER ? 0 : rc;
+}
+
+static bool body_held(const struct lf_lock *lock)
+{
+	pid_t pid;
+
+	return body_owner(lock, &pid) > 0;
+}
 
 /*
  * Whether PID has the tag for longer than a waiter needs to try the body: at
@@ -26,19 +36,19 @@
 static bool keeps_tag(const struct lf_lock *lock, pid_t pid)
 {
 	/* PID 0 is somebody of another namespace, and not ourselves. */
-	int process = pid > 0 ? os_process_open(pid) : -1;
+	int process = pid > 0 ? lf_process_open(pid) : -1;
 	unsigned long long before = 0, now;
 	bool keeps = false;
 
-	os_process_is_runnable(process, &before);
+	lf_process_is_runnable(process, &before);
 	for (int ms = 1; ms <= LONGEST_MS && !keeps; ms++) {
 		pid_t again;
 
 		poll(NULL, 0, 1);
-		if (tag_owner(lock, &again) <= 0 || again != pid)
+		if (lf_tag_test(lock, &again) <= 0 || again != pid)
 			break;
-		keeps = ms >= MOMENT_MS &&
-			(os_process_is_runnable(process, &now) <= 0 ||
+		keeps = ms >= LF_MOMENT_MS &&
+			(lf_process_is_runnable(process, &now) <= 0 ||
 			 now > before + 1);
 	}
 	if (process >= 0)
@@ -55,7 +65,7 @@ static bool keeps_tag(const struct lf_lock *lock, pid_t pid)
 static bool is_holder(const struct lf_lock *lock, pid_t pid)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
-	int has = os_process_has_lock(pid, &file, lock_is_body);
+	int has = lf_process_has_lock(pid, &file, lf_is_body);
 
 	if (has >= 0)
 		return has;
@@ -65,7 +75,7 @@ static bool is_holder(const struct lf_lock *lock, pid_t pid)
 /* A server may give the PID of a process on another machine. */
 static bool is_elsewhere(const struct lf_lock *lock)
 {
-	return !lock->marks.use_tag || lock->marks.doubtful;
+	return !lock->marks.use_tag || lock->marks.may_leak;
 }
 
 /*
@@ -73,7 +83,7 @@ static bool is_elsewhere(const struct lf_lock *lock)
  * moment between two steps of the protocol, or by a program that locks the
  * first byte and no more, which is in the way as well.
  */
-static int find_holder(const struct lf_lock *lock, struct holder *holder)
+static int find_holder(const struct lf_lock *lock, struct lf_holder *holder)
 {
 	pid_t *pid = &holder->pid;
 	int rc = body_owner(lock, pid);
@@ -82,9 +92,9 @@ static int find_holder(const struct lf_lock *lock, struct holder *holder)
 		*pid = 0;
 		return rc;
 	}
-	if (rc == 0 && tag_owner(lock, pid) > 0)
+	if (rc == 0 && lf_tag_test(lock, pid) > 0)
 		return keeps_tag(lock, *pid);
-	if (rc > 0 && *pid == 0 && tag_owner(lock, pid) > 0) {
+	if (rc > 0 && *pid == 0 && lf_tag_test(lock, pid) > 0) {
 		holder->nameless = *pid == 0;
 		if (*pid > 0 && !is_holder(lock, *pid))
 			*pid = 0;
@@ -92,50 +102,46 @@ static int find_holder(const struct lf_lock *lock, struct holder *holder)
 	return rc;
 }
 
-int holder_of(const char *path, struct holder *holder)
+int lf_find_holder(const char *path, struct lf_holder *holder)
 {
-	struct request rq = {
+	struct lf_request request = {
 		.dirfd = AT_FDCWD,
 		.path = path,
 		.fd = -1,
-		.lock = OS_READ,
-		.look = true,
+		.type = F_RDLCK,
+		.inspects = true,
 	};
 	struct lf_lock *lock;
 	struct stat st;
 	int rc;
 
-	*holder = (struct holder){ .pid = 0 };
+	*holder = (struct lf_holder){ .pid = 0 };
 	/* Not opened before: to open a device or a FIFO may have effects. */
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT && path[0] != '\0' ? 0 : -errno;
 	if (!S_ISREG(st.st_mode))
-		return handle_why_not_regular(st.st_mode);
+		return lf_file_check_type(st.st_mode);
 	/* Nor while we hold it: the kernel does not show us our own locks. */
-	if (process_holds(&st)) {
+	if (lf_table_process_holds(&st)) {
 		holder->pid = getpid();
 		return 1;
 	}
-	rc = handle_open(&lock, &rq);
+	rc = lf_file_open(&lock, &request);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	rc = find_holder(lock, holder);
 	holder->elsewhere = is_elsewhere(lock);
 	if (rc > 0 && st.st_size > 0)
-		holder->stamp = stamp_read(lock, &holder->stamped);
-	drop(lock);
+		holder->pidfile = lf_pidfile_read(lock, &holder->written);
+	lf_table_close(lock);
 	return rc;
 }
 
-int lf_check(const char *path, pid_t *pid)
+int lf_check_holder(const char *path, pid_t *pid)
 {
-	struct holder holder = { .pid = 0 };
-	struct call call;
-	int rc;
+	struct lf_holder holder;
+	int rc = lf_find_holder(path, &holder);
 
-	call_enter(&call);
-	rc = path ? holder_of(path, &holder) : -EINVAL;
-	if (pid)
-		*pid = rc > 0 ? holder.pid : 0;
-	return call_leave(&call, rc, CHECK);
+	*pid = rc > 0 ? holder.pid : 0;
+	return rc;
 }

@@ -1,7 +1,11 @@
-/* The stamp: "4242\n", or "4242 HOST\n" as other programs write it. */
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The PID of the holder as the content of the lock file, for people and for
+ * programs that expect one there.  No lock is ever judged by it.
+ */
 #include "config.h"
 
-#include "stamp.h"
+#include "lock.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -10,10 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Ten digits, a blank, a name of 255 bytes as the longest host has, a newline. */
-#define STAMP_MAX 267
+/* Ten digits, a blank, a host name of at most 255 bytes, a newline. */
+#define PIDFILE_MAX 267
 
-static bool is_stamp(const char *text, size_t length)
+static bool is_pidfile(const char *text, size_t length)
 {
 	size_t digits = strspn(text, "0123456789"), rest = digits;
 
@@ -27,10 +31,10 @@ static bool is_stamp(const char *text, size_t length)
 	return text[rest] == '\n' && rest + 1 == length;
 }
 
-/* The content, if it is no longer than a stamp may be; its length. */
+/* The content as far as a PID file may be long, and one byte; its length. */
 static ssize_t read_content(const struct lf_lock *lock, char text[])
 {
-	ssize_t length = pread(lock->fd, text, STAMP_MAX + 1, 0);
+	ssize_t length = pread(lock->fd, text, PIDFILE_MAX + 1, 0);
 
 	if (length < 0)
 		return -errno;
@@ -38,24 +42,24 @@ static ssize_t read_content(const struct lf_lock *lock, char text[])
 	return length;
 }
 
-int stamp_check(const struct lf_lock *lock)
+int lf_pidfile_check(const struct lf_lock *lock)
 {
-	char text[STAMP_MAX + 2];
+	char text[PIDFILE_MAX + 2];
 	ssize_t length = read_content(lock, text);
 
 	if (length < 0)
 		return (int)length;
-	return length == 0 || is_stamp(text, (size_t)length) ? 0 : -ENOTEMPTY;
+	return length == 0 || is_pidfile(text, (size_t)length) ? 0 : -ENOTEMPTY;
 }
 
-pid_t stamp_read(const struct lf_lock *lock, time_t *written)
+pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written)
 {
-	char text[STAMP_MAX + 2];
+	char text[PIDFILE_MAX + 2];
 	ssize_t length = read_content(lock, text);
 	struct stat st;
 	long long pid;
 
-	if (length <= 0 || !is_stamp(text, (size_t)length) ||
+	if (length <= 0 || !is_pidfile(text, (size_t)length) ||
 	    fstat(lock->fd, &st) < 0)
 		return 0;
 	*written = st.st_mtime;
@@ -63,17 +67,17 @@ pid_t stamp_read(const struct lf_lock *lock, time_t *written)
 	return pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-static size_t own_stamp(char text[], size_t size)
+static size_t own_content(char text[], size_t size)
 {
 	return (size_t)snprintf(text, size, "%ld\n", (long)getpid());
 }
 
-int stamp_write(const struct lf_lock *lock)
+int lf_pidfile_write(const struct lf_lock *lock)
 {
 	char text[32];
-	size_t length = own_stamp(text, sizeof(text));
+	size_t length = own_content(text, sizeof(text));
 	ssize_t written;
-	int rc = stamp_check(lock);
+	int rc = lf_pidfile_check(lock);
 
 	if (rc < 0)
 		return rc;
@@ -89,10 +93,10 @@ int stamp_write(const struct lf_lock *lock)
 	return rc;
 }
 
-void stamp_clear(const struct lf_lock *lock)
+void lf_pidfile_clear(const struct lf_lock *lock)
 {
-	char own[32], text[STAMP_MAX + 2];
-	size_t length = own_stamp(own, sizeof(own));
+	char own[32], text[PIDFILE_MAX + 2];
+	size_t length = own_content(own, sizeof(own));
 
 	if (read_content(lock, text) == (ssize_t)length &&
 	    memcmp(text, own, length) == 0)

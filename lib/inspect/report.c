@@ -1,19 +1,24 @@
+/* SPDX-License-Identifier: 0BSD */
 /* A list that grows, and the accessors of the public interface. */
 #include "config.h"
 
-#include "report.h"
-
-#include "lockfile-fcntl.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct lf_report *report_new(void)
+struct lf_report *lf_report_new(const char *path)
 {
-	return calloc(1, sizeof(struct lf_report));
+	size_t size = strlen(path) + 1;
+	struct lf_report *report = calloc(1, sizeof(*report) + size);
+
+	if (report)
+		memcpy(report->path, path, size);
+	return report;
 }
 
-int report_add(struct lf_report *report, const struct lf_entry *entry)
+int lf_report_add(struct lf_report *report, const struct lf_entry *entry)
 {
 	if (report->count == report->room) {
 		size_t room = report->room ? 2 * report->room : 4;
@@ -29,7 +34,7 @@ int report_add(struct lf_report *report, const struct lf_entry *entry)
 	return 0;
 }
 
-void report_sort_in(struct lf_report *report, size_t first)
+void lf_report_sort_in(struct lf_report *report, size_t first)
 {
 	size_t i = report->count - 1;
 	struct lf_entry last = report->entries[i];
@@ -59,20 +64,30 @@ const struct lf_entry *lf_report_next(const struct lf_report *report,
 	return entry < report->entries + report->count ? entry : NULL;
 }
 
+int lf_report_status(const struct lf_report *report)
+{
+	return report ? report->status : -EINVAL;
+}
+
+const char *lf_report_path(const struct lf_report *report)
+{
+	return report ? report->path : NULL;
+}
+
 int lf_report_partial(const struct lf_report *report)
 {
 	return report && report->partial;
 }
 
-int lf_report_stamp(const struct lf_report *report, pid_t *pid,
+int lf_report_pidfile(const struct lf_report *report, pid_t *pid,
 		    long long *written)
 {
-	bool there = report && report->stamp > 0;
+	bool there = report && report->pidfile > 0;
 
 	if (pid)
-		*pid = there ? report->stamp : 0;
+		*pid = there ? report->pidfile : 0;
 	if (written)
-		*written = there ? report->stamped : 0;
+		*written = there ? report->written : 0;
 	return there;
 }
 

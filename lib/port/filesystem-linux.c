@@ -1,4 +1,5 @@
-/* Which file systems have their locks kept by a server: statfs(2) of Linux. */
+/* SPDX-License-Identifier: 0BSD */
+/* Which file systems have a server that keeps their locks: statfs(2), Linux. */
 #include "config.h"
 
 #include "port/os.h"
@@ -28,17 +29,17 @@ static const unsigned network[] = {
 	0x0000564Cu, /* NCP */
 };
 
-enum os_filesystem os_filesystem(int fd)
+enum lf_filesystem lf_filesystem(int fd)
 {
 	struct statfs fs;
 
-	/* Not told: the marks that need least of a server. */
+	/* Unknown: use the marks that need least of a server. */
 	if (fstatfs(fd, &fs) < 0)
-		return OS_FS_NETWORK;
+		return LF_FS_NETWORK;
 	if ((unsigned)fs.f_type == FUSE)
-		return OS_FS_FUSE;
+		return LF_FS_FUSE;
 	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++)
 		if ((unsigned)fs.f_type == network[i])
-			return OS_FS_NETWORK;
-	return OS_FS_LOCAL;
+			return LF_FS_NETWORK;
+	return LF_FS_LOCAL;
 }

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: 0BSD */
+/* The lock file itself: opened, verified to be at its path, removed. */
+#include "config.h"
+
+#include "lock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int lf_file_check_type(mode_t mode)
+{
+	return S_ISREG(mode) ? 0 :
+	       S_ISLNK(mode) ? -ELOOP :
+	       S_ISDIR(mode) ? -EISDIR :
+			       -ENOTSUP;
+}
+
+/* open(2) refuses what is not a regular file in many ways; we have one. */
+static int why_not_opened(const struct lf_request *request, int error)
+{
+	struct stat st;
+	int why;
+
+	if (fstatat(request->dirfd, request->path, &st,
+		    request->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
+		return error;
+	why = lf_file_check_type(st.st_mode);
+	return why < 0 ? why : error;
+}
+
+/*
+ * An exclusive lock needs a descriptor open for writing, a shared one a
+ * descriptor open for reading; both are wanted, one is enough.  In a sticky
+ * directory Linux may refuse O_CREAT for a file of another user
+ * (fs.protected_regular, 4.19).  Such a file can be locked, but is not ours to
+ * remove, and neither is one that we may only read.
+ */
+static const int to_write[] = {
+	O_RDWR | O_CREAT, O_WRONLY | O_CREAT, O_RDWR, O_WRONLY, -1,
+};
+static const int to_read[] = { O_RDWR | O_CREAT, O_RDWR, O_RDONLY, -1 };
+static const int to_inspect[] = { O_RDONLY, -1 };
+
+static bool is_allowed(int flags, const struct lf_request *request)
+{
+	return !((flags & O_CREAT) && !request->create) &&
+	       !((flags & O_ACCMODE) == O_WRONLY && request->pidfile);
+}
+
+/* Whether weaker flags may be granted. */
+static bool may_weaken(int fd, const struct lf_request *request)
+{
+	return fd == -EACCES ||
+	       (request->type == F_RDLCK &&
+		(fd == -EROFS || fd == -EPERM || fd == -ETXTBSY));
+}
+
+/* Neither waits for a FIFO or device, nor follows a link, nor gets a terminal. */
+static int open_file(struct lf_lock *lock, const struct lf_request *request,
+		     bool above_stdio)
+{
+	const int *flags = request->inspects		? to_inspect :
+			   request->type == F_RDLCK ? to_read :
+							      to_write;
+	const int always = O_NONBLOCK | O_NOCTTY |
+			   (request->follow ? 0 : O_NOFOLLOW);
+	int fd = 0, first = 0;
+
+	for (; *flags >= 0; flags++) {
+		if (!is_allowed(*flags, request))
+			continue;
+		fd = lf_open(request->dirfd, request->path, *flags | always,
+			     request->mode, above_stdio);
+		if (first == 0)
+			first = fd;
+		lock->access = *flags & O_ACCMODE;
+		lock->foreign = lock->access == O_RDONLY ||
+				(request->create && !(*flags & O_CREAT));
+		if (!may_weaken(fd, request))
+			break;
+	}
+	/* Refused with O_CREAT, missing without: it may not be created. */
+	return fd == -ENOENT ? first : fd;
+}
+
+/*
+ * Never below 3, where the program would take the file for a standard stream.
+ * Closing the low one drops what this process has on the file; so where a handle
+ * of ours holds it, or may get a lock of the process meanwhile, it is not even
+ * opened.
+ */
+static int get_descriptor(struct lf_lock *lock,
+			  const struct lf_request *request)
+{
+	bool in_use = lf_table_unpark(lock, request);
+	int fd;
+
+	if (lock->fd >= 0)
+		return lock->fd;
+	fd = open_file(lock, request, in_use || request->process_owned);
+	if (fd >= 0 && fd <= STDERR_FILENO) {
+		close(fd);
+		fd = open_file(lock, request, true);
+	}
+	return fd < 0 ? why_not_opened(request, fd) : fd;
+}
+
+static int open_parent(struct lf_lock *lock, const struct lf_request *request)
+{
+	char *slash = strrchr(lock->path, '/');
+	int fd;
+
+	if (!slash)
+		return lf_open_directory(request->dirfd, ".");
+	if (slash == lock->path)
+		return lf_open_directory(request->dirfd, "/");
+	*slash = '\0';
+	fd = lf_open_directory(request->dirfd, lock->path);
+	*slash = '/';
+	return fd;
+}
+
+struct lf_lock *lf_lock_new(const struct lf_request *request)
+{
+	size_t length = strlen(request->path);
+	struct lf_lock *lock = calloc(1, sizeof(*lock) + length + 1);
+	const char *slash;
+
+	if (!lock)
+		return NULL;
+	memcpy(lock->path, request->path, length + 1);
+	slash = strrchr(lock->path, '/');
+	lock->name = slash ? slash + 1 : lock->path;
+	lock->pid = getpid();
+	lock->thread = request->thread;
+	lock->borrowed = request->fd >= 0;
+	lock->follow = request->follow;
+	lock->keep = request->keep;
+	lock->pidfile = request->pidfile;
+	lock->inspects = request->inspects;
+	lock->type = request->type;
+	lock->fd = request->fd;
+	lock->dirfd = -1;
+	return lock;
+}
+
+static int open_path(struct lf_lock *lock, const struct lf_request *request)
+{
+	size_t length = strlen(request->path);
+	int rc = 0;
+
+	if (length == 0)
+		return -ENOENT;
+	if (request->path[length - 1] == '/')
+		return -EISDIR;
+	/* A file that is kept, at an absolute path, is found again without it. */
+	if (!request->inspects && (!request->keep || request->path[0] != '/'))
+		rc = lock->dirfd = open_parent(lock, request);
+	if (rc >= 0)
+		rc = lock->fd = get_descriptor(lock, request);
+	return rc;
+}
+
+static int examine(struct lf_lock *lock, bool process_owned)
+{
+	struct stat st;
+	int why;
+
+	if (fstat(lock->fd, &st) < 0)
+		return -errno;
+	why = lf_file_check_type(st.st_mode);
+	if (why < 0)
+		return why;
+	lock->dev = st.st_dev;
+	lock->ino = st.st_ino;
+	/* What is another's to remove is not ours to write to either. */
+	if (lock->foreign)
+		lock->pidfile = false;
+	if (st.st_size > 0 &&
+	    !(lock->pidfile && lf_pidfile_check(lock) == 0))
+		lock->foreign = true;
+	lf_marks_choose(lock, process_owned);
+	return 0;
+}
+
+static void undo_open(struct lf_lock *lock)
+{
+	if (lock->fd >= 0 && !lock->borrowed)
+		close(lock->fd);
+	if (lock->dirfd >= 0)
+		close(lock->dirfd);
+	free(lock);
+}
+
+int lf_file_open(struct lf_lock **opened, const struct lf_request *request)
+{
+	struct lf_lock *lock = lf_lock_new(request);
+	int rc = 0;
+
+	*opened = NULL;
+	if (!lock)
+		return -ENOMEM;
+	if (!lock->borrowed)
+		rc = open_path(lock, request);
+	if (rc >= 0)
+		rc = examine(lock, request->process_owned);
+	if (rc < 0) {
+		undo_open(lock);
+		return rc;
+	}
+	lf_table_add(lock);
+	*opened = lock;
+	return 0;
+}
+
+int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path)
+{
+	struct stat st;
+
+	if (lock->borrowed) {
+		if (fstat(lock->fd, &st) < 0)
+			return -errno;
+		return st.st_nlink == 0 ? -ESTALE : 0;
+	}
+	if (fstatat(dirfd, path, &st,
+		    lock->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
+	return st.st_dev == lock->dev && st.st_ino == lock->ino ? 0 : -ESTALE;
+}
+
+int lf_file_verify(const struct lf_lock *lock)
+{
+	int rc = 0;
+
+	if (lock->dirfd >= 0)
+		rc = lf_file_is_at(lock, lock->dirfd, lock->name);
+	if (rc == 0 && lock->path[0] == '/')
+		rc = lf_file_is_at(lock, AT_FDCWD, lock->path);
+	return rc;
+}
+
+int lf_file_unlink(const struct lf_lock *lock)
+{
+	struct stat st;
+
+	switch (lf_file_is_at(lock, lock->dirfd, lock->name)) {
+	case 0:
+		break;
+	case -ESTALE:
+		return 0;
+	default:
+		return 1;
+	}
+	if (fstat(lock->fd, &st) < 0 || st.st_size > 0)
+		return 1;
+	return unlinkat(lock->dirfd, lock->name, 0) < 0 && errno != ENOENT;
+}
+
+/* The kernel sends signals to this process only if the file is O_ASYNC. */
+void lf_file_set_owner(int fd)
+{
+	fcntl(fd, F_SETOWN, getpid());
+}
+
+pid_t lf_file_owner(int fd)
+{
+	int owner = fcntl(fd, F_GETOWN);
+
+	return owner > 0 ? owner : 0;
+}

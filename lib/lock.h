@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * Private to the library: the handle, the request, and what the files of lib/
+ * offer each other.  Each file calls only those below it:
+ *
+ *   api.c          public functions: arguments, errors
+ *   acquire-all.c  several lock files, all or none
+ *   convert.c      shared to exclusive and back
+ *   adopt.c        a lock passes from a parent to its child
+ *   pending.c      an acquisition that runs in a helper thread
+ *   protocol.c     acquire, release, give up
+ *   pidfile.c      the PID in the file
+ *   file.c         open, still at the path?, unlink
+ *   table.c        the handles of this process
+ *   marks.c        tag, body and presence
+ *   wait.c         helper threads and deadlines
+ *   port/          what differs from system to system
+ *
+ * inspect/ is the other half of the library: it only looks.
+ *
+ * Functions that return int return 0 or a positive result, or a negative errno
+ * value.  Those that try to lock return one of the answers below, or a negative
+ * errno value; a held lock is an answer, never an error.
+ */
+#ifndef LF_LOCK_H
+#define LF_LOCK_H
+
+#include "lockfile-fcntl.h"
+#include "port/os.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <time.h>
+
+enum lf_answer {
+	LF_GOT,
+	LF_BUSY,       /* another holds the lock */
+	LF_START_OVER, /* what was locked is not the lock file any more */
+	LF_REMOVER,    /* only a remover was met: the file is gone in a moment */
+	LF_TIMED_OUT,
+	LF_CANCELLED,
+};
+
+/* ---- The handle: one open of a lock file, with what is known of it. */
+
+enum lf_state {
+	LF_ACQUIRING, /* open; may have marks, does not hold the lock */
+	LF_CLAIMED,   /* takes or drops what belongs to the process, alone */
+	LF_HOLDING,   /* holds the lock */
+	LF_PARKED,    /* released, but closing it would hurt a holder */
+};
+
+struct lf_marks {
+	/* in use, decided once for a descriptor by lf_marks_choose() */
+	bool process_owned; /* the body belongs to the process */
+	bool use_tag;
+	bool use_presence;
+	bool may_leak; /* see lf_body_is_listed() */
+	/* set */
+	atomic_bool tag; /* asked for, and not dropped since by another close */
+	short body;	 /* F_UNLCK: none */
+	bool presence;
+};
+
+struct lf_lock {
+	struct lf_lock *next;	    /* in the table */
+	struct lf_pending *pending; /* not acquired yet; nothing else counts */
+	enum lf_state state;
+	short type;	      /* F_RDLCK: shared, F_WRLCK: exclusive */
+	pid_t pid;	      /* the process that acquires */
+	unsigned long thread; /* and its thread */
+	dev_t dev;
+	ino_t ino;
+	struct lf_marks marks;
+	int fd;
+	int access;    /* O_RDONLY, O_WRONLY or O_RDWR, if FD is ours */
+	bool inspects; /* opened to inspect only: never locked */
+	bool borrowed; /* FD is the caller's */
+	bool lent;     /* another process holds a lock by this descriptor */
+	bool follow;   /* PATH may be a symbolic link */
+	bool keep;     /* the caller wants the file to stay */
+	bool foreign;  /* the file has content, or is another's to remove */
+	bool pidfile;  /* our PID is to be its content */
+	struct lf_wait *tag_wait; /* of an adopter, see adopt.c */
+	int dirfd;		  /* the directory of NAME, or -1: use PATH */
+	const char *name;
+	char path[]; /* as the caller gave it */
+};
+
+/* What a call asks for; the same for each attempt. */
+struct lf_request {
+	int dirfd;
+	const char *path;
+	int fd; /* a borrowed one, or -1; PATH is only a name for it then */
+	mode_t mode;
+	short type;
+	bool create;
+	bool follow;
+	bool keep;
+	bool pidfile;
+	bool inspects;
+	bool process_owned;   /* open-file-description locks do not serve here */
+	unsigned long thread; /* that asks; a helper thread may wait for it */
+	atomic_bool cancelled;
+	struct lf_lock *attempt; /* open, or NULL */
+};
+
+/* ---- api.c */
+
+enum lf_function {
+	LF_ACQUIRE = 1,
+	LF_START = 2,
+	LF_FINISH = 4,
+	LF_RELEASE = 8,
+	LF_VERIFY = 16,
+	LF_CHECK = 32,
+	LF_ACQUIRE_FD = 64,
+	LF_ADOPT = 128,
+	LF_CONVERT = 256,
+	LF_INSPECT = 512,
+	LF_RELEASE_FD = 1024,
+};
+
+/* RESULT, or -EIO for an error that the function's manual page does not list. */
+int lf_documented(int result, enum lf_function function);
+
+/* ---- acquire-all.c */
+
+/*
+ * Acquires as REQUEST asks, but each of PATHS.  A file that is named twice is
+ * locked once: the other handles are NULL.  *FAILED: the path that was not
+ * acquired.
+ */
+int lf_acquire_each(struct lf_lock **locks, const struct lf_request *request,
+		    const char *const *paths, size_t count, int timeout_ms,
+		    size_t *failed);
+
+/* ---- convert.c */
+
+/* Never refused. */
+int lf_convert_to_shared(struct lf_lock *lock);
+
+/*
+ * TIMEOUT_MS 0: without waiting; else a bound.  LF_BUSY, LF_TIMED_OUT: others
+ * share the lock, and it is shared still.
+ */
+int lf_convert_to_exclusive(struct lf_lock *lock, int timeout_ms);
+
+/* ---- adopt.c */
+
+/*
+ * The calling process becomes the holder.  LF_BUSY, -ESTALE: the parent released
+ * before, and there is nothing left to adopt.
+ */
+int lf_adopt_lock(struct lf_lock *lock);
+
+/* Whether another process holds the lock: adopted, or inherited from it. */
+bool lf_is_adopted_by_another(struct lf_lock *lock);
+
+/* An adopter stops waiting for the tag; waits for it again, in its new mode. */
+void lf_adopt_stop(struct lf_lock *lock);
+void lf_adopt_resume(struct lf_lock *lock);
+
+/* ---- pending.c */
+
+/*
+ * Acquires; TIMEOUT_MS is as in poll(2), and if it is positive, DEADLINE bounds
+ * the wait.
+ */
+int lf_acquire_within(struct lf_lock **lock, struct lf_request *request,
+		      int timeout_ms, struct timespec deadline);
+
+/*
+ * Begins to acquire what REQUEST asks for, which is copied, in a helper thread;
+ * or has finished if the lock is ACQUIRED already.
+ */
+int lf_pending_start(struct lf_pending **pending,
+		     const struct lf_request *request,
+		     struct lf_lock *acquired);
+
+/* Readable when the acquisition has ended. */
+int lf_pending_descriptor(const struct lf_pending *pending);
+
+/* Waits for the end, frees, and returns what lf_protocol_acquire() returned. */
+int lf_pending_finish(struct lf_pending *pending, struct lf_lock **acquired);
+
+/*
+ * Ends the acquisition now and frees it.  LF_GOT: the lock was granted at this
+ * very moment and is the caller's; else LF_CANCELLED, or an error.
+ */
+int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired);
+
+/* In a forked child, which has no copy of the thread: frees what it can. */
+void lf_pending_forget(struct lf_pending *pending);
+
+/* ---- protocol.c */
+
+/*
+ * Acquires as REQUEST asks.  With WAIT there is no bound: LF_BUSY is never
+ * returned.  KEEP_OPEN: when refused, the open handle stays in
+ * REQUEST->attempt, for a later call that waits.
+ */
+enum lf_how { LF_NO_WAIT, LF_NO_WAIT_KEEP_OPEN, LF_WAIT };
+
+int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
+			enum lf_how how);
+
+/* Closes what LF_NO_WAIT_KEEP_OPEN left open, if no call that waits follows. */
+void lf_protocol_close_attempt(struct lf_request *request);
+
+/* Gives up the attempt of a request, after its thread was cancelled in a wait. */
+void lf_protocol_cancelled(struct lf_request *request);
+
+/*
+ * Releases, and removes the file unless it is to be kept or others need it.
+ * 1: the file was to be removed and was left, else 0.
+ */
+int lf_protocol_release(struct lf_lock *lock);
+
+/* ---- pidfile.c: "4242\n", or "4242 HOST\n" as other programs write it */
+
+/* 0: the file is empty or a PID file; -ENOTEMPTY: it has other content. */
+int lf_pidfile_check(const struct lf_lock *lock);
+
+/*
+ * While the lock is held: makes the PID of this process the content, unless the
+ * file has other content: -ENOTEMPTY.  After another error the file is empty.
+ */
+int lf_pidfile_write(const struct lf_lock *lock);
+
+/* The PID in the file and when it was written; 0: there is none. */
+pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written);
+
+/* While the lock is held: removes our own PID from the file. */
+void lf_pidfile_clear(const struct lf_lock *lock);
+
+/* ---- file.c */
+
+/* A handle that is neither open nor in the table; NULL: no memory. */
+struct lf_lock *lf_lock_new(const struct lf_request *request);
+
+/*
+ * Opens the file, with a parked descriptor if there is one, and puts the handle
+ * into the table.  -ELOOP, -EISDIR, -ENOTSUP: not a regular file.
+ */
+int lf_file_open(struct lf_lock **lock, const struct lf_request *request);
+
+/* 0: a regular file; else why it cannot be locked. */
+int lf_file_check_type(mode_t mode);
+
+/*
+ * Whether PATH still names the file, or a borrowed file has any name: 0,
+ * -ESTALE, or another error: unknown.
+ */
+int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path);
+
+/* The same for the name to remove, and for the path that others open. */
+int lf_file_verify(const struct lf_lock *lock);
+
+/*
+ * Removes the file if it is at its path and empty.  0: it is gone, or not ours;
+ * 1: it was left.
+ */
+int lf_file_unlink(const struct lf_lock *lock);
+
+/*
+ * The process that acquired or adopted the lock of an open file description:
+ * F_SETOWN and F_GETOWN of fcntl(2), which all copies of the descriptor share.
+ * 0: unknown.
+ */
+void lf_file_set_owner(int fd);
+pid_t lf_file_owner(int fd);
+
+/* ---- table.c */
+
+void lf_table_add(struct lf_lock *lock);
+
+/*
+ * Closes the descriptor, or parks it while another handle of this process holds
+ * the file, and frees the handle.  The caller has dropped the marks.
+ */
+void lf_table_close(struct lf_lock *lock);
+
+/* The same if another process holds the lock by a copy of the descriptor. */
+void lf_table_forget(struct lf_lock *lock);
+
+/*
+ * Gives the handle a parked descriptor of the file that the request names, so
+ * that parked ones do not grow without bound.  Whether a handle of this process
+ * holds the file.
+ */
+bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request);
+
+/*
+ * Before the tag, to lock the file in this mode: LF_BUSY, or -EDEADLK with WAIT,
+ * if this thread is in its own way.  For a lock that belongs to the process,
+ * waits for the other threads (or is refused), and then keeps them out.
+ */
+int lf_table_claim(struct lf_lock *lock, short type, bool wait,
+		   const atomic_bool *cancelled);
+
+/* Wakes the threads that wait in lf_table_claim(): one of them is cancelled. */
+void lf_table_wake(void);
+
+/*
+ * Before the release of what belongs to the process: keeps the other threads
+ * out.  False: another handle of this process still needs it.
+ */
+bool lf_table_claim_release(struct lf_lock *lock);
+
+/* The body is ours: the handle becomes a holder, and the tag shows it. */
+void lf_table_hold(struct lf_lock *lock);
+
+/* The same in another mode than before. */
+void lf_table_set_type(struct lf_lock *lock, short type);
+
+/* The same for a handle that fork(2) copied: it becomes this process's. */
+void lf_table_adopt(struct lf_lock *lock);
+
+/* Gives the tag back, or makes it what the handle that holds the file needs. */
+void lf_table_give_tag_back(struct lf_lock *lock);
+
+/* Unlocks the body, unless another handle of this process needs it. */
+void lf_table_unlock_body(struct lf_lock *lock);
+
+/* Whether another handle of this process holds the file; in the other mode. */
+bool lf_table_has_sibling(const struct lf_lock *lock);
+bool lf_table_has_sibling_of_other_type(const struct lf_lock *lock);
+
+/* Whether a thread holds any lock; whether this process holds this file. */
+bool lf_table_thread_holds_any(unsigned long thread);
+bool lf_table_process_holds(const struct stat *st);
+
+/* Whether this process may have forked. */
+bool lf_table_may_have_forked(void);
+
+/* ---- marks.c: a mark that is not in use succeeds and does nothing */
+
+void lf_marks_choose(struct lf_lock *lock, bool process_owned);
+
+int lf_tag_try(struct lf_lock *lock);
+int lf_tag_wait(struct lf_lock *lock);
+void lf_tag_unlock(struct lf_lock *lock);
+
+/* A body that cannot be converted stays as it is. */
+int lf_body_try(struct lf_lock *lock, short type);
+int lf_body_try_to_remove(struct lf_lock *lock);
+int lf_body_wait(struct lf_lock *lock, short type);
+void lf_body_unlock(struct lf_lock *lock);
+
+/* Whether another owner keeps the body from being locked: GOT, BUSY, REMOVER. */
+int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid);
+
+/* Whether another process has the tag: 1 and its PID or 0, or 0. */
+int lf_tag_test(const struct lf_lock *lock, pid_t *pid);
+
+/* Whether a lock that the system lists is a tag, or the body of a holder. */
+bool lf_is_tag(const struct lf_listed_lock *lock);
+bool lf_is_body(const struct lf_listed_lock *lock);
+
+/*
+ * Whether the kernel itself keeps the body just taken.  A FUSE server that keeps
+ * locks never hears that the descriptor was closed or its owner died, so an
+ * open-file-description lock would stay there for ever.
+ */
+bool lf_body_is_listed(const struct lf_lock *lock);
+
+void lf_presence_share(struct lf_lock *lock);
+bool lf_presence_is_alone(struct lf_lock *lock); /* no other needs the file */
+void lf_presence_unlock(struct lf_lock *lock);
+
+/* ---- wait.c */
+
+/*
+ * A helper thread that runs RUN(ARGUMENT), with all signals blocked; it can be
+ * cancelled between lf_wait_cancellable(true) and (false).  ABANDONED(ARGUMENT)
+ * is called in the thread if it ends after it could not be cancelled; NULL: the
+ * wait is refused with -ENOMEM where threads cannot be cancelled.
+ */
+struct lf_wait;
+
+struct lf_wait_job {
+	int (*run)(void *argument); /* NULL: there is nothing to wait for */
+	void (*abandoned)(void *argument);
+	void *argument;
+	bool pollable;
+};
+
+int lf_wait_start(struct lf_wait **wait, const struct lf_wait_job *job);
+
+/* Readable when RUN has returned. */
+int lf_wait_descriptor(const struct lf_wait *wait);
+
+/* Waits for its end, frees, and returns what RUN returned. */
+int lf_wait_join(struct lf_wait *wait);
+
+/*
+ * Stops the thread and frees.  RETURNED: RUN had returned *RESULT before;
+ * STOPPED: its call has ended, with an unknown result; ABANDONED: the thread
+ * could not be stopped, goes on, and calls ABANDONED at its end.
+ */
+enum lf_wait_end { LF_WAIT_RETURNED, LF_WAIT_STOPPED, LF_WAIT_ABANDONED };
+
+enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result);
+
+/*
+ * In a forked child, which has no copy of the thread: frees.  Whether RUN had
+ * returned before the fork.
+ */
+bool lf_wait_forget(struct lf_wait *wait);
+
+/* Around a call that may block for ever; in another thread, nothing. */
+void lf_wait_cancellable(bool on);
+
+/* No function of the interface is a cancellation point. */
+int lf_cancel_disable(void);
+void lf_cancel_restore(int state);
+
+/* A number for this thread that no later thread gets. */
+unsigned long lf_thread_self(void);
+
+/* On the monotonic clock; long ago if TIMEOUT_MS is not positive. */
+struct timespec lf_deadline(int timeout_ms);
+bool lf_deadline_is_over(struct timespec deadline);
+
+/* 1: FD is readable, 0: the deadline is over. */
+int lf_poll_until(int fd, struct timespec deadline);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The protocol: how a lock file is acquired, released and given up.
+ * lockfile-fcntl(7) says the same to users, with the same numbers; the model in
+ * tests/model checks it.
+ *
+ * Why three marks
+ *
+ * POSIX record locks of a process (F_SETLK, lockf) are broken by design: a close
+ * of any descriptor of the file, by a library that merely read it, drops them;
+ * threads do not exclude each other; children do not inherit them.  So the lock
+ * itself, the *body*, is a record lock of the open file description
+ * (F_OFD_SETLK, Linux 3.15, POSIX.1-2024), which has none of these faults.  But
+ * it has no PID: nobody could find out which process holds it, and waiters for
+ * it are listed without names.
+ *
+ * So the holder also has the *tag*, a record lock of the process on byte 0, for
+ * its PID.  Tag and body together cover what a lock of the whole file covers:
+ * every program that uses fcntl or lockf is excluded.  The tag comes before the
+ * body.  F_GETLK of another program then meets a lock with a PID first, and
+ * waiters queue at the tag, where /proc/locks shows their PIDs in order.
+ * Exclusion never depends on the tag: it may be lost, as any close drops it.
+ *
+ * The file is removed on release, but a holder that removes it under waiters
+ * scatters their queue: each of them would have to start over, in any order.  So
+ * each waiter has a *presence*, a shared flock(2): the holder leaves a file on
+ * which there is one, and the last that needs it removes it.  Presence decides
+ * whether a file is removed.  It never decides whether that is safe.
+ *
+ * The one rule of safety
+ *
+ * Only a process that at this moment holds the body exclusively unlinks the
+ * file.  Without it (the holder unlinks after it unlocked, or a waiter that
+ * gives up unlinks because it saw nobody) another process may have locked and
+ * verified the file meanwhile; it then holds a file that has no name, and the
+ * next one creates another and holds that.  Model and stress tests found 600 to
+ * 4,500 such overlaps in two seconds.
+ *
+ * For the same reason a lock that was granted counts only if the path still
+ * names the locked file (step 5): the kernel grants a waiter the lock on a file
+ * that was removed just before.
+ *
+ * Why this order, and why "look again"
+ *
+ * A holder or waiter that leaves must not leave the file to a process that
+ * leaves too.  It takes the exclusive presence first, then the body, and when it
+ * is refused the body it drops body, then presence, and only then looks whether
+ * a holder is left.  Of two that leave at the same time, the later then sees
+ * either the other's mark or a file that nobody holds, and removes it.  In
+ * another order both may see the other, and the file stays.
+ *
+ * Why a remover leaves out the far end of the file
+ *
+ * A process that does not hold the lock exclusively (it shared it, or waited)
+ * locks the body for an instant to remove the file.  A caller that does not wait
+ * and is refused by that lock must not hear "held", for nobody holds the lock.
+ * So a remover's body ends at a byte where no holder's body ends, and F_OFD_GETLK
+ * tells the two apart.  The refused caller starts over, and finds the file gone.
+ *
+ * What failed
+ *
+ *  - Body without tag: no holder has a name.  Tag alone: any close drops it.
+ *  - The tag on the last byte: a 32-bit program without large files gets
+ *    EOVERFLOW when it asks about it.
+ *  - Waiting at the body with the tag in hand: the tag names a waiter as the
+ *    holder, and if the holder wants its tag back, each waits for the other.
+ *  - A count of attempts instead of the far end: a fixed number of "start over"
+ *    was exceeded under load, and sharers were refused without a holder.
+ *  - Unlinking when presence alone is exclusive: the rule of safety, broken.
+ */
+#include "config.h"
+
+#include "lock.h"
+
+#include <errno.h>
+
+/* A remover is done in a moment, unless it is stopped: then its lock is held. */
+#define MOST_REMOVERS 10000
+
+/* A file system that answers ESTALE each time has failed; that is no contention. */
+#define MOST_STALE_ANSWERS 8
+
+/* Between two attempts where the kernel refuses to let a thread wait. */
+#define MISJUDGED_PAUSE_MS 5
+
+/* ---- Acquire, steps 2 to 4, without waiting */
+
+static bool meets_remover(const struct lf_lock *lock)
+{
+	pid_t pid;
+	int rc = lf_body_test(lock, lock->type, &pid);
+
+	return rc == LF_GOT || rc == LF_REMOVER;
+}
+
+/*
+ * A caller that does not wait has no presence: nobody need keep the file for it.
+ *
+ * Among sharers only the body decides.  The tag may be a waiter's for a moment,
+ * or a parent's from before its child made the lock shared.
+ */
+static int lock_now(struct lf_lock *lock)
+{
+	int rc = LF_GOT;
+
+	/* 3. The tag, unless another thread needs it in another mode. */
+	if (!lf_table_has_sibling_of_other_type(lock))
+		rc = lf_tag_try(lock);
+	if (rc < 0 || (rc == LF_BUSY && lock->type == F_WRLCK))
+		return rc;
+	/* 4. The body. */
+	rc = lf_body_try(lock, lock->type);
+	return rc == LF_BUSY && meets_remover(lock) ? LF_REMOVER : rc;
+}
+
+/* ---- Acquire, steps 2 to 4, waiting */
+
+/*
+ * The kernel judges deadlock by process (fcntl(2), BUGS): it also answers EDEADLK
+ * to a thread that holds nothing, which closes no circle.
+ */
+static bool is_misjudged(const struct lf_lock *lock, int rc)
+{
+	return rc == -EDEADLK && !lf_table_thread_holds_any(lock->thread);
+}
+
+/*
+ * A lock of an open file description has no such judge.  A body that belongs to
+ * the process has, and there is nothing else to wait for; nor does the kernel
+ * report when another thread has opened the circle.  So it is tried again.
+ */
+static int wait_for_body(struct lf_lock *lock)
+{
+	int rc = lf_body_wait(lock, lock->type);
+
+	while (is_misjudged(lock, rc)) {
+		rc = lf_poll_until(-1, lf_deadline(MISJUDGED_PAUSE_MS));
+		if (rc == 0)
+			rc = lf_body_wait(lock, lock->type);
+	}
+	return rc;
+}
+
+static int lock_waiting(struct lf_lock *lock)
+{
+	int rc;
+
+	/* 2. Presence. */
+	lf_presence_share(lock);
+	/* The tag belongs to the process, and a sibling needs it as it is. */
+	if (lf_table_has_sibling_of_other_type(lock))
+		return wait_for_body(lock);
+	/* 3. The tag: here waiters queue. */
+	rc = lf_tag_wait(lock);
+	if (is_misjudged(lock, rc))
+		return wait_for_body(lock);
+	if (rc < 0)
+		return rc;
+	/* 4. The body is free now, unless its holder has lost its tag. */
+	rc = lf_body_try(lock, lock->type);
+	if (rc != LF_BUSY)
+		return rc;
+	/* Then this tag would name a waiter as the holder. */
+	lf_table_give_tag_back(lock);
+	return wait_for_body(lock);
+}
+
+/* ---- Acquire, step 5 */
+
+/* RC is the answer so far, which is good only for the file at the path. */
+static int verify(const struct lf_lock *lock, const struct lf_request *request,
+		  int rc)
+{
+	int at_path;
+
+	if (rc < 0)
+		return rc;
+	at_path = lf_file_is_at(lock, request->dirfd, request->path);
+	if (at_path == -ESTALE && !lock->borrowed)
+		return LF_START_OVER;
+	if (at_path < 0)
+		return at_path;
+	if (rc == LF_GOT && !lf_body_is_listed(lock))
+		return -EINVAL; /* would leak, as if it were refused */
+	return rc;
+}
+
+static int write_pidfile(struct lf_lock *lock)
+{
+	int rc;
+
+	if (!lock->pidfile)
+		return LF_GOT;
+	rc = lf_pidfile_write(lock);
+	/* Content that others left is ours now. */
+	if (rc == 0)
+		lock->foreign = false;
+	return rc;
+}
+
+static void hold(struct lf_lock *lock)
+{
+	lf_table_hold(lock);
+	/* A borrowed description may have been a child's, which adopted it. */
+	if (lock->borrowed)
+		lf_file_set_owner(lock->fd);
+}
+
+/* ---- Release, and giving up */
+
+/*
+ * Marks are dropped explicitly: a close alone does not release what belongs to
+ * the open file description while a child has a copy of the descriptor, nor on
+ * some FUSE servers at all.
+ */
+static void unlock_and_close(struct lf_lock *lock)
+{
+	lf_table_unlock_body(lock);
+	lf_presence_unlock(lock);
+	lf_table_close(lock);
+}
+
+/* Leaves a file that is to be removed, with the body in any mode or without. */
+static int leave(struct lf_lock *lock)
+{
+	int left = 0, rc;
+	pid_t pid;
+
+	for (;;) {
+		/* 1. Does anybody else need the file? */
+		if (!lf_presence_is_alone(lock)) {
+			/* Then another process will remove it. */
+			if (lock->marks.body == F_UNLCK)
+				break;
+			/* Look again, no longer in the way. */
+			lf_table_unlock_body(lock);
+			continue;
+		}
+		/* 2. Remove it while the body is exclusive. */
+		rc = lock->marks.body == F_WRLCK ? LF_GOT :
+						   lf_body_try_to_remove(lock);
+		if (rc == LF_GOT) {
+			left = lf_file_unlink(lock);
+			break;
+		}
+		/* In this order: another that leaves sees one of the two. */
+		lf_table_unlock_body(lock);
+		lf_presence_unlock(lock);
+		/* A holder will remove it; what cannot be known is not retried. */
+		if (rc != LF_BUSY ||
+		    lf_body_test(lock, F_WRLCK, &pid) != LF_GOT)
+			break;
+	}
+	/* 3. Unlock the rest. */
+	unlock_and_close(lock);
+	return left;
+}
+
+/*
+ * A waiter that gives up, and a caller that had the body, leave as a holder does,
+ * with or without presence: another may have left the file to them.  A refused
+ * caller that did not wait just closes the file: to remove it would refuse the
+ * next caller where lockf(3) does not show a remover.  One that starts over
+ * usually finds the file gone; if its directory was renamed, it is still there.
+ */
+static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
+{
+	bool counted = how == LF_WAIT || (lock->marks.body != F_UNLCK &&
+					  reason != LF_START_OVER);
+
+	lf_table_unlock_body(lock);
+	/* A lock of the process is a sibling's still, which will leave. */
+	if (lock->marks.process_owned && lf_table_has_sibling(lock))
+		counted = false;
+	if (!counted || lock->keep || lock->foreign ||
+	    (reason == LF_START_OVER &&
+	     lf_file_is_at(lock, lock->dirfd, lock->name) < 0))
+		unlock_and_close(lock);
+	else
+		leave(lock);
+}
+
+int lf_protocol_release(struct lf_lock *lock)
+{
+	bool keep = lock->keep, left = lock->foreign && !keep;
+
+	lf_adopt_stop(lock);
+	if (lock->pidfile)
+		lf_pidfile_clear(lock);
+	if (lock->marks.process_owned && !lf_table_claim_release(lock)) {
+		/* The last handle of this process will remove the file. */
+		lf_table_close(lock);
+		return left;
+	}
+	if (!keep && !lock->foreign)
+		return leave(lock);
+	unlock_and_close(lock);
+	return left;
+}
+
+/* ---- One attempt, and the policy of trying again */
+
+/* The kernel refuses open-file-description locks here, or would leak them. */
+static int fall_back(struct lf_request *request)
+{
+	unlock_and_close(request->attempt);
+	request->attempt = NULL;
+	request->process_owned = true;
+	return LF_START_OVER;
+}
+
+/* The numbers are those of lockfile-fcntl(7). */
+static int attempt(struct lf_request *request, enum lf_how how)
+{
+	struct lf_lock *lock = request->attempt;
+	int rc;
+
+	/* 1. Open the file; the handle of a refused attempt serves again. */
+	if (!lock) {
+		rc = lf_file_open(&lock, request);
+		if (rc < 0)
+			return rc;
+	}
+	rc = lf_table_claim(lock, lock->type, how == LF_WAIT,
+			    &request->cancelled);
+	if (rc != LF_GOT && !(rc == LF_BUSY && how == LF_NO_WAIT_KEEP_OPEN)) {
+		request->attempt = NULL;
+		lf_table_close(lock);
+		return rc;
+	}
+	request->attempt = lock;
+	if (rc != LF_GOT)
+		return rc;
+	/* 2 to 4. */
+	rc = how == LF_WAIT ? lock_waiting(lock) : lock_now(lock);
+	/* 5. Verify that the path still names the file. */
+	rc = verify(lock, request, rc);
+	if (rc == LF_GOT)
+		rc = write_pidfile(lock);
+	if (rc == LF_GOT)
+		hold(lock);
+	if (rc == -EINVAL && !request->process_owned)
+		return fall_back(request);
+	return rc;
+}
+
+int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
+			enum lf_how how)
+{
+	int removers = 0, stale = 0;
+
+	for (;;) {
+		int rc = attempt(request, how);
+
+		if (rc == LF_GOT) {
+			*acquired = request->attempt;
+			return LF_GOT;
+		}
+		if (rc == LF_BUSY && how == LF_NO_WAIT_KEEP_OPEN) {
+			/* The tag would name a waiter until it waits. */
+			if (request->attempt->marks.tag)
+				lf_table_give_tag_back(request->attempt);
+			return LF_BUSY;
+		}
+		if (rc == LF_REMOVER)
+			rc = ++removers < MOST_REMOVERS ? LF_START_OVER :
+							  LF_BUSY;
+		if (rc == -ESTALE && request->fd < 0 &&
+		    ++stale < MOST_STALE_ANSWERS)
+			rc = LF_START_OVER;
+		if (request->attempt)
+			give_up(request->attempt, rc, how);
+		request->attempt = NULL;
+		if (rc != LF_START_OVER)
+			return rc;
+	}
+}
+
+void lf_protocol_close_attempt(struct lf_request *request)
+{
+	if (request->attempt)
+		give_up(request->attempt, LF_BUSY, LF_NO_WAIT);
+	request->attempt = NULL;
+}
+
+/* What the kernel granted is unknown: the body counts as granted. */
+void lf_protocol_cancelled(struct lf_request *request)
+{
+	struct lf_lock *lock = request->attempt;
+
+	lock->marks.body = lock->type;
+	give_up(lock, LF_CANCELLED, LF_WAIT);
+	request->attempt = NULL;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * A wait in the kernel has no time limit and no descriptor to poll, and only a
+ * signal can interrupt it.  So a helper thread with all signals blocked waits
+ * there, in its place in the queue; a pipe reports when it has returned, and it
+ * is cancelled if the caller gives up.
+ */
+#include "config.h"
+
+#include "lock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { RUNNING, RETURNED, ABANDONED };
+
+struct lf_wait {
+	struct lf_wait_job job;
+	pthread_t thread;
+	atomic_int state;
+	int result;
+	int pipe[2]; /* -1: not pollable */
+};
+
+static void free_wait(struct lf_wait *wait)
+{
+	if (wait->job.pollable) {
+		close(wait->pipe[0]);
+		close(wait->pipe[1]);
+	}
+	free(wait);
+}
+
+static struct lf_wait *new_wait(const struct lf_wait_job *job, int *rc)
+{
+	struct lf_wait *wait = malloc(sizeof(*wait));
+
+	*rc = -ENOMEM;
+	if (!wait)
+		return NULL;
+	*wait = (struct lf_wait){ .job = *job, .pipe = { -1, -1 } };
+	*rc = job->pollable ? lf_pipe(wait->pipe) : 0;
+	if (*rc == 0)
+		return wait;
+	free(wait);
+	return NULL;
+}
+
+static _Thread_local bool is_helper;
+
+static void *run_job(void *argument)
+{
+	struct lf_wait *wait = argument;
+
+	is_helper = true;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){ 0 });
+	wait->result = wait->job.run(wait->job.argument);
+	if (atomic_exchange(&wait->state, RETURNED) == ABANDONED) {
+		wait->job.abandoned(wait->job.argument);
+		free_wait(wait);
+	} else if (wait->job.pollable) {
+		(void)!write(wait->pipe[1], "", 1);
+	}
+	return NULL;
+}
+
+/* A thread inherits the mask: signals stay with the program's own threads. */
+static int create_thread(struct lf_wait *wait)
+{
+	sigset_t all, mask;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	error = pthread_create(&wait->thread, NULL, run_job, wait);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return error;
+}
+
+int lf_wait_start(struct lf_wait **started, const struct lf_wait_job *job)
+{
+	struct lf_wait *wait;
+	int rc;
+
+	/* Asked early: later there may be no descriptor left for it. */
+	if (!lf_can_cancel_threads() && !job->abandoned)
+		return -ENOMEM;
+	wait = new_wait(job, &rc);
+	if (!wait)
+		return rc;
+	if (!job->run) {
+		wait->state = RETURNED;
+		(void)!write(wait->pipe[1], "", 1);
+	} else if (create_thread(wait) != 0) {
+		free_wait(wait);
+		return -ENOMEM;
+	}
+	*started = wait;
+	return 0;
+}
+
+int lf_wait_descriptor(const struct lf_wait *wait)
+{
+	return wait->pipe[0];
+}
+
+int lf_wait_join(struct lf_wait *wait)
+{
+	int result;
+
+	if (wait->job.run)
+		pthread_join(wait->thread, NULL);
+	result = wait->result;
+	free_wait(wait);
+	return result;
+}
+
+enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result)
+{
+	pthread_t thread = wait->thread; /* an abandoned one frees WAIT itself */
+	bool returned;
+
+	if (!wait->job.run) {
+		*result = lf_wait_join(wait);
+		return LF_WAIT_RETURNED;
+	}
+
+	if ((!lf_can_cancel_threads() || pthread_cancel(thread) != 0) &&
+	    wait->job.abandoned &&
+	    atomic_exchange(&wait->state, ABANDONED) == RUNNING) {
+		pthread_detach(thread);
+		return LF_WAIT_ABANDONED;
+	}
+	pthread_join(thread, NULL);
+	returned = atomic_load(&wait->state) == RETURNED;
+	*result = wait->result;
+	free_wait(wait);
+	return returned ? LF_WAIT_RETURNED : LF_WAIT_STOPPED;
+}
+
+bool lf_wait_forget(struct lf_wait *wait)
+{
+	bool returned = atomic_load(&wait->state) == RETURNED;
+
+	free_wait(wait);
+	return returned;
+}
+
+/*
+ * Asynchronous, because F_OFD_SETLKW is no cancellation point everywhere (musl),
+ * and harmless, because there is only the system call in between.  The type is
+ * set last: of the two calls it is the one that acts, in musl too, on a
+ * cancellation that came before.
+ */
+void lf_wait_cancellable(bool on)
+{
+	if (!is_helper)
+		return;
+	pthread_setcancelstate(on ? PTHREAD_CANCEL_ENABLE :
+				    PTHREAD_CANCEL_DISABLE, &(int){ 0 });
+	pthread_setcanceltype(on ? PTHREAD_CANCEL_ASYNCHRONOUS :
+				   PTHREAD_CANCEL_DEFERRED, &(int){ 0 });
+}
+
+int lf_cancel_disable(void)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	return state;
+}
+
+void lf_cancel_restore(int state)
+{
+	pthread_setcancelstate(state, &state);
+}
+
+/* Not pthread_self(), which a later thread may get again. */
+unsigned long lf_thread_self(void)
+{
+	static atomic_ulong last;
+	static _Thread_local unsigned long self;
+
+	if (self == 0)
+		self = atomic_fetch_add(&last, 1) + 1;
+	return self;
+}
+
+static struct timespec now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t;
+}
+
+struct timespec lf_deadline(int timeout_ms)
+{
+	struct timespec t = { 0 };
+
+	if (timeout_ms <= 0)
+		return t;
+	t = now();
+	t.tv_sec += timeout_ms / 1000;
+	t.tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (t.tv_nsec >= 1000000000L) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000L;
+	}
+	return t;
+}
+
+/* Rounded up, so that poll(2) does not return a moment too early. */
+static int milliseconds_until(struct timespec deadline)
+{
+	struct timespec t = now();
+	long long left = (deadline.tv_sec - t.tv_sec) * 1000000000LL +
+			 (deadline.tv_nsec - t.tv_nsec);
+
+	if (left <= 0)
+		return 0;
+	left = (left + 999999) / 1000000;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+bool lf_deadline_is_over(struct timespec deadline)
+{
+	return milliseconds_until(deadline) == 0;
+}
+
+int lf_poll_until(int fd, struct timespec deadline)
+{
+	for (;;) {
+		struct pollfd event = { .fd = fd, .events = POLLIN };
+		int left = milliseconds_until(deadline);
+		int rc = poll(&event, 1, left);
+
+		if (rc < 0)
+			return -errno;
+		if (rc > 0 || left == 0)
+			return rc;
+	}
+}
