@@ -34,8 +34,11 @@ static void start_waiting_for_tag(struct lf_lock *lock)
 int lf_adopt_lock(struct lf_lock *lock)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
-	bool inherited = lock->pid != getpid();
+	bool inherited = lf_is_inherited(lock);
 	int rc;
+
+	if (!lf_file_is_open(lock))
+		return -EBADF;
 
 	/* The kernel grants it for nothing if the process holds the file. */
 	if (lock->marks.process_owned && inherited &&
@@ -44,7 +47,7 @@ int lf_adopt_lock(struct lf_lock *lock)
 	/* Granted where the description holds the body, as it should. */
 	rc = lf_body_try(lock, lock->type);
 	if (rc == LF_GOT)
-		rc = lf_file_verify(lock);
+		rc = lf_file_verify_name(lock);
 	if (rc == 0 && lock->pidfile)
 		rc = lf_pidfile_write(lock);
 	if (rc != LF_GOT)
@@ -53,24 +56,27 @@ int lf_adopt_lock(struct lf_lock *lock)
 		lf_wait_forget(lock->tag_wait);
 		lock->tag_wait = NULL;
 	}
-	lf_file_set_owner(lock->fd);
 	lf_adopt_stop(lock);
-	lf_table_adopt(lock);
+	rc = lf_table_adopt(lock);
+	if (rc < 0)
+		return rc;
+	lf_file_set_owner(lock->fd);
+	lf_note_adoption();
 	start_waiting_for_tag(lock);
 	return LF_GOT;
 }
 
 bool lf_is_adopted_by_another(struct lf_lock *lock)
 {
-	pid_t self = getpid(), owner;
+	pid_t owner;
 
-	if (lock->pid != self)
+	if (lf_is_inherited(lock))
 		return true;
-	if (!lf_table_may_have_forked())
+	if (!lf_children_may_have_adopted())
 		return false;
 	owner = lf_file_owner(lock->fd);
 	if (owner != 0 || lock->marks.process_owned)
-		return owner != 0 && owner != self;
+		return owner != 0 && owner != getpid();
 	/* The adopter may have released the lock since, and ended. */
 	return lf_body_try(lock, lock->type) != LF_GOT;
 }

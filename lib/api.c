@@ -49,6 +49,8 @@ static const struct error {
 	{ EMFILE, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD |
 	  LF_CONVERT,
 	  "too many open files in this process" },
+	{ EMLINK, LF_ACQUIRE | LF_START | LF_FINISH,
+	  "the file has another name, and its content may be in use there" },
 	{ ENAMETOOLONG, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
 	  "the name is too long" },
 	{ ENFILE, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD |
@@ -147,12 +149,6 @@ static int end_answer(const struct call *call, int answer,
 	default:
 		return end(call, answer, function);
 	}
-}
-
-/* A handle that fork(2) copied is the parent's until the child adopts it. */
-static bool is_inherited(const struct lf_lock *lock)
-{
-	return lock->pid != getpid();
 }
 
 /* ---- Acquire */
@@ -323,7 +319,7 @@ int lf_finish(struct lf_lock **lock)
 	struct call call;
 	int rc;
 
-	if (!lock || !*lock || is_inherited(*lock))
+	if (!lock || !*lock || lf_is_inherited(*lock))
 		return -EBADF;
 	waiting = *lock;
 	if (!waiting->pending)
@@ -341,12 +337,26 @@ static int cancel(struct lf_lock *waiting)
 	struct lf_lock *acquired;
 	int rc = 0;
 
-	if (is_inherited(waiting))
+	if (lf_is_inherited(waiting))
 		lf_pending_forget(waiting->pending);
 	else if (lf_pending_cancel(waiting->pending, &acquired) == LF_GOT)
 		rc = lf_protocol_release(acquired);
 	free(waiting);
 	return rc;
+}
+
+/* A descriptor that the program closed, and opened for another file, is not ours. */
+static int release(struct lf_lock *lock)
+{
+	if (!lf_file_is_open(lock)) {
+		lf_adopt_stop(lock);
+		lf_table_drop(lock);
+		return -EBADF;
+	}
+	if (!lf_is_adopted_by_another(lock))
+		return lf_protocol_release(lock);
+	lf_table_forget(lock);
+	return 0;
 }
 
 int lf_release(struct lf_lock **lock)
@@ -362,10 +372,8 @@ int lf_release(struct lf_lock **lock)
 	*lock = NULL;
 	if (mine->pending)
 		rc = cancel(mine);
-	else if (lf_is_adopted_by_another(mine))
-		lf_table_forget(mine);
 	else
-		rc = lf_protocol_release(mine);
+		rc = release(mine);
 	return end(&call, rc, LF_RELEASE);
 }
 
@@ -390,10 +398,12 @@ int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags)
 	struct call call;
 	int rc = -EINVAL;
 
-	if (!lock || lock->pending || is_inherited(lock))
+	if (!lock || lock->pending || lf_is_inherited(lock))
 		return -EBADF;
 	call = begin();
-	if (!(flags & ~LF_SHARED) && !(flags && lock->pidfile) &&
+	if (!lf_file_is_open(lock))
+		rc = -EBADF;
+	else if (!(flags & ~LF_SHARED) && !(flags && lock->pidfile) &&
 	    timeout_ms >= (flags & LF_SHARED ? LF_FOREVER : 0))
 		rc = convert(lock, timeout_ms, flags & LF_SHARED);
 	return end_answer(&call, rc, LF_CONVERT);
@@ -416,7 +426,8 @@ int lf_verify(const struct lf_lock *lock)
 	if (!lock || lock->pending)
 		return -EBADF;
 	call = begin();
-	return end(&call, lf_file_verify(lock), LF_VERIFY);
+	return end(&call, lf_file_is_open(lock) ? lf_file_verify(lock) : -EBADF,
+		   LF_VERIFY);
 }
 
 /* ---- Properties of a handle */

@@ -32,15 +32,15 @@ static int finish(struct lf_lock *lock, int rc)
 
 static int convert_now(struct lf_lock *lock)
 {
-	atomic_bool cancelled = false;
-	int rc = lf_table_claim(lock, F_WRLCK, false, &cancelled);
+	struct lf_claim claim = { .cancelled = false };
+	int rc = lf_table_claim(lock, F_WRLCK, LF_NO_WAIT, &claim);
 
 	return rc == LF_GOT ? finish(lock, lf_body_try(lock, F_WRLCK)) : rc;
 }
 
 struct conversion {
 	struct lf_lock *lock;
-	atomic_bool cancelled;
+	struct lf_claim claim;
 	bool claimed;
 };
 
@@ -48,7 +48,7 @@ static int convert_waiting(void *argument)
 {
 	struct conversion *conversion = argument;
 	struct lf_lock *lock = conversion->lock;
-	int rc = lf_table_claim(lock, F_WRLCK, true, &conversion->cancelled);
+	int rc = lf_table_claim(lock, F_WRLCK, LF_WAIT, &conversion->claim);
 
 	conversion->claimed = rc == LF_GOT;
 	return rc == LF_GOT ? lf_body_wait(lock, F_WRLCK) : rc;
@@ -69,8 +69,7 @@ static int wait_until(struct conversion *conversion, struct timespec deadline)
 	rc = lf_poll_until(lf_wait_descriptor(wait), deadline);
 	if (rc > 0)
 		return lf_wait_join(wait);
-	atomic_store(&conversion->cancelled, true);
-	lf_table_wake();
+	lf_table_cancel(&conversion->claim);
 	if (lf_wait_cancel(wait, &result) == LF_WAIT_RETURNED &&
 	    result == LF_GOT)
 		return LF_GOT;

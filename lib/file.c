@@ -76,8 +76,8 @@ static int open_file(struct lf_lock *lock, const struct lf_request *request,
 		if (first == 0)
 			first = fd;
 		lock->access = *flags & O_ACCMODE;
-		lock->foreign = lock->access == O_RDONLY ||
-				(request->create && !(*flags & O_CREAT));
+		lock->cannot_remove = lock->access == O_RDONLY ||
+				      (request->create && !(*flags & O_CREAT));
 		if (!may_weaken(fd, request))
 			break;
 	}
@@ -133,7 +133,7 @@ struct lf_lock *lf_lock_new(const struct lf_request *request)
 	memcpy(lock->path, request->path, length + 1);
 	slash = strrchr(lock->path, '/');
 	lock->name = slash ? slash + 1 : lock->path;
-	lock->pid = getpid();
+	lock->generation = lf_generation();
 	lock->thread = request->thread;
 	lock->borrowed = request->fd >= 0;
 	lock->follow = request->follow;
@@ -175,9 +175,13 @@ static int examine(struct lf_lock *lock, bool process_owned)
 		return why;
 	lock->dev = st.st_dev;
 	lock->ino = st.st_ino;
+	lock->foreign = lock->cannot_remove;
 	/* What is another's to remove is not ours to write to either. */
 	if (lock->foreign)
 		lock->pidfile = false;
+	/* Under its other name it may be anything. */
+	if (lock->pidfile && st.st_nlink > 1)
+		return -EMLINK;
 	if (st.st_size > 0 &&
 	    !(lock->pidfile && lf_pidfile_check(lock) == 0))
 		lock->foreign = true;
@@ -191,6 +195,7 @@ static void undo_open(struct lf_lock *lock)
 		close(lock->fd);
 	if (lock->dirfd >= 0)
 		close(lock->dirfd);
+	lf_table_unprepare(lock);
 	free(lock);
 }
 
@@ -202,6 +207,11 @@ int lf_file_open(struct lf_lock **opened, const struct lf_request *request)
 	*opened = NULL;
 	if (!lock)
 		return -ENOMEM;
+	rc = lf_table_prepare(lock);
+	if (rc < 0) {
+		free(lock);
+		return rc;
+	}
 	if (!lock->borrowed)
 		rc = open_path(lock, request);
 	if (rc >= 0)
@@ -230,6 +240,17 @@ int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path)
 	return st.st_dev == lock->dev && st.st_ino == lock->ino ? 0 : -ESTALE;
 }
 
+int lf_file_verify_name(const struct lf_lock *lock)
+{
+	struct stat st;
+
+	if (lock->dirfd >= 0)
+		return lf_file_is_at(lock, lock->dirfd, lock->name);
+	if (fstat(lock->fd, &st) < 0)
+		return -errno;
+	return st.st_nlink == 0 ? -ESTALE : 0;
+}
+
 int lf_file_verify(const struct lf_lock *lock)
 {
 	int rc = 0;
@@ -256,6 +277,15 @@ int lf_file_unlink(const struct lf_lock *lock)
 	if (fstat(lock->fd, &st) < 0 || st.st_size > 0)
 		return 1;
 	return unlinkat(lock->dirfd, lock->name, 0) < 0 && errno != ENOENT;
+}
+
+bool lf_file_is_open(const struct lf_lock *lock)
+{
+	struct stat st;
+
+	if (fstat(lock->fd, &st) < 0)
+		return errno != EBADF;
+	return st.st_dev == lock->dev && st.st_ino == lock->ino;
 }
 
 /* The kernel sends signals to this process only if the file is O_ASYNC. */

@@ -58,17 +58,25 @@ struct lf_marks {
 	bool may_leak; /* see lf_body_is_listed() */
 	/* set */
 	atomic_bool tag; /* asked for, and not dropped since by another close */
+	bool place;	 /* byte 0 by the open file description, see lf_place_wait() */
 	short body;	 /* F_UNLCK: none */
 	bool presence;
 };
 
 struct lf_lock {
-	struct lf_lock *next;	    /* in the table */
 	struct lf_pending *pending; /* not acquired yet; nothing else counts */
+
+	/* table.c's */
+	struct lf_file *file;
+	struct lf_lock *next; /* on this file */
+	struct lf_lock *next_held, **held_at;
 	enum lf_state state;
+	bool waits_for_tag; /* and may get it for the process at any moment */
+
+	unsigned generation;  /* the process that acquires, and its forks then */
+	unsigned forks;
+	unsigned long thread; /* its thread */
 	short type;	      /* F_RDLCK: shared, F_WRLCK: exclusive */
-	pid_t pid;	      /* the process that acquires */
-	unsigned long thread; /* and its thread */
 	dev_t dev;
 	ino_t ino;
 	struct lf_marks marks;
@@ -79,12 +87,26 @@ struct lf_lock {
 	bool lent;     /* another process holds a lock by this descriptor */
 	bool follow;   /* PATH may be a symbolic link */
 	bool keep;     /* the caller wants the file to stay */
-	bool foreign;  /* the file has content, or is another's to remove */
+	bool cannot_remove; /* by the way it was opened */
+	bool foreign;	    /* the file has content, or cannot be removed */
 	bool pidfile;  /* our PID is to be its content */
 	struct lf_wait *tag_wait; /* of an adopter, see adopt.c */
 	int dirfd;		  /* the directory of NAME, or -1: use PATH */
 	const char *name;
 	char path[]; /* as the caller gave it */
+};
+
+enum lf_how {
+	LF_NO_WAIT,
+	LF_NO_WAIT_KEEP_OPEN, /* a refused handle stays for a later LF_WAIT */
+	LF_WAIT,	      /* -EDEADLK if this thread would wait for ever */
+	LF_WAIT_BOUNDED,      /* the caller ends the wait: never -EDEADLK */
+};
+
+/* Whoever waits in lf_table_claim(), so that another thread can end the wait. */
+struct lf_claim {
+	atomic_bool cancelled;
+	struct lf_file *file; /* table.c's */
 };
 
 /* What a call asks for; the same for each attempt. */
@@ -101,7 +123,7 @@ struct lf_request {
 	bool inspects;
 	bool process_owned;   /* open-file-description locks do not serve here */
 	unsigned long thread; /* that asks; a helper thread may wait for it */
-	atomic_bool cancelled;
+	struct lf_claim claim;
 	struct lf_lock *attempt; /* open, or NULL */
 };
 
@@ -195,13 +217,7 @@ void lf_pending_forget(struct lf_pending *pending);
 
 /* ---- protocol.c */
 
-/*
- * Acquires as REQUEST asks.  With WAIT there is no bound: LF_BUSY is never
- * returned.  KEEP_OPEN: when refused, the open handle stays in
- * REQUEST->attempt, for a later call that waits.
- */
-enum lf_how { LF_NO_WAIT, LF_NO_WAIT_KEEP_OPEN, LF_WAIT };
-
+/* Acquires as REQUEST asks.  A call that waits never returns LF_BUSY. */
 int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 			enum lf_how how);
 
@@ -236,6 +252,9 @@ void lf_pidfile_clear(const struct lf_lock *lock);
 
 /* ---- file.c */
 
+/* Whether the descriptor still is that of the locked file. */
+bool lf_file_is_open(const struct lf_lock *lock);
+
 /* A handle that is neither open nor in the table; NULL: no memory. */
 struct lf_lock *lf_lock_new(const struct lf_request *request);
 
@@ -257,6 +276,9 @@ int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path);
 /* The same for the name to remove, and for the path that others open. */
 int lf_file_verify(const struct lf_lock *lock);
 
+/* The same without the path, which an adopter may not be able to follow. */
+int lf_file_verify_name(const struct lf_lock *lock);
+
 /*
  * Removes the file if it is at its path and empty.  0: it is gone, or not ours;
  * 1: it was left.
@@ -273,7 +295,27 @@ pid_t lf_file_owner(int fd);
 
 /* ---- table.c */
 
+/*
+ * Allocates what lf_table_add() will need, so that nothing fails once the file
+ * has been created: -ENOMEM.  Or frees it again.
+ */
+int lf_table_prepare(struct lf_lock *lock);
+void lf_table_unprepare(struct lf_lock *lock);
+
 void lf_table_add(struct lf_lock *lock);
+
+/*
+ * A number for this process that no child, however forked, and no later process
+ * of the same PID has.
+ */
+unsigned lf_generation(void);
+
+/* Whether the handle was copied by a fork and not adopted since. */
+bool lf_is_inherited(const struct lf_lock *lock);
+
+/* This process adopts a lock of its parent; whether any child may have. */
+void lf_note_adoption(void);
+bool lf_children_may_have_adopted(void);
 
 /*
  * Closes the descriptor, or parks it while another handle of this process holds
@@ -284,6 +326,9 @@ void lf_table_close(struct lf_lock *lock);
 /* The same if another process holds the lock by a copy of the descriptor. */
 void lf_table_forget(struct lf_lock *lock);
 
+/* The same if the descriptor is no longer ours: it is not touched. */
+void lf_table_drop(struct lf_lock *lock);
+
 /*
  * Gives the handle a parked descriptor of the file that the request names, so
  * that parked ones do not grow without bound.  Whether a handle of this process
@@ -292,15 +337,15 @@ void lf_table_forget(struct lf_lock *lock);
 bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request);
 
 /*
- * Before the tag, to lock the file in this mode: LF_BUSY, or -EDEADLK with WAIT,
- * if this thread is in its own way.  For a lock that belongs to the process,
- * waits for the other threads (or is refused), and then keeps them out.
+ * Before the tag, to lock the file in this mode: LF_BUSY or -EDEADLK if this
+ * thread is in its own way.  For a lock that belongs to the process, waits for
+ * the other threads (or is refused), and then keeps them out.
  */
-int lf_table_claim(struct lf_lock *lock, short type, bool wait,
-		   const atomic_bool *cancelled);
+int lf_table_claim(struct lf_lock *lock, short type, enum lf_how how,
+		   struct lf_claim *claim);
 
-/* Wakes the threads that wait in lf_table_claim(): one of them is cancelled. */
-void lf_table_wake(void);
+/* Ends that wait, from another thread: LF_CANCELLED. */
+void lf_table_cancel(struct lf_claim *claim);
 
 /*
  * Before the release of what belongs to the process: keeps the other threads
@@ -314,8 +359,14 @@ void lf_table_hold(struct lf_lock *lock);
 /* The same in another mode than before. */
 void lf_table_set_type(struct lf_lock *lock, short type);
 
-/* The same for a handle that fork(2) copied: it becomes this process's. */
-void lf_table_adopt(struct lf_lock *lock);
+/* The same for a handle that a fork copied: it becomes this process's.  -ENOMEM. */
+int lf_table_adopt(struct lf_lock *lock);
+
+/*
+ * Whether this thread may wait for the tag: no other thread of the process does,
+ * or holds the file, so that the tag would be granted to it too.
+ */
+bool lf_table_may_wait_for_tag(struct lf_lock *lock);
 
 /* Gives the tag back, or makes it what the handle that holds the file needs. */
 void lf_table_give_tag_back(struct lf_lock *lock);
@@ -331,9 +382,6 @@ bool lf_table_has_sibling_of_other_type(const struct lf_lock *lock);
 bool lf_table_thread_holds_any(unsigned long thread);
 bool lf_table_process_holds(const struct stat *st);
 
-/* Whether this process may have forked. */
-bool lf_table_may_have_forked(void);
-
 /* ---- marks.c: a mark that is not in use succeeds and does nothing */
 
 void lf_marks_choose(struct lf_lock *lock, bool process_owned);
@@ -342,9 +390,23 @@ int lf_tag_try(struct lf_lock *lock);
 int lf_tag_wait(struct lf_lock *lock);
 void lf_tag_unlock(struct lf_lock *lock);
 
+/*
+ * A place in the queue of the tag, for a thread that may not wait for the tag: a
+ * lock of byte 0 by the open file description, which the tag of the own process
+ * excludes too.
+ */
+int lf_place_wait(struct lf_lock *lock);
+void lf_place_unlock(struct lf_lock *lock);
+
 /* A body that cannot be converted stays as it is. */
 int lf_body_try(struct lf_lock *lock, short type);
+
+/*
+ * Excludes every other lock on the file, that of byte 0 included, in a way that
+ * a refused caller knows for a remover's.
+ */
 int lf_body_try_to_remove(struct lf_lock *lock);
+
 int lf_body_wait(struct lf_lock *lock, short type);
 void lf_body_unlock(struct lf_lock *lock);
 

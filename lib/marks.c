@@ -27,11 +27,16 @@ static const struct range body_range = { 1, 0 };
 static const struct range whole_file = { 0, 0 };
 
 /*
- * A remover's body ends before this byte, a holder's does not end.  A program
- * that locks a part of an empty file locks nothing beyond, and every program,
- * also one without large files, can express less than 2 GiB.
+ * A remover's body has a gap here, a holder's has none: the lock before the gap,
+ * which a refused caller meets first, ends in a way that no holder's does.  It is
+ * a write lock, so that a process that may only read the file cannot take one
+ * like it.  Any program, also one without large files, can express the number.
  */
-#define REMOVER_END 2000000000
+#define GAP 2000000000
+
+static const struct range before_gap = { 1, GAP - 1 };
+static const struct range gap = { GAP, 1 };
+static const struct range after_gap = { GAP + 1, 0 };
 
 /*
  * On a network file system flock(2) may be emulated by a record lock, which
@@ -110,16 +115,35 @@ void lf_tag_unlock(struct lf_lock *lock)
 	lock->marks.tag = false;
 }
 
+int lf_place_wait(struct lf_lock *lock)
+{
+	int rc;
+
+	if (!lock->marks.use_tag)
+		return LF_GOT;
+	lock->marks.place = true;
+	rc = set_lock(lock->fd, F_OFD_SETLKW, lock->type, tag_range);
+	lock->marks.place = rc == LF_GOT;
+	/* Replicated Gluster grants an interrupted request later. */
+	if (rc == -EINTR)
+		set_lock(lock->fd, F_OFD_SETLK, F_UNLCK, tag_range);
+	return rc;
+}
+
+void lf_place_unlock(struct lf_lock *lock)
+{
+	if (lock->marks.place)
+		set_lock(lock->fd, F_OFD_SETLK, F_UNLCK, tag_range);
+	lock->marks.place = false;
+}
+
 /* -EINVAL: the system has no locks of an open file description here. */
-static int lock_body(const struct lf_lock *lock, short type, off_t end,
-		     bool wait)
+static int lock_body(const struct lf_lock *lock, short type, bool wait)
 {
 	bool process = lock->marks.process_owned;
 	struct range range = process ? whole_file : body_range;
 	int rc;
 
-	if (end > 0)
-		range.length = end - range.start;
 	if (process)
 		rc = set_lock(lock->fd, wait ? F_SETLKW : F_SETLK, type, range);
 	else
@@ -130,38 +154,88 @@ static int lock_body(const struct lf_lock *lock, short type, off_t end,
 
 int lf_body_try(struct lf_lock *lock, short type)
 {
-	int rc = lock_body(lock, type, 0, false);
+	int rc = lock_body(lock, type, false);
 
 	if (rc == LF_GOT)
 		lock->marks.body = type;
+	return rc;
+}
+
+static bool is_locked(const struct lf_lock *lock, struct range range)
+{
+	struct flock other = {
+		.l_type = F_WRLCK,
+		.l_start = range.start,
+		.l_len = range.length,
+	};
+
+	return lf_getlk(lock->fd, F_OFD_GETLK, &other) < 0 ||
+	       other.l_type != F_UNLCK;
+}
+
+/* The process has the tag already, or takes byte 0 by the description. */
+static int exclude_byte_0(struct lf_lock *lock)
+{
+	int rc;
+
+	if (!lock->marks.use_tag)
+		return LF_GOT;
+	if (lock->marks.tag)
+		return set_lock(lock->fd, F_SETLK, F_WRLCK, tag_range);
+	rc = set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, tag_range);
+	if (rc == LF_GOT)
+		lock->marks.place = true;
+	return rc;
+}
+
+/*
+ * The kernel joins neighbouring locks of one owner and type; so the gap is locked
+ * for reading, and a reader of that very byte is asked for.
+ */
+static int exclude_all(struct lf_lock *lock)
+{
+	int rc;
+
+	if (lock->marks.process_owned)
+		return lock_body(lock, F_WRLCK, false);
+	rc = set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, before_gap);
+	if (rc == LF_GOT)
+		rc = set_lock(lock->fd, F_OFD_SETLK, F_RDLCK, gap);
+	if (rc == LF_GOT)
+		rc = set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, after_gap);
+	if (rc == LF_GOT && is_locked(lock, gap))
+		rc = LF_BUSY;
 	return rc;
 }
 
 int lf_body_try_to_remove(struct lf_lock *lock)
 {
-	int rc = lock_body(lock, F_WRLCK, REMOVER_END, false);
+	bool has_all = lock->marks.body == F_WRLCK;
+	int rc = has_all ? LF_GOT : exclude_all(lock);
 
-	if (rc == LF_GOT)
-		lock->marks.body = F_WRLCK;
+	if (rc == LF_GOT && !(has_all && lock->marks.tag))
+		rc = exclude_byte_0(lock);
+	/* Refused halfway, there may be parts of it. */
+	lock->marks.body = F_WRLCK;
 	return rc;
 }
 
 int lf_body_wait(struct lf_lock *lock, short type)
 {
-	int rc = lock_body(lock, type, 0, true);
+	int rc = lock_body(lock, type, true);
 
 	if (rc == LF_GOT)
 		lock->marks.body = type;
 	/* Replicated Gluster grants an interrupted request later. */
 	if (rc == -EINTR)
-		lock_body(lock, lock->marks.body, 0, false);
+		lock_body(lock, lock->marks.body, false);
 	return rc;
 }
 
 void lf_body_unlock(struct lf_lock *lock)
 {
 	if (lock->marks.body != F_UNLCK)
-		lock_body(lock, F_UNLCK, 0, false);
+		lock_body(lock, F_UNLCK, false);
 	lock->marks.body = F_UNLCK;
 }
 
@@ -172,22 +246,28 @@ static unsigned long long last_byte(const struct flock *lock)
 		       (unsigned long long)(lock->l_start + lock->l_len - 1);
 }
 
-/* Whether a lock is a remover's, or what it left when it locked its range. */
-static bool is_of_remover(unsigned long long first, unsigned long long last)
+
+/* Before, in and after the gap. */
+static bool is_of_remover(const struct lf_listed_lock *lock)
 {
-	return last == REMOVER_END - 1 || first == REMOVER_END;
+	return (lock->type == F_WRLCK && lock->last == GAP - 1) ||
+	       lock->first == GAP || lock->first == GAP + 1;
+}
+
+static bool is_byte_0(const struct lf_listed_lock *lock)
+{
+	return lock->first == 0 && lock->last == 0;
 }
 
 bool lf_is_tag(const struct lf_listed_lock *lock)
 {
-	return lock->kind == LF_TYPE_POSIX && !lock->waits &&
-	       lock->first == 0 && lock->last == 0;
+	return lock->kind == LF_TYPE_POSIX && !lock->waits && is_byte_0(lock);
 }
 
 bool lf_is_body(const struct lf_listed_lock *lock)
 {
 	return lock->kind == LF_TYPE_OFDLCK && !lock->waits &&
-	       !is_of_remover(lock->first, lock->last);
+	       !is_byte_0(lock) && !is_of_remover(lock);
 }
 
 static struct flock question(short type, struct range range)
@@ -213,8 +293,9 @@ int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid)
 	*pid = other.l_pid;
 	if (other.l_type == F_UNLCK)
 		return LF_GOT;
-	return is_of_remover((unsigned long long)other.l_start,
-			     last_byte(&other)) ? LF_REMOVER : LF_BUSY;
+	return other.l_type == F_WRLCK && last_byte(&other) == GAP - 1 ?
+		       LF_REMOVER :
+		       LF_BUSY;
 }
 
 int lf_tag_test(const struct lf_lock *lock, pid_t *pid)

@@ -27,18 +27,20 @@ static void free_pending(struct lf_pending *pending)
 	free(pending);
 }
 
-/* The process may change its directory meanwhile, or close the one it named. */
-static int keep_directory(struct lf_pending *pending)
+/*
+ * A thread may change the working directory during the wait, or close the
+ * directory that the caller named.  *DIRFD: to close afterwards, or -1.
+ */
+static int keep_directory(struct lf_request *request, int *dirfd)
 {
-	struct lf_request *request = &pending->request;
-	int fd;
-
-	if (pending->path[0] == '/')
+	*dirfd = -1;
+	if (request->path[0] == '/' || request->fd >= 0)
 		return 0;
-	fd = lf_open_directory(request->dirfd, ".");
-	if (fd >= 0)
-		pending->dirfd = request->dirfd = fd;
-	return fd;
+	*dirfd = lf_open_directory(request->dirfd, ".");
+	if (*dirfd < 0)
+		return *dirfd;
+	request->dirfd = *dirfd;
+	return 0;
 }
 
 static struct lf_pending *new_pending(const struct lf_request *request)
@@ -60,7 +62,7 @@ static int acquire_waiting(void *argument)
 	struct lf_pending *pending = argument;
 
 	return lf_protocol_acquire(&pending->acquired, &pending->request,
-				   LF_WAIT);
+				   LF_WAIT_BOUNDED);
 }
 
 /* The caller gave up, but the thread could not be stopped. */
@@ -82,8 +84,8 @@ int lf_pending_start(struct lf_pending **started,
 	if (!pending)
 		return -ENOMEM;
 	pending->acquired = acquired;
-	rc = acquired ? 0 : keep_directory(pending);
-	if (rc >= 0)
+	rc = acquired ? 0 : keep_directory(&pending->request, &pending->dirfd);
+	if (rc == 0)
 		rc = lf_wait_start(&pending->wait, &(struct lf_wait_job){
 				.run = acquired ? NULL : acquire_waiting,
 				.abandoned = give_back,
@@ -116,8 +118,7 @@ int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired)
 {
 	int rc = LF_CANCELLED;
 
-	atomic_store(&pending->request.cancelled, true);
-	lf_table_wake();
+	lf_table_cancel(&pending->request.claim);
 	switch (lf_wait_cancel(pending->wait, &rc)) {
 	case LF_WAIT_ABANDONED:
 		return LF_CANCELLED;
@@ -163,10 +164,23 @@ static int acquire_until(struct lf_lock **lock, struct lf_request *request,
 	return rc < 0 ? rc : LF_TIMED_OUT;
 }
 
+static int acquire_without_bound(struct lf_lock **lock,
+				 struct lf_request *request)
+{
+	int dirfd, rc = keep_directory(request, &dirfd);
+
+	if (rc < 0)
+		return rc;
+	rc = lf_protocol_acquire(lock, request, LF_WAIT);
+	if (dirfd >= 0)
+		close(dirfd);
+	return rc;
+}
+
 int lf_acquire_within(struct lf_lock **lock, struct lf_request *request,
 		      int timeout_ms, struct timespec deadline)
 {
 	return timeout_ms == 0 ? lf_protocol_acquire(lock, request, LF_NO_WAIT) :
-	       timeout_ms < 0  ? lf_protocol_acquire(lock, request, LF_WAIT) :
+	       timeout_ms < 0  ? acquire_without_bound(lock, request) :
 				 acquire_until(lock, request, deadline);
 }

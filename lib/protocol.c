@@ -49,13 +49,32 @@
  * either the other's mark or a file that nobody holds, and removes it.  In
  * another order both may see the other, and the file stays.
  *
- * Why a remover leaves out the far end of the file
+ * Why a remover's lock has a gap
  *
  * A process that does not hold the lock exclusively (it shared it, or waited)
- * locks the body for an instant to remove the file.  A caller that does not wait
- * and is refused by that lock must not hear "held", for nobody holds the lock.
- * So a remover's body ends at a byte where no holder's body ends, and F_OFD_GETLK
- * tells the two apart.  The refused caller starts over, and finds the file gone.
+ * locks the file for an instant to remove it.  A caller that does not wait and is
+ * refused by that lock must not hear "held", for nobody holds the lock.  So a
+ * remover's body has a gap of one byte that no holder's has, and F_OFD_GETLK
+ * shows where the lock before the gap ends.  The refused caller starts over, and
+ * finds the file gone.  The remover locks byte 0, the gap (for reading) and the
+ * bytes behind it too: another program may lock any of them alone, and its file
+ * must not be removed.
+ *
+ * Why a waiter keeps the tag for a moment
+ *
+ * When a holder is killed, the kernel may drop its tag before its body.  The
+ * first waiter then gets the tag and is refused the body.  If it gave the tag
+ * back at once to wait for the body, so would the next, and the whole queue would
+ * move on to where it has no names.  It tries again for two milliseconds first.
+ *
+ * Why threads have a place of their own
+ *
+ * The tag belongs to the process, so the kernel would grant it to every thread of
+ * it at the same time, ahead of the other processes in the queue.  So only one
+ * thread of a process waits for the tag, and only if no other one holds the file.
+ * The others lock byte 0 by their open file description, which the kernel keeps
+ * apart from the process's locks: there they have a place of their own in the
+ * same queue.  A thread that gets the lock gives its place for the tag.
  *
  * What failed
  *
@@ -74,8 +93,19 @@
 
 #include <errno.h>
 
-/* A remover is done in a moment, unless it is stopped: then its lock is held. */
-#define MOST_REMOVERS 10000
+/*
+ * A remover is done in a moment, unless it is stopped: then its lock is held.
+ * After the first attempts there is a pause of a millisecond before each.
+ */
+#define REMOVERS_WITHOUT_PAUSE 100
+#define MOST_REMOVERS 350
+
+/* How often a waiter tries the body with the tag in hand, a millisecond apart. */
+#define PATIENCE 2
+
+/* How often byte 0 alone is found locked before it is not a process on its way. */
+#define MOST_BYTE_0 3
+#define MOST_LOOKS 100
 
 /* A file system that answers ESTALE each time has failed; that is no contention. */
 #define MOST_STALE_ANSWERS 8
@@ -83,14 +113,36 @@
 /* Between two attempts where the kernel refuses to let a thread wait. */
 #define MISJUDGED_PAUSE_MS 5
 
+/* 0, or -EINTR: a signal handler ran. */
+static int pause_ms(int ms)
+{
+	return lf_poll_until(-1, lf_deadline(ms));
+}
+
 /* ---- Acquire, steps 2 to 4, without waiting */
 
-static bool meets_remover(const struct lf_lock *lock)
+static int test_body(const struct lf_lock *lock)
 {
 	pid_t pid;
-	int rc = lf_body_test(lock, lock->type, &pid);
 
-	return rc == LF_GOT || rc == LF_REMOVER;
+	return lf_body_test(lock, lock->type, &pid);
+}
+
+/*
+ * Byte 0 may be a remover's, for as long as its body is.  If there is no body, it
+ * is that of a process between two steps, or of a program that locks no more.
+ */
+static int try_tag(struct lf_lock *lock)
+{
+	int rc = lf_tag_try(lock), body;
+
+	for (int tries = 0; rc == LF_BUSY && tries < MOST_BYTE_0; tries++) {
+		body = test_body(lock);
+		if (body != LF_GOT)
+			return body;
+		rc = lf_tag_try(lock);
+	}
+	return rc;
 }
 
 /*
@@ -104,24 +156,33 @@ static int lock_now(struct lf_lock *lock)
 	int rc = LF_GOT;
 
 	/* 3. The tag, unless another thread needs it in another mode. */
-	if (!lf_table_has_sibling_of_other_type(lock))
-		rc = lf_tag_try(lock);
-	if (rc < 0 || (rc == LF_BUSY && lock->type == F_WRLCK))
+	if (lock->type == F_RDLCK)
+		rc = lf_table_has_sibling_of_other_type(lock) ? LF_GOT :
+							      lf_tag_try(lock);
+	else if (!lf_table_has_sibling_of_other_type(lock))
+		rc = try_tag(lock);
+	if (rc < 0 || (rc != LF_GOT && lock->type == F_WRLCK))
 		return rc;
 	/* 4. The body. */
 	rc = lf_body_try(lock, lock->type);
-	return rc == LF_BUSY && meets_remover(lock) ? LF_REMOVER : rc;
+	if (rc != LF_BUSY)
+		return rc;
+	rc = test_body(lock);
+	return rc == LF_GOT ? LF_REMOVER : rc; /* it has just gone */
 }
 
 /* ---- Acquire, steps 2 to 4, waiting */
 
 /*
  * The kernel judges deadlock by process (fcntl(2), BUGS): it also answers EDEADLK
- * to a thread that holds nothing, which closes no circle.
+ * to a thread that holds nothing, which closes no circle.  A wait that the caller
+ * can end does not last for ever.
  */
-static bool is_misjudged(const struct lf_lock *lock, int rc)
+static bool is_misjudged(const struct lf_request *request, enum lf_how how,
+			 int rc)
 {
-	return rc == -EDEADLK && !lf_table_thread_holds_any(lock->thread);
+	return rc == -EDEADLK && (how == LF_WAIT_BOUNDED ||
+				  !lf_table_thread_holds_any(request->thread));
 }
 
 /*
@@ -129,40 +190,60 @@ static bool is_misjudged(const struct lf_lock *lock, int rc)
  * the process has, and there is nothing else to wait for; nor does the kernel
  * report when another thread has opened the circle.  So it is tried again.
  */
-static int wait_for_body(struct lf_lock *lock)
+static int wait_for_body(const struct lf_request *request, enum lf_how how)
 {
+	struct lf_lock *lock = request->attempt;
 	int rc = lf_body_wait(lock, lock->type);
 
-	while (is_misjudged(lock, rc)) {
-		rc = lf_poll_until(-1, lf_deadline(MISJUDGED_PAUSE_MS));
+	while (is_misjudged(request, how, rc)) {
+		rc = atomic_load(&request->claim.cancelled) ?
+			     LF_CANCELLED :
+			     pause_ms(MISJUDGED_PAUSE_MS);
 		if (rc == 0)
 			rc = lf_body_wait(lock, lock->type);
 	}
 	return rc;
 }
 
-static int lock_waiting(struct lf_lock *lock)
+static int try_body_patiently(struct lf_lock *lock)
 {
+	int rc = lf_body_try(lock, lock->type);
+
+	for (int i = 0; rc == LF_BUSY && lock->marks.use_tag && i < PATIENCE;
+	     i++) {
+		rc = pause_ms(1);
+		if (rc == 0)
+			rc = lf_body_try(lock, lock->type);
+	}
+	return rc;
+}
+
+static int lock_waiting(const struct lf_request *request, enum lf_how how)
+{
+	struct lf_lock *lock = request->attempt;
 	int rc;
 
 	/* 2. Presence. */
 	lf_presence_share(lock);
-	/* The tag belongs to the process, and a sibling needs it as it is. */
-	if (lf_table_has_sibling_of_other_type(lock))
-		return wait_for_body(lock);
-	/* 3. The tag: here waiters queue. */
-	rc = lf_tag_wait(lock);
-	if (is_misjudged(lock, rc))
-		return wait_for_body(lock);
+	/* 3. The tag, or a place at the same byte: here waiters queue. */
+	rc = lf_table_may_wait_for_tag(lock) ? lf_tag_wait(lock) :
+					       lf_place_wait(lock);
+	if (is_misjudged(request, how, rc)) {
+		lf_table_give_tag_back(lock);
+		return wait_for_body(request, how);
+	}
 	if (rc < 0)
 		return rc;
 	/* 4. The body is free now, unless its holder has lost its tag. */
-	rc = lf_body_try(lock, lock->type);
+	rc = try_body_patiently(lock);
 	if (rc != LF_BUSY)
 		return rc;
 	/* Then this tag would name a waiter as the holder. */
-	lf_table_give_tag_back(lock);
-	return wait_for_body(lock);
+	if (lock->marks.place)
+		lf_place_unlock(lock);
+	else
+		lf_table_give_tag_back(lock);
+	return wait_for_body(request, how);
 }
 
 /* ---- Acquire, step 5 */
@@ -215,16 +296,29 @@ static void hold(struct lf_lock *lock)
  */
 static void unlock_and_close(struct lf_lock *lock)
 {
+	lf_place_unlock(lock);
 	lf_table_unlock_body(lock);
 	lf_presence_unlock(lock);
 	lf_table_close(lock);
 }
 
+/*
+ * Whether to leave the file as it is: another process has the body, and will
+ * remove it, or byte 0 alone and for long.  An error is not tried again either.
+ */
+static bool is_needed(const struct lf_lock *lock, int refusal, int *byte_0)
+{
+	pid_t pid;
+
+	return refusal != LF_BUSY ||
+	       lf_body_test(lock, F_WRLCK, &pid) != LF_GOT ||
+	       (lf_tag_test(lock, &pid) > 0 && ++*byte_0 > MOST_LOOKS);
+}
+
 /* Leaves a file that is to be removed, with the body in any mode or without. */
 static int leave(struct lf_lock *lock)
 {
-	int left = 0, rc;
-	pid_t pid;
+	int left = 0, byte_0 = 0, rc;
 
 	for (;;) {
 		/* 1. Does anybody else need the file? */
@@ -236,19 +330,17 @@ static int leave(struct lf_lock *lock)
 			lf_table_unlock_body(lock);
 			continue;
 		}
-		/* 2. Remove it while the body is exclusive. */
-		rc = lock->marks.body == F_WRLCK ? LF_GOT :
-						   lf_body_try_to_remove(lock);
+		/* 2. Remove it while every other lock is excluded. */
+		rc = lf_body_try_to_remove(lock);
 		if (rc == LF_GOT) {
 			left = lf_file_unlink(lock);
 			break;
 		}
 		/* In this order: another that leaves sees one of the two. */
+		lf_place_unlock(lock);
 		lf_table_unlock_body(lock);
 		lf_presence_unlock(lock);
-		/* A holder will remove it; what cannot be known is not retried. */
-		if (rc != LF_BUSY ||
-		    lf_body_test(lock, F_WRLCK, &pid) != LF_GOT)
+		if (is_needed(lock, rc, &byte_0))
 			break;
 	}
 	/* 3. Unlock the rest. */
@@ -265,9 +357,10 @@ static int leave(struct lf_lock *lock)
  */
 static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 {
-	bool counted = how == LF_WAIT || (lock->marks.body != F_UNLCK &&
-					  reason != LF_START_OVER);
+	bool counted = how == LF_WAIT || how == LF_WAIT_BOUNDED ||
+		       (lock->marks.body != F_UNLCK && reason != LF_START_OVER);
 
+	lf_place_unlock(lock);
 	lf_table_unlock_body(lock);
 	/* A lock of the process is a sibling's still, which will leave. */
 	if (lock->marks.process_owned && lf_table_has_sibling(lock))
@@ -321,8 +414,7 @@ static int attempt(struct lf_request *request, enum lf_how how)
 		if (rc < 0)
 			return rc;
 	}
-	rc = lf_table_claim(lock, lock->type, how == LF_WAIT,
-			    &request->cancelled);
+	rc = lf_table_claim(lock, lock->type, how, &request->claim);
 	if (rc != LF_GOT && !(rc == LF_BUSY && how == LF_NO_WAIT_KEEP_OPEN)) {
 		request->attempt = NULL;
 		lf_table_close(lock);
@@ -332,7 +424,9 @@ static int attempt(struct lf_request *request, enum lf_how how)
 	if (rc != LF_GOT)
 		return rc;
 	/* 2 to 4. */
-	rc = how == LF_WAIT ? lock_waiting(lock) : lock_now(lock);
+	rc = how == LF_WAIT || how == LF_WAIT_BOUNDED ?
+		     lock_waiting(request, how) :
+		     lock_now(lock);
 	/* 5. Verify that the path still names the file. */
 	rc = verify(lock, request, rc);
 	if (rc == LF_GOT)
@@ -342,6 +436,15 @@ static int attempt(struct lf_request *request, enum lf_how how)
 	if (rc == -EINVAL && !request->process_owned)
 		return fall_back(request);
 	return rc;
+}
+
+static int after_remover(int count)
+{
+	if (count == MOST_REMOVERS)
+		return LF_BUSY;
+	if (count <= REMOVERS_WITHOUT_PAUSE || pause_ms(1) == 0)
+		return LF_START_OVER;
+	return -EINTR;
 }
 
 int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
@@ -356,15 +459,15 @@ int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 			*acquired = request->attempt;
 			return LF_GOT;
 		}
-		if (rc == LF_BUSY && how == LF_NO_WAIT_KEEP_OPEN) {
+		if (how == LF_NO_WAIT_KEEP_OPEN &&
+		    (rc == LF_BUSY || rc == LF_REMOVER)) {
 			/* The tag would name a waiter until it waits. */
 			if (request->attempt->marks.tag)
 				lf_table_give_tag_back(request->attempt);
 			return LF_BUSY;
 		}
 		if (rc == LF_REMOVER)
-			rc = ++removers < MOST_REMOVERS ? LF_START_OVER :
-							  LF_BUSY;
+			rc = after_remover(++removers);
 		if (rc == -ESTALE && request->fd < 0 &&
 		    ++stale < MOST_STALE_ANSWERS)
 			rc = LF_START_OVER;
@@ -383,12 +486,13 @@ void lf_protocol_close_attempt(struct lf_request *request)
 	request->attempt = NULL;
 }
 
-/* What the kernel granted is unknown: the body counts as granted. */
+/* What the kernel granted is unknown: it counts as granted. */
 void lf_protocol_cancelled(struct lf_request *request)
 {
 	struct lf_lock *lock = request->attempt;
 
 	lock->marks.body = lock->type;
+	lock->marks.place = lock->marks.use_tag;
 	give_up(lock, LF_CANCELLED, LF_WAIT);
 	request->attempt = NULL;
 }

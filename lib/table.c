@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * The table has every handle of this process, because three rules of the kernel
- * concern the process and not the descriptor (fcntl(2), "Record locks"):
+ * The table has every lock file that this process has open, and the handles on
+ * it, because three rules of the kernel concern the process and not the
+ * descriptor (fcntl(2), "Record locks"):
  *
  *  - closing any descriptor of a file drops all locks of the process on it;
  *  - a process never conflicts with itself;
@@ -9,7 +10,12 @@
  *
  * So a descriptor is not closed while another handle of this process holds the
  * file: it is parked.  The tag is taken again after a close that dropped it.
- * Threads whose lock belongs to the process wait for each other here.
+ * Only one thread waits for the tag at a time, and only while no other holds the
+ * file.  Threads whose lock belongs to the process wait for each other here.
+ *
+ * A file server that does not answer may block any call on a file for ever.  The
+ * mutex of the table is never held across such a call; that of one file is, and
+ * stops only the users of that file.
  */
 #include "config.h"
 
@@ -18,188 +24,362 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#define BUCKETS 64
+#define BUCKETS 256
 
-static struct lf_lock *table[BUCKETS];
-static size_t handles;
+struct lf_file {
+	struct lf_file *next; /* in its bucket */
+	size_t users;
+	dev_t dev;
+	ino_t ino;
+	pthread_mutex_t mutex; /* for what follows */
+	pthread_cond_t changed;
+	struct lf_lock *handles;
+};
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct lf_file *table[BUCKETS];
+static struct lf_lock *held; /* all handles that hold a lock */
+static atomic_size_t files;
 
-/* ---- fork(2): the child finds the mutex free and the table whole. */
+/* ---- Processes
+ *
+ * A PID is not an identity: a child in a new PID namespace may have the number
+ * of its parent, and a number is used again.  So each process has a generation,
+ * one more than that of its parent, and each handle that of the process that
+ * acquired or adopted it.  A fork may copy the table while another thread
+ * changes it; a child begins with an empty one, and leaves its parent's alone.
+ */
 
-static atomic_bool has_forked;
+enum { FORKED, BEGINNING, FIRST_GENERATION };
 
-static void before_fork(void)
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_uint *marker;    /* the generation; FORKED in a child */
+static atomic_uint *adoptions; /* shared with all children */
+static atomic_uint forks, last_generation = FIRST_GENERATION;
+static pid_t marked_pid; /* where the kernel does not clear the marker */
+
+static void count_fork(void)
 {
-	pthread_mutex_lock(&mutex);
+	atomic_fetch_add(&forks, 1);
 }
 
-static void after_fork_in_parent(void)
-{
-	atomic_store(&has_forked, true);
-	pthread_mutex_unlock(&mutex);
-}
-
-/* The threads that waited for the condition do not exist in the child. */
 static void after_fork_in_child(void)
 {
-	static const pthread_cond_t fresh = PTHREAD_COND_INITIALIZER;
-
-	changed = fresh;
-	pthread_mutex_unlock(&mutex);
+	if (marked_pid)
+		atomic_store(marker, FORKED);
 }
 
-/*
- * Before the program can set hooks of its own or fork: in the child ours run
- * first, and no fork falls between the first use of the mutex and these hooks.
- */
-__attribute__((__constructor__)) static void set_fork_hooks(void)
+static void set_up(void)
 {
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	static atomic_uint ordinary;
+	void *page = mmap(NULL, sizeof(*adoptions), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	adoptions = page == MAP_FAILED ? NULL : page;
+	marker = lf_new_fork_marker();
+	if (!marker) {
+		marker = &ordinary;
+		marked_pid = getpid();
+	}
+	pthread_atfork(NULL, count_fork, after_fork_in_child);
 }
 
-bool lf_table_may_have_forked(void)
+static void begin_process(void)
 {
-	return atomic_load(&has_forked);
+	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+
+	mutex = fresh;
+	for (size_t i = 0; i < BUCKETS; i++)
+		table[i] = NULL;
+	held = NULL;
+	atomic_store(&files, 0);
+	if (marked_pid)
+		marked_pid = getpid();
+	atomic_store(marker, atomic_fetch_add(&last_generation, 1) + 1);
 }
 
-/* ---- Look-up; the mutex is held. */
+unsigned lf_generation(void)
+{
+	unsigned generation, forked = FORKED;
 
-static struct lf_lock **bucket(ino_t ino)
+	pthread_once(&once, set_up);
+	/* Forked without hooks; a child has one thread at first. */
+	if (marked_pid && marked_pid != getpid())
+		atomic_store(marker, FORKED);
+	while ((generation = atomic_load(marker)) < FIRST_GENERATION) {
+		if (atomic_compare_exchange_strong(marker, &forked, BEGINNING))
+			begin_process();
+		forked = FORKED;
+	}
+	return generation;
+}
+
+bool lf_is_inherited(const struct lf_lock *lock)
+{
+	return lock->generation != lf_generation();
+}
+
+void lf_note_adoption(void)
+{
+	lf_generation();
+	if (adoptions)
+		atomic_fetch_add(adoptions, 1);
+}
+
+bool lf_children_may_have_adopted(void)
+{
+	lf_generation();
+	return !adoptions || atomic_load(adoptions) > 0;
+}
+
+/* ---- Files */
+
+static struct lf_file **bucket(ino_t ino)
 {
 	return &table[ino % BUCKETS];
 }
 
-static void add(struct lf_lock *lock)
+/* With the mutex of the table held. */
+static struct lf_file *find_file(dev_t dev, ino_t ino)
 {
-	struct lf_lock **head = bucket(lock->ino);
+	struct lf_file *file = *bucket(ino);
 
-	lock->next = *head;
-	*head = lock;
-	handles++;
+	while (file && (file->dev != dev || file->ino != ino))
+		file = file->next;
+	return file;
+}
+
+static void list_file(struct lf_file *file, dev_t dev, ino_t ino)
+{
+	file->dev = dev;
+	file->ino = ino;
+	file->next = *bucket(ino);
+	*bucket(ino) = file;
+	atomic_fetch_add(&files, 1);
+}
+
+/* SPARE is listed if this process does not have the file open, or NULL is. */
+static struct lf_file *get_file(dev_t dev, ino_t ino, struct lf_file *spare)
+{
+	struct lf_file *file;
+
+	lf_generation();
+	pthread_mutex_lock(&mutex);
+	file = find_file(dev, ino);
+	if (!file && spare)
+		list_file(file = spare, dev, ino);
+	if (file)
+		file->users++;
+	pthread_mutex_unlock(&mutex);
+	return file;
+}
+
+static void free_file(struct lf_file *file)
+{
+	pthread_cond_destroy(&file->changed);
+	pthread_mutex_destroy(&file->mutex);
+	free(file);
+}
+
+static void put_file(struct lf_file *file)
+{
+	struct lf_file **at = bucket(file->ino);
+	bool last;
+
+	pthread_mutex_lock(&mutex);
+	last = --file->users == 0;
+	if (last) {
+		while (*at != file)
+			at = &(*at)->next;
+		*at = file->next;
+		atomic_fetch_sub(&files, 1);
+	}
+	pthread_mutex_unlock(&mutex);
+	if (last)
+		free_file(file);
+}
+
+/* ---- Handles of one file, whose mutex is held */
+
+static void add(struct lf_file *file, struct lf_lock *lock)
+{
+	lock->file = file;
+	lock->next = file->handles;
+	file->handles = lock;
 }
 
 static void delete(struct lf_lock *lock)
 {
-	struct lf_lock **at = bucket(lock->ino);
+	struct lf_lock **at = &lock->file->handles;
 
 	while (*at != lock)
 		at = &(*at)->next;
 	*at = lock->next;
-	handles--;
 }
 
-/* A file as one process knows it: handles that fork(2) copied do not count. */
-struct file {
-	dev_t dev;
-	ino_t ino;
-	pid_t pid;
-};
-
-static struct file file_of(const struct lf_lock *lock)
+/* The first handle in STATE from LOCK on. */
+static struct lf_lock *find_from(struct lf_lock *lock, enum lf_state state)
 {
-	return (struct file){ lock->dev, lock->ino, lock->pid };
-}
-
-static bool is_on(const struct lf_lock *lock, const struct file *file)
-{
-	return lock->dev == file->dev && lock->ino == file->ino &&
-	       lock->pid == file->pid;
-}
-
-/* The next in STATE, LOCK included. */
-static struct lf_lock *find_from(struct lf_lock *lock, const struct file *file,
-				 enum lf_state state)
-{
-	while (lock && !(is_on(lock, file) && lock->state == state))
+	while (lock && lock->state != state)
 		lock = lock->next;
 	return lock;
 }
 
-static struct lf_lock *find(const struct file *file, enum lf_state state)
+static struct lf_lock *find(const struct lf_file *file, enum lf_state state)
 {
-	return find_from(*bucket(file->ino), file, state);
+	return find_from(file->handles, state);
 }
 
-static bool is_in_use(const struct file *file)
+/* Whether a close would drop what another handle has, or may get just now. */
+static bool is_in_use(const struct lf_file *file)
 {
-	return find(file, LF_HOLDING) || find(file, LF_CLAIMED);
+	struct lf_lock *lock = file->handles;
+
+	while (lock && lock->state != LF_HOLDING && lock->state != LF_CLAIMED &&
+	       !lock->waits_for_tag)
+		lock = lock->next;
+	return lock != NULL;
 }
 
-/* Another handle of this process that holds the file, or NULL. */
+/* Another handle that holds the file, or NULL. */
 static struct lf_lock *find_sibling(const struct lf_lock *lock)
 {
-	struct file file = file_of(lock);
-	struct lf_lock *other = find(&file, LF_HOLDING);
+	struct lf_lock *other = find(lock->file, LF_HOLDING);
 
-	return other == lock ? find_from(other->next, &file, LF_HOLDING) :
-			       other;
+	return other == lock ? find_from(other->next, LF_HOLDING) : other;
+}
+
+/* Nests in the mutex of a file, like all uses of the table's. */
+static void list_as_held(struct lf_lock *lock, bool holds)
+{
+	pthread_mutex_lock(&mutex);
+	if (holds && !lock->held_at) {
+		lock->held_at = &held;
+		lock->next_held = held;
+		if (held)
+			held->held_at = &lock->next_held;
+		held = lock;
+	} else if (!holds && lock->held_at) {
+		*lock->held_at = lock->next_held;
+		if (lock->next_held)
+			lock->next_held->held_at = lock->held_at;
+		lock->held_at = NULL;
+	}
+	pthread_mutex_unlock(&mutex);
 }
 
 /* ---- Opening and closing */
 
+int lf_table_prepare(struct lf_lock *lock)
+{
+	struct lf_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return -ENOMEM;
+	pthread_mutex_init(&file->mutex, NULL);
+	pthread_cond_init(&file->changed, NULL);
+	lock->file = file;
+	return 0;
+}
+
+void lf_table_unprepare(struct lf_lock *lock)
+{
+	free_file(lock->file);
+	lock->file = NULL;
+}
+
 void lf_table_add(struct lf_lock *lock)
 {
-	pthread_mutex_lock(&mutex);
-	add(lock);
-	pthread_mutex_unlock(&mutex);
+	struct lf_file *spare = lock->file;
+	struct lf_file *file = get_file(lock->dev, lock->ino, spare);
+
+	if (file != spare)
+		free_file(spare);
+	pthread_mutex_lock(&file->mutex);
+	add(file, lock);
+	pthread_mutex_unlock(&file->mutex);
 }
 
 /* The tag of the process is gone: so every handle of the file is without it. */
-static void mark_tags_dropped(const struct file *file)
+static void mark_tags_dropped(const struct lf_file *file)
 {
 	struct lf_lock *lock;
 
-	for (lock = *bucket(file->ino); lock; lock = lock->next)
-		if (is_on(lock, file))
-			lock->marks.tag = false;
+	for (lock = file->handles; lock; lock = lock->next)
+		lock->marks.tag = false;
 }
 
-static void close_and_free(struct lf_lock *lock, const struct file *file)
-{
-	if (lock->borrowed)
-		lf_tag_unlock(lock);
-	else
-		close(lock->fd);
-	mark_tags_dropped(file);
-	free(lock);
-}
-
-static void close_parked(const struct file *file)
+static void close_parked(struct lf_file *file)
 {
 	struct lf_lock *parked;
 
 	while ((parked = find(file, LF_PARKED)) != NULL) {
 		delete(parked);
-		close_and_free(parked, file);
+		close(parked->fd);
+		free(parked);
+		put_file(file); /* never the last: the caller has it too */
 	}
+}
+
+static void close_or_park(struct lf_file *file, struct lf_lock *lock)
+{
+	if (is_in_use(file)) {
+		if (lock->borrowed || lock->fd < 0) {
+			free(lock);
+			return;
+		}
+		lock->state = LF_PARKED;
+		add(file, lock);
+		get_file(file->dev, file->ino, NULL); /* for the parked one */
+		return;
+	}
+	if (lock->borrowed)
+		lf_tag_unlock(lock);
+	else if (lock->fd >= 0)
+		close(lock->fd);
+	free(lock);
+	close_parked(file);
+	mark_tags_dropped(file);
+}
+
+static void close_inherited(struct lf_lock *lock)
+{
+	struct lf_file *file = get_file(lock->dev, lock->ino, NULL);
+
+	lock->generation = lf_generation();
+	if (!file) {
+		if (!lock->borrowed && lock->fd >= 0)
+			close(lock->fd);
+		free(lock);
+		return;
+	}
+	pthread_mutex_lock(&file->mutex);
+	close_or_park(file, lock);
+	pthread_mutex_unlock(&file->mutex);
+	put_file(file);
 }
 
 void lf_table_close(struct lf_lock *lock)
 {
-	struct file file = file_of(lock);
+	struct lf_file *file = lock->file;
 
 	if (lock->dirfd >= 0)
 		close(lock->dirfd);
 	lock->dirfd = -1;
-	file.pid = getpid(); /* not the handle's in a forked child */
-
-	pthread_mutex_lock(&mutex);
-	delete(lock);
-	if (!is_in_use(&file)) {
-		close_and_free(lock, &file);
-		close_parked(&file);
-	} else if (lock->borrowed) {
-		free(lock);
-	} else {
-		lock->state = LF_PARKED;
-		lock->pid = file.pid;
-		add(lock);
+	if (lf_is_inherited(lock)) {
+		close_inherited(lock);
+		return;
 	}
-	pthread_cond_broadcast(&changed);
-	pthread_mutex_unlock(&mutex);
+	pthread_mutex_lock(&file->mutex);
+	delete(lock);
+	list_as_held(lock, false);
+	close_or_park(file, lock);
+	pthread_cond_broadcast(&file->changed);
+	pthread_mutex_unlock(&file->mutex);
+	put_file(file);
 }
 
 void lf_table_forget(struct lf_lock *lock)
@@ -208,15 +388,30 @@ void lf_table_forget(struct lf_lock *lock)
 	lf_table_close(lock);
 }
 
-/* A descriptor that was opened to inspect may be more than readable: unknown. */
+void lf_table_drop(struct lf_lock *lock)
+{
+	struct lf_file *file = lock->file;
+
+	if (!lf_is_inherited(lock)) {
+		pthread_mutex_lock(&file->mutex);
+		delete(lock);
+		list_as_held(lock, false);
+		pthread_cond_broadcast(&file->changed);
+		pthread_mutex_unlock(&file->mutex);
+		put_file(file);
+	}
+	free(lock);
+}
+
+/*
+ * A descriptor that a child may share is not used again: the child would keep
+ * the new lock.  One that was opened to inspect may be more than readable.
+ */
 static bool serves(const struct lf_lock *parked,
 		   const struct lf_request *request)
 {
-	pid_t owner = lf_table_may_have_forked() ? lf_file_owner(parked->fd) :
-						   0;
-
-	/* A child that adopted it since may hold a lock by it. */
-	if (parked->lent || (owner != 0 && owner != getpid()))
+	if (parked->lent || parked->forks != atomic_load(&forks) ||
+	    lf_file_owner(parked->fd) != 0)
 		return false;
 	if (request->inspects)
 		return true;
@@ -225,42 +420,44 @@ static bool serves(const struct lf_lock *parked,
 	return parked->access != O_WRONLY && !parked->inspects;
 }
 
-static bool is_empty(void)
+static void take_parked(struct lf_file *file, struct lf_lock *lock,
+			const struct lf_request *request)
 {
-	bool empty;
+	struct lf_lock *parked = find(file, LF_PARKED);
 
-	pthread_mutex_lock(&mutex);
-	empty = handles == 0;
-	pthread_mutex_unlock(&mutex);
-	return empty;
+	while (parked && !serves(parked, request))
+		parked = find_from(parked->next, LF_PARKED);
+	if (!parked)
+		return;
+	delete(parked);
+	lock->fd = parked->fd;
+	lock->access = parked->access;
+	lock->inspects = parked->inspects;
+	lock->cannot_remove = parked->cannot_remove;
+	free(parked);
+	put_file(file);
 }
 
 bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request)
 {
-	struct lf_lock *parked;
-	struct file file;
+	struct lf_file *file;
 	struct stat st;
 	bool in_use;
 
-	if (is_empty() || fstatat(request->dirfd, request->path, &st,
-				  request->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
+	lock->generation = lf_generation();
+	lock->forks = atomic_load(&forks);
+	if (atomic_load(&files) == 0 ||
+	    fstatat(request->dirfd, request->path, &st,
+		    request->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	file = (struct file){ st.st_dev, st.st_ino, getpid() };
-
-	pthread_mutex_lock(&mutex);
-	in_use = is_in_use(&file);
-	parked = find(&file, LF_PARKED);
-	while (parked && !serves(parked, request))
-		parked = find_from(parked->next, &file, LF_PARKED);
-	if (parked) {
-		delete(parked);
-		lock->fd = parked->fd;
-		lock->access = parked->access;
-		lock->inspects = parked->inspects;
-		lock->foreign = parked->foreign;
-		free(parked);
-	}
-	pthread_mutex_unlock(&mutex);
+	file = get_file(st.st_dev, st.st_ino, NULL);
+	if (!file)
+		return false;
+	pthread_mutex_lock(&file->mutex);
+	in_use = is_in_use(file);
+	take_parked(file, lock, request);
+	pthread_mutex_unlock(&file->mutex);
+	put_file(file);
 	return in_use;
 }
 
@@ -286,12 +483,10 @@ static bool is_in_the_way(const struct lf_lock *other,
 /* One of this thread if there is one, else one of another thread, or NULL. */
 static struct lf_lock *find_in_the_way(const struct lf_lock *lock, short type)
 {
-	struct file file = file_of(lock);
 	struct lf_lock *found = NULL, *other;
 
-	for (other = *bucket(file.ino); other; other = other->next) {
-		if (other == lock || !is_on(other, &file) ||
-		    !is_in_the_way(other, lock, type))
+	for (other = lock->file->handles; other; other = other->next) {
+		if (other == lock || !is_in_the_way(other, lock, type))
 			continue;
 		found = other;
 		if (other->thread == lock->thread)
@@ -300,105 +495,168 @@ static struct lf_lock *find_in_the_way(const struct lf_lock *lock, short type)
 	return found;
 }
 
-static int claim(struct lf_lock *lock, short type, bool wait,
-		 const atomic_bool *cancelled)
+/* The file's mutex is held, as for pthread_cond_wait(3). */
+static void wait_for_change(struct lf_file *file, struct lf_claim *claim)
+{
+	pthread_mutex_lock(&mutex);
+	claim->file = file;
+	pthread_mutex_unlock(&mutex);
+	if (!atomic_load(&claim->cancelled))
+		pthread_cond_wait(&file->changed, &file->mutex);
+	pthread_mutex_lock(&mutex);
+	claim->file = NULL;
+	pthread_mutex_unlock(&mutex);
+}
+
+static int claim_file(struct lf_lock *lock, short type, enum lf_how how,
+		      struct lf_claim *claim)
 {
 	struct lf_lock *other;
 
 	while ((other = find_in_the_way(lock, type)) != NULL) {
-		if (other->thread == lock->thread)
-			return wait ? -EDEADLK : LF_BUSY;
-		if (!wait)
+		if (how != LF_WAIT && how != LF_WAIT_BOUNDED)
 			return LF_BUSY;
-		if (atomic_load(cancelled))
+		if (other->thread == lock->thread) {
+			if (how == LF_WAIT)
+				return -EDEADLK;
+			/* The kernel makes it wait, if the body is its own. */
+			if (!lock->marks.process_owned && other->fd != lock->fd)
+				break;
+		}
+		if (atomic_load(&claim->cancelled))
 			return LF_CANCELLED;
-		pthread_cond_wait(&changed, &mutex);
+		wait_for_change(lock->file, claim);
 	}
 	if (lock->marks.process_owned || lock->borrowed)
 		lock->state = LF_CLAIMED;
 	return LF_GOT;
 }
 
-int lf_table_claim(struct lf_lock *lock, short type, bool wait,
-		   const atomic_bool *cancelled)
+int lf_table_claim(struct lf_lock *lock, short type, enum lf_how how,
+		   struct lf_claim *claim)
 {
 	int rc;
 
-	pthread_mutex_lock(&mutex);
-	rc = claim(lock, type, wait, cancelled);
-	pthread_mutex_unlock(&mutex);
+	pthread_mutex_lock(&lock->file->mutex);
+	rc = claim_file(lock, type, how, claim);
+	pthread_mutex_unlock(&lock->file->mutex);
 	return rc;
 }
 
-void lf_table_wake(void)
+void lf_table_cancel(struct lf_claim *claim)
 {
+	struct lf_file *file;
+
+	atomic_store(&claim->cancelled, true);
 	pthread_mutex_lock(&mutex);
-	pthread_cond_broadcast(&changed);
+	file = claim->file;
+	if (file)
+		file->users++;
 	pthread_mutex_unlock(&mutex);
+	if (!file)
+		return;
+	pthread_mutex_lock(&file->mutex);
+	pthread_cond_broadcast(&file->changed);
+	pthread_mutex_unlock(&file->mutex);
+	put_file(file);
 }
 
 bool lf_table_claim_release(struct lf_lock *lock)
 {
-	struct file file = file_of(lock);
+	struct lf_file *file = lock->file;
 	bool last;
 
-	pthread_mutex_lock(&mutex);
-	while (find(&file, LF_CLAIMED))
-		pthread_cond_wait(&changed, &mutex);
+	pthread_mutex_lock(&file->mutex);
+	while (find(file, LF_CLAIMED))
+		pthread_cond_wait(&file->changed, &file->mutex);
 	last = !find_sibling(lock);
 	lock->state = last ? LF_CLAIMED : LF_ACQUIRING;
-	pthread_mutex_unlock(&mutex);
+	list_as_held(lock, false);
+	pthread_mutex_unlock(&file->mutex);
 	return last;
 }
 
 /* ---- Becoming a holder; the tag shows it, if no waiter has it at the moment */
 
-void lf_table_hold(struct lf_lock *lock)
+static void hold(struct lf_lock *lock)
 {
-	pthread_mutex_lock(&mutex);
+	lock->state = LF_HOLDING;
+	lock->waits_for_tag = false;
+	/*
+	 * The next in the queue wakes when the place is unlocked, but this thread
+	 * runs: it has the tag before, unless it is interrupted just here.
+	 */
+	lf_place_unlock(lock);
 	if (!lock->marks.tag)
 		lf_tag_try(lock);
-	lock->state = LF_HOLDING;
-	pthread_cond_broadcast(&changed);
-	pthread_mutex_unlock(&mutex);
+	list_as_held(lock, true);
+	pthread_cond_broadcast(&lock->file->changed);
+}
+
+void lf_table_hold(struct lf_lock *lock)
+{
+	pthread_mutex_lock(&lock->file->mutex);
+	hold(lock);
+	pthread_mutex_unlock(&lock->file->mutex);
 }
 
 void lf_table_set_type(struct lf_lock *lock, short type)
 {
-	pthread_mutex_lock(&mutex);
+	pthread_mutex_lock(&lock->file->mutex);
 	lock->type = type;
-	lock->state = LF_HOLDING;
-	lf_tag_try(lock);
-	pthread_cond_broadcast(&changed);
-	pthread_mutex_unlock(&mutex);
+	lock->marks.tag = false; /* it is to be of the new type */
+	hold(lock);
+	pthread_mutex_unlock(&lock->file->mutex);
 }
 
-void lf_table_adopt(struct lf_lock *lock)
+int lf_table_adopt(struct lf_lock *lock)
 {
-	pthread_mutex_lock(&mutex);
-	lock->pid = getpid();
+	if (lf_is_inherited(lock)) {
+		if (lf_table_prepare(lock) < 0)
+			return -ENOMEM;
+		lock->generation = lf_generation();
+		lock->state = LF_ACQUIRING;
+		lock->held_at = NULL;
+		lf_table_add(lock);
+	}
+	pthread_mutex_lock(&lock->file->mutex);
 	lock->thread = lf_thread_self();
-	lock->state = LF_HOLDING;
-	lf_tag_try(lock);
-	pthread_mutex_unlock(&mutex);
+	lock->marks.tag = false; /* the parent's */
+	hold(lock);
+	pthread_mutex_unlock(&lock->file->mutex);
+	return 0;
 }
 
 /* ---- What belongs to the process and may be a sibling's too */
 
+bool lf_table_may_wait_for_tag(struct lf_lock *lock)
+{
+	struct lf_lock *other;
+
+	pthread_mutex_lock(&lock->file->mutex);
+	for (other = lock->file->handles; other; other = other->next)
+		if (other != lock &&
+		    (other->state == LF_HOLDING || other->waits_for_tag))
+			break;
+	lock->waits_for_tag = !other && lock->marks.use_tag;
+	pthread_mutex_unlock(&lock->file->mutex);
+	return !other;
+}
+
 void lf_table_give_tag_back(struct lf_lock *lock)
 {
-	struct file file = file_of(lock);
 	struct lf_lock *holder;
 
-	pthread_mutex_lock(&mutex);
-	holder = find(&file, LF_HOLDING);
+	pthread_mutex_lock(&lock->file->mutex);
+	lock->waits_for_tag = false;
+	holder = find(lock->file, LF_HOLDING);
 	if (!holder) {
 		lf_tag_unlock(lock);
-		mark_tags_dropped(&file);
+		mark_tags_dropped(lock->file);
 	} else if (holder->type != lock->type) {
 		lf_tag_try(holder);
 	}
-	pthread_mutex_unlock(&mutex);
+	pthread_mutex_unlock(&lock->file->mutex);
 }
 
 void lf_table_unlock_body(struct lf_lock *lock)
@@ -413,9 +671,9 @@ bool lf_table_has_sibling(const struct lf_lock *lock)
 {
 	bool has;
 
-	pthread_mutex_lock(&mutex);
+	pthread_mutex_lock(&lock->file->mutex);
 	has = find_sibling(lock) != NULL;
-	pthread_mutex_unlock(&mutex);
+	pthread_mutex_unlock(&lock->file->mutex);
 	return has;
 }
 
@@ -424,10 +682,10 @@ bool lf_table_has_sibling_of_other_type(const struct lf_lock *lock)
 	struct lf_lock *sibling;
 	bool has;
 
-	pthread_mutex_lock(&mutex);
+	pthread_mutex_lock(&lock->file->mutex);
 	sibling = find_sibling(lock);
 	has = sibling && sibling->type != lock->type;
-	pthread_mutex_unlock(&mutex);
+	pthread_mutex_unlock(&lock->file->mutex);
 	return has;
 }
 
@@ -435,26 +693,26 @@ bool lf_table_has_sibling_of_other_type(const struct lf_lock *lock)
 
 bool lf_table_thread_holds_any(unsigned long thread)
 {
-	pid_t pid = getpid();
 	struct lf_lock *lock;
-	bool found = false;
 
+	lf_generation();
 	pthread_mutex_lock(&mutex);
-	for (size_t i = 0; i < BUCKETS && !found; i++)
-		for (lock = table[i]; lock && !found; lock = lock->next)
-			found = lock->state == LF_HOLDING && lock->pid == pid &&
-				lock->thread == thread;
+	for (lock = held; lock && lock->thread != thread;)
+		lock = lock->next_held;
 	pthread_mutex_unlock(&mutex);
-	return found;
+	return lock != NULL;
 }
 
 bool lf_table_process_holds(const struct stat *st)
 {
-	struct file file = { st->st_dev, st->st_ino, getpid() };
+	struct lf_file *file = get_file(st->st_dev, st->st_ino, NULL);
 	bool holds;
 
-	pthread_mutex_lock(&mutex);
-	holds = find(&file, LF_HOLDING) != NULL;
-	pthread_mutex_unlock(&mutex);
+	if (!file)
+		return false;
+	pthread_mutex_lock(&file->mutex);
+	holds = find(file, LF_HOLDING) != NULL;
+	pthread_mutex_unlock(&file->mutex);
+	put_file(file);
 	return holds;
 }

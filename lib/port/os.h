@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -113,6 +114,12 @@ enum lf_filesystem lf_filesystem(int fd);
  * before the first thread is started, while descriptors are still available.
  */
 bool lf_can_cancel_threads(void);
+
+/*
+ * New memory that is zero, and zero again in the child of every kind of fork
+ * (fork.c), or NULL: the system has none.
+ */
+atomic_uint *lf_new_fork_marker(void);
 
 /*
  * Locks and processes as the system lists them (procfs.c or no-procfs.c, where
