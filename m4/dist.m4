@@ -1,5 +1,7 @@
-# LF_DIST: with GNU tar a tarball does not depend on who makes it, where and with
-# which umask; make dist takes the time from SOURCE_DATE_EPOCH.
+# SPDX-License-Identifier: 0BSD
+#
+# LF_DIST: with GNU tar the tarball does not depend on user, place and umask; make
+# dist takes the time from SOURCE_DATE_EPOCH.
 AC_DEFUN([LF_DIST], [
   AC_CACHE_CHECK([whether tar is GNU tar], [lf_cv_gnu_tar], [
     AS_IF([${TAR-tar} --version 2>/dev/null | grep 'GNU tar' >/dev/null],

@@ -1,4 +1,6 @@
-# LF_TEST_TOOLS: what the tests need; tests/installed.sh says what is missing.
+# SPDX-License-Identifier: 0BSD
+#
+# LF_TEST_TOOLS: what the tests need; tests/installed.sh reports what is missing.
 AC_DEFUN([LF_TEST_TOOLS], [
   PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes],
     [have_cmocka=no])
@@ -6,17 +8,17 @@ AC_DEFUN([LF_TEST_TOOLS], [
   AM_CONDITIONAL([HAVE_CMOCKA], [test "$have_cmocka" = yes])
   AC_PATH_PROG([BATS], [bats])
   AM_CONDITIONAL([HAVE_BATS], [test -n "$BATS"])
-  dnl For one test of the library, in an event loop that others wrote.
+  dnl For one test of the library, in an event loop of another project.
   PKG_CHECK_MODULES([LIBUV], [libuv], [have_libuv=yes], [have_libuv=no])
   AC_SUBST([have_libuv])
   AM_CONDITIONAL([HAVE_LIBUV], [test "$have_libuv" = yes])
   LF_HDF5
 ])
 
-# LF_FUZZING: libFuzzer, of clang, which tries any input; only on request.
+# LF_FUZZING: libFuzzer of clang, only on request.
 AC_DEFUN([LF_FUZZING], [
   AC_ARG_ENABLE([fuzzing], [AS_HELP_STRING([--enable-fuzzing],
-    [have make fuzz, which needs clang (for developers)])], [],
+    [enable make fuzz, which needs clang (for developers)])], [],
     [enable_fuzzing=no])
   FUZZ_CFLAGS=
   AS_IF([test "$enable_fuzzing" != no], [
@@ -36,9 +38,9 @@ AC_DEFUN([LF_FUZZING], [
   AM_CONDITIONAL([FUZZING], [test "$enable_fuzzing" != no])
 ])
 
-# LF_HDF5: libhdf5 without MPI, for one of the examples.  Debian has it beside
-# others that want the compiler of their MPI; not every system describes it to
-# pkg-config.
+# LF_HDF5: libhdf5 without MPI, for one of the examples.  Debian has variants with
+# MPI too, which need other compilers, so the name says which is meant; not every
+# system has a file for pkg-config.
 AC_DEFUN([LF_HDF5], [
   PKG_CHECK_MODULES([HDF5], [hdf5-serial], [],
     [PKG_CHECK_MODULES([HDF5], [hdf5], [], [HDF5_LIBS="${HDF5_LIBS--lhdf5}"])])
@@ -55,7 +57,7 @@ AC_DEFUN([LF_HDF5], [
   AC_SUBST([have_hdf5], [$lf_cv_hdf5])
 ])
 
-# LF_SUMMARY: what was found and decided, for a person.
+# LF_SUMMARY: shows the results.
 AC_DEFUN([LF_SUMMARY], [
   AS_CASE([$lf_backend],
     [ofd], [lf_locks="of the open file description, named by a lock of the process"],
