@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: 0BSD
+#
 # For the completions of lf-acquire(1) and lf-check(1) in fish.
 
 # Prints the options that TOOL --help tells of, a line each: letter or nothing,

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: 0BSD
+#
 # Completion of lf-acquire(1) and lf-check(1) in bash, for bash-completion.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # set for and by the functions used here

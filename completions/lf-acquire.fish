@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: 0BSD
+#
 # Completion of lf-acquire(1) in fish.  The options are those that --help tells of.
 
 # Prints where the cursor is: "options" and, with them, the first lock file;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: 0BSD
+#
 # Completion of lf-check(1) in fish.  The options are those that --help tells of.
 
 # Whether the word at the cursor is the argument of an option.
