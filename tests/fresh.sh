@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: 0BSD
+#
 # What fresh-machine and fresh-packages share: a new, minimal chroot of Debian for
 # each suite, in name spaces that end with all that was started in them.  Read by
 # a script that has set usage, try_suite and "needs", commands to be had here.

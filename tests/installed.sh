@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: 0BSD
+#
 # Says so if tests are left out because a library or a tool is missing.
 
 echo 1..5
