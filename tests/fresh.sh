@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: 0BSD
 #
-# What fresh-machine and fresh-packages share: a new, minimal chroot of Debian for
-# each suite, in name spaces that end with all that was started in them.  Read by
-# a script that has set usage, try_suite and "needs", commands to be had here.
+# Shared by fresh-machine and fresh-packages: a new, minimal chroot of Debian for
+# each suite, in namespaces; when these end, so do all processes in them.  The
+# script that reads this file has set usage, try_suite and needs, a list of commands.
 #
 # shellcheck shell=sh
-# shellcheck disable=SC2016,SC2154,SC2317 # for others to expand, set and call
+# shellcheck disable=SC2154,SC2317 # others set and call these
 
 fail() { # STATUS MESSAGE
 	printf '%s: %s\n' "$(basename "$0")" "$2" >&2
@@ -19,9 +19,9 @@ mirror() {
 		awk '$1 == "Debian" && !done { print $2; done = 1 }'
 }
 
-# --- Within the name spaces, once for all suites
+# --- In the namespaces, once for all suites
 
-# step WHAT COMMAND...: one line of the result.
+# step WHAT COMMAND...: prints the result, and the log if it failed.
 step() {
 	number=$((number + 1)) what="$suite: $1" status=0
 	shift
@@ -41,7 +41,7 @@ step() {
 make_chroot() {
 	timeout "$limit" debootstrap --variant=minbase \
 		--include=git,ca-certificates "$suite" "$root" "$MIRROR" || return
-	# What lets apt here reach its mirror.
+	# What apt needs to reach its mirror.
 	for file in /etc/resolv.conf /etc/hosts \
 		/etc/ssl/certs/ca-certificates.crt; do
 		[ ! -e "$file" ] || cp "$file" "$root$file" || return
@@ -59,8 +59,8 @@ make_chroot() {
 		chown -R 1234:1234 "$root/home/user"
 }
 
-# Git would not read a checkout of another user, nor should the clone share
-# files with it.
+# Git refuses to read a checkout of another user; and the clone must not share files
+# with it.
 clone() {
 	printf '[safe]\n\tdirectory = *\n' >"$work/gitconfig"
 	GIT_CONFIG_GLOBAL=$work/gitconfig \
@@ -75,7 +75,7 @@ as_user() {
 	in_chroot 1234 /home/user "$1"
 }
 
-# As on a machine somebody has just logged in to; a proxy is part of that.
+# With the environment of a new login, and a proxy if there is one.
 in_chroot() { # UID HOME SCRIPT
 	uid=$1 home=$2 script=$3
 	set -- PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -88,7 +88,7 @@ in_chroot() { # UID HOME SCRIPT
 		</dev/null
 }
 
-# The shell that the name spaces end with.
+# The namespaces end with this shell.
 if [ -n "${FRESH_CHROOTS:-}" ]; then
 	work=$FRESH_CHROOTS top=$1 limit=$LIMIT number=0 failed=0
 	shift
@@ -112,15 +112,15 @@ for word; do
 	esac
 done
 [ $# -gt 0 ] || set -- bookworm
-[ "$(id -u)" = 0 ] || fail 69 'become root: chroots are made here'
+[ "$(id -u)" = 0 ] || fail 69 'only root can make chroots'
 # shellcheck disable=SC2086 # the words of it
 for command in debootstrap git unshare timeout $needs; do
 	command -v "$command" >/dev/null ||
-		fail 69 "$command is missing here: install it"
+		fail 69 "$command is missing: install it"
 done
 MIRROR=${MIRROR:-$(mirror)}
 [ -n "$MIRROR" ] ||
-	fail 69 'apt names no mirror of Debian here: set MIRROR to the address of one'
+	fail 69 'no Debian mirror found in the sources of apt: set MIRROR'
 export MIRROR LIMIT="${LIMIT:-1800}"
 
 unset CDPATH
@@ -130,14 +130,14 @@ chmod 755 "$work"
 namespaces=
 clean_up() {
 	set +e
-	# With the first process in it all in the name space ends.
+	# The namespace ends with its first process.
 	if [ -n "$namespaces" ]; then
 		read -r first <"/proc/$namespaces/task/$namespaces/children"
 		kill -KILL "$first"
 		wait "$namespaces"
 	fi
 	if [ -n "$keep" ]; then
-		echo "# chroots and logs are left in $work"
+		echo "# chroots and logs are in $work"
 	else
 		rm -rf --one-file-system "$work"
 	fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: 0BSD
 #
-# Says so if tests are left out because a library or a tool is missing.
+# Reports tests that are left out because a library or a tool is missing.
 
 echo 1..5
 if test "$CMOCKA" = yes; then
