@@ -2,7 +2,7 @@
 #
 # For the completions of lf-acquire(1) and lf-check(1) in fish.
 
-# Prints the options that TOOL --help tells of, a line each: letter or nothing,
+# Prints the options of TOOL --help, a line each: letter or nothing,
 # word, argument or nothing, text, with tabs between.
 function __fish_lf_options --argument-names tool
     command $tool --help 2>/dev/null | awk '

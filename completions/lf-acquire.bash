@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034,SC2154 # set for and by the functions used here
 # shellcheck disable=SC2207 # words of compgen, which have no blanks
 
-# The options are those that --help tells of: options is a list of words, and
+# The options are those of --help: options is a list of words, and
 # arguments of those that want another.
 _lf_options() {
 	local line

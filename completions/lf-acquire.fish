@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: 0BSD
 #
-# Completion of lf-acquire(1) in fish.  The options are those that --help tells of.
+# Completion of lf-acquire(1) in fish.  The options are those of --help.
 
 # Prints where the cursor is: "options" and, with them, the first lock file;
 # "argument" of an option; "second", which may be a lock file or COMMAND; "locks";

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: 0BSD
 #
-# Completion of lf-check(1) in fish.  The options are those that --help tells of.
+# Completion of lf-check(1) in fish.  The options are those of --help.
 
 # Whether the word at the cursor is the argument of an option.
 function __fish_lf_check_is_argument
