@@ -57,7 +57,7 @@ AC_DEFUN([LF_BACKEND], [
     AS_CASE([$with_backend], [auto|$lf_try], [lf_backend=$lf_try; break])
   done
   AS_IF([test -z "$lf_backend"], [AC_MSG_ERROR(
-    [--with-backend=$with_backend is not available; this system has: $lf_backends])])
+    [no locks for --with-backend=$with_backend; available here: $lf_backends])])
   AM_CONDITIONAL([BACKEND_OFD], [test "$lf_backend" = ofd])
   AS_IF([test "$lf_backend" != ofd], [AC_DEFINE([LF_NO_OFD_LOCKS], [1],
     [Define to leave open-file-description locks unused.])])
