@@ -1,12 +1,11 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * At most one instance of a daemon.  Whoever starts it reads on the terminal,
- * and sees in the status, that it runs already or why it did not come up.
+ * One instance of a daemon.  If one runs already, or the start fails, the
+ * command prints so and fails.
  *
  *     cc -o daemon daemon.c $(pkg-config --cflags --libs liblockfile-fcntl)
  *     ./daemon /run/user/$(id -u)/daemon.lock daemon.log
  *     kill $(cat /run/user/$(id -u)/daemon.lock)
- *
- * SPDX-License-Identifier: 0BSD
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +23,7 @@ static int already_running(const char *path)
 {
 	pid_t pid;
 
-	/* The holder may have ended since, or be known to nobody. */
+	/* The holder may have ended since, or be unknown. */
 	if (lf_check(path, &pid) == 1 && pid > 0)
 		fprintf(stderr, "daemon: already running: PID %ld\n",
 			(long)pid);
@@ -35,7 +34,10 @@ static int already_running(const char *path)
 
 /* --- The daemon */
 
-/* Released before it is told: whoever tries again at once finds it free. */
+/*
+ * Reports the failure to the starter.  The lock is released first, so that a
+ * user who reads the message and starts the daemon again finds it free.
+ */
 static int give_up(struct lf_lock *lock, int starter, const char *what,
 		   const char *why)
 {
@@ -50,13 +52,16 @@ static int leave_terminal(const char *log)
 	       dup2(STDOUT_FILENO, STDERR_FILENO) >= 0 ? 0 : -errno;
 }
 
-/* The child of the one that took the lock, which reads what STARTER tells. */
+/* Runs in the child.  The parent reads the other end of the pipe STARTER. */
 static int serve(struct lf_lock *lock, const char *log, int starter)
 {
 	sigset_t end;
 	int rc, sig;
 
-	/* Here, because lf_adopt() may start a thread; sigwait() takes it. */
+	/*
+	 * sigwait() below needs the signal blocked in all threads, and
+	 * lf_adopt() may start one.
+	 */
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
 	sigprocmask(SIG_BLOCK, &end, NULL);
@@ -76,21 +81,21 @@ static int serve(struct lf_lock *lock, const char *log, int starter)
 	printf("daemon: PID %ld is at work\n", (long)getpid());
 	fflush(stdout);
 	sigwait(&end, &sig);
-	printf("daemon: PID %ld has done\n", (long)getpid());
+	printf("daemon: PID %ld ends\n", (long)getpid());
 	lf_release(&lock);
 	return fclose(stdout) == EOF ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* --- The one that starts it */
+/* --- The starter */
 
-/* An empty line is good news. */
-static int listen_to(int fd)
+/* The daemon sends an empty line when it is at work, else a message. */
+static int wait_for_daemon(int fd)
 {
 	FILE *from = fdopen(fd, "r");
 	char line[256];
 
 	if (!from || !fgets(line, sizeof(line), from))
-		strcpy(line, "ended without a word\n");
+		strcpy(line, "ended without a message\n");
 	if (line[0] == '\n')
 		return EXIT_SUCCESS;
 	fprintf(stderr, "daemon: %s", line);
@@ -115,9 +120,9 @@ static int start(struct lf_lock *lock, const char *log)
 		return serve(lock, log, channel[1]);
 	default:
 		close(channel[1]);
-		status = listen_to(channel[0]);
+		status = wait_for_daemon(channel[0]);
 	}
-	/* If the daemon has adopted the lock, this only forgets it. */
+	/* If the daemon has adopted the lock, this only frees the handle. */
 	lf_release(&lock);
 	return status;
 }
@@ -131,14 +136,17 @@ int main(int argc, char **argv)
 		fprintf(stderr, "Usage: daemon LOCKFILE LOGFILE\n");
 		return EXIT_FAILURE;
 	}
-	/* What is opened later must not take the place of a closed stream. */
+	/*
+	 * A standard stream may be closed.  Fill its place, so that no file
+	 * opened later is taken for it.
+	 */
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
 
-	/* With the PID in the file, as daemons are used to. */
+	/* With the PID in the file, as is usual for daemons. */
 	rc = lf_acquire(&lock, argv[1], 0, LF_PID);
 	if (rc == -EAGAIN)
 		return already_running(argv[1]);

@@ -1,18 +1,17 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * Four processes update one HDF5 file, which is its own lock file.
  *
  * Each update opens and closes the file twice: to read a number, and to write
- * the next one.  The lock outlives that, because it belongs to a descriptor of
+ * the next one.  The lock survives that, because it belongs to a descriptor of
  * its own.  A lock of the process, by fcntl(2) with F_SETLKW or by lockf(3), is
- * dropped as soon as the process closes any descriptor of the file, which
- * libhdf5 does; --process-owned shows what comes of that.
+ * dropped as soon as the process closes any descriptor of the file, as libhdf5
+ * does.  --process-owned demonstrates it: updates overlap and are lost.
  *
  *     cc -o hdf5 hdf5.c \
  *             $(pkg-config --cflags --libs liblockfile-fcntl hdf5)
  *     ./hdf5 new.h5
  *     ./hdf5 --process-owned other.h5
- *
- * SPDX-License-Identifier: 0BSD
  */
 #include <fcntl.h>
 #include <hdf5.h>
@@ -36,7 +35,7 @@ static int fail(const char *what, const char *why)
 	return EXIT_FAILURE;
 }
 
-/* --- The data: one number.  libhdf5 says itself what goes wrong. */
+/* --- The data: one number.  libhdf5 prints its own error messages. */
 
 static bool create(const char *path)
 {
@@ -74,15 +73,15 @@ static bool transfer(const char *path, int *value, bool writing)
 	return H5Fclose(file) >= 0 && done;
 }
 
-/* --- The update, and who else is at it at the same time */
+/* --- The update */
 
-/* In memory of all processes. */
+/* Counts overlapping updates, in memory that all processes share. */
 struct witness {
 	atomic_int inside;
 	atomic_int overlaps;
 };
 
-/* Time for another to come in, if the lock lets it. */
+/* Gives another process time to start an update, if the lock permits it. */
 static void linger(struct witness *seen)
 {
 	struct timespec moment = { 0, 1000000 };
@@ -117,7 +116,7 @@ static int update_locked(const char *path, struct witness *seen)
 	return EXIT_SUCCESS;
 }
 
-/* How not to do it. */
+/* The wrong way: closing the data file drops this lock. */
 static int update_process_owned(const char *path, struct witness *seen)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -176,10 +175,10 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (!create(path))
-		return fail(path, "cannot be created");
+		return fail(path, "cannot create the file");
 	status = run(path, seen, weak ? update_process_owned : update_locked);
 	if (!transfer(path, &number, false))
-		return fail(path, "cannot be read any more");
+		return fail(path, "cannot read the file");
 	overlaps = atomic_load(&seen->overlaps);
 	printf("%d of %d updates, %d overlaps\n", number, PROCESSES * UPDATES,
 	       overlaps);

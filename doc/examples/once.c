@@ -1,10 +1,9 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * At most one instance: a second one says who runs already, and fails.
+ * One instance at a time: a second one prints the PID of the first, and fails.
  *
  *     cc -o once once.c $(pkg-config --cflags --libs liblockfile-fcntl)
  *     ./once /run/user/$(id -u)/once.lock
- *
- * SPDX-License-Identifier: 0BSD
  */
 #include <errno.h>
 #include <lockfile-fcntl.h>
@@ -14,7 +13,7 @@
 /* EX_TEMPFAIL of <sysexits.h>: try again later. */
 #define STATUS_HELD 75
 
-/* Ends when Enter is pressed, or with the input. */
+/* The work: waits for Enter, or for the end of the input. */
 static int work(void)
 {
 	int c;
@@ -34,7 +33,7 @@ static int already_running(const char *path)
 {
 	pid_t pid;
 
-	/* The holder may have ended since, or be known to nobody. */
+	/* The holder may have ended since, or be unknown. */
 	if (lf_check(path, &pid) == 1 && pid > 0)
 		fprintf(stderr, "once: already running: PID %ld\n", (long)pid);
 	else
@@ -59,7 +58,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	status = work();
-	/* One that ends without this, or is killed, leaves only the file. */
+	/* An instance that is killed before this leaves only the file behind. */
 	lf_release(&lock);
 	return status;
 }

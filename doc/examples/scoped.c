@@ -1,12 +1,11 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * Release at the end of the scope, with GCC and Clang: adds each NAME to LIST
- * that is not there yet.  Others may do the same at the same time; after each
- * name it is their turn.
+ * unless it is already there.  Several processes may do so at the same time; the
+ * lock is released after each name.
  *
  *     cc -o scoped scoped.c $(pkg-config --cflags --libs liblockfile-fcntl)
  *     ./scoped list.lock list one two three
- *
- * SPDX-License-Identifier: 0BSD
  */
 #include <errno.h>
 #include <lockfile-fcntl.h>
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 1 it is in the list, 0 it is not, or a negative errno. */
+/* Returns 1 if NAME is in LIST, 0 if not, or a negative errno. */
 static int contains(const char *list, const char *name)
 {
 	FILE *file = fopen(list, "r");
@@ -64,7 +63,7 @@ int main(int argc, char **argv)
 	}
 	for (int i = 3; i < argc; i++) {
 		const char *list = argv[2], *name = argv[i];
-		/* Once held, released on every way out of these braces. */
+		/* Released on every way out of these braces. */
 		LF_AUTO struct lf_lock *lock = NULL;
 		int rc = lf_acquire(&lock, argv[1], LF_FOREVER, 0);
 

@@ -1,10 +1,9 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * One after the other: waits for its turn, at most so many seconds if told so.
+ * One after the other: waits for the lock, with an optional limit in seconds.
  *
  *     cc -o wait wait.c $(pkg-config --cflags --libs liblockfile-fcntl)
  *     ./wait /run/user/$(id -u)/wait.lock 60
- *
- * SPDX-License-Identifier: 0BSD
  */
 #include <errno.h>
 #include <limits.h>
@@ -15,7 +14,7 @@
 /* EX_TEMPFAIL of <sysexits.h>: try again later. */
 #define STATUS_HELD 75
 
-/* Ends when Enter is pressed, or with the input. */
+/* The work: waits for Enter, or for the end of the input. */
 static int work(void)
 {
 	int c;
@@ -31,7 +30,7 @@ static int work(void)
 	return EXIT_SUCCESS;
 }
 
-/* In milliseconds; -1 if it is no number of seconds. */
+/* Returns milliseconds, or -1 if TEXT is not a number of seconds. */
 static int read_timeout(const char *text)
 {
 	char *end;
@@ -56,6 +55,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "Usage: wait LOCKFILE [SECONDS]\n");
 		return EXIT_FAILURE;
 	}
+	/* First without waiting, to print a message only if it has to wait. */
 	rc = lf_acquire(&lock, argv[1], 0, 0);
 	if (rc == -EAGAIN && timeout_ms != 0) {
 		fprintf(stderr, "wait: waiting for %s\n", argv[1]);

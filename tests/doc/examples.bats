@@ -1,13 +1,16 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+#
 # The programs of doc/examples, as a reader would try them.
 #
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
-# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
-# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+# shellcheck disable=SC2154,SC2034 # variables of helper.bash and run
+# shellcheck disable=SC2030,SC2031 # each test is a subshell on purpose
 
 load ../tools/helper
 
-# begin_example NAME ARGUMENT...: its PID is $pid; what it says is in NAME.err.
+# begin_example NAME ARGUMENT...: starts it; its PID is $pid, its standard error
+# is in NAME.err.
 begin_example() {
 	local to=$BATS_TEST_TMPDIR/to.$1 from=$BATS_TEST_TMPDIR/from.$1
 
@@ -19,24 +22,24 @@ begin_example() {
 		"$from" "$to" "$1.err" "$EXAMPLES/$1" "${@:2}"
 }
 
-# works: waits until it has the lock.
+# works: waits until the example has the lock.
 works() {
 	next "$from_fd" && equal "$line" "at work; Enter ends it"
 }
 
-# enter: ends its work.
+# enter: ends the work of the example.
 enter() {
 	echo >&"$to_fd"
 }
 
-# example NAME ARGUMENT...: only one that hangs takes a minute.
+# example NAME ARGUMENT...: runs it, with a bound against hanging.
 example() {
 	timeout 60 "$EXAMPLES/$1" "${@:2}"
 }
 
 # --- once
 
-@test "once: a second one names the first, and fails" {
+@test "once: a second one prints the PID of the first, and fails" {
 	need_holders_with_names
 	begin_example once lock
 	works
@@ -53,7 +56,7 @@ example() {
 	absent lock
 }
 
-@test "once: already running, whoever it is" {
+@test "once: already running, holder unknown" {
 	need_locks_of_descriptors
 	hold lf-acquire lock
 	kill -KILL "$holder"
@@ -62,7 +65,7 @@ example() {
 	equal "$stderr" "once: already running"
 }
 
-@test "once: what goes wrong is told" {
+@test "once: error messages" {
 	run -1 --separate-stderr example once no/such
 	equal "$stderr" "once: no/such: no such file or directory"
 	run -1 --separate-stderr example once
@@ -75,7 +78,7 @@ example() {
 
 # --- wait
 
-@test "wait: says that it waits, gets its turn, works" {
+@test "wait: prints that it waits, gets the lock, works" {
 	need_proc_locks
 	hold lf-acquire lock
 	begin_example wait lock
@@ -90,8 +93,7 @@ example() {
 	absent lock
 }
 
-@test "wait: with a bound, too" {
-	need_threads
+@test "wait: the same with a time limit" {
 	need_proc_locks
 	hold lf-acquire lock
 	begin_example wait lock 3600
@@ -105,8 +107,7 @@ example() {
 	absent lock
 }
 
-@test "wait: gives up after so many seconds" {
-	need_threads
+@test "wait: gives up after the time limit" {
 	hold lf-acquire lock
 	run -75 --separate-stderr example wait lock 1
 	equal "$stderr" "wait: waiting for lock"$'\n'"wait: lock is still held"
@@ -117,7 +118,7 @@ example() {
 	absent lock
 }
 
-@test "wait: a free lock is not waited for" {
+@test "wait: does not wait for a free lock" {
 	begin_example wait lock
 	works
 	enter
@@ -127,7 +128,7 @@ example() {
 	absent lock
 }
 
-@test "wait: what goes wrong is told" {
+@test "wait: error messages" {
 	local seconds
 
 	run -1 --separate-stderr example wait no/such
@@ -141,7 +142,8 @@ example() {
 
 # --- scoped
 
-# Who ends without release leaves the file, and two of one thread are refused.
+# Without the release the file would stay, and the thread's next lock would be
+# refused.
 @test "scoped: each way out of the scope releases" {
 	run -0 example scoped lock list one two one
 	equal "$output" ""
@@ -158,7 +160,7 @@ example() {
 	equal "$(<list)" one$'\n'two
 }
 
-@test "scoped: many at a time add each name once" {
+@test "scoped: six processes add each name once" {
 	local names pids=()
 
 	mapfile -t names < <(seq 100)
@@ -176,7 +178,7 @@ example() {
 
 # --- daemon
 
-# Descriptor 3 is bats' own, and the daemon lives on.
+# Descriptor 3 is that of bats, and the daemon outlives the test.
 start_daemon() {
 	run -0 example daemon lock log 3>&-
 	equal "$output" ""
@@ -186,36 +188,29 @@ start_daemon() {
 	equal "$(<lock)" "$daemon"
 }
 
-# Without threads there is nobody who waits until its parent is named no more.
-names() {
-	local named
-
-	named=$(lf-check -p lock)
-	if [ -z "$named" ] && ! has_threads; then
-		return 0
-	fi
-	[ "$named" = "$1" ]
+# is_holder PID: lf-check reports it.  Until its starter has ended it does not.
+is_holder() {
+	[ "$(lf-check -p lock)" = "$1" ]
 }
 
-@test "daemon: holds the lock on its own until it is told to end" {
-	local session named
+@test "daemon: holds the lock by itself until SIGTERM" {
+	local session
 
 	need_locks_of_descriptors
 	start_daemon
-	eventually names "$daemon"
-	named=$(lf-check -p lock)
+	eventually is_holder "$daemon"
 	read -r _ _ _ _ _ session _ <"/proc/$daemon/stat"
 	equal "$session" "$daemon"
 	run -75 --separate-stderr example daemon lock log 3>&-
-	equal "$stderr" "daemon: already running${named:+: PID $named}"
+	equal "$stderr" "daemon: already running: PID $daemon"
 	held lock
 	kill -TERM "$daemon"
 	eventually is_gone "$daemon"
 	absent lock
-	grep -q "daemon: PID $daemon has done" log
+	grep -q "daemon: PID $daemon ends" log
 }
 
-@test "daemon: one that was killed is in nobody's way" {
+@test "daemon: a killed one does not prevent the next start" {
 	local killed
 
 	need_locks_of_descriptors
@@ -232,7 +227,7 @@ names() {
 	absent lock
 }
 
-@test "daemon: a failed start is told, and leaves nothing" {
+@test "daemon: a failed start prints why, and leaves nothing" {
 	need_locks_of_descriptors
 	run -1 --separate-stderr example daemon lock no/such 3>&-
 	equal "$stderr" "daemon: no/such: No such file or directory"
@@ -264,20 +259,20 @@ need_hdf5() {
 	done
 }
 
-# Without HDF5's own locks the file may even become unreadable.
-@test "hdf5: updates overlap where the lock is the process' own" {
+# With HDF5's own locks: without them the file may become unreadable.
+@test "hdf5: updates overlap with a lock of the process" {
 	need_hdf5
 	export HDF5_USE_FILE_LOCKING=TRUE
 	run -1 --separate-stderr example hdf5 --process-owned data.h5
 	like "$output" ', [1-9][0-9]* overlaps$'
 }
 
-@test "hdf5: what goes wrong is told" {
+@test "hdf5: error messages" {
 	need_hdf5
 	run -1 --separate-stderr example hdf5
 	equal "$stderr" "Usage: hdf5 [--process-owned] NEW-FILE"
 	echo content >data
 	run -1 example hdf5 data
-	equal "${lines[-1]}" "hdf5: data: cannot be created"
+	equal "${lines[-1]}" "hdf5: data: cannot create the file"
 	equal "$(<data)" content
 }
