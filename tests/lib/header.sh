@@ -1,10 +1,12 @@
 #!/bin/sh
-# The header by itself, in every language it is for, with warnings as errors.
+# SPDX-License-Identifier: 0BSD
+#
+# The header alone compiles without a warning in each C and C++ standard.
 
 srcdir=${srcdir:-.}
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
-count=0
+number=0
 
 cat >"$dir/use.c" <<'END'
 #include <lockfile-fcntl.h>
@@ -15,30 +17,30 @@ int use(const char *path)
 	return lf_acquire(&lock, path, LF_FOREVER, LF_KEEP | LF_NOCREATE);
 }
 END
-cp "$dir/use.c" "$dir/use.cc"
 
-# compile COMPILER STANDARD FILE
-compile()
+# compiles COMPILER LANGUAGE STANDARD
+compiles()
 {
-	count=$((count + 1))
+	number=$((number + 1))
 	if ! $1 --version >/dev/null 2>&1; then
-		echo "ok $count # SKIP $1 is not installed"
-	elif ! echo 'int i;' | $1 -std="$2" -x "$4" -fsyntax-only - 2>/dev/null
+		echo "ok $number # SKIP $1 is not installed"
+	elif ! echo 'int i;' | $1 -x "$2" -std="$3" -fsyntax-only - 2>/dev/null
 	then
-		echo "ok $count # SKIP $1 does not know $2"
-	elif $1 -std="$2" -pedantic-errors -Wall -Wextra -Wshadow -Wconversion \
-		-Wundef -Werror -I"$srcdir/lib" -fsyntax-only "$dir/$3" 2>&1
+		echo "ok $number # SKIP $1 has no -std=$3"
+	elif $1 -x "$2" -std="$3" -pedantic-errors -Wall -Wextra -Wshadow \
+		-Wconversion -Wundef -Werror -I"$srcdir/lib" -fsyntax-only \
+		"$dir/use.c" 2>&1
 	then
-		echo "ok $count - $1 -std=$2"
+		echo "ok $number - $1 -std=$3"
 	else
-		echo "not ok $count - $1 -std=$2"
+		echo "not ok $number - $1 -std=$3"
 	fi
 }
 
 for standard in c99 c11 c17 c2x; do
-	compile "${CC:-cc}" "$standard" use.c c
+	compiles "${CC:-cc}" c "$standard"
 done
 for standard in c++11 c++14 c++17 c++20; do
-	compile "${CXX:-c++}" "$standard" use.cc c++
+	compiles "${CXX:-c++}" c++ "$standard"
 done
-echo "1..$count"
+echo "1..$number"
