@@ -35,8 +35,8 @@ static int already_running(const char *path)
 /* --- The daemon */
 
 /*
- * Reports the failure to the starter.  The lock is released first, so that a
- * user who reads the message and starts the daemon again finds it free.
+ * Reports the failure to the starter.  The lock is released first, so that the
+ * next start after the message finds it free.
  */
 static int give_up(struct lf_lock *lock, int starter, const char *what,
 		   const char *why)
