@@ -4,7 +4,7 @@
 # A manual page lists the errors that its function may return, and no others.
 #
 # The table of errors in the library has a constant for each function (or for
-# several with the same errors), such as ACQUIRE_FD for lf_acquire_fd().  A page
+# several with the same errors), such as LF_ACQUIRE_FD for lf_acquire_fd().  A page
 # with several lists names the functions of each by .Fn before the list.
 
 srcdir=${srcdir:-.}
@@ -17,7 +17,7 @@ for table in api call; do
 	test ! -f "$srcdir/lib/$table.c" || cat "$srcdir/lib/$table.c"
 done | tr -d '\n' | tr '{' '\n' |
 	sed -n 's/^ *\(E[A-Z0-9]*\), \([A-Z_| 	]*\),.*/\1 \2/p' |
-	tr '|	' '  ' >"$dir/table"
+	sed 's/[|	]/ /g; s/ LF_/ /g' >"$dir/table"
 
 # errors_of PAGE FUNCTION: those of the lists of the ERRORS section for FUNCTION.
 errors_of() {
