@@ -1,13 +1,18 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+#
+# The recipes of doc/recipes.  Each runs in a directory of its own, which stands
+# for the root of the system.
+#
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
-# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
-# The recipes of doc/recipes, with directories of the system below this one.
+# shellcheck disable=SC2030,SC2031 # each test runs in a subshell on purpose
 
 load ../tools/helper
 
 RECIPES=${RECIPES-$BATS_TEST_DIRNAME/../../doc/recipes}
 
-# recipe NAME: it is ./NAME; the programs that it runs write down that they did.
+# recipe NAME: copies it to ./NAME.  Stand-ins for the programs that it runs add
+# their names to the file ran.
 recipe() {
 	local job
 
@@ -21,9 +26,9 @@ recipe() {
 	done
 }
 
-@test "cron: a run too many is skipped without a word" {
+@test "cron: a run that would overlap is skipped silently" {
 	recipe pull-cron
-	# What cron(8) of Debian reads in /etc/cron.d.
+	# cron(8) of Debian ignores other names in /etc/cron.d.
 	[ -n "$(compgen -G "$RECIPES/*cron*")" ]
 	run -1 grep -v '^[A-Za-z0-9_-]*$' <<<"$(basename -a "$RECIPES"/*cron*)"
 	sed -E '/^#/d; s/^([^ ]+ +){6}//' pull-cron >job
@@ -38,37 +43,37 @@ recipe() {
 	absent run/pull.lock
 }
 
-@test "a script locks itself, and a second one is refused" {
+@test "nightly: a second run is refused" {
 	recipe nightly
 	run -0 ./nightly
-	equal "$output" "nobody else is here"
+	equal "$output" "no other copy is running"
 	absent run/nightly.lock
 	hold lf-acquire run/nightly.lock
 	run -75 ./nightly
-	[[ $output != *"nobody else"* ]]
+	[[ $output != *"no other copy"* ]]
 	release "$holder"
 	run -0 sh ./nightly
 }
 
-# other NAME: it locks itself as nightly does, by a lock of its own, and runs its
-# arguments.
+# other NAME: makes a script that runs itself under a lock as nightly does, with
+# a lock file of its own, and then runs its arguments.
 other() {
 	sed "s#run/nightly\.#run/${1// /}.#; s/^echo .*/exec \"\$@\"/" nightly >"$1"
 	chmod 755 "$1"
 }
 
-@test "a script that locks itself has its lock whoever runs it" {
+@test "nightly: a script gets its own lock below another such script" {
 	recipe nightly
 	other outer
 	other inner
 	run -0 ./outer ./inner lf-check run/outer.lock run/inner.lock
 	[[ ${lines[0]} = "run/outer.lock: held"* ]]
 	[[ ${lines[1]} = "run/inner.lock: held"* ]]
-	# A child has not what its parent's parent has.
+	# LOCKED is believed only if the parent set it, not a grandparent.
 	run -75 ./outer env ./inner env ./outer true
 }
 
-@test "a script that locks itself is run with its arguments, or not at all" {
+@test "nightly: a script runs with its arguments, or not at all" {
 	recipe nightly
 	other "in ner"
 	run -0 "./in ner" printf '<%s>' 'a  b' '' '*' -- --help
@@ -79,7 +84,7 @@ other() {
 	absent run/inner.lock
 }
 
-@test "a script locks a part of itself" {
+@test "count: a script locks a part of its work" {
 	local pids=()
 
 	need_locks_of_descriptors
@@ -99,7 +104,7 @@ other() {
 	free run/count.lock
 }
 
-@test "systemd: the service runs the program, or is content with a held lock" {
+@test "systemd: the service succeeds if the lock is held" {
 	local job
 
 	recipe pull.service
@@ -112,8 +117,8 @@ other() {
 	release "$holder"
 }
 
-# It looks for programs where they are installed, whatever PATH is.
-@test "systemd: service and timer are as it wants them" {
+# systemd-analyze ignores PATH, so the unit gets the full path of lf-acquire.
+@test "systemd: service and timer are valid" {
 	need systemd-analyze
 	cp "$RECIPES/pull.timer" .
 	sed "s#=lf-acquire#=$(type -P lf-acquire)#" "$RECIPES/pull.service" \
@@ -122,7 +127,7 @@ other() {
 	equal "$output" ""
 }
 
-@test "logrotate: the report is made when nobody writes" {
+@test "logrotate: the report waits until no job writes the log" {
 	PATH=$PATH:/usr/sbin:/sbin
 	need logrotate
 	need_shared_locks
@@ -144,12 +149,12 @@ other() {
 	absent run/app.lock
 }
 
-# waits_for FILE: somebody does.
+# waits_for FILE: succeeds if /proc/locks shows a waiter.
 waits_for() {
 	grep -Eq -- "-> .*:$(stat -c %i "$1") " /proc/locks
 }
 
-@test "snapshot: dpkg's lock is held, and its file stays" {
+@test "snapshot: the lock of dpkg is held, and its file is kept" {
 	recipe snapshot
 	touch var/lib/dpkg/lock-frontend
 	run -0 ./snapshot lf-check var/lib/dpkg/lock-frontend
@@ -167,13 +172,13 @@ waits_for() {
 	present var/lib/dpkg/lock-frontend
 }
 
-# apt-get, for which this directory is the system.
+# Runs apt-get with this directory as the root of the system.
 apt() {
 	apt-get -q -o Dir="$PWD" -o Dir::State::status="$PWD/var/lib/dpkg/status" \
 		-o Dir::Etc::Parts=/dev/null "$@" install
 }
 
-@test "snapshot: apt-get says who keeps it still, and can be told to wait" {
+@test "snapshot: apt-get names the holder, and can wait" {
 	need apt-get
 	need_holders_with_names
 	recipe snapshot
