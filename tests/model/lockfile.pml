@@ -1,27 +1,27 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * lockfile.pml - the lock-file protocol as a Spin model
+ * lockfile.pml - the protocol of lib/protocol.c as a Spin model
  *
  * WHAT IT IS
  *
  * Up to four processes use one path.  Each is one of ours (`process') or a
- * program that locks the whole file with lockf (`original').  The steps carry
- * the names of the functions of the library, and the parts are in the order
- * of the code:
+ * program that locks the whole file with lockf (`original').  Steps and answers
+ * have the names of the library, without lf_ and LF_, and the parts are in this
+ * order:
  *
- *     the kernel    inodes, the path, who has what
+ *     the kernel    inodes, the path, the locks and their owners
  *     marks.c       tag, body, presence
- *     handle.c      open, close, compare
- *     acquire.c     lock_now, lock_wait, acquire
+ *     file.c        open, verify; table.c: close, the tag of a holder
+ *     protocol.c    lock_now, lock_waiting, acquire, leave
  *     convert.c     shared to exclusive, and back
- *     release.c     leave
  *     the cast      process, child, original, killer, stray
- *     scenarios     who takes part; one is chosen with -DSCENARIO_NAME
+ *     scenarios     which processes take part; -DSCENARIO_NAME chooses one
  *     fairness      the claims about runs that do not end
  *
  * Read acquire and leave first; the rest explains them.  `run', next to this
  * file, checks every scenario and then that every mutant is caught
- * (-DMUTANT_NAME: the model with one rule taken away).  To see how one is
- * caught, in a scratch directory with a copy of this file:
+ * (-DMUTANT_NAME: the model without one rule).  To see how one is caught, in a
+ * scratch directory with a copy of this file:
  *
  *     spin -a -DSCENARIO_STRAY -DMUTANT_CLOSE_WITHOUT_PRESENCE lockfile.pml
  *     cc -O2 -DSAFETY -DVECTORSZ=2048 -o pan pan.c && ./pan -i -m10000
@@ -29,23 +29,27 @@
  *
  * WHAT IS CLAIMED
  *
- *   EXCLUSION   Between acquire and release, who has the lock exclusively is
- *               alone, and who has it shared is beside sharers only.
- *   MODE        What a holder believes to have is what it has: the body for
- *               reading or for writing, and nothing more.
- *   UNLINK      Who unlinks has the body of the file at the path exclusively,
- *               and no other process is between acquire and release.
+ *   EXCLUSION   Between acquire and release, an exclusive holder is alone, and
+ *               a shared holder is beside sharers only.
+ *   MODE        A holder has the body in the mode that it believes to have, and
+ *               in no other.
+ *   UNLINK      A process that unlinks has the body of the file at the path
+ *               exclusively, and no other process is between acquire and
+ *               release.
  *   QUEUE       None of ours unlinks a file while another has presence on it:
  *               the removal does not destroy the queue.
- *   TAG         A process that waits for the body does not own the tag, unless
- *               it has the body and converts it.
- *   GONE        When all have left, the path is gone.  Not claimed where
- *               somebody is killed or keeps the file.
+ *   TAG         A process does not own the tag while it waits for the body, or
+ *               from a refused first attempt until it waits.  Exempt is a holder
+ *               that converts the body.
+ *   GONE        When all have left, the path is gone.  Not claimed where a
+ *               process is killed or keeps the file.
  *   CLEAN       When all have left, no mark is left on any file.
- *   ONE_WINS    Where nobody waits, not all are told that the lock is held.
- *   SHARE       Where all are sharers, none is told so, though who removes the
- *               file has its body exclusively for a moment; nor is one refused
- *               by the tag, which shows the PID of each.
+ *   ONE_WINS    Where none waits, or one with a bound, at least one gets the lock.
+ *               Not claimed where two wait with a bound: the tag of one may refuse
+ *               a third while the other, which gives up, refuses it the body.
+ *   SHARE       Where all are sharers, none is refused, though a remover has the
+ *               body exclusively for a moment; nor does the tag refuse any, and
+ *               so it shows the PID of each.
  *   no deadlock Spin's search for invalid end states.
  *   served, queued_is_served
  *               See "fairness" at the end.
@@ -57,25 +61,29 @@
  *
  * - One step is one system call, or that part of one which the kernel does in
  *   one piece.  What a process does between two calls touches nothing shared.
- * - Only three ranges are ever locked apart: byte 0, the body up to where a
- *   remover leaves off, and its far end.  So each file has one set of owners
- *   for each.  A whole-file lock owns all or none.
- * - A process-owned lock and an open file description are named alike, by the
- *   number of the process: it has one description at a time, and one that
- *   forked opens no other.
+ * - Only three ranges are ever locked apart: byte 0, the body up to the end of a
+ *   remover's, and the far end.  So each file has one set of owners for each.  A
+ *   whole-file lock owns all or none.
+ * - A lock of a process and an open file description have the same name, the
+ *   number of the process: it has one description at a time, and one that forked
+ *   opens no other.
  * - An inode is free again as soon as neither the path nor a descriptor leads
  *   to it, and the lowest free one is taken.  That is the hardest case for
- *   path_is_ours.  One inode more than processes is enough: each has one
- *   open, and the path names one.  Which free one is taken makes no
- *   difference, because nothing compares numbers except for equality.
+ *   file_is_at.  One inode more than processes is enough: each has one open, and
+ *   the path names one.  Which free one is taken makes no difference, because
+ *   nothing compares numbers except for equality.
  * - Any waiter may be granted a free lock, and a newcomer may overtake it.
  *   Linux wakes waiters in the order of the queue and then lets them race;
  *   whatever comes of it is one of the runs here.
- * - A timeout may strike at any moment of a wait.  Time plays no other part:
- *   who meets a remover starts over as often as it takes, without the bound
- *   that is for one that is stopped.
- * - Left out: several handles in one process, other backends, a file with
- *   content.
+ * - A timeout may strike at any moment of a wait.  Time plays no other part: a
+ *   caller that meets a remover starts over as often as it takes, without the
+ *   bound that the library has for a remover that is stopped.
+ * - A holder tries for the tag although it may have it: that changes nothing
+ *   then.  The library remembers and omits the call.
+ * - A waiter with a bound, whose first attempt was refused and which cannot
+ *   start a thread, closes the file: that is a caller that does not wait.
+ * - Left out: several handles in one process, adoption, other backends, a file
+ *   with content.
  */
 
 /* ---- options --------------------------------------------------------- */
@@ -89,7 +97,7 @@
 /* What a process is like, to be added up. */
 #define NO_WAIT   0
 #define WAIT      1
-#define TIMED     3             /* waits, and may give up */
+#define TIMED     3             /* tries first, then waits, and may give up */
 #define KEEP      4             /* leaves the file in place */
 #define FORK      8             /* has a child while it holds the lock */
 #define DAEMON    24            /* ... which may stay for ever */
@@ -106,8 +114,8 @@
 #endif
 #if defined SCENARIO_TWO_NO_WAIT || defined SCENARIO_FOUR_NO_WAIT || \
     defined SCENARIO_TWO_NO_WAIT_SHARED || \
-    defined SCENARIO_THREE_NO_WAIT_SHARED
-#define NOBODY_WAITS
+    defined SCENARIO_THREE_NO_WAIT_SHARED || defined SCENARIO_TIMED_NO_WAIT
+#define ALL_MAY_FAIL
 #endif
 #if defined SCENARIO_QUEUED || defined SCENARIO_QUEUED_STRAY || \
     defined SCENARIO_QUEUED_SHARED || defined SCENARIO_QUEUED_SHARER || \
@@ -120,9 +128,10 @@
 #define sharer_refused()        skip
 #endif
 
-mtype = { LOCKED, START_OVER, HELD, GAVE_UP }   /* answers of lock_* */
+/* Answers; CANCELLED is also that of a wait whose time is up. */
+mtype = { GOT, BUSY, START_OVER, REMOVER, CANCELLED }
 
-/* How a range is locked; see there. */
+/* How a range is locked: see range_try. */
 #define NOTHING   0
 #define READ      1
 #define WRITE     16
@@ -141,7 +150,7 @@ typedef inode {
 	byte opened;            /* set of open file descriptions */
 	byte tag;               /* byte 0: owned by processes */
 	byte body;              /* bytes 1 ...: by open file descriptions */
-	byte far_end;           /* what of these a remover leaves out */
+	byte far_end;           /* the part of these that no remover locks */
 	byte sharers;           /* flock, shared: set of descriptions */
 	byte alone = NONE       /* flock, exclusive: a description */
 }
@@ -152,12 +161,12 @@ byte copies[PROCESSES];         /* descriptors that share the description */
 
 #define my        inodes[file[me]]
 
-/* What the claims look at.  No process decides anything by these. */
+/* For the claims alone.  No process decides anything by these. */
 byte holders;                   /* between acquire and release, as a range */
 byte running;                   /* how many have not yet left for good */
-bool kept;                      /* somebody is to leave the file behind */
-bool won;                       /* somebody got the lock */
-bool all_left;                  /* ... and nobody is here any more */
+bool kept;                      /* some process leaves the file behind */
+bool won;                       /* some process got the lock */
+bool all_left;                  /* no process is here any more */
 
 bool EXCLUSION = true, MODE = true, UNLINK = true, QUEUE = true, TAG = true,
     GONE = true, CLEAN = true, ONE_WINS = true, SHARE = true;
@@ -165,13 +174,13 @@ bool EXCLUSION = true, MODE = true, UNLINK = true, QUEUE = true, TAG = true,
 /* Spin then reports the name of the claim that does not hold. */
 #define claim(name, condition)  name = (condition); assert(name)
 
-bool killed[PROCESSES];         /* by somebody outside */
+bool killed[PROCESSES];         /* from outside */
 
 /*
  * A range is the set of its owners: READ << p is in it if p has it locked for
- * reading, WRITE << p if for writing.  Who has it already converts it, in one
- * step; a refusal leaves things as they were.  The last two arguments are the
- * ranges that are locked in one call, the same twice if it is but one.
+ * reading, WRITE << p if for writing.  An owner that locks it again converts it,
+ * in one step; a refusal leaves things as they were.  The last two arguments are
+ * the ranges that one call locks, the same twice if it is only one.
  */
 #define mine              ((READ + WRITE) << me)
 #define by_others(range)  (range & ~mine)
@@ -193,8 +202,8 @@ inline range_try(how, first, last)
 }
 
 /*
- * Not got: the time is up.  The kernel may have granted the lock at that very
- * moment without the caller knowing: the last case.
+ * Not got: the time is up.  In the last case the kernel granted the lock at that
+ * very moment, and the caller does not know.
  */
 inline range_wait(how, bounded, first, last)
 {
@@ -215,7 +224,7 @@ inline range_wait(how, bounded, first, last)
 	fi
 }
 
-/* With the last descriptor, all that belongs to the description goes. */
+/* With the last descriptor goes all that belongs to the description. */
 inline description_close()
 {
 	copies[me]--;
@@ -235,7 +244,7 @@ inline description_close()
 	fi
 }
 
-/* By name: whatever the path leads to now. */
+/* By name: the file that the path names now, whichever it is. */
 inline path_unlink(ours)
 {
 	d_step {
@@ -248,8 +257,8 @@ inline path_unlink(ours)
 }
 
 /*
- * What the claim queued_is_served looks at, for process 0: the mark that it
- * waits for; that it has presence on the file at the path; that it was served.
+ * For the claim queued_is_served, of process 0: the mark that it waits for;
+ * whether it has had presence on the file at the path; whether it was served.
  */
 #ifdef QUEUED
 byte blocked;
@@ -297,7 +306,7 @@ inline tag_wait(how)
 	waits_for(0)
 }
 
-inline tag_drop()
+inline tag_unlock()
 {
 	my.tag = by_others(my.tag)
 }
@@ -308,7 +317,7 @@ inline body_try(how)
 	range_try(how, my.body, my.far_end)
 }
 
-/* The same but for its far end. */
+/* The same without its far end. */
 inline body_try_to_remove()
 {
 #if defined MUTANT_REMOVER_LIKE_HOLDER || defined MUTANT_REFUSED_LEAVES
@@ -319,8 +328,8 @@ inline body_try_to_remove()
 }
 
 /*
- * F_OFD_SETLKW, bytes 1 ...  Nobody can be given the tag while blocked here, so
- * it is enough to look on the way in.
+ * F_OFD_SETLKW, bytes 1 ...  A process that is blocked here gets no tag, so it is
+ * enough to check on the way in.
  */
 inline body_wait(how, bounded)
 {
@@ -330,7 +339,7 @@ inline body_wait(how, bounded)
 	waits_for(0)
 }
 
-inline body_drop()
+inline body_unlock()
 {
 	d_step {
 		my.body = by_others(my.body);
@@ -338,31 +347,31 @@ inline body_drop()
 	}
 }
 
-/* F_OFD_GETLK for writing, bytes 1 ...: has another locked it? */
-inline body_owned()
+/* F_OFD_GETLK for writing, bytes 1 ...: has no other process locked it? */
+inline body_test()
 {
-	got = (by_others(my.body) != 0)
+	got = (by_others(my.body) == 0)
 }
 
 /*
- * The same as we would lock it: has another locked it to its far end?  One that
- * has not removes the file.
+ * The same in our mode, after a refusal: the body is free again, or its owner
+ * leaves out the far end and so removes the file.
  */
-inline body_held(how)
+inline meets_remover(how)
 {
 #ifdef MUTANT_REMOVER_HOLDS
-	got = true
+	got = false
 #else
-	got = (refused(my.body, how) &&
-	    !(by_others(my.body) & WRITERS & ~my.far_end))
+	got = (!refused(my.body, how) ||
+	    (by_others(my.body) & WRITERS & ~my.far_end))
 #endif
 }
 
 /*
- * flock LOCK_SH|LOCK_NB.  Refused by one that is leaving.  No answer: the
- * waiter goes on without.
+ * flock LOCK_SH|LOCK_NB.  A process that is leaving refuses it; then the waiter
+ * goes on without.
  */
-inline presence_join()
+inline presence_share()
 {
 	d_step {
 		if
@@ -373,10 +382,10 @@ inline presence_join()
 }
 
 /*
- * flock LOCK_EX|LOCK_NB.  A conversion is not atomic: our shared lock goes
- * first, and does not come back when the exclusive one is refused.
+ * flock LOCK_EX|LOCK_NB.  The kernel drops the shared lock first, and does not
+ * restore it when it refuses the exclusive one.
  */
-inline presence_alone()
+inline presence_is_alone()
 {
 	my.sharers = my.sharers & ~bit(me);
 	d_step {
@@ -393,7 +402,7 @@ inline presence_alone()
 }
 
 /* flock LOCK_UN */
-inline presence_drop()
+inline presence_unlock()
 {
 	d_step {
 		my.sharers = my.sharers & ~bit(me);
@@ -404,10 +413,10 @@ inline presence_drop()
 	}
 }
 
-/* ---- handle.c -------------------------------------------------------- */
+/* ---- file.c ---------------------------------------------------------- */
 
-/* O_CREAT: an empty path gets the first inode that nothing leads to. */
-inline handle_open()
+/* O_CREAT: if the path is gone, it gets the first inode that is free. */
+inline file_open()
 {
 	d_step {
 		if
@@ -426,11 +435,19 @@ inline handle_open()
 	}
 }
 
+/* stat and fstat.  Only the path can change, so together they are one step. */
+inline file_is_at()
+{
+	got = (path == file[me])
+}
+
+/* ---- table.c --------------------------------------------------------- */
+
 /*
  * Any close drops the tag of the process.  Body and presence belong to the
  * description and stay while a child has a copy of the descriptor.
  */
-inline handle_close()
+inline table_close()
 {
 	d_step {
 		my.tag = by_others(my.tag);
@@ -439,18 +456,17 @@ inline handle_close()
 	}
 }
 
-/* stat and fstat.  Only the path can change, so together they are one step. */
-inline path_is_ours()
+/* The tag shows the holder, if no waiter has it at the moment. */
+inline table_hold()
 {
-	got = (path == file[me])
+	tag_try(tag_mode)
 }
 
-/* ---- acquire.c ------------------------------------------------------- */
+/* ---- protocol.c: acquire --------------------------------------------- */
 
 /*
- * A refusal counts only if the path still is the file; and that of the body
- * only if it is held, not if somebody is just removing the file.  Among those
- * who share, the tag may be that of a waiter: only the body tells.
+ * Without waiting.  Among sharers only the body decides: the tag may be a
+ * waiter's.  A body that only a remover has is not held.
  */
 inline lock_now()
 {
@@ -463,29 +479,24 @@ inline lock_now()
 	:: got ->
 		body_try(mode);
 		if
-		:: got -> answer = LOCKED
+		:: got -> answer = GOT
 		:: else ->
-			body_held(mode);
-			answer = (got -> HELD : START_OVER)
+			meets_remover(mode);
+			answer = (got -> REMOVER : BUSY)
 		fi
-	:: else -> answer = HELD
-	fi;
-	if
-	:: answer == HELD ->
-		path_is_ours();
-		answer = (got -> HELD : START_OVER)
-	:: else
+	:: else -> answer = BUSY
 	fi
 }
 
 /*
- * The tag, then the body without waiting.  Refused by the body: its holder
- * has lost the tag.  Give ours back, so that it does not name a waiter.
+ * The tag, then the body without waiting.  If the body is refused, its holder
+ * has lost its tag: then ours would name a waiter, and we give it back.
  */
-inline lock_wait()
+inline lock_waiting()
 {
+	d_step { claim(TAG, !(my.tag & mine)) };
 	if
-	:: !is(KEEP) -> presence_join()
+	:: !is(KEEP) -> presence_share()
 	:: else
 	fi;
 	tag_wait(tag_mode);
@@ -493,34 +504,40 @@ inline lock_wait()
 	:: got ->
 		body_try(mode);
 		if
-		:: got -> answer = LOCKED
+		:: got -> answer = GOT
 		:: else ->
 #ifndef MUTANT_TAG_KEPT
-			tag_drop();
+			tag_unlock();
 #endif
 			body_wait(mode, is(TIMED));
-			if
-			:: got -> tag_try(tag_mode); answer = LOCKED
-			:: else -> answer = GAVE_UP
-			fi
+			answer = (got -> GOT : CANCELLED)
 		fi
-	:: else -> answer = GAVE_UP
+	:: else -> answer = CANCELLED
 	fi
 }
 
+/*
+ * GOT and BUSY count only if the path still names the file.  The first attempt
+ * of a wait with a bound is made without waiting (LF_NO_WAIT_KEEP_OPEN); if it
+ * is refused, the open file goes on as a waiter (LF_WAIT).
+ */
 inline acquire()
 {
+	waits = is(WAIT) && !is(TIMED);
 	do
-	:: handle_open();
+	:: if
+	   :: !is_open -> file_open()
+	   :: else
+	   fi;
 	   if
-	   :: is(WAIT) -> lock_wait()
+	   :: waits -> lock_waiting()
 	   :: else -> lock_now()
 	   fi;
 	   if
-	   :: answer == LOCKED ->
+	   :: answer == GOT ->
 		atomic {
 #ifndef MUTANT_NO_VERIFY
-			path_is_ours();
+			file_is_at();
 #endif
 			if
 			:: got -> enter(mode); have = mode
@@ -528,11 +545,23 @@ inline acquire()
 			fi
 		};
 		if
-		:: got -> break
-		:: else -> body_drop(); presence_drop(); handle_close()
+		:: got -> table_hold(); break
+		:: else -> body_unlock(); presence_unlock(); table_close()
 		fi
-	   :: answer == START_OVER -> handle_close()
-	   :: else -> break
+	   :: answer == BUSY ->
+		file_is_at();
+		if
+		:: got && is(TIMED) ->
+			sharer_refused();
+#ifndef MUTANT_FIRST_TAG_KEPT
+			tag_unlock();
+#endif
+			waits = true
+		:: got && !is(TIMED) -> break
+		:: else -> table_close()
+		fi
+	   :: answer == REMOVER -> table_close()
+	   :: answer == CANCELLED -> break
 	   fi
 	od
 }
@@ -540,23 +569,25 @@ inline acquire()
 /* ---- convert.c ------------------------------------------------------- */
 
 /*
- * Without waiting, or with a bound.  Refused, it has what it had: what the
- * kernel granted at the last moment is given back.  Who holds the body for
- * reading keeps everybody from unlinking, so the path need not be looked at
- * again.
+ * At first without waiting; refused, with a bound where the caller may wait.
+ * Then it has what it had: what the kernel granted at the last moment is given
+ * back.  A process that holds the body for reading keeps all others from
+ * unlinking, so the path need not be verified again.
  */
-inline upgrade()
+inline convert_to_exclusive()
 {
 #ifdef MUTANT_UPGRADE_WITH_GAP
 	d_step { holders = by_others(holders); have = NOTHING };
-	tag_drop();
-	body_drop();
+	tag_unlock();
+	body_unlock();
 #endif
+	body_try(WRITE);
 	if
+	:: !got && is(WAIT) ->
+		tag_try(have);
 #ifdef MUTANT_UPGRADE_UNBOUNDED
-	:: is(WAIT) -> body_wait(WRITE, false)
+		body_wait(WRITE, false)
 #else
-	:: is(WAIT) ->
 		body_wait(WRITE, true);
 #ifndef MUTANT_UPGRADE_LEAKS
 		if
@@ -565,32 +596,32 @@ inline upgrade()
 		fi
 #endif
 #endif
-	:: else -> body_try(WRITE)
+	:: else
 	fi;
 	if
 	:: got ->
 		d_step { enter(WRITE); have = WRITE };
 		tag_try(WRITE)          /* refused: it stays as it was */
-	:: else
+	:: else -> tag_try(have)
 	fi
 }
 
 /* The body is granted always, the tag unless it has been lost. */
-inline downgrade()
+inline convert_to_shared()
 {
 	d_step { holders = given(holders, READ); have = READ };
 #ifdef MUTANT_DOWNGRADE_WITH_GAP
-	body_drop();
+	body_unlock();
 #endif
 	body_try(READ);
 	tag_try(READ)
 }
 
-/* ---- release.c ------------------------------------------------------- */
+/* ---- protocol.c: release, and giving up ------------------------------ */
 
 /*
- * Only who holds the body exclusively at that moment unlinks.  Presence decides
- * whether to remove, never whether it is safe.
+ * Only a process that holds the body exclusively at that moment unlinks.
+ * Presence decides whether to remove, never whether that is safe.
  */
 inline leave(have)
 {
@@ -600,7 +631,7 @@ inline leave(have)
 		body_try_to_remove();
 		if
 		:: got -> have = WRITE
-		:: else -> have = 255   /* the holder will remove it */
+		:: else -> have = 255   /* a holder will remove it */
 		fi
 	:: else
 	fi;
@@ -612,18 +643,18 @@ inline leave(have)
 #else
 	::
 #endif
-	   presence_alone();
+	   presence_is_alone();
 	   if
 	   :: !got && have == NOTHING ->
-		break                   /* whoever is there will remove it */
+		break                   /* another process will remove it */
 	   :: !got && have != NOTHING ->
 #ifdef MUTANT_READ_KEPT_FOR_PRESENCE
 		if
 		:: have == READ
-		:: else -> body_drop()
+		:: else -> body_unlock()
 		fi;
 #else
-		body_drop();
+		body_unlock();
 #endif
 		have = NOTHING;         /* look again, no longer in the way */
 #ifdef MUTANT_NO_SECOND_LOOK
@@ -646,60 +677,61 @@ inline leave(have)
 		if
 		:: got ->
 #ifdef MUTANT_UNLINK_WITHOUT_BODY
-			body_drop();
+			body_unlock();
 #endif
 #ifndef MUTANT_UNLINK_UNCHECKED
-			path_is_ours();
+			file_is_at();
 #endif
 			if
 			:: got -> path_unlink(true)
 			:: else
 			fi;
 #ifndef MUTANT_CLOSE_ALONE
-			body_drop();
-			presence_drop();
+			body_unlock();
+			presence_unlock();
 #endif
 			break
 		:: else ->
 #ifndef MUTANT_READ_KEPT_FOR_LOOK
 			if
-			:: have == READ -> body_drop(); have = NOTHING
+			:: have == READ -> body_unlock(); have = NOTHING
 			:: else
 			fi;
 #endif
 #ifdef MUTANT_LOOK_BEFORE_DROP
-			body_owned();
-			presence_drop();
+			body_test();
+			presence_unlock();
 #else
-			presence_drop();
-			body_owned();
+			presence_unlock();
+			body_test();
 #endif
 			if
-			:: got -> break /* the holder will remove it */
-			:: else         /* nobody holds it any more: look again */
 #ifdef MUTANT_NO_LOOK_AFTER_REFUSAL
-				-> break
+			:: break
+#else
+			:: !got -> break /* a holder will remove it */
+			:: else          /* none is left: look again */
 #endif
 			fi
 		fi
 	   fi
 	od;
-	handle_close()
+	table_close()
 }
 
 /* ---- the cast -------------------------------------------------------- */
 
 /*
- * A killed process does nothing more, and the kernel closes what it had
- * open.  Only where somebody is killed: `unless' makes every step one that
- * others may see, and the search four times as long.
+ * A killed process does nothing more, and the kernel closes what it had open.
+ * Only in scenarios that need it: `unless' makes every step one that others may
+ * see, and the search takes four times as long.
  */
 #ifdef KILLED
 #define may_be_killed()                                                 \
 	unless {                                                        \
 		killed[me] ->                                           \
 		if                                                      \
-		:: is_open -> handle_close()                            \
+		:: is_open -> table_close()                            \
 		:: else                                                 \
 		fi                                                      \
 	}
@@ -719,8 +751,8 @@ inline hold()
 	:: is(CONVERT) && conversions < 2 ->
 		conversions++;
 		if
-		:: have == READ -> upgrade()
-		:: have == WRITE -> downgrade()
+		:: have == READ -> convert_to_exclusive()
+		:: have == WRITE -> convert_to_shared()
 		:: else                 /* lost by a mutant */
 		fi
 	:: break
@@ -735,17 +767,17 @@ inline hold()
 /*
  * One of ours.
  *
- * A waiter that gives up may just have been granted the body.  Somebody who
+ * A waiter that gives up may just have been granted the body.  A process that
  * was leaving may have met that, and left the removal to the waiter as to a
  * holder.  So the waiter first drops the body, not to be in the way, and then
- * leaves as a holder does, with presence or without.  One that does not wait
- * knows what it was refused, and just closes: leaving, it would take the body
- * for a moment, and where a remover cannot be told from a holder (lockf does
- * not say) two of them could refuse each other a free lock.
+ * leaves as a holder does, with presence or without.  A refused caller that does
+ * not wait just closes the file: to leave, it would take the body for a moment,
+ * and where a remover does not show (lockf) two such callers could refuse each
+ * other a free lock.
  */
 proctype process(byte me; byte kind)
 {
-	bool got, is_open;
+	bool got, is_open, waits;
 	byte conversions, have;
 	mtype answer;
 
@@ -753,32 +785,38 @@ proctype process(byte me; byte kind)
 		do
 		:: acquire();
 		   if
-		   :: answer == LOCKED -> hold()
-		   :: answer == GAVE_UP ->
+		   :: answer == GOT -> hold()
+		   :: answer == CANCELLED ->
 #ifndef MUTANT_GIVE_UP_HOLDING_BODY
-			body_drop();
+			body_unlock();
 #endif
 #ifdef MUTANT_CLOSE_WITHOUT_PRESENCE
 			if
-			:: !(my.sharers & bit(me)) -> answer = HELD
+			:: !(my.sharers & bit(me)) -> answer = BUSY
 			:: else
 			fi;
 #endif
 			have = NOTHING
-		   :: answer == HELD -> sharer_refused(); have = NOTHING
+		   :: answer == BUSY -> sharer_refused(); have = NOTHING
 		   fi;
 		   if
-		   :: answer == HELD ->
+		   :: answer == BUSY ->
 #ifdef MUTANT_REFUSED_LEAVES
 			leave(have)
 #else
-			handle_close()
+			table_close()
 #endif
-		   :: answer != HELD && is(KEEP) -> body_drop(); handle_close()
-		   :: answer != HELD && !is(KEEP) -> leave(have)
+		   :: answer != BUSY && is(KEEP) -> body_unlock(); table_close()
+		   :: answer != BUSY && !is(KEEP) -> leave(have)
 		   fi;
 		   /* dead values would only make equal states look different */
-		   d_step { got = false; answer = 0; have = 0; conversions = 0 };
+		   d_step {
+			got = false;
+			waits = false;
+			answer = 0;
+			have = 0;
+			conversions = 0
+		   };
 		   if
 		   :: is(AGAIN)
 		   :: break
@@ -789,9 +827,9 @@ proctype process(byte me; byte kind)
 }
 
 /*
- * A forked child shares the description of its parent.  When it releases what
- * it inherited it closes its descriptor and does nothing else.  A daemon may
- * never do even that.
+ * A forked child shares the description of its parent.  When it releases what it
+ * inherited, it closes its descriptor and does nothing else.  A daemon may stay
+ * for ever.
  */
 proctype child(byte me; byte kind)
 {
@@ -845,7 +883,7 @@ proctype original(byte me; byte kind)
 
 	{
 		do
-		:: handle_open();
+		:: file_open();
 		   if
 		   :: is(WAIT) -> whole_wait()
 		   :: else -> whole_try()
@@ -855,14 +893,14 @@ proctype original(byte me; byte kind)
 			atomic {
 				got = (path == file[me]);
 				if
-				:: got -> answer = LOCKED; enter(WRITE)
+				:: got -> answer = GOT; enter(WRITE)
 				:: else -> answer = START_OVER
 				fi
 			}
-		   :: else -> answer = HELD
+		   :: else -> answer = BUSY
 		   fi;
 		   if
-		   :: answer == LOCKED ->
+		   :: answer == GOT ->
 			holders = by_others(holders);
 			if
 			:: !is(KEEP) -> path_unlink(false)
@@ -870,7 +908,7 @@ proctype original(byte me; byte kind)
 			fi
 		   :: else
 		   fi;
-		   handle_close();
+		   table_close();
 		   if
 		   :: is(AGAIN) || answer == START_OVER
 		   :: answer != START_OVER -> break
@@ -881,10 +919,10 @@ proctype original(byte me; byte kind)
 	running--
 }
 
-/* At any moment; too late to matter is a moment, too. */
-proctype killer(byte who)
+/* At any moment, also when nothing is left to kill. */
+proctype killer(byte victim)
 {
-	killed[who] = true
+	killed[victim] = true
 }
 
 /*
@@ -903,9 +941,9 @@ end:	do
 
 /* ---- scenarios ------------------------------------------------------- */
 
-#define ours(who, kind)   comes(kind); run process(who, kind)
-#define theirs(who, kind) comes(kind); run original(who, kind)
-#define comes(kind)       running++; kept = kept || ((kind) & KEEP)
+#define ours(number, kind)   comes(kind); run process(number, kind)
+#define theirs(number, kind) comes(kind); run original(number, kind)
+#define comes(kind)          running++; kept = kept || ((kind) & KEEP)
 
 inline cast()
 {
@@ -941,6 +979,8 @@ inline cast()
 	ours(0, WAIT + FORK); ours(1, TIMED); ours(2, NO_WAIT); run killer(0)
 #elif defined SCENARIO_TWO_NO_WAIT
 	ours(0, NO_WAIT); ours(1, NO_WAIT); run stray(0); run stray(1)
+#elif defined SCENARIO_TIMED_NO_WAIT
+	ours(0, TIMED); ours(1, NO_WAIT); ours(2, NO_WAIT)
 #elif defined SCENARIO_FOUR_NO_WAIT
 	ours(0, NO_WAIT); ours(1, NO_WAIT); ours(2, NO_WAIT); ours(3, NO_WAIT)
 #elif defined SCENARIO_SERVED
@@ -1032,11 +1072,11 @@ inline cast()
 #endif
 }
 
-/* Beside whom process 0 can be, in queued_is_served. */
+/* The owners that do not refuse process 0, in queued_is_served. */
 #ifdef SCENARIO_QUEUED_SHARED
 #define ADMITS_0 15             /* all readers */
 #else
-#define ADMITS_0 0              /* nobody */
+#define ADMITS_0 0              /* none */
 #endif
 
 init
@@ -1046,7 +1086,7 @@ init
 	atomic {
 		if
 		:: path = NONE
-		:: path = 0             /* left behind by somebody earlier */
+		:: path = 0             /* left behind earlier */
 		fi;
 		cast()
 	};
@@ -1056,7 +1096,7 @@ init
 #ifndef KILLED
 		claim(GONE, path == NONE || kept);
 #endif
-#ifdef NOBODY_WAITS
+#ifdef ALL_MAY_FAIL
 		claim(ONE_WINS, won);
 #endif
 		do
@@ -1074,26 +1114,24 @@ init
 /* ---- fairness -------------------------------------------------------- */
 
 /*
- * served: all leave in the end, in every run in which no process that could
- * go on for ever is left standing for ever (Spin's weak fairness).  Each comes
- * once; so nothing can keep a waiter from the lock for ever but the protocol
- * itself.
+ * served: all leave in the end, in every run in which no process that could go
+ * on for ever is left standing for ever (Spin's weak fairness).  Each comes
+ * once; so only the protocol itself could keep a waiter from the lock for ever.
  *
  * queued_is_served: the same for a waiter among others that come back without
  * end, from the moment when it has presence on the file at the path.  Weak
  * fairness is not enough here: no kernel promises that a waiter that it has
- * woken gets the lock before a newcomer.  What is assumed instead is strong
- * fairness of its two waits: if the mark it waits for is free over and over
- * again, it gets the mark in the end.  (The second half of the formula is a
- * run that breaks this assumption: blocked for ever, in front of a mark that
- * is free over and over again.)  That is less than Linux does, which wakes the
- * first waiter first.
+ * woken gets the lock before a newcomer.  The assumption is strong fairness of
+ * its two waits instead: if the mark is free over and over again, the waiter
+ * gets it in the end.  (The second half of the formula is a run that breaks this
+ * assumption: the waiter is blocked for ever at a mark that is free over and
+ * over again.)  Linux does more: it wakes the first waiter first.
  *
- * Before that moment there is no such promise, and cannot be: as long as each
- * open meets a file that is being removed just then, a waiter starts over.
- * The same goes for a waiter among originals that come back without end, for
- * they remove the file under it; and for one among several sharers that come
- * back without end, for they may never all be gone.
+ * Before that moment there is no such promise, and cannot be: while each open
+ * meets a file that is removed just then, a waiter starts over.  The same goes
+ * for a waiter among originals that come back without end, because they remove
+ * the file under it; and for a waiter among several sharers that come back
+ * without end, because there may always be one of them.
  */
 #if defined SCENARIO_SERVED || defined SCENARIO_SERVED_MIXED || \
     defined SCENARIO_SERVED_KILL || defined SCENARIO_SERVED_SHARED || \
