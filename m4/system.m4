@@ -24,19 +24,21 @@ AC_DEFUN([LF_O_CLOEXEC], [
     [Define if open(2) has O_CLOEXEC.])])
 ])
 
-# LF_PIPE2: pipe2(2), POSIX.1-2024.
+# LF_PIPE2: pipe2(2), POSIX.1-2024; without O_CLOEXEC it is of no use.
 AC_DEFUN([LF_PIPE2], [
   AC_CACHE_CHECK([for pipe2], [lf_cv_pipe2], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>
       #include <unistd.h>]], [[int fd[2]; return pipe2(fd, O_CLOEXEC);]])],
       [lf_cv_pipe2=yes], [lf_cv_pipe2=no])])
-  AM_CONDITIONAL([HAVE_PIPE2], [test "$lf_cv_pipe2" = yes])
-  AS_IF([test "$lf_cv_pipe2" = yes],
+  AM_CONDITIONAL([HAVE_PIPE2], [test "$lf_cv_o_cloexec:$lf_cv_pipe2" = yes:yes])
+  AS_IF([test "$lf_cv_o_cloexec:$lf_cv_pipe2" = yes:yes],
     [AC_DEFINE([HAVE_PIPE2], [1], [Define if pipe2(2) is available.])])
 ])
 
 # LF_THREADS: POSIX threads, in libc or in a library of their own.  A wait with a
-# deadline needs a thread, so there is no library without them.
+# deadline needs a thread, so there is no library without them.  The GNU C library
+# cancels a thread only if it can load another library, see
+# lib/port/cancel-glibc.c.
 AC_DEFUN([LF_THREADS], [
   AC_CACHE_CHECK([for POSIX threads], [lf_cv_threads], [
     lf_cv_threads=no
@@ -56,6 +58,13 @@ AC_DEFUN([LF_THREADS], [
     [*-lpthread], [THREAD_LIBS=-lpthread],
     [THREAD_LIBS=])
   AC_SUBST([THREAD_LIBS])
+  AC_CACHE_CHECK([for the GNU C library], [lf_cv_glibc], [
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <execinfo.h>
+      #ifndef __GLIBC__
+      #error another C library
+      #endif]], [[void *frame; return backtrace(&frame, 1);]])],
+      [lf_cv_glibc=yes], [lf_cv_glibc=no])])
+  AM_CONDITIONAL([GLIBC], [test "$lf_cv_glibc" = yes])
 ])
 
 # LF_LINUX: statfs(2) with magic numbers, and proc(5) with fdinfo.

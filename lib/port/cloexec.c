@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
-/* O_CLOEXEC and F_DUPFD_CLOEXEC where they are missing. */
+/*
+ * The close-on-exec flag where O_CLOEXEC and F_DUPFD_CLOEXEC are missing: set
+ * after the descriptor was made.
+ */
 #include "config.h"
 
 #include "port/os.h"

@@ -42,7 +42,7 @@ int lf_getlk(int fd, int command, struct flock *lock)
 	lock->l_pid = 0;
 	if (fcntl(fd, command, lock) < 0)
 		return -errno;
-	/* -1: of an open file description; less: of another machine. */
+	/* -1: of an open file description; less: a process of another machine. */
 	if (lock->l_pid < 0)
 		lock->l_pid = 0;
 	return 0;

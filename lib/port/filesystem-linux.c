@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* Which file systems have a server that keeps their locks: statfs(2), Linux. */
+/* The kind of a file system by its magic number: fstatfs(2) of Linux. */
 #include "config.h"
 
 #include "port/os.h"
@@ -33,7 +33,7 @@ enum lf_filesystem lf_filesystem(int fd)
 {
 	struct statfs fs;
 
-	/* Unknown: use the marks that need least of a server. */
+	/* Unknown: the marks of a network file system need least. */
 	if (fstatfs(fd, &fs) < 0)
 		return LF_FS_NETWORK;
 	if ((unsigned)fs.f_type == FUSE)

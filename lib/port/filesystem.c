@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* The system does not report the kind of a file system: assume a local one. */
+/* The system does not report the kind of a file system: each counts as local. */
 #include "config.h"
 
 #include "port/os.h"

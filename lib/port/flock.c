@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
-/* flock(2) where it is missing: refused. */
+/* flock(2) where it is missing: always refused. */
 #include "config.h"
 
 #include "port/os.h"
 
 #include <errno.h>
 
-int flock(int fd, int operation)
+int (flock)(int fd, int operation)
 {
 	(void)fd, (void)operation;
 	errno = ENOSYS;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: 0BSD */
-/* No list of locks, and no way to see those of a process. */
+/* The system lists neither locks nor the descriptors of a process. */
 #include "config.h"
 
 #include "port/os.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 int lf_list_locks(struct lf_lock_list *list)
 {
@@ -47,9 +48,9 @@ int lf_process_is_runnable(int process, unsigned long long *ticks)
 }
 
 int lf_process_lock_descriptor(int process, const struct stat *file,
-			       lf_lock_filter *is_meant, int *descriptor)
+			       lf_lock_filter *filter, int *descriptor)
 {
-	(void)process, (void)file, (void)is_meant, (void)descriptor;
+	(void)process, (void)file, (void)filter, (void)descriptor;
 	return -ENOTSUP;
 }
 
@@ -60,9 +61,9 @@ int lf_process_descriptors(int process, const struct stat *file)
 }
 
 int lf_process_has_lock(pid_t pid, const struct stat *file,
-			lf_lock_filter *is_meant)
+			lf_lock_filter *filter)
 {
-	(void)pid, (void)file, (void)is_meant;
+	(void)pid, (void)file, (void)filter;
 	return -ENOTSUP;
 }
 

@@ -23,7 +23,7 @@ static int open_cloexec(int dirfd, const char *path, int flags, mode_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Occupies those of 0, 1 and 2 that are free while the file is opened. */
+/* Occupies the free ones of 0, 1 and 2 while it opens the file. */
 static int open_above_stdio(int dirfd, const char *path, int flags, mode_t mode)
 {
 	int filler[3], count = 0, fd;
@@ -69,8 +69,8 @@ static int move_above_stdio(int *fd)
 	if (*fd > STDERR_FILENO)
 		return 0;
 	above = lf_cloexec(fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-	if (above < 0)
-		return -errno;
+	if (above < 0) /* EINVAL: the limit of the process is 3 or less */
+		return errno == EINVAL ? -EMFILE : -errno;
 	close(*fd);
 	*fd = above;
 	return 0;

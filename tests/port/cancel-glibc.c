@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: 0BSD */
+/* Threads that can be cancelled, if the C library was loaded whole in time. */
+#define lf_can_cancel_threads test_can_cancel_threads
+
+#include "config.h"
+
+#include "lib/harness.h"
+#include "port/cancel-glibc.c"
+#include "cancelled.h"
+
+#include <sys/resource.h>
+
+static int use_up_descriptors(void)
+{
+	struct rlimit limit = { 0, 0 };
+
+	return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int ask_early(void *unused)
+{
+	demand(lf_can_cancel_threads());
+	demand(use_up_descriptors() == 0);
+	demand(lf_can_cancel_threads());
+	return cancel_a_thread(unused);
+}
+
+/* A wrong "yes" aborts the program; "no" is remembered only while it is true. */
+static int ask_too_late(void *unused)
+{
+	demand(use_up_descriptors() == 0);
+	return lf_can_cancel_threads() ? cancel_a_thread(unused) : 0;
+}
+
+static void an_early_answer_stays_true(void **state)
+{
+	(void)state;
+	assert_int_equal(finish(start(ask_early, NULL)), 0);
+}
+
+static void a_late_answer_is_never_a_wrong_yes(void **state)
+{
+	(void)state;
+	assert_int_equal(finish(start(ask_too_late, NULL)), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_early_answer_stays_true),
+		cmocka_unit_test(a_late_answer_is_never_a_wrong_yes),
+	};
+
+	return cmocka_run_group_tests_name("port/cancel-glibc", tests, NULL,
+					   NULL);
+}

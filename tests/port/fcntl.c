@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: 0BSD */
+/* Record locks by fcntl(2), also where the library has them by lockf(3). */
+#define lf_getlk test_getlk
+#define lf_has_ofd_locks test_has_ofd_locks
+#define lf_locks_by_lockf test_locks_by_lockf
+#define lf_setlk test_setlk
+
+#include "config.h"
+
+#include "lib/harness.h"
+#include "port/fcntl.c"
+#include "record-locks.h"
+
+static int try_shared(void *unused)
+{
+	(void)unused;
+	return -lf_setlk(open_file(), F_SETLK, F_RDLCK, 0, 0);
+}
+
+static int try_from_byte_1(void *unused)
+{
+	(void)unused;
+	return -lf_setlk(open_file(), F_SETLK, F_WRLCK, 1, 0);
+}
+
+static int find_bytes_10_to_14(void *unused)
+{
+	struct flock other = whole_file();
+
+	(void)unused;
+	demand(lf_getlk(open_file(), F_GETLK, &other) == 0);
+	demand(other.l_type == F_RDLCK);
+	demand(other.l_start == 10 && other.l_len == 5);
+	return 0;
+}
+
+static void sharers_exclude_a_writer_alone(void **state)
+{
+	int fd = open_file();
+
+	(void)state;
+	assert_int_equal(lf_setlk(fd, F_SETLK, F_RDLCK, 0, 0), 0);
+	assert_int_equal(finish(start(try_shared, NULL)), 0);
+	assert_int_equal(finish(start(try, NULL)), EAGAIN);
+	close(fd);
+}
+
+static void ranges_are_apart(void **state)
+{
+	int fd = open_file();
+
+	(void)state;
+	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 0, 1), 0);
+	assert_int_equal(finish(start(try_from_byte_1, NULL)), 0);
+	assert_int_equal(finish(start(try, NULL)), EAGAIN);
+	close(fd);
+}
+
+static void a_range_is_reported(void **state)
+{
+	int fd = open_file();
+
+	(void)state;
+	assert_int_equal(lf_setlk(fd, F_SETLK, F_RDLCK, 10, 5), 0);
+	assert_int_equal(finish(start(find_bytes_10_to_14, NULL)), 0);
+	close(fd);
+}
+
+static void descriptions_exclude_each_other(void **state)
+{
+	struct flock other = whole_file();
+	int fd = open_file(), another = open_file();
+
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 1, 0), 0);
+	assert_int_equal(lf_setlk(another, F_OFD_SETLK, F_WRLCK, 0, 0),
+			 -EAGAIN);
+	/* A lock without a process; the kernel's answer is -1. */
+	other.l_pid = 1;
+	assert_int_equal(lf_getlk(another, F_OFD_GETLK, &other), 0);
+	assert_int_equal(other.l_type, F_WRLCK);
+	assert_int_equal(other.l_start, 1);
+	assert_int_equal(other.l_len, 0);
+	assert_int_equal(other.l_pid, 0);
+	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 1, 0), 0);
+	assert_int_equal(lf_setlk(another, F_OFD_SETLKW, F_WRLCK, 0, 0), 0);
+	close(another);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RECORD_LOCK_TESTS,
+		in_directory(sharers_exclude_a_writer_alone),
+		in_directory(ranges_are_apart),
+		in_directory(a_range_is_reported),
+		in_directory(descriptions_exclude_each_other),
+	};
+
+	return cmocka_run_group_tests_name("port/fcntl", tests, NULL, NULL);
+}

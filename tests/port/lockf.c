@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: 0BSD */
+/* Record locks by lockf(3), also where the library has them by fcntl(2). */
+#define lf_getlk test_getlk
+#define lf_has_ofd_locks test_has_ofd_locks
+#define lf_locks_by_lockf test_locks_by_lockf
+#define lf_setlk test_setlk
+
+#include "config.h"
+
+#include "lib/harness.h"
+#include "port/lockf.c"
+#include "record-locks.h"
+
+static int be_refused_by_fcntl(void *unused)
+{
+	struct flock lock = whole_file();
+
+	(void)unused;
+	demand(fcntl(open_file(), F_SETLK, &lock) < 0);
+	demand(errno == EAGAIN || errno == EACCES);
+	return 0;
+}
+
+static void fcntl_is_excluded_too(void **state)
+{
+	int fd = open_file();
+
+	(void)state;
+	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0), 0);
+	assert_int_equal(finish(start(be_refused_by_fcntl, NULL)), 0);
+	close(fd);
+}
+
+static void a_lock_is_never_shared(void **state)
+{
+	int fd = open_file();
+
+	(void)state;
+	assert_int_equal(lf_setlk(fd, F_SETLK, F_RDLCK, 0, 0), -ENOLCK);
+	assert_int_equal(lf_setlk(fd, F_SETLKW, F_RDLCK, 0, 0), -ENOLCK);
+	assert_int_equal(finish(start(try, NULL)), 0);
+	close(fd);
+}
+
+static void what_lockf_has_not_is_refused(void **state)
+{
+	struct flock other = whole_file();
+	int fd = open_file();
+
+	(void)state;
+	assert_false(lf_has_ofd_locks());
+	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 0, 0), -EINVAL);
+	assert_int_equal(lf_setlk(fd, F_OFD_SETLKW, F_WRLCK, 0, 0), -EINVAL);
+	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 0, 0), -EINVAL);
+	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 1, 0), -EINVAL);
+	assert_int_equal(lf_getlk(fd, F_OFD_GETLK, &other), -EINVAL);
+	other.l_start = 1;
+	assert_int_equal(lf_getlk(fd, F_GETLK, &other), -EINVAL);
+	assert_int_equal(finish(start(try, NULL)), 0);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RECORD_LOCK_TESTS,
+		in_directory(fcntl_is_excluded_too),
+		in_directory(a_lock_is_never_shared),
+		in_directory(what_lockf_has_not_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("port/lockf", tests, NULL, NULL);
+}

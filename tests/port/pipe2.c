@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: 0BSD */
+/* pipe2(2) of the system, if it has one, and ours: the answers are the same. */
+#include "config.h"
+
+#include "lib/harness.h"
+
+#include <unistd.h>
+
+#ifdef HAVE_PIPE2
+static int system_pipe2(int fd[2], int flags)
+{
+	return pipe2(fd, flags);
+}
+#endif
+
+#define pipe2 test_pipe2
+int pipe2(int fd[2], int flags);
+#include "port/pipe2.c"
+
+#include <sys/resource.h>
+
+static int (*const sources[])(int[2], int) = {
+	pipe2,
+#ifdef HAVE_PIPE2
+	system_pipe2,
+#endif
+};
+
+#define SOURCES (sizeof(sources) / sizeof(sources[0]))
+
+/* Where O_CLOEXEC is missing, it is 0 and always asked for. */
+static void assert_flags(int fd, int flags)
+{
+	bool closed_on_exec = (flags & O_CLOEXEC) == O_CLOEXEC;
+
+	assert_int_equal(fcntl(fd, F_GETFD), closed_on_exec ? FD_CLOEXEC : 0);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, flags & O_NONBLOCK);
+}
+
+static void assert_passes_a_byte(const int fd[2])
+{
+	char byte = 0;
+
+	assert_int_equal(write(fd[1], "x", 1), 1);
+	assert_int_equal(read(fd[0], &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+}
+
+static void both_ends_have_the_flags(void **state)
+{
+	static const int flags[] = {
+		0, O_CLOEXEC, O_NONBLOCK, O_CLOEXEC | O_NONBLOCK,
+	};
+	int fd[2];
+
+	(void)state;
+	for (size_t i = 0; i < SOURCES; i++)
+		for (size_t j = 0; j < sizeof(flags) / sizeof(flags[0]); j++) {
+			assert_int_equal(sources[i](fd, flags[j]), 0);
+			assert_flags(fd[0], flags[j]);
+			assert_flags(fd[1], flags[j]);
+			assert_passes_a_byte(fd);
+			close(fd[0]);
+			close(fd[1]);
+		}
+}
+
+static void other_flags_are_refused(void **state)
+{
+	int fd[2] = { -1, -1 };
+
+	(void)state;
+	for (size_t i = 0; i < SOURCES; i++) {
+		errno = 0;
+		assert_int_equal(sources[i](fd, O_CREAT), -1);
+		assert_int_equal(errno, EINVAL);
+	}
+	assert_int_equal(fd[0], -1);
+	assert_int_equal(fd[1], -1);
+}
+
+/* One descriptor is left where two are needed. */
+static int run_out(void *unused)
+{
+	int before, fd[2];
+	struct rlimit limit = { 3, 3 };
+
+	(void)unused;
+	close(0);
+	demand(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	before = open_descriptors();
+	for (size_t i = 0; i < SOURCES; i++) {
+		errno = 0;
+		demand(sources[i](fd, O_CLOEXEC) == -1);
+		demand(errno == EMFILE);
+	}
+	demand(open_descriptors() == before);
+	return 0;
+}
+
+static void nothing_is_left_open_without_descriptors(void **state)
+{
+	(void)state;
+	assert_int_equal(finish(start(run_out, NULL)), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_ends_have_the_flags),
+		cmocka_unit_test(other_flags_are_refused),
+		cmocka_unit_test(nothing_is_left_open_without_descriptors),
+	};
+
+	return cmocka_run_group_tests_name("port/pipe2", tests, NULL, NULL);
+}
