@@ -225,18 +225,50 @@ int lf_file_open(struct lf_lock **opened, const struct lf_request *request)
 	return 0;
 }
 
+/*
+ * An open makes a client ask its server (RFC 1813, 4.11; RFC 8881, 10.3.1).  Not
+ * where the lock belongs to the process: the close would drop it.
+ */
+static int stat_past_cache(const struct lf_lock *lock, int dirfd,
+			   const char *path, struct stat *st)
+{
+	int fd = lf_open(dirfd, path,
+			 lock->access | O_NONBLOCK | O_NOCTTY |
+				 (lock->follow ? 0 : O_NOFOLLOW),
+			 0, false);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = fstat(fd, st) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+static int stat_path(const struct lf_lock *lock, int dirfd, const char *path,
+		     struct stat *st)
+{
+	if (lock->marks.never_remove && !lock->marks.process_owned)
+		return stat_past_cache(lock, dirfd, path, st);
+	return fstatat(dirfd, path, st,
+		       lock->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
 int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path)
 {
 	struct stat st;
+	int rc;
 
 	if (lock->borrowed) {
 		if (fstat(lock->fd, &st) < 0)
 			return -errno;
 		return st.st_nlink == 0 ? -ESTALE : 0;
 	}
-	if (fstatat(dirfd, path, &st,
-		    lock->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
+	rc = stat_path(lock, dirfd, path, &st);
+	if (rc < 0) /* ELOOP: a symbolic link has taken its place */
+		return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP ?
+			       -ESTALE :
+			       rc;
 	return st.st_dev == lock->dev && st.st_ino == lock->ino ? 0 : -ESTALE;
 }
 

@@ -55,7 +55,8 @@ struct lf_marks {
 	bool process_owned; /* the body belongs to the process */
 	bool use_tag;
 	bool use_presence;
-	bool may_leak; /* see lf_body_is_listed() */
+	bool may_leak;	   /* see lf_body_is_listed() */
+	bool never_remove; /* another machine may share the file */
 	/* set */
 	atomic_bool tag; /* asked for, and not dropped since by another close */
 	bool place;	 /* byte 0 by the open file description, see lf_place_wait() */
@@ -269,7 +270,8 @@ int lf_file_check_type(mode_t mode);
 
 /*
  * Whether PATH still names the file, or a borrowed file has any name: 0,
- * -ESTALE, or another error: unknown.
+ * -ESTALE, or another error: unknown.  Where another machine may have replaced
+ * the file, the file server is asked and not the cache.
  */
 int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path);
 
@@ -443,7 +445,7 @@ struct lf_wait;
 
 struct lf_wait_job {
 	int (*run)(void *argument); /* NULL: there is nothing to wait for */
-	void (*abandoned)(void *argument);
+	void (*abandoned)(void *argument, bool returned);
 	void *argument;
 	bool pollable;
 };

@@ -65,12 +65,14 @@ static int acquire_waiting(void *argument)
 				   LF_WAIT_BOUNDED);
 }
 
-/* The caller gave up, but the thread could not be stopped. */
-static void give_back(void *argument)
+/* The caller gave up, but the thread did not end in time. */
+static void give_back(void *argument, bool returned)
 {
 	struct lf_pending *pending = argument;
 
-	if (pending->acquired)
+	if (!returned)
+		lf_protocol_cancelled(&pending->request);
+	else if (pending->acquired)
 		lf_protocol_release(pending->acquired);
 	free_pending(pending);
 }

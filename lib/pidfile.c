@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,27 @@ static size_t own_content(char text[], size_t size)
 	return (size_t)snprintf(text, size, "%ld\n", (long)getpid());
 }
 
+/* Beyond RLIMIT_FSIZE the kernel sends SIGXFSZ, which ends the program. */
+static ssize_t write_quietly(int fd, const char *text, size_t length)
+{
+	const struct timespec now = { 0 };
+	sigset_t xfsz, mask, pending;
+	ssize_t written;
+
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &xfsz, &mask);
+	sigpending(&pending);
+	written = pwrite(fd, text, length, 0);
+	if (written < 0)
+		written = -errno;
+	/* Ours, unless one was pending before. */
+	if (written == -EFBIG && !sigismember(&pending, SIGXFSZ))
+		sigtimedwait(&xfsz, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return written == -EFBIG ? -ENOSPC : written;
+}
+
 int lf_pidfile_write(const struct lf_lock *lock)
 {
 	char text[32];
@@ -81,9 +103,9 @@ int lf_pidfile_write(const struct lf_lock *lock)
 
 	if (rc < 0)
 		return rc;
-	written = pwrite(lock->fd, text, length, 0);
+	written = write_quietly(lock->fd, text, length);
 	if (written < 0)
-		rc = -errno;
+		rc = (int)written;
 	else if ((size_t)written < length)
 		rc = -ENOSPC;
 	else if (ftruncate(lock->fd, (off_t)length) < 0)

@@ -107,7 +107,11 @@
 #define MOST_BYTE_0 3
 #define MOST_LOOKS 100
 
-/* A file system that answers ESTALE each time has failed; that is no contention. */
+/*
+ * A network file system may answer ESTALE, or EEXIST without O_EXCL (MooseFS), when
+ * another machine creates or replaces the file.  If it does so each time, it has
+ * failed.
+ */
 #define MOST_STALE_ANSWERS 8
 
 /* Between two attempts where the kernel refuses to let a thread wait. */
@@ -366,6 +370,7 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 	if (lock->marks.process_owned && lf_table_has_sibling(lock))
 		counted = false;
 	if (!counted || lock->keep || lock->foreign ||
+	    lock->marks.never_remove ||
 	    (reason == LF_START_OVER &&
 	     lf_file_is_at(lock, lock->dirfd, lock->name) < 0))
 		unlock_and_close(lock);
@@ -375,7 +380,8 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 
 int lf_protocol_release(struct lf_lock *lock)
 {
-	bool keep = lock->keep, left = lock->foreign && !keep;
+	bool stays = lock->keep || lock->foreign || lock->marks.never_remove;
+	bool left = stays && !lock->keep;
 
 	lf_adopt_stop(lock);
 	if (lock->pidfile)
@@ -385,7 +391,7 @@ int lf_protocol_release(struct lf_lock *lock)
 		lf_table_close(lock);
 		return left;
 	}
-	if (!keep && !lock->foreign)
+	if (!stays)
 		return leave(lock);
 	unlock_and_close(lock);
 	return left;
@@ -468,7 +474,7 @@ int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 		}
 		if (rc == LF_REMOVER)
 			rc = after_remover(++removers);
-		if (rc == -ESTALE && request->fd < 0 &&
+		if ((rc == -ESTALE || rc == -EEXIST) && request->fd < 0 &&
 		    ++stale < MOST_STALE_ANSWERS)
 			rc = LF_START_OVER;
 		if (request->attempt)

@@ -17,7 +17,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { RUNNING, RETURNED, ABANDONED };
+enum { RUNNING, RETURNED, STOPPED, ABANDONED };
+
+/* It only waits, and gives back what it gets; sanitizers need the room. */
+#define STACK_SIZE (256 * 1024)
+
+/* How long a cancelled thread may take to end before it is abandoned. */
+#define GRACE_MS 100
 
 struct lf_wait {
 	struct lf_wait_job job;
@@ -25,15 +31,45 @@ struct lf_wait {
 	atomic_int state;
 	int result;
 	int pipe[2]; /* -1: not pollable */
+	dev_t dev;   /* of the pipe */
+	ino_t ino;
 };
+
+/* A program may have closed all descriptors and opened others. */
+static bool is_pipe(const struct lf_wait *wait, int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == wait->dev &&
+	       st.st_ino == wait->ino;
+}
+
+static void notify(const struct lf_wait *wait)
+{
+	if (is_pipe(wait, wait->pipe[1]))
+		(void)!write(wait->pipe[1], "", 1);
+}
 
 static void free_wait(struct lf_wait *wait)
 {
-	if (wait->job.pollable) {
-		close(wait->pipe[0]);
-		close(wait->pipe[1]);
-	}
+	for (int i = 0; i < 2; i++)
+		if (is_pipe(wait, wait->pipe[i]))
+			close(wait->pipe[i]);
 	free(wait);
+}
+
+static int open_pipe(struct lf_wait *wait)
+{
+	struct stat st;
+	int rc = lf_pipe(wait->pipe);
+
+	if (rc < 0)
+		return rc;
+	if (fstat(wait->pipe[0], &st) < 0)
+		return -errno;
+	wait->dev = st.st_dev;
+	wait->ino = st.st_ino;
+	return 0;
 }
 
 static struct lf_wait *new_wait(const struct lf_wait_job *job, int *rc)
@@ -44,7 +80,7 @@ static struct lf_wait *new_wait(const struct lf_wait_job *job, int *rc)
 	if (!wait)
 		return NULL;
 	*wait = (struct lf_wait){ .job = *job, .pipe = { -1, -1 } };
-	*rc = job->pollable ? lf_pipe(wait->pipe) : 0;
+	*rc = job->pollable ? open_pipe(wait) : 0;
 	if (*rc == 0)
 		return wait;
 	free(wait);
@@ -53,20 +89,49 @@ static struct lf_wait *new_wait(const struct lf_wait_job *job, int *rc)
 
 static _Thread_local bool is_helper;
 
+/* Whoever ends last frees: the thread, or the caller that joins it. */
+static void end(struct lf_wait *wait, int state)
+{
+	if (atomic_exchange(&wait->state, state) == ABANDONED) {
+		wait->job.abandoned(wait->job.argument, state == RETURNED);
+		free_wait(wait);
+	} else {
+		notify(wait);
+	}
+}
+
+static void end_stopped(void *wait)
+{
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){ 0 });
+	end(wait, STOPPED);
+}
+
 static void *run_job(void *argument)
 {
 	struct lf_wait *wait = argument;
 
 	is_helper = true;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){ 0 });
+	pthread_cleanup_push(end_stopped, wait);
 	wait->result = wait->job.run(wait->job.argument);
-	if (atomic_exchange(&wait->state, RETURNED) == ABANDONED) {
-		wait->job.abandoned(wait->job.argument);
-		free_wait(wait);
-	} else if (wait->job.pollable) {
-		(void)!write(wait->pipe[1], "", 1);
-	}
+	pthread_cleanup_pop(0);
+	end(wait, RETURNED);
 	return NULL;
+}
+
+/* The stack must hold the thread-local data of the whole program too. */
+static int create_with_small_stack(struct lf_wait *wait)
+{
+	pthread_attr_t attr;
+	int error = pthread_attr_init(&attr);
+
+	if (error != 0)
+		return error;
+	error = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (error == 0)
+		error = pthread_create(&wait->thread, &attr, run_job, wait);
+	pthread_attr_destroy(&attr);
+	return error;
 }
 
 /* A thread inherits the mask: signals stay with the program's own threads. */
@@ -77,7 +142,9 @@ static int create_thread(struct lf_wait *wait)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mask);
-	error = pthread_create(&wait->thread, NULL, run_job, wait);
+	error = create_with_small_stack(wait);
+	if (error == EINVAL)
+		error = pthread_create(&wait->thread, NULL, run_job, wait);
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	return error;
 }
@@ -95,7 +162,7 @@ int lf_wait_start(struct lf_wait **started, const struct lf_wait_job *job)
 		return rc;
 	if (!job->run) {
 		wait->state = RETURNED;
-		(void)!write(wait->pipe[1], "", 1);
+		notify(wait);
 	} else if (create_thread(wait) != 0) {
 		free_wait(wait);
 		return -ENOMEM;
@@ -120,19 +187,37 @@ int lf_wait_join(struct lf_wait *wait)
 	return result;
 }
 
+/*
+ * A thread that waits for a lock ends at once.  One that the file server keeps
+ * in another call may never end.
+ */
+static bool has_ended(const struct lf_wait *wait)
+{
+	struct timespec deadline = lf_deadline(GRACE_MS);
+	int rc;
+
+	if (!is_pipe(wait, wait->pipe[0]))
+		return true;
+	do
+		rc = lf_poll_until(wait->pipe[0], deadline);
+	while (rc == -EINTR);
+	return rc != 0;
+}
+
 enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result)
 {
 	pthread_t thread = wait->thread; /* an abandoned one frees WAIT itself */
-	bool returned;
+	bool cancelled, returned;
+	int running = RUNNING;
 
 	if (!wait->job.run) {
 		*result = lf_wait_join(wait);
 		return LF_WAIT_RETURNED;
 	}
-
-	if ((!lf_can_cancel_threads() || pthread_cancel(thread) != 0) &&
-	    wait->job.abandoned &&
-	    atomic_exchange(&wait->state, ABANDONED) == RUNNING) {
+	cancelled = lf_can_cancel_threads() && pthread_cancel(thread) == 0;
+	if (wait->job.abandoned && !(cancelled && has_ended(wait)) &&
+	    atomic_compare_exchange_strong(&wait->state, &running,
+					   ABANDONED)) {
 		pthread_detach(thread);
 		return LF_WAIT_ABANDONED;
 	}

@@ -30,10 +30,14 @@ AC_DEFUN([LF_LOCKF], [
       [lf_cv_lockf=yes], [lf_cv_lockf=no])])
 ])
 
-# LF_FLOCK: flock(2), for the mark of presence.
+# LF_FLOCK: flock(2), for the mark of presence; on Linux only.  Elsewhere flock and
+# record locks are in one list, and presence would be in the way of the body.
 AC_DEFUN([LF_FLOCK], [
   AC_CACHE_CHECK([for flock], [lf_cv_flock], [
-    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <sys/file.h>]],
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <sys/file.h>
+      #ifndef __linux__
+      #error not Linux
+      #endif]],
       [[return flock(0, LOCK_SH | LOCK_NB);]])],
       [lf_cv_flock=yes], [lf_cv_flock=no])])
   AM_CONDITIONAL([HAVE_FLOCK], [test "$lf_cv_flock" = yes])
@@ -57,7 +61,7 @@ AC_DEFUN([LF_BACKEND], [
     AS_CASE([$with_backend], [auto|$lf_try], [lf_backend=$lf_try; break])
   done
   AS_IF([test -z "$lf_backend"], [AC_MSG_ERROR(
-    [no locks for --with-backend=$with_backend; available here: $lf_backends])])
+    [--with-backend=$with_backend is not available; this system has: $lf_backends])])
   AM_CONDITIONAL([BACKEND_OFD], [test "$lf_backend" = ofd])
   AS_IF([test "$lf_backend" != ofd], [AC_DEFINE([LF_NO_OFD_LOCKS], [1],
     [Define to leave open-file-description locks unused.])])

@@ -120,6 +120,18 @@ AC_DEFUN([LF_VERSION_SCRIPT], [
   AM_CONDITIONAL([HAVE_VERSION_SCRIPT], [test "$lf_cv_version_script" = yes])
 ])
 
+# LF_NODELETE: dlclose(3) must not unmap a library of which a thread still runs.
+AC_DEFUN([LF_NODELETE], [
+  AC_CACHE_CHECK([for -z nodelete], [lf_cv_nodelete], [
+    lf_saved_LDFLAGS=$LDFLAGS
+    LDFLAGS="$LDFLAGS -Wl,-z,nodelete"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+      [lf_cv_nodelete=yes], [lf_cv_nodelete=no])
+    LDFLAGS=$lf_saved_LDFLAGS])
+  AS_IF([test "$lf_cv_nodelete" = yes], [NODELETE=-Wl,-z,nodelete], [NODELETE=])
+  AC_SUBST([NODELETE])
+])
+
 # LF_CHECK_FLAG(FLAG, VARIABLE): appends FLAG to VARIABLE if the compiler accepts
 # it; with -Werror, because clang only warns about unknown flags.
 AC_DEFUN([LF_CHECK_FLAG], [
