@@ -33,11 +33,10 @@ static int try_once(void *path)
 	return try_at(path);
 }
 
-static void a_free_lock_is_taken_and_another_process_refused(void **state)
+TEST(a_free_lock_is_taken_and_another_process_refused)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_non_null(lock);
 	assert_true(exists(lock_path));
@@ -48,13 +47,12 @@ static void a_free_lock_is_taken_and_another_process_refused(void **state)
 	assert_int_equal(finish(start(try_once, lock_path)), 0);
 }
 
-static void a_new_file_has_mode_0666_less_the_umask(void **state)
+TEST(a_new_file_has_mode_0666_less_the_umask)
 {
 	struct lf_lock *lock;
 	mode_t mask = umask(027);
 	struct stat st;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	umask(mask);
 	assert_int_equal(stat(lock_path, &st), 0);
@@ -62,14 +60,13 @@ static void a_new_file_has_mode_0666_less_the_umask(void **state)
 	lf_release(&lock);
 }
 
-static void acquire_at_takes_directory_and_mode(void **state)
+TEST(acquire_at_takes_directory_and_mode)
 {
 	mode_t mask = umask(0);
 	struct lf_lock *lock;
 	struct stat st;
 	int dirfd;
 
-	(void)state;
 	assert_int_equal(mkdir("sub", 0755), 0);
 	dirfd = open("sub", O_RDONLY | O_DIRECTORY);
 	assert_int_equal(lf_acquire_at(&lock, dirfd, "lock", 0600, 0, 0), 0);
@@ -102,13 +99,12 @@ static int wait_for_lock(void *argument)
 	return 0;
 }
 
-static void a_waiter_gets_the_lock_when_it_is_released(void **state)
+TEST(a_waiter_gets_the_lock_when_it_is_released)
 {
 	struct waiting w = { gate_new(), gate_new(), 0 };
 	struct lf_lock *lock;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	pid = start(wait_for_lock, &w);
 	assert_true(waiters_reach(lock_path, 1));
@@ -123,11 +119,10 @@ static void a_waiter_gets_the_lock_when_it_is_released(void **state)
 	gate_free(w.go);
 }
 
-static void keep_leaves_the_file(void **state)
+TEST(keep_leaves_the_file)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(exists(lock_path));
@@ -137,11 +132,10 @@ static void keep_leaves_the_file(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void nocreate_needs_the_file(void **state)
+TEST(nocreate_needs_the_file)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_NOCREATE), -ENOENT);
 	assert_null(lock);
 	assert_false(exists(lock_path));
@@ -167,12 +161,11 @@ static int be_interrupted(void *unused)
 	return 0;
 }
 
-static void a_handler_interrupts_the_wait(void **state)
+TEST(a_handler_interrupts_the_wait)
 {
 	struct lf_lock *lock;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	pid = start(be_interrupted, NULL);
 	assert_true(waiters_reach(lock_path, 1));
@@ -192,13 +185,12 @@ static int be_restarted(void *argument)
 	return wait_for_lock(argument);
 }
 
-static void a_restarting_handler_does_not(void **state)
+TEST(a_restarting_handler_does_not)
 {
 	struct waiting w = { gate_new(), gate_new(), 0 };
 	struct lf_lock *lock;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	pid = start(be_restarted, &w);
 	assert_true(waiters_reach(lock_path, 1));
@@ -211,11 +203,10 @@ static void a_restarting_handler_does_not(void **state)
 	gate_free(w.go);
 }
 
-static void bad_arguments_are_refused(void **state)
+TEST(bad_arguments_are_refused)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(NULL, lock_path, 0, 0), -EINVAL);
 	assert_int_equal(lf_acquire(&lock, NULL, 0, 0), -EINVAL);
 	assert_null(lock);
@@ -227,7 +218,7 @@ static void bad_arguments_are_refused(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void what_is_no_regular_file_is_refused(void **state)
+TEST(what_is_no_regular_file_is_refused)
 {
 	static char long_name[300], long_path[5000];
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -254,7 +245,6 @@ static void what_is_no_regular_file_is_refused(void **state)
 	};
 	size_t before;
 
-	(void)state;
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	memset(long_path, '/', sizeof(long_path) - 1);
 	long_path[sizeof(long_path) - 2] = 'x';
@@ -294,11 +284,10 @@ static int lock_without_permission(void *unused)
 	return 0;
 }
 
-static void without_permission_nothing_happens(void **state)
+TEST(without_permission_nothing_happens)
 {
 	struct stat st;
 
-	(void)state;
 	assert_int_equal(mkdir("private", 0), 0);
 	assert_int_equal(mkdir("closed", 0555), 0);
 	close(open("readonly", O_CREAT | O_WRONLY, 0444));
@@ -323,11 +312,10 @@ static int lock_on_read_only(void *unused)
 	return 0;
 }
 
-static void a_read_only_file_system_is_named(void **state)
+TEST(a_read_only_file_system_is_named)
 {
 	int status;
 
-	(void)state;
 	assert_int_equal(mkdir("ro", 0755), 0);
 	status = finish(start(lock_on_read_only, NULL));
 	if (status == 77)
@@ -353,21 +341,19 @@ static int close_stdio(void *argument)
 	return lf_release(&lock);
 }
 
-static void a_descriptor_is_never_below_3(void **state)
+TEST(a_descriptor_is_never_below_3)
 {
 	bool keep = false;
 
-	(void)state;
 	assert_int_equal(finish(start(close_stdio, &keep)), 0);
 	keep = true;
 	assert_int_equal(finish(start(close_stdio, &keep)), 0);
 }
 
-static void no_descriptor_survives_exec(void **state)
+TEST(no_descriptor_survives_exec)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, "lock", 0, 0), 0);
 	for (int fd = 3; fd < 100; fd++) {
 		char target[4096];
@@ -387,11 +373,10 @@ static void no_descriptor_survives_exec(void **state)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void chdir_and_a_renamed_parent_do_no_harm(void **state)
+TEST(chdir_and_a_renamed_parent_do_no_harm)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(mkdir("a", 0755), 0);
 	assert_int_equal(lf_acquire(&lock, "a/lock", 0, 0), 0);
 	assert_int_equal(chdir("/"), 0);
@@ -406,12 +391,11 @@ static void chdir_and_a_renamed_parent_do_no_harm(void **state)
 	assert_true(exists("a/lock"));
 }
 
-static void two_hundred_cycles_leak_no_descriptor(void **state)
+TEST(two_hundred_cycles_leak_no_descriptor)
 {
 	int before = open_descriptors();
 	struct lf_lock *lock, *second;
 
-	(void)state;
 	for (int i = 0; i < 200; i++) {
 		unsigned flags = i % 2 ? LF_KEEP : 0;
 
@@ -425,11 +409,10 @@ static void two_hundred_cycles_leak_no_descriptor(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-static void errno_is_left_alone(void **state)
+TEST(errno_is_left_alone)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	errno = 12345;
 	assert_int_equal(lf_acquire(&lock, "missing/lock", 0, 0), -ENOENT);
 	assert_int_equal(errno, 12345);
@@ -480,42 +463,15 @@ static int race(void *argument)
 	return 0;
 }
 
-static void two_that_do_not_wait_never_both_fail(void **state)
+TEST(two_that_do_not_wait_never_both_fail)
 {
 	struct race *r = shared_new(sizeof(*r));
 	pid_t pid[2];
 
-	(void)state;
 	pid[0] = start(race, r);
 	pid[1] = start(race, r);
 	assert_int_equal(finish(pid[0]), 0);
 	assert_int_equal(finish(pid[1]), 0);
 	assert_false(exists(lock_path));
 	shared_free(r, sizeof(*r));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(a_free_lock_is_taken_and_another_process_refused),
-		in_directory(a_new_file_has_mode_0666_less_the_umask),
-		in_directory(acquire_at_takes_directory_and_mode),
-		in_directory(a_waiter_gets_the_lock_when_it_is_released),
-		in_directory(keep_leaves_the_file),
-		in_directory(nocreate_needs_the_file),
-		in_directory(a_handler_interrupts_the_wait),
-		in_directory(a_restarting_handler_does_not),
-		in_directory(bad_arguments_are_refused),
-		in_directory(what_is_no_regular_file_is_refused),
-		in_directory(without_permission_nothing_happens),
-		in_directory(a_read_only_file_system_is_named),
-		in_directory(a_descriptor_is_never_below_3),
-		in_directory(no_descriptor_survives_exec),
-		in_directory(chdir_and_a_renamed_parent_do_no_harm),
-		in_directory(two_hundred_cycles_leak_no_descriptor),
-		in_directory(errno_is_left_alone),
-		in_directory(two_that_do_not_wait_never_both_fail),
-	};
-
-	return cmocka_run_group_tests_name("acquire", tests, NULL, NULL);
 }

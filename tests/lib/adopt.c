@@ -118,13 +118,12 @@ static int acquire_and_fork(void *argument)
 	return 0;
 }
 
-static void the_child_is_the_holder_when_the_parent_has_gone(void **state)
+TEST(the_child_is_the_holder_when_the_parent_has_gone)
 {
 	struct scene *scene = scene_new(LF_PID);
 	pid_t parent = start(acquire_and_fork, scene);
 	char text[32], expected[32];
 
-	(void)state;
 	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
 	/* The parent has the tag as long as it lives; the stamp is new. */
@@ -166,12 +165,11 @@ static int acquire_fork_and_release(void *argument)
 	return 0;
 }
 
-static void a_parent_that_lives_on_releases_and_is_forgotten(void **state)
+TEST(a_parent_that_lives_on_releases_and_is_forgotten)
 {
 	struct scene *scene = scene_new(0);
 	pid_t parent = start(acquire_fork_and_release, scene);
 
-	(void)state;
 	needs_locks_of_descriptions();
 	gate_pass(scene->parent_gone);
 	assert_true(child_is_named(scene));
@@ -201,12 +199,11 @@ static int acquire_and_fork_twice(void *argument)
 	return 0;
 }
 
-static void a_grandchild_may_adopt(void **state)
+TEST(a_grandchild_may_adopt)
 {
 	struct scene *scene = scene_new(0);
 	pid_t parent = start(acquire_and_fork_twice, scene);
 
-	(void)state;
 	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
 	gate_open(scene->parent_may_go);
@@ -241,12 +238,11 @@ static int adopt_and_pass_on(void *argument)
 	return 0;
 }
 
-static void a_child_that_adopted_may_pass_it_on(void **state)
+TEST(a_child_that_adopted_may_pass_it_on)
 {
 	struct scene *scene;
 	pid_t parent;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	needs_threads_after_a_fork_beside_threads();
 	scene = scene_new(0);
@@ -269,12 +265,11 @@ static int become_daemon(void *argument)
 	return serve(scene, lock);
 }
 
-static void a_daemon_adopts_after_daemon_3(void **state)
+TEST(a_daemon_adopts_after_daemon_3)
 {
 	struct scene *scene = scene_new(0);
 	pid_t parent = start(become_daemon, scene);
 
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(finish(parent), 0);
 	gate_pass(scene->adopted);
@@ -343,9 +338,8 @@ static void check_queue(unsigned flags)
 	scene_free(scene);
 }
 
-static void the_queue_stays_in_order(void **state)
+TEST(the_queue_stays_in_order)
 {
-	(void)state;
 	needs_threads();
 	needs_locks_of_descriptions();
 	check_queue(in_order());
@@ -355,14 +349,13 @@ static void the_queue_stays_in_order(void **state)
 }
 
 /* Woken when the parent goes, they wait on for the child, and none is lost. */
-static void who_waited_before_the_child_adopts_waits_on(void **state)
+TEST(who_waited_before_the_child_adopts_waits_on)
 {
 	struct scene *scene = scene_new(0);
 	struct turn turn = { .scene = scene };
 	struct lf_lock *lock;
 	pid_t child, pids[4];
 
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	for (int i = 0; i < 4; i++) {
@@ -396,14 +389,13 @@ static int adopt_too_late(void *argument)
 	return -lf_adopt(late->lock);
 }
 
-static void what_the_parent_has_released_cannot_be_adopted(void **state)
+TEST(what_the_parent_has_released_cannot_be_adopted)
 {
 	static const int expected[] = { ESTALE, EAGAIN };
 	struct late late = { .gate = gate_new() };
 	struct lf_lock *other;
 	pid_t child;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
 		assert_int_equal(lf_acquire(&late.lock, lock_path, 0, flags), 0);
@@ -419,22 +411,20 @@ static void what_the_parent_has_released_cannot_be_adopted(void **state)
 	gate_free(late.gate);
 }
 
-static void what_is_no_lock_cannot_be_adopted(void **state)
+TEST(what_is_no_lock_cannot_be_adopted)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_adopt(NULL), -EBADF);
 	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
 	assert_int_equal(lf_adopt(lock), -EBADF);
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void to_adopt_what_one_holds_changes_nothing(void **state)
+TEST(to_adopt_what_one_holds_changes_nothing)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
 	assert_int_equal(lf_adopt(lock), 0);
 	assert_int_equal(lf_adopt(lock), 0);
@@ -454,11 +444,10 @@ static int adopt_and_release(void *argument)
 	return 0;
 }
 
-static void a_child_may_release_before_the_parent_goes(void **state)
+TEST(a_child_may_release_before_the_parent_goes)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	for (int round = 0; round < 100; round++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -475,11 +464,10 @@ static int adopt_and_die(void *argument)
 	return 0;
 }
 
-static void a_parent_releases_what_a_dead_child_had_adopted(void **state)
+TEST(a_parent_releases_what_a_dead_child_had_adopted)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(finish(start(adopt_and_die, lock)), -SIGKILL);
@@ -501,11 +489,10 @@ static int adopt_without_thread(void *argument)
 	return 0;
 }
 
-static void without_a_thread_it_is_adopted_all_the_same(void **state)
+TEST(without_a_thread_it_is_adopted_all_the_same)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
 	assert_int_equal(finish(start(adopt_without_thread, lock)), 0);
@@ -520,11 +507,10 @@ static int adopt_from_living_parent(void *argument)
 	return -lf_adopt(lock);
 }
 
-static void a_lock_of_the_process_stays_with_the_parent(void **state)
+TEST(a_lock_of_the_process_stays_with_the_parent)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	if (lf_backend(lock) == LF_BACKEND_OFD) {
 		lf_release(&lock);
@@ -534,26 +520,4 @@ static void a_lock_of_the_process_stays_with_the_parent(void **state)
 	assert_int_equal(lf_verify(lock), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		in_directory(the_child_is_the_holder_when_the_parent_has_gone),
-		in_directory(a_parent_that_lives_on_releases_and_is_forgotten),
-		in_directory(a_grandchild_may_adopt),
-		in_directory(a_child_that_adopted_may_pass_it_on),
-		in_directory(a_daemon_adopts_after_daemon_3),
-		in_directory(the_queue_stays_in_order),
-		in_directory(who_waited_before_the_child_adopts_waits_on),
-		in_directory(what_the_parent_has_released_cannot_be_adopted),
-		in_directory(what_is_no_lock_cannot_be_adopted),
-		in_directory(to_adopt_what_one_holds_changes_nothing),
-		in_directory(a_child_may_release_before_the_parent_goes),
-		in_directory(a_parent_releases_what_a_dead_child_had_adopted),
-		in_directory(without_a_thread_it_is_adopted_all_the_same),
-		in_directory(a_lock_of_the_process_stays_with_the_parent),
-	};
-
-	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
 }

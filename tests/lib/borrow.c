@@ -16,13 +16,12 @@ static int open_lock(int flags)
 	return open(lock_path, flags | O_CREAT | O_CLOEXEC, 0666);
 }
 
-static void it_excludes_and_leaves_descriptor_and_file(void **state)
+TEST(it_excludes_and_leaves_descriptor_and_file)
 {
 	int fd = open_lock(O_WRONLY | O_APPEND), descriptors;
 	struct lf_lock *lock;
 	char name[32], text[64];
 
-	(void)state;
 	descriptors = open_descriptors();
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
 	assert_int_equal(open_descriptors(), descriptors);
@@ -41,13 +40,12 @@ static void it_excludes_and_leaves_descriptor_and_file(void **state)
 	close(fd);
 }
 
-static void what_cannot_be_locked_is_refused(void **state)
+TEST(what_cannot_be_locked_is_refused)
 {
 	int reading = open_lock(O_RDONLY), fd = open_lock(O_RDWR), ends[2];
 	int directory = open(".", O_RDONLY | O_DIRECTORY);
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(lf_acquire_fd(&lock, -1, 0, 0), -EBADF);
 	assert_int_equal(lf_acquire_fd(&lock, 1000, 0, 0), -EBADF);
@@ -69,12 +67,11 @@ static void what_cannot_be_locked_is_refused(void **state)
 	close(fd);
 }
 
-static void a_removed_file_is_stale(void **state)
+TEST(a_removed_file_is_stale)
 {
 	int fd = open_lock(O_RDWR);
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
 	assert_int_equal(unlink(lock_path), 0);
 	assert_int_equal(lf_verify(lock), -ESTALE);
@@ -106,13 +103,12 @@ static int wait_and_be_stale(void *timeout)
 	return 0;
 }
 
-static void it_waits_with_and_without_a_bound(void **state)
+TEST(it_waits_with_and_without_a_bound)
 {
 	int timeouts[] = { LF_FOREVER, bounded(3600000) };
 	struct lf_lock *lock;
 	pid_t pid;
 
-	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
 		pid = start(wait_by_descriptor, &timeouts[i]);
@@ -143,14 +139,13 @@ static int hold(void *gates)
 	return 0;
 }
 
-static void a_refusal_leaves_the_descriptor(void **state)
+TEST(a_refusal_leaves_the_descriptor)
 {
 	struct gate gate[2] = { gate_new(), gate_new() };
 	int fd = open_lock(O_RDWR);
 	pid_t pid = start(hold, gate);
 	struct lf_lock *lock;
 
-	(void)state;
 	gate_pass(gate[0]);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EAGAIN);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0),
@@ -174,11 +169,10 @@ static int lock_and_end(void *fd)
 	return 0;
 }
 
-static void the_lock_stays_with_who_shares_the_descriptor(void **state)
+TEST(the_lock_stays_with_who_shares_the_descriptor)
 {
 	int fd = open_lock(O_WRONLY);
 
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(finish(start(lock_and_end, &fd)), 0);
 	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
@@ -186,18 +180,4 @@ static void the_lock_stays_with_who_shares_the_descriptor(void **state)
 	assert_int_equal(finish(start(lock_and_end, &fd)), 0);
 	close(fd);
 	assert_int_equal(finish(start(try_lock, lock_path)), 0);
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		in_directory(it_excludes_and_leaves_descriptor_and_file),
-		in_directory(what_cannot_be_locked_is_refused),
-		in_directory(a_removed_file_is_stale),
-		in_directory(it_waits_with_and_without_a_bound),
-		in_directory(a_refusal_leaves_the_descriptor),
-		in_directory(the_lock_stays_with_who_shares_the_descriptor),
-	};
-
-	return cmocka_run_group_tests_name("borrow", tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /* What a handle and an error say of themselves. */
 #include "config.h"
 
+#include "call.h"
 #include "harness.h"
-#include "lock.h"
+#include "lockfile-fcntl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,12 +12,11 @@
 /* More than any system has; few of them are ours. */
 #define NUMBERS 200
 
-static void each_error_has_a_text_of_its_own(void **state)
+PLAIN_TEST(each_error_has_a_text_of_its_own)
 {
 	const char *unknown = lf_strerror(-9999);
 	int ours = 0;
 
-	(void)state;
 	for (int e = 1; e < NUMBERS; e++) {
 		if (strcmp(lf_strerror(e), unknown) == 0)
 			continue;
@@ -29,22 +29,23 @@ static void each_error_has_a_text_of_its_own(void **state)
 	assert_string_equal(lf_strerror(0), "no error");
 }
 
-static void only_documented_errors_get_out(void **state)
+PLAIN_TEST(only_documented_errors_get_out)
 {
-	(void)state;
-	assert_int_equal(lf_documented(-EAGAIN, LF_ACQUIRE), -EAGAIN);
-	assert_int_equal(lf_documented(-EAGAIN, LF_CHECK), -EIO);
-	assert_int_equal(lf_documented(-ERANGE, LF_ACQUIRE), -EIO);
-	assert_int_equal(lf_documented(1, LF_RELEASE), 1);
+	struct call call;
+
+	call_enter(&call);
+	assert_int_equal(call_leave(&call, -EAGAIN, ACQUIRE), -EAGAIN);
+	assert_int_equal(call_leave(&call, -EAGAIN, CHECK), -EIO);
+	assert_int_equal(call_leave(&call, -ERANGE, ACQUIRE), -EIO);
+	assert_int_equal(call_leave(&call, 1, RELEASE), 1);
 }
 
-static void a_handle_describes_itself(void **state)
+TEST(a_handle_describes_itself)
 {
 	struct lf_lock *lock;
 	char text[4200], whole[4200];
 	int length;
 
-	(void)state;
 	assert_int_equal(lf_describe(NULL, text, sizeof(text)), -EBADF);
 	assert_int_equal(lf_fileno(NULL), -EBADF);
 	assert_null(lf_path(NULL));
@@ -61,20 +62,7 @@ static void a_handle_describes_itself(void **state)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void the_version_is_the_package_s(void **state)
+PLAIN_TEST(the_version_is_the_package_s)
 {
-	(void)state;
 	assert_string_equal(lf_version(), PACKAGE_VERSION);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_error_has_a_text_of_its_own),
-		cmocka_unit_test(only_documented_errors_get_out),
-		in_directory(a_handle_describes_itself),
-		cmocka_unit_test(the_version_is_the_package_s),
-	};
-
-	return cmocka_run_group_tests_name("call", tests, NULL, NULL);
 }

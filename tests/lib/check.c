@@ -37,11 +37,10 @@ static int hold(void *argument)
 	return 0;
 }
 
-static void a_missing_file_is_free_and_stays_missing(void **state)
+TEST(a_missing_file_is_free_and_stays_missing)
 {
 	pid_t pid = 42;
 
-	(void)state;
 	assert_int_equal(lf_check(lock_path, &pid), 0);
 	assert_int_equal(pid, 0);
 	assert_false(exists(lock_path));
@@ -51,13 +50,12 @@ static void a_missing_file_is_free_and_stays_missing(void **state)
 	assert_true(exists(lock_path));
 }
 
-static void our_own_lock_is_seen_and_not_hurt(void **state)
+TEST(our_own_lock_is_seen_and_not_hurt)
 {
 	struct holding h = { gate_new(), gate_new(), false };
 	struct lf_lock *lock;
 	pid_t pid, waiter;
 
-	(void)state;
 	needs_holders_with_names();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	waiter = start(hold, &h);
@@ -94,12 +92,11 @@ static int ask_as_anybody(void *pid)
 	return 0;
 }
 
-static void anybody_finds_the_holder(void **state)
+TEST(anybody_finds_the_holder)
 {
 	struct holding h = { gate_new(), gate_new(), false };
 	pid_t first, second;
 
-	(void)state;
 	needs_holders_with_names();
 	umask(022);
 	first = start(hold, &h);
@@ -118,12 +115,11 @@ static void anybody_finds_the_holder(void **state)
 	gate_free(h.go);
 }
 
-static void a_holder_like_the_original_is_named(void **state)
+TEST(a_holder_like_the_original_is_named)
 {
 	struct holding h = { gate_new(), gate_new(), true };
 	pid_t pid, holder;
 
-	(void)state;
 	needs_holders_with_names();
 	holder = start(hold, &h);
 	gate_pass(h.got);
@@ -152,12 +148,11 @@ static int hold_first_byte(void *argument)
 	return hold_part(argument, F_SETLK, (struct flock){ .l_len = 1 });
 }
 
-static void a_program_that_locks_one_byte_is_named(void **state)
+TEST(a_program_that_locks_one_byte_is_named)
 {
 	struct holding h = { gate_new(), gate_new(), false };
 	pid_t pid = 42, holder;
 
-	(void)state;
 	needs_holders_with_names();
 	holder = start(hold_first_byte, &h);
 	gate_pass(h.got);
@@ -174,12 +169,11 @@ static int hold_body(void *argument)
 	return hold_part(argument, F_OFD_SETLK, (struct flock){ .l_start = 1 });
 }
 
-static void a_holder_without_a_tag_is_not_guessed(void **state)
+TEST(a_holder_without_a_tag_is_not_guessed)
 {
 	struct holding h = { gate_new(), gate_new(), false };
 	pid_t pid = 42, holder;
 
-	(void)state;
 	holder = start(hold_body, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
@@ -198,13 +192,12 @@ static int stay_remover(void *argument)
 					 .l_len = 2000000000 - 1 });
 }
 
-static void who_removes_the_file_is_no_holder(void **state)
+TEST(who_removes_the_file_is_no_holder)
 {
 	struct holding h = { gate_new(), gate_new(), false };
 	struct lf_lock *lock;
 	pid_t remover;
 
-	(void)state;
 	needs_holders_with_names();
 	remover = start(stay_remover, &h);
 	gate_pass(h.got);
@@ -219,12 +212,11 @@ static void who_removes_the_file_is_no_holder(void **state)
 }
 
 /* As when the holder has lost its tag and a waiter has it for an instant. */
-static void who_has_the_tag_but_not_the_body_is_not_named(void **state)
+TEST(who_has_the_tag_but_not_the_body_is_not_named)
 {
 	struct holding h = { gate_new(), gate_new(), false };
 	pid_t pid = 42, body, tag;
 
-	(void)state;
 	needs_proc_with_locks();
 	body = start(hold_body, &h);
 	gate_pass(h.got);
@@ -240,12 +232,11 @@ static void who_has_the_tag_but_not_the_body_is_not_named(void **state)
 	gate_free(h.go);
 }
 
-static void a_lease_is_not_a_lock(void **state)
+TEST(a_lease_is_not_a_lock)
 {
 	struct lf_lock *lock;
 	int fd = open(lock_path, O_CREAT | O_RDONLY, 0666);
 
-	(void)state;
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
 		skip_because("no leases to be had on this file system");
 	signal(SIGIO, SIG_IGN);
@@ -266,9 +257,8 @@ static int check_without_permission(void *unused)
 	return 0;
 }
 
-static void what_cannot_be_told_is_an_error(void **state)
+TEST(what_cannot_be_told_is_an_error)
 {
-	(void)state;
 	assert_int_equal(mkfifo("fifo", 0666), 0);
 	assert_int_equal(symlink("nowhere", "link"), 0);
 	close(open("secret", O_CREAT | O_WRONLY, 0));
@@ -280,22 +270,4 @@ static void what_cannot_be_told_is_an_error(void **state)
 	assert_int_equal(lf_check("link", NULL), -ELOOP);
 	assert_int_equal(lf_check("secret/lock", NULL), -ENOTDIR);
 	assert_int_equal(finish(start(check_without_permission, NULL)), 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(a_missing_file_is_free_and_stays_missing),
-		in_directory(our_own_lock_is_seen_and_not_hurt),
-		in_directory(anybody_finds_the_holder),
-		in_directory(a_holder_like_the_original_is_named),
-		in_directory(a_program_that_locks_one_byte_is_named),
-		in_directory(a_holder_without_a_tag_is_not_guessed),
-		in_directory(who_removes_the_file_is_no_holder),
-		in_directory(who_has_the_tag_but_not_the_body_is_not_named),
-		in_directory(a_lease_is_not_a_lock),
-		in_directory(what_cannot_be_told_is_an_error),
-	};
-
-	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }

@@ -67,11 +67,10 @@ static void assert_exclusive(void)
 			 lf_locks_by_lockf() ? ENOLCK : EAGAIN);
 }
 
-static void alone_it_goes_up_and_down_at_once(void **state)
+TEST(alone_it_goes_up_and_down_at_once)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
 	for (int i = 0; i < 3; i++) {
@@ -88,11 +87,10 @@ static void alone_it_goes_up_and_down_at_once(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void the_file_is_removed_in_either_mode(void **state)
+TEST(the_file_is_removed_in_either_mode)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0,
@@ -104,12 +102,11 @@ static void the_file_is_removed_in_either_mode(void **state)
 	}
 }
 
-static void who_waits_to_share_gets_in_when_it_goes_down(void **state)
+TEST(who_waits_to_share_gets_in_when_it_goes_down)
 {
 	struct actor *holder = actor_process(), *sharer = actor_process();
 	struct actor *writer = actor_process();
 
-	(void)state;
 	needs_shared_locks();
 	act(holder, ACQUIRE, 0, 0);
 	tell(sharer, ACQUIRE, LF_FOREVER, LF_SHARED);
@@ -131,11 +128,10 @@ static void who_waits_to_share_gets_in_when_it_goes_down(void **state)
 	end_two(holder, sharer);
 }
 
-static void beside_others_it_is_refused_and_stays_shared(void **state)
+TEST(beside_others_it_is_refused_and_stays_shared)
 {
 	struct actor *one = actor_process(), *other = actor_process();
 
-	(void)state;
 	needs_shared_locks();
 	act(one, ACQUIRE, 0, LF_SHARED);
 	act(other, ACQUIRE, 0, LF_SHARED);
@@ -154,11 +150,10 @@ static void beside_others_it_is_refused_and_stays_shared(void **state)
 	end_two(one, other);
 }
 
-static void with_a_bound_it_waits_for_the_others_to_leave(void **state)
+TEST(with_a_bound_it_waits_for_the_others_to_leave)
 {
 	struct actor *one = actor_process(), *other = actor_process();
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	act(one, ACQUIRE, 0, LF_SHARED);
@@ -174,12 +169,11 @@ static void with_a_bound_it_waits_for_the_others_to_leave(void **state)
 	end_two(one, other);
 }
 
-static void of_two_one_has_to_leave(void **state)
+TEST(of_two_one_has_to_leave)
 {
 	struct actor *one = actor_process(), *other = actor_process();
 	int rc;
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	act(one, ACQUIRE, 0, LF_SHARED);
@@ -210,11 +204,10 @@ static void of_two_one_has_to_leave(void **state)
 	end_two(one, other);
 }
 
-static void what_makes_no_sense_is_invalid(void **state)
+TEST(what_makes_no_sense_is_invalid)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_convert(lock, LF_FOREVER, 0), -EINVAL);
@@ -237,11 +230,10 @@ static int convert_inherited(void *lock)
 	return -lf_convert(lock, 0, LF_SHARED);
 }
 
-static void what_is_no_lock_is_refused(void **state)
+TEST(what_is_no_lock_is_refused)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(lf_convert(NULL, 0, 0), -EBADF);
 	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
@@ -252,11 +244,10 @@ static void what_is_no_lock_is_refused(void **state)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void a_thread_is_in_its_own_way(void **state)
+TEST(a_thread_is_in_its_own_way)
 {
 	struct lf_lock *lock, *second;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
 	assert_int_equal(lf_acquire(&second, lock_path, 0, LF_SHARED), 0);
@@ -271,11 +262,10 @@ static void a_thread_is_in_its_own_way(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void threads_convert_as_processes_do(void **state)
+TEST(threads_convert_as_processes_do)
 {
 	struct actor *one, *other;
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	one = actor_thread();
@@ -304,11 +294,10 @@ static void threads_convert_as_processes_do(void **state)
 }
 
 /* Where locks belong to the process, the two have one. */
-static void who_gives_up_leaves_the_lock_of_its_sibling(void **state)
+TEST(who_gives_up_leaves_the_lock_of_its_sibling)
 {
 	struct actor *other, *one, *sibling;
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	other = actor_process();
@@ -352,13 +341,12 @@ static int be_interrupted(void *unused)
 	return 0;
 }
 
-static void a_handler_interrupts_and_it_stays_shared(void **state)
+TEST(a_handler_interrupts_and_it_stays_shared)
 {
 	struct lf_lock *lock;
 	int status;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
@@ -392,12 +380,11 @@ static int convert_without_resources(void *unused)
 	return 0;
 }
 
-static void without_a_thread_or_descriptors_it_stays_shared(void **state)
+TEST(without_a_thread_or_descriptors_it_stays_shared)
 {
 	struct lf_lock *lock;
 	int fd = open(lock_path, O_CREAT | O_WRONLY, 0666);
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(fchmod(fd, 0666), 0);
 	close(fd);
@@ -463,7 +450,7 @@ static bool is_not_named(pid_t pid)
 	return false;
 }
 
-static void what_was_adopted_converts_too(void **state)
+TEST(what_was_adopted_converts_too)
 {
 	struct scene scene = { .adopted = gate_new(),
 			       .converted = gate_new(),
@@ -471,7 +458,6 @@ static void what_was_adopted_converts_too(void **state)
 			       .go = gate_new() };
 	pid_t parent;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	for (int i = 0; i < 2; i++) {
 		scene.flags = i ? LF_SHARED : 0;
@@ -503,26 +489,4 @@ static void what_was_adopted_converts_too(void **state)
 	gate_free(scene.converted);
 	gate_free(scene.parent_gone);
 	gate_free(scene.go);
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		in_directory(alone_it_goes_up_and_down_at_once),
-		in_directory(the_file_is_removed_in_either_mode),
-		in_directory(who_waits_to_share_gets_in_when_it_goes_down),
-		in_directory(beside_others_it_is_refused_and_stays_shared),
-		in_directory(with_a_bound_it_waits_for_the_others_to_leave),
-		in_directory(of_two_one_has_to_leave),
-		in_directory(what_makes_no_sense_is_invalid),
-		in_directory(what_is_no_lock_is_refused),
-		in_directory(a_thread_is_in_its_own_way),
-		in_directory(threads_convert_as_processes_do),
-		in_directory(who_gives_up_leaves_the_lock_of_its_sibling),
-		in_directory(a_handler_interrupts_and_it_stays_shared),
-		in_directory(without_a_thread_or_descriptors_it_stays_shared),
-		in_directory(what_was_adopted_converts_too),
-	};
-
-	return cmocka_run_group_tests_name("convert", tests, NULL, NULL);
 }

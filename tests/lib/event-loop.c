@@ -95,13 +95,12 @@ static void begin_to_wait(uv_loop_t *loop, int i)
 	assert_true(waiters_reach(numbered(i), 1));
 }
 
-static void pending_locks_never_block_the_loop(void **unused)
+TEST(pending_locks_never_block_the_loop)
 {
 	uv_loop_t loop;
 	int before;
 	pid_t pid;
 
-	(void)unused;
 	needs_threads();
 	state.competitor = (struct competitor){ gate_new(), gate_new() };
 	pid = start(hold_all, &state.competitor);
@@ -121,13 +120,4 @@ static void pending_locks_never_block_the_loop(void **unused)
 	gate_free(state.competitor.next);
 	for (int i = 0; i < LOCKS; i++)
 		assert_false(exists(numbered(i)));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(pending_locks_never_block_the_loop),
-	};
-
-	return cmocka_run_group_tests_name("event-loop", tests, NULL, NULL);
 }

@@ -107,11 +107,10 @@ static void run(struct arena *a, const int *kinds, size_t count, int rounds)
 	assert_int_not_equal(atomic_load(&a->acquired), 0);
 }
 
-static void every_mix_with_the_original_excludes(void **state)
+TEST(every_mix_with_the_original_excludes)
 {
 	struct arena *a = shared_new(sizeof(*a));
 
-	(void)state;
 	for (int ours = 0; ours < 8; ours += 2)
 		for (int theirs = 1; theirs < 8; theirs += 2) {
 			const int kinds[] = { ours, theirs };
@@ -122,7 +121,7 @@ static void every_mix_with_the_original_excludes(void **state)
 	shared_free(a, sizeof(*a));
 }
 
-static void removers_of_all_kinds_leave_nothing(void **state)
+TEST(removers_of_all_kinds_leave_nothing)
 {
 	static const int kinds[] = {
 		WAIT, 0, WAIT | GIVE_UP, WAIT, WAIT | GIVE_UP, 0,
@@ -130,7 +129,6 @@ static void removers_of_all_kinds_leave_nothing(void **state)
 	struct arena *a = shared_new(sizeof(*a));
 	int given_up = 0;
 
-	(void)state;
 	for (int i = 0; i < 10; i++) {
 		run(a, kinds, 6, 1000);
 		assert_false(exists(lock_path));
@@ -141,7 +139,7 @@ static void removers_of_all_kinds_leave_nothing(void **state)
 	shared_free(a, sizeof(*a));
 }
 
-static void keepers_among_them_break_nothing(void **state)
+TEST(keepers_among_them_break_nothing)
 {
 	static const int kinds[] = {
 		WAIT,	     KEEP | WAIT, WAIT | GIVE_UP,
@@ -153,7 +151,6 @@ static void keepers_among_them_break_nothing(void **state)
 	};
 	struct arena *a = shared_new(sizeof(*a));
 
-	(void)state;
 	run(a, kinds, 6, 10000);
 	run(a, originals, 6, 5000);
 	shared_free(a, sizeof(*a));
@@ -182,7 +179,7 @@ static int take_place(void *argument)
 	return 0;
 }
 
-static void forty_waiters_are_served_in_order(void **state)
+TEST(forty_waiters_are_served_in_order)
 {
 	struct queue *q = shared_new(sizeof(*q));
 	struct place p[STAGGERED];
@@ -190,7 +187,6 @@ static void forty_waiters_are_served_in_order(void **state)
 	pid_t pid[STAGGERED];
 	int inversions = 0;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, in_order()), 0);
 	for (int i = 0; i < STAGGERED; i++) {
@@ -207,16 +203,4 @@ static void forty_waiters_are_served_in_order(void **state)
 	assert_int_equal(inversions, 0);
 	assert_int_equal(exists(lock_path), in_order() == LF_KEEP);
 	shared_free(q, sizeof(*q));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(every_mix_with_the_original_excludes),
-		in_directory(removers_of_all_kinds_leave_nothing),
-		in_directory(keepers_among_them_break_nothing),
-		in_directory(forty_waiters_are_served_in_order),
-	};
-
-	return cmocka_run_group_tests_name("exclusion", tests, NULL, NULL);
 }

@@ -66,14 +66,13 @@ static int count_in_process(void *argument)
 }
 
 /* Two here, and two other processes, so that all ways to hand over occur. */
-static void threads_exclude_each_other(void **state)
+TEST(threads_exclude_each_other)
 {
 	struct counting *c = shared_new(sizeof(*c));
 	int before = open_descriptors();
 	pthread_t thread;
 	pid_t pid[2];
 
-	(void)state;
 	needs_threads();
 	pid[0] = start(count_in_process, c);
 	pid[1] = start(count_in_process, c);
@@ -88,11 +87,10 @@ static void threads_exclude_each_other(void **state)
 	shared_free(c, sizeof(*c));
 }
 
-static void a_thread_that_holds_it_is_told_so(void **state)
+TEST(a_thread_that_holds_it_is_told_so)
 {
 	struct lf_lock *lock, *second;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_acquire(&second, lock_path, 0, 0), -EAGAIN);
 	assert_null(second);
@@ -116,14 +114,13 @@ static void *try_often(void *path)
 	return NULL;
 }
 
-static void refused_threads_cost_no_tag_and_no_descriptors(void **state)
+TEST(refused_threads_cost_no_tag_and_no_descriptors)
 {
 	struct lf_lock *lock;
 	pthread_t thread;
 	void *failed;
 	int before;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	before = open_descriptors();
 	pthread_create(&thread, NULL, try_often, lock_path);
@@ -159,13 +156,12 @@ static int check_from_another(void *pid)
 	return 0;
 }
 
-static void a_stray_close_drops_nothing_and_names_no_waiter(void **state)
+TEST(a_stray_close_drops_nothing_and_names_no_waiter)
 {
 	struct waiting w = { gate_new(), gate_new() };
 	pid_t *seen = shared_new(sizeof(*seen)), waiter;
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	waiter = start(wait_for_lock, &w);
@@ -212,13 +208,12 @@ static int hold_other_and_wait(void *argument)
 	return -rc;
 }
 
-static void a_cycle_of_processes_is_a_deadlock(void **state)
+TEST(a_cycle_of_processes_is_a_deadlock)
 {
 	struct two t = { .ready = gate_new() };
 	struct lf_lock *lock, *other;
 	pid_t pid;
 
-	(void)state;
 	strcpy(t.other, lock_path);
 	strcat(t.other, "2");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -245,7 +240,7 @@ static void *wait_for_other(void *path)
 }
 
 /* The kernel sees a cycle of processes; of threads there is none. */
-static void a_thread_that_holds_nothing_is_in_no_cycle(void **state)
+TEST(a_thread_that_holds_nothing_is_in_no_cycle)
 {
 	struct two t = { .ready = gate_new() };
 	struct lf_lock *lock;
@@ -253,7 +248,6 @@ static void a_thread_that_holds_nothing_is_in_no_cycle(void **state)
 	void *result;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	strcpy(t.other, lock_path);
 	strcat(t.other, "2");
@@ -286,14 +280,13 @@ static void *acquire_while_cancelled(void *failed)
 	return NULL;
 }
 
-static void no_call_is_a_cancellation_point(void **state)
+TEST(no_call_is_a_cancellation_point)
 {
 	int before = open_descriptors();
 	bool failed = true;
 	pthread_t thread;
 	void *result;
 
-	(void)state;
 	needs_threads();
 	pthread_create(&thread, NULL, acquire_while_cancelled, &failed);
 	pthread_join(thread, &result);
@@ -317,9 +310,8 @@ static void hook(void)
 }
 
 /* The library's own hooks must have run by then. */
-static void a_fork_hook_of_the_program_may_release(void **state)
+TEST(a_fork_hook_of_the_program_may_release)
 {
-	(void)state;
 	pthread_once(&hooked, hook);
 	assert_int_equal(lf_acquire(&to_release, lock_path, 0, 0), 0);
 	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
@@ -339,13 +331,12 @@ static void *look(void *failed)
 }
 
 /* A descriptor that was opened for a look is no good for a lock. */
-static void threads_that_look_do_not_disturb_others(void **state)
+TEST(threads_that_look_do_not_disturb_others)
 {
 	atomic_bool failed = false;
 	pthread_t looks, counts;
 	struct counting c = { 0 };
 
-	(void)state;
 	needs_threads();
 	atomic_store(&stop, false);
 	pthread_create(&looks, NULL, look, &failed);
@@ -380,11 +371,10 @@ static int wait_once(void *unused)
 	return 0;
 }
 
-static void a_child_forked_amid_other_threads_is_whole(void **state)
+TEST(a_child_forked_amid_other_threads_is_whole)
 {
 	pthread_t thread[3];
 
-	(void)state;
 	needs_threads();
 	atomic_store(&stop, false);
 	for (int i = 0; i < 3; i++)
@@ -395,22 +385,4 @@ static void a_child_forked_amid_other_threads_is_whole(void **state)
 	for (int i = 0; i < 3; i++)
 		pthread_join(thread[i], NULL);
 	assert_false(exists(lock_path));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(threads_exclude_each_other),
-		in_directory(a_thread_that_holds_it_is_told_so),
-		in_directory(refused_threads_cost_no_tag_and_no_descriptors),
-		in_directory(a_stray_close_drops_nothing_and_names_no_waiter),
-		in_directory(a_cycle_of_processes_is_a_deadlock),
-		in_directory(a_thread_that_holds_nothing_is_in_no_cycle),
-		in_directory(a_fork_hook_of_the_program_may_release),
-		in_directory(no_call_is_a_cancellation_point),
-		in_directory(threads_that_look_do_not_disturb_others),
-		in_directory(a_child_forked_amid_other_threads_is_whole),
-	};
-
-	return cmocka_run_group_tests_name("handle", tests, NULL, NULL);
 }

@@ -27,6 +27,53 @@
 
 char *lock_path;
 
+static struct test *first_test;
+
+void test_add(struct test *test)
+{
+	struct test **place = &first_test;
+
+	while (*place && (*place)->line < test->line)
+		place = &(*place)->next;
+	test->next = *place;
+	*place = test;
+}
+
+void test_run(void **state)
+{
+	const struct test *test = *state;
+
+	test->body();
+}
+
+int run_all_tests(const char *name)
+{
+	struct CMUnitTest *tests;
+	size_t count = 0;
+	int failed;
+
+	for (struct test *test = first_test; test; test = test->next)
+		count++;
+	tests = calloc(count, sizeof(*tests));
+	if (!tests)
+		return 1;
+	count = 0;
+	for (struct test *test = first_test; test; test = test->next)
+		tests[count++] = test->unit;
+	/* What cmocka_run_group_tests_name() is for an array of known size. */
+	failed = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+	free(tests);
+	return failed;
+}
+
+/* Weak: a file whose tests need more before they run has its own. */
+__attribute__((__weak__)) int main(int argc, char **argv)
+{
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+	return run_all_tests(slash ? slash + 1 : "tests");
+}
+
 static char directory[PATH_MAX];
 static int came_from = -1;
 

@@ -26,8 +26,38 @@ const char *numbered(int);
 int enter_directory(void **state);
 int leave_directory(void **state);
 
-#define in_directory(test) \
-	cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
+/*
+ * A test, named once: TEST(name) { ... }.  The definition adds it to those that
+ * run_all_tests() runs, in the order in which they stand in the file: constructors
+ * run in any order, so each brings its line.
+ */
+#define TEST(name) TEST_BETWEEN(name, enter_directory, leave_directory)
+#define PLAIN_TEST(name) TEST_BETWEEN(name, NULL, NULL)
+#define TEST_BETWEEN(name, set_up, tear_down) \
+	static void name(void); \
+	__attribute__((__constructor__)) static void add_##name(void) \
+	{ \
+		static struct test test = { \
+			.unit = { #name, test_run, set_up, tear_down, &test }, \
+			.body = name, \
+			.line = __LINE__, \
+		}; \
+		test_add(&test); \
+	} \
+	static void name(void)
+
+struct test {
+	struct CMUnitTest unit;
+	void (*body)(void);
+	int line;
+	struct test *next;
+};
+
+void test_add(struct test *);
+void test_run(void **test);
+
+/* What main() returns; the harness has one for files without their own. */
+int run_all_tests(const char *name);
 
 /* Prints why, in TAP, and skips the test. */
 #define skip_because(reason) \

@@ -145,15 +145,13 @@ static void who_is_told_has_had_it_meanwhile(bool stray)
 	shared_free(game, sizeof(*game));
 }
 
-static void who_holds_is_told(void **state)
+TEST(who_holds_is_told)
 {
-	(void)state;
 	who_is_told_has_had_it_meanwhile(false);
 }
 
-static void who_waits_for_one_without_a_tag_is_not_told(void **state)
+TEST(who_waits_for_one_without_a_tag_is_not_told)
 {
-	(void)state;
 	needs_locks_of_descriptions();
 	who_is_told_has_had_it_meanwhile(true);
 }
@@ -173,12 +171,11 @@ static int look_on_and_on(void *unused)
 	}
 }
 
-static void who_waits_is_not_disturbed(void **state)
+TEST(who_waits_is_not_disturbed)
 {
 	struct game *game = shared_new(sizeof(*game));
 	pid_t looker = start(look_on_and_on, NULL), player[PLAYERS];
 
-	(void)state;
 	game->most = 10000;
 	for (int i = 0; i < PLAYERS; i++)
 		player[i] = start(play, game);
@@ -189,12 +186,11 @@ static void who_waits_is_not_disturbed(void **state)
 	shared_free(game, sizeof(*game));
 }
 
-static void who_does_not_wait_is_not_refused(void **state)
+TEST(who_does_not_wait_is_not_refused)
 {
 	pid_t looker = start(look_on_and_on, NULL);
 	struct lf_lock *lock;
 
-	(void)state;
 	for (int i = 0; i < 2000; i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 		assert_int_equal(lf_release(&lock), 0);
@@ -216,12 +212,11 @@ static int take_in_turn(void *argument)
 	return 0;
 }
 
-static void the_queue_keeps_its_order(void **state)
+TEST(the_queue_keeps_its_order)
 {
 	struct game *game;
 	pid_t looker, pid[QUEUE];
 
-	(void)state;
 	needs_locks_of_descriptions();
 	game = shared_new(sizeof(*game));
 	looker = start(look_on_and_on, NULL);
@@ -246,13 +241,12 @@ static void the_queue_keeps_its_order(void **state)
 }
 
 /* Nor is a lease broken, as it would be if it were opened to be written. */
-static void nothing_is_opened_that_should_not_be(void **state)
+TEST(nothing_is_opened_that_should_not_be)
 {
 	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	pid_t pid = holder(take, NULL);
 	char events[4096];
 
-	(void)state;
 	assert_int_equal(mkfifo("fifo", 0666), 0);
 	assert_true(inotify_add_watch(watch, "fifo", IN_ALL_EVENTS) > 0);
 	assert_true(inotify_add_watch(watch, lock_path,
@@ -270,16 +264,7 @@ static void nothing_is_opened_that_should_not_be(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		in_directory(who_holds_is_told),
-		in_directory(who_waits_for_one_without_a_tag_is_not_told),
-		in_directory(who_waits_is_not_disturbed),
-		in_directory(who_does_not_wait_is_not_refused),
-		in_directory(the_queue_keeps_its_order),
-		in_directory(nothing_is_opened_that_should_not_be),
-	};
-
 	if (!shows_locks_of_processes())
 		return skip_all("needs to see the locks in proc(5)");
-	return cmocka_run_group_tests_name("inspect-busy", tests, NULL, NULL);
+	return run_all_tests("inspect-busy");
 }

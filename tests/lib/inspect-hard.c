@@ -86,12 +86,11 @@ static pid_t child_of(pid_t pid)
 	return child;
 }
 
-static void a_holder_in_a_namespace_has_our_PID_for_it(void **state)
+TEST(a_holder_in_a_namespace_has_our_PID_for_it)
 {
 	struct inner inner = { gate_new() };
 	pid_t outer, pid, last;
 
-	(void)state;
 	needs_holders_with_names();
 	outer = start(hold_in_namespace, &inner);
 	gate_pass(inner.got);
@@ -138,11 +137,10 @@ static int see_nobody_in_namespace_by_outer_proc(void *unused)
 	return in_namespace(see_nobody_by_outer_proc, unused);
 }
 
-static void a_holder_outside_has_no_PID_for_us(void **state)
+TEST(a_holder_outside_has_no_PID_for_us)
 {
 	pid_t pid;
 
-	(void)state;
 	needs_holders_with_names();
 	pid = holder(take, NULL);
 	expect_here(finish(start(see_nobody_in_namespace, NULL)));
@@ -168,9 +166,8 @@ static int see_a_fellow_in_namespace(void *unused)
 	return in_namespace(see_a_fellow, unused);
 }
 
-static void a_fellow_is_told_by_the_file(void **state)
+TEST(a_fellow_is_told_by_the_file)
 {
-	(void)state;
 	needs_holders_with_names();
 	expect_here(finish(start(see_a_fellow_in_namespace, NULL)));
 }
@@ -187,11 +184,10 @@ static int without_proc(void *pid)
 	return 0;
 }
 
-static void without_proc_the_file_tells(void **state)
+TEST(without_proc_the_file_tells)
 {
 	pid_t pid;
 
-	(void)state;
 	needs_holders_with_names();
 	if (geteuid() != 0)
 		skip_because("needs to be root, to take /proc away");
@@ -212,11 +208,10 @@ static int with_hidepid(void *pid)
 	return 0;
 }
 
-static void with_hidepid_the_tag_tells(void **state)
+TEST(with_hidepid_the_tag_tells)
 {
 	pid_t pid;
 
-	(void)state;
 	needs_holders_with_names();
 	if (geteuid() != 0)
 		skip_because("needs to be root, to mount /proc");
@@ -237,11 +232,10 @@ static int with_hidepid_and_no_tag(void *unused)
 	return 0;
 }
 
-static void with_hidepid_nobody_is_guessed(void **state)
+TEST(with_hidepid_nobody_is_guessed)
 {
 	pid_t pid, last;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	if (geteuid() != 0)
 		skip_because("needs to be root, to mount /proc");
@@ -261,9 +255,8 @@ static int hold_and_exit(void *unused)
 }
 
 /* It holds for a moment, at no moment that we know. */
-static void who_ends_meanwhile_was_the_holder(void **state)
+TEST(who_ends_meanwhile_was_the_holder)
 {
-	(void)state;
 	for (int i = 0; i < rounds(300); i++) {
 		pid_t pid = start(hold_and_exit, NULL);
 		const struct lf_entry *entry = NULL;
@@ -346,26 +339,14 @@ static int use_a_pid_anew_in_namespace(void *unused)
 	return in_namespace(use_a_pid_anew, unused);
 }
 
-static void a_PID_that_is_used_anew_is_not_told(void **state)
+TEST(a_PID_that_is_used_anew_is_not_told)
 {
-	(void)state;
 	expect_here(finish(start(use_a_pid_anew_in_namespace, NULL)));
 }
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		in_directory(a_holder_in_a_namespace_has_our_PID_for_it),
-		in_directory(a_holder_outside_has_no_PID_for_us),
-		in_directory(a_fellow_is_told_by_the_file),
-		in_directory(without_proc_the_file_tells),
-		in_directory(with_hidepid_the_tag_tells),
-		in_directory(with_hidepid_nobody_is_guessed),
-		in_directory(who_ends_meanwhile_was_the_holder),
-		in_directory(a_PID_that_is_used_anew_is_not_told),
-	};
-
 	if (!shows_locks_of_processes())
 		return skip_all("needs to see the locks in proc(5)");
-	return cmocka_run_group_tests_name("inspect-hard", tests, NULL, NULL);
+	return run_all_tests("inspect-hard");
 }

@@ -52,9 +52,8 @@ static void expect_foreign(struct foreign f, const char *words)
 	assert_true(sees("0"));
 }
 
-static void locks_of_a_process_are_told(void **state)
+TEST(locks_of_a_process_are_told)
 {
-	(void)state;
 	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 0, 0 },
 		       "lock posix");
 	needs_shared_locks();
@@ -62,9 +61,8 @@ static void locks_of_a_process_are_told(void **state)
 		       "lock posix shared");
 }
 
-static void several_pieces_are_one_entry(void **state)
+TEST(several_pieces_are_one_entry)
 {
-	(void)state;
 	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 10, 100 },
 		       "lock posix");
 	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 5, 10, 100 },
@@ -74,17 +72,15 @@ static void several_pieces_are_one_entry(void **state)
 		       "descriptor ofd");
 }
 
-static void the_first_byte_alone_is_told(void **state)
+TEST(the_first_byte_alone_is_told)
 {
-	(void)state;
 	needs_holders_with_names();
 	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 1, 0 },
 		       "lock posix");
 }
 
-static void locks_of_a_description_are_told(void **state)
+TEST(locks_of_a_description_are_told)
 {
-	(void)state;
 	needs_locks_of_descriptions();
 	expect_foreign((struct foreign){ F_OFD_SETLK, F_WRLCK, 0, 0, 0 },
 		       "descriptor ofd");
@@ -101,14 +97,13 @@ static int flock_as(void *operation)
 	return flock(fd, *(int *)operation);
 }
 
-static void flock_is_told_and_the_file_is_free(void **state)
+TEST(flock_is_told_and_the_file_is_free)
 {
 	int operations[] = { LOCK_SH, LOCK_EX };
 	/* Without presence who removes the file does not mind them. */
 	unsigned flags = lf_has_ofd_locks() ? 0 : LF_KEEP;
 	struct lf_lock *lock;
 
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		const char *shared = i ? "" : " shared";
 		pid_t pid = holder(flock_as, &operations[i]), last;
@@ -130,12 +125,11 @@ static void flock_is_told_and_the_file_is_free(void **state)
 	}
 }
 
-static void who_waits_for_flock_is_told(void **state)
+TEST(who_waits_for_flock_is_told)
 {
 	int exclusive = LOCK_EX;
 	pid_t pid = holder(flock_as, &exclusive), last;
 
-	(void)state;
 	last = waiter_that(flock_as, &exclusive);
 	assert_true(sees("0; %d lock flock; %d waits flock", pid, last));
 	end(last);
@@ -159,11 +153,10 @@ static bool lists_who_has_ended(void)
 	       strcmp(name, initial) == 0;
 }
 
-static void the_heir_of_who_has_ended_is_told(void **state)
+TEST(the_heir_of_who_has_ended_is_told)
 {
 	int fd;
 
-	(void)state;
 	if (!lists_who_has_ended())
 		skip_because("needs to be outside of any PID namespace");
 	fd = open(lock_path, O_CREAT | O_RDWR, 0666);
@@ -196,11 +189,10 @@ static void expect_ordinary_to_see(const char *format, ...)
 	assert_int_equal(finish(start(see_as_ordinary, text)), 0);
 }
 
-static void anybody_is_told_of_another_user_by_the_tag(void **state)
+TEST(anybody_is_told_of_another_user_by_the_tag)
 {
 	pid_t pid;
 
-	(void)state;
 	if (geteuid() != 0)
 		skip_because("needs to be root, to hold as another user");
 	needs_holders_with_names();
@@ -211,13 +203,12 @@ static void anybody_is_told_of_another_user_by_the_tag(void **state)
 	expect_ordinary_to_see("0");
 }
 
-static void what_may_not_be_opened_is_told_from_the_list(void **state)
+TEST(what_may_not_be_opened_is_told_from_the_list)
 {
 	struct foreign byte = { F_SETLK, F_WRLCK, 0, 1, 0 };
 	struct foreign body = { F_OFD_SETLK, F_WRLCK, 1, 0, 0 };
 	pid_t pid;
 
-	(void)state;
 	if (geteuid() != 0)
 		skip_because("needs to be root, to hold as another user");
 	close(open(lock_path, O_CREAT | O_WRONLY, 0600));
@@ -289,13 +280,12 @@ static int tell_only_as_ordinary(void *pid)
 	return 0;
 }
 
-static void who_tries_again_and_again_is_not_told(void **state)
+TEST(who_tries_again_and_again_is_not_told)
 {
 	int (*const bodies[])(void *) = { try_on_and_on,
 					  wait_a_little_on_and_on };
 	pid_t pid, other[4];
 
-	(void)state;
 	needs_locks_of_descriptions();
 	umask(022);
 	write_to(lock_path, "kept\n");
@@ -315,20 +305,7 @@ static void who_tries_again_and_again_is_not_told(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		in_directory(locks_of_a_process_are_told),
-		in_directory(several_pieces_are_one_entry),
-		in_directory(the_first_byte_alone_is_told),
-		in_directory(locks_of_a_description_are_told),
-		in_directory(flock_is_told_and_the_file_is_free),
-		in_directory(who_waits_for_flock_is_told),
-		in_directory(the_heir_of_who_has_ended_is_told),
-		in_directory(anybody_is_told_of_another_user_by_the_tag),
-		in_directory(what_may_not_be_opened_is_told_from_the_list),
-		in_directory(who_tries_again_and_again_is_not_told),
-	};
-
 	if (!shows_locks_of_processes())
 		return skip_all("needs to see the locks in proc(5)");
-	return cmocka_run_group_tests_name("inspect-others", tests, NULL, NULL);
+	return run_all_tests("inspect-others");
 }

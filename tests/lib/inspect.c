@@ -15,9 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void nobody_has_a_free_file_or_a_missing_one(void **state)
+TEST(nobody_has_a_free_file_or_a_missing_one)
 {
-	(void)state;
 	assert_true(sees("0"));
 	assert_false(exists(lock_path));
 	assert_string_equal(seen("missing/lock"), "0");
@@ -37,12 +36,11 @@ static int inspect_without_permission(void *unused)
 	return 0;
 }
 
-static void what_cannot_be_told_is_an_error(void **state)
+TEST(what_cannot_be_told_is_an_error)
 {
 	struct lf_report *report = (struct lf_report *)1;
 	int before = open_descriptors();
 
-	(void)state;
 	assert_int_equal(mkfifo("fifo", 0666), 0);
 	assert_int_equal(symlink("nowhere", "link"), 0);
 	close(open("secret", O_CREAT | O_WRONLY, 0));
@@ -59,12 +57,11 @@ static void what_cannot_be_told_is_an_error(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-static void nothing_is_asked_of_no_report(void **state)
+TEST(nothing_is_asked_of_no_report)
 {
 	pid_t pid = 42;
 	long long written = 42;
 
-	(void)state;
 	assert_null(lf_report_next(NULL, NULL));
 	assert_false(lf_report_partial(NULL));
 	assert_false(lf_report_pidfile(NULL, &pid, &written));
@@ -83,12 +80,11 @@ static int see_parent(void *unused)
 	return 0;
 }
 
-static void we_are_seen_by_us_and_by_others(void **state)
+TEST(we_are_seen_by_us_and_by_others)
 {
 	struct lf_lock *lock;
 	pid_t other;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_true(sees("1; %d %s", getpid(), by_us()));
 	assert_int_equal(finish(start(see_parent, NULL)), 0);
@@ -100,14 +96,13 @@ static void we_are_seen_by_us_and_by_others(void **state)
 	assert_true(sees("0"));
 }
 
-static void a_process_is_told_by_its_start_too(void **state)
+TEST(a_process_is_told_by_its_start_too)
 {
 	pid_t pid[] = { holder(take, NULL), waiter(0) };
 	const struct lf_entry *entry = NULL;
 	struct lf_report *report;
 	int i = 0;
 
-	(void)state;
 	assert_true(sees("1; %d %s; %d waits posix", pid[0], by_us(), pid[1]));
 	assert_int_equal(lf_inspect(lock_path, &report), 1);
 	while ((entry = lf_report_next(report, entry)) != NULL) {
@@ -121,14 +116,13 @@ static void a_process_is_told_by_its_start_too(void **state)
 	end(pid[0]);
 }
 
-static void a_stamp_is_told_with_its_time(void **state)
+TEST(a_stamp_is_told_with_its_time)
 {
 	struct lf_report *report;
 	struct stat st;
 	long long written;
 	pid_t pid, told;
 
-	(void)state;
 	write_to(lock_path, "4242\n");
 	pid = holder(take, NULL);
 	assert_int_equal(lf_inspect(lock_path, &report), 1);
@@ -146,11 +140,10 @@ static void a_stamp_is_told_with_its_time(void **state)
 
 #define QUEUE 6
 
-static void who_waits_is_told_in_order(void **state)
+TEST(who_waits_is_told_in_order)
 {
 	pid_t first = holder(take, NULL), pid[QUEUE];
 
-	(void)state;
 	for (int i = 0; i < QUEUE; i++)
 		pid[i] = waiter(i % 2 ? LF_KEEP : 0);
 	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
@@ -181,11 +174,10 @@ static void who_waits_is_told_in_order(void **state)
 }
 
 /* Who shares gets it together with those who share and wait already. */
-static void who_will_get_it_together_is_told_so(void **state)
+TEST(who_will_get_it_together_is_told_so)
 {
 	pid_t first, s1, s2, x3, s4, x5;
 
-	(void)state;
 	needs_shared_locks();
 	first = holder(take, NULL);
 	s1 = waiter(LF_SHARED);
@@ -205,7 +197,7 @@ static void who_will_get_it_together_is_told_so(void **state)
 	end(first);
 }
 
-static void a_deep_queue_is_told_whole(void **state)
+TEST(a_deep_queue_is_told_whole)
 {
 	enum { DEEP = 150 };
 	static pid_t pid[DEEP];
@@ -213,7 +205,6 @@ static void a_deep_queue_is_told_whole(void **state)
 	struct lf_report *report;
 	int found = -1;
 
-	(void)state;
 	pid[0] = holder(take, NULL);
 	for (int i = 1; i < DEEP; i++)
 		pid[i] = waiter(0);
@@ -233,11 +224,10 @@ static void a_deep_queue_is_told_whole(void **state)
 
 /* --- Who shares */
 
-static void each_who_shares_is_told(void **state)
+TEST(each_who_shares_is_told)
 {
 	pid_t pid[3], last;
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < 3; i++)
 		pid[i] = holder(share, NULL);
@@ -283,12 +273,11 @@ static bool each_once(const pid_t *pid, int count)
 	return good && found == count;
 }
 
-static void hundreds_who_share_are_told_once_each(void **state)
+TEST(hundreds_who_share_are_told_once_each)
 {
 	static pid_t pid[MANY];
 	bool good = false;
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < MANY; i++)
 		pid[i] = holder(share, NULL);
@@ -307,12 +296,11 @@ static int share_twice(void *unused)
 			       -lf_acquire(&second, lock_path, 0, LF_SHARED);
 }
 
-static void two_locks_of_one_process_are_one_entry(void **state)
+TEST(two_locks_of_one_process_are_one_entry)
 {
 	char wanted[64];
 	pid_t pid;
 
-	(void)state;
 	needs_shared_locks();
 	pid = holder(share_twice, NULL);
 	snprintf(wanted, sizeof(wanted), "1; %d %s shared", pid, by_us());
@@ -357,12 +345,11 @@ static int see_as_ordinary(void *wanted)
 	return 0;
 }
 
-static void a_child_has_the_lock_of_who_was_killed(void **state)
+TEST(a_child_has_the_lock_of_who_was_killed)
 {
 	pid_t *child = shared_new(sizeof(*child)), pid, last;
 	char unknown[64];
 
-	(void)state;
 	needs_locks_of_descriptions();
 	pid = holder(take_and_fork, child);
 	assert_true(sees("1; %d tag ofd", pid));
@@ -381,11 +368,10 @@ static void a_child_has_the_lock_of_who_was_killed(void **state)
 }
 
 /* Nor is a child whose parent lives a holder beside it. */
-static void a_child_shares_for_who_was_killed(void **state)
+TEST(a_child_shares_for_who_was_killed)
 {
 	pid_t *child = shared_new(3 * sizeof(*child)), pid[3];
 
-	(void)state;
 	needs_locks_of_descriptions();
 	for (int i = 0; i < 3; i++)
 		pid[i] = holder(share_and_fork, &child[i]);
@@ -424,11 +410,10 @@ static int lock_by_a_child(void *unused)
 	return 0;
 }
 
-static void a_lock_left_by_a_program_is_who_has_the_descriptor(void **state)
+TEST(a_lock_left_by_a_program_is_who_has_the_descriptor)
 {
 	pid_t pid;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	pid = holder(lock_by_a_child, NULL);
 	assert_true(sees("1; %d descriptor ofd", pid));
@@ -458,11 +443,10 @@ static int adopt_after_fork(void *child)
 		pause();
 }
 
-static void who_adopted_is_the_holder_when_the_parent_has_gone(void **state)
+TEST(who_adopted_is_the_holder_when_the_parent_has_gone)
 {
 	pid_t *child = shared_new(sizeof(*child)), pid;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	pid = holder(adopt_after_fork, child);
 	assert_true(waiters_reach(lock_path, 1));
@@ -477,12 +461,11 @@ static void who_adopted_is_the_holder_when_the_parent_has_gone(void **state)
 }
 
 /* He has a copy of the body, but is not to have it before it is released. */
-static void a_child_may_wait_for_the_lock_of_its_parent(void **state)
+TEST(a_child_may_wait_for_the_lock_of_its_parent)
 {
 	struct lf_lock *lock;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	pid = waiter(0);
 	assert_true(sees("1; %d %s; %d waits posix", getpid(), by_us(), pid));
@@ -493,11 +476,10 @@ static void a_child_may_wait_for_the_lock_of_its_parent(void **state)
 
 /* --- A holder without a tag */
 
-static void who_lost_the_tag_is_told_by_the_descriptor(void **state)
+TEST(who_lost_the_tag_is_told_by_the_descriptor)
 {
 	pid_t pid, last;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	pid = holder(take_without_tag, NULL);
 	assert_true(sees("1; %d descriptor ofd", pid));
@@ -515,11 +497,10 @@ static void who_lost_the_tag_is_told_by_the_descriptor(void **state)
 }
 
 /* He who has waited has presence, by flock(2), on the body's descriptor. */
-static void presence_is_no_lock(void **state)
+TEST(presence_is_no_lock)
 {
 	pid_t first, second, third;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	first = holder(take, NULL);
 	second = waiter_that(take_without_tag, NULL);
@@ -532,11 +513,10 @@ static void presence_is_no_lock(void **state)
 	end(third);
 }
 
-static void a_presence_that_was_inherited_is_no_lock(void **state)
+TEST(a_presence_that_was_inherited_is_no_lock)
 {
 	pid_t *child = shared_new(sizeof(*child)), first, second, third;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	first = holder(take, NULL);
 	second = waiter_that(take_and_fork, child);
@@ -558,32 +538,9 @@ static void a_presence_that_was_inherited_is_no_lock(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		in_directory(nobody_has_a_free_file_or_a_missing_one),
-		in_directory(what_cannot_be_told_is_an_error),
-		in_directory(nothing_is_asked_of_no_report),
-		in_directory(we_are_seen_by_us_and_by_others),
-		in_directory(a_process_is_told_by_its_start_too),
-		in_directory(a_stamp_is_told_with_its_time),
-		in_directory(who_waits_is_told_in_order),
-		in_directory(who_will_get_it_together_is_told_so),
-		in_directory(a_deep_queue_is_told_whole),
-		in_directory(each_who_shares_is_told),
-		in_directory(hundreds_who_share_are_told_once_each),
-		in_directory(two_locks_of_one_process_are_one_entry),
-		in_directory(a_child_has_the_lock_of_who_was_killed),
-		in_directory(a_child_shares_for_who_was_killed),
-		in_directory(a_lock_left_by_a_program_is_who_has_the_descriptor),
-		in_directory(who_adopted_is_the_holder_when_the_parent_has_gone),
-		in_directory(a_child_may_wait_for_the_lock_of_its_parent),
-		in_directory(who_lost_the_tag_is_told_by_the_descriptor),
-		in_directory(presence_is_no_lock),
-		in_directory(a_presence_that_was_inherited_is_no_lock),
-	};
-
 	if (!shows_locks_of_processes())
 		return skip_all("needs to see the locks in proc(5)");
 	/* Whose parent was killed is ours to wait for. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	return cmocka_run_group_tests_name("inspect", tests, NULL, NULL);
+	return run_all_tests("inspect");
 }

@@ -144,7 +144,7 @@ static void expect_holder(pid_t pid)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static int everything_is_true_again(void **state)
+static int end_faults(void **state)
 {
 	faulty_clear();
 	faulty_file_system(0);
@@ -152,17 +152,17 @@ static int everything_is_true_again(void **state)
 	return leave_directory(state);
 }
 
-static void a_local_file_has_all_marks(void **state)
+#define TEST_WITH_FAULTS(name) TEST_BETWEEN(name, enter_directory, end_faults)
+
+TEST_WITH_FAULTS(a_local_file_has_all_marks)
 {
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(expect_a_lock(expect_tag_and_body), has_flock());
 	expect_holder(getpid());
 }
 
-static void a_network_file_has_the_body_alone(void **state)
+TEST_WITH_FAULTS(a_network_file_has_the_body_alone)
 {
-	(void)state;
 	needs_locks_of_descriptions();
 	needs_file_systems_told_apart();
 	faulty_file_system(NFS);
@@ -170,18 +170,16 @@ static void a_network_file_has_the_body_alone(void **state)
 	expect_holder(0);
 }
 
-static void an_unknown_file_system_counts_as_a_network(void **state)
+TEST_WITH_FAULTS(an_unknown_file_system_counts_as_a_network)
 {
-	(void)state;
 	needs_locks_of_descriptions();
 	needs_file_systems_told_apart();
 	faulty_set(FSTATFS, 1, true, ENOSYS);
 	assert_false(expect_a_lock(expect_body_alone));
 }
 
-static void fuse_with_locks_of_the_kernel_is_local(void **state)
+TEST_WITH_FAULTS(fuse_with_locks_of_the_kernel_is_local)
 {
-	(void)state;
 	needs_locks_of_descriptions();
 	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
@@ -190,9 +188,8 @@ static void fuse_with_locks_of_the_kernel_is_local(void **state)
 	expect_holder(0);
 }
 
-static void fuse_with_locks_of_a_server_has_one_of_the_process(void **state)
+TEST_WITH_FAULTS(fuse_with_locks_of_a_server_has_one_of_the_process)
 {
-	(void)state;
 	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
 	faulty_hide_locks(true);
@@ -200,18 +197,16 @@ static void fuse_with_locks_of_a_server_has_one_of_the_process(void **state)
 	expect_holder(0);
 }
 
-static void fuse_that_cannot_be_told_has_one_of_the_process(void **state)
+TEST_WITH_FAULTS(fuse_that_cannot_be_told_has_one_of_the_process)
 {
-	(void)state;
 	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
 	faulty_set(FDOPENDIR, 1, true, ENOMEM);
 	expect_a_lock(expect_lock_of_the_process);
 }
 
-static void an_old_kernel_has_one_of_the_process(void **state)
+TEST_WITH_FAULTS(an_old_kernel_has_one_of_the_process)
 {
-	(void)state;
 	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
 	expect_a_lock(expect_lock_of_the_process);
 }
@@ -221,13 +216,12 @@ static void *wait_in_thread(void *unused)
 	return acquire_and_release(unused) == 0 ? NULL : lock_path;
 }
 
-static void an_old_kernel_hands_over_between_threads(void **state)
+TEST_WITH_FAULTS(an_old_kernel_hands_over_between_threads)
 {
 	struct lf_lock *lock;
 	pthread_t thread;
 	void *failed;
 
-	(void)state;
 	needs_threads();
 	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
 	for (int i = 0; i < 100; i++) {
@@ -239,25 +233,4 @@ static void an_old_kernel_hands_over_between_threads(void **state)
 		assert_null(failed);
 		assert_false(exists(lock_path));
 	}
-}
-
-#define in_its_world(test) \
-	cmocka_unit_test_setup_teardown(test, enter_directory, \
-					everything_is_true_again)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_its_world(a_local_file_has_all_marks),
-		in_its_world(a_network_file_has_the_body_alone),
-		in_its_world(an_unknown_file_system_counts_as_a_network),
-		in_its_world(fuse_with_locks_of_the_kernel_is_local),
-		in_its_world(
-			fuse_with_locks_of_a_server_has_one_of_the_process),
-		in_its_world(fuse_that_cannot_be_told_has_one_of_the_process),
-		in_its_world(an_old_kernel_has_one_of_the_process),
-		in_its_world(an_old_kernel_hands_over_between_threads),
-	};
-
-	return cmocka_run_group_tests_name("marks", tests, NULL, NULL);
 }

@@ -168,11 +168,10 @@ static void print_all(char *printed, const char *text, size_t length)
 	free(copy);
 }
 
-static void each_kernel_is_understood(void **state)
+PLAIN_TEST(each_kernel_is_understood)
 {
 	char text[TEXT_SIZE], printed[TEXT_SIZE];
 
-	(void)state;
 	for (size_t i = 0; i < sample_count; i++) {
 		size_t length = read_sample(samples[i].name, text);
 
@@ -182,11 +181,10 @@ static void each_kernel_is_understood(void **state)
 }
 
 /* Wherever it is cut off, what is left of it says no other thing. */
-static void a_text_cut_off_has_its_first_locks(void **state)
+PLAIN_TEST(a_text_cut_off_has_its_first_locks)
 {
 	char text[TEXT_SIZE], printed[TEXT_SIZE];
 
-	(void)state;
 	for (size_t i = 0; i < sample_count; i++) {
 		size_t length = read_sample(samples[i].name, text);
 
@@ -199,12 +197,11 @@ static void a_text_cut_off_has_its_first_locks(void **state)
 }
 
 /* But in its last number, which is why a line without its end is dropped. */
-static void a_line_cut_off_is_no_lock(void **state)
+PLAIN_TEST(a_line_cut_off_is_no_lock)
 {
 	static const char whole[] =
 		"7:  -> POSIX  ADVISORY  WRITE 4242 fd:01:131 0 12";
 
-	(void)state;
 	for (size_t length = 0; length < sizeof(whole) - 1; length++) {
 		char *line = exact_copy(whole, length);
 
@@ -214,7 +211,7 @@ static void a_line_cut_off_is_no_lock(void **state)
 	assert_true(is_lock(whole));
 }
 
-static void what_follows_an_embedded_null_byte_is_not_there(void **state)
+PLAIN_TEST(what_follows_an_embedded_null_byte_is_not_there)
 {
 	static const char text[] =
 		"1: POSIX  ADVISORY  WRITE 1 00:01:1 0 0\n"
@@ -222,17 +219,15 @@ static void what_follows_an_embedded_null_byte_is_not_there(void **state)
 		"2 0 0\n3: POSIX  ADVISORY  WRITE 3 00:01:3 0 0\n";
 	char printed[TEXT_SIZE];
 
-	(void)state;
 	print_all(printed, text, sizeof(text) - 1);
 	assert_string_equal(printed, "POSIX WRITE 1 0:1:1 0 0\n");
 }
 
 /* The thousandth of a queue is indented by as much; a page has 4,096 bytes. */
-static void a_long_line_is_read_whole(void **state)
+PLAIN_TEST(a_long_line_is_read_whole)
 {
 	static char line[3 * 4096];
 
-	(void)state;
 	for (int depth = 1; depth < 10000; depth += 999) {
 		struct lf_listed_lock lock;
 
@@ -246,11 +241,10 @@ static void a_long_line_is_read_whole(void **state)
 	}
 }
 
-static void the_largest_numbers_are_read(void **state)
+PLAIN_TEST(the_largest_numbers_are_read)
 {
 	struct lf_listed_lock lock;
 
-	(void)state;
 	assert_true(parses("18446744073709551615: POSIX  ADVISORY  READ "
 			   "2147483647 ffffffff:ffffffff:18446744073709551615 "
 			   "18446744073709551614 18446744073709551615",
@@ -269,7 +263,7 @@ static void the_largest_numbers_are_read(void **state)
 	assert_true(lock.last == LLONG_MAX);
 }
 
-static void larger_numbers_are_refused(void **state)
+PLAIN_TEST(larger_numbers_are_refused)
 {
 	static const char *const lines[] = {
 		"18446744073709551616: POSIX  ADVISORY  READ 1 0:0:1 0 0",
@@ -286,12 +280,11 @@ static void larger_numbers_are_refused(void **state)
 		"1: POSIX  ADVISORY  READ 1 0:0:1 0 99999999999999999999999",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		assert_false(is_lock(lines[i]));
 }
 
-static void garbage_is_no_lock(void **state)
+PLAIN_TEST(garbage_is_no_lock)
 {
 	static const char *const lines[] = {
 		"", " ", "\t", ":", "->", "1", "1:", "1: ", "1: ->", "EOF",
@@ -330,7 +323,6 @@ static void garbage_is_no_lock(void **state)
 		"\xff\xfe: POSIX  ADVISORY  WRITE 1 08:01:1 0 0",
 	};
 
-	(void)state;
 	assert_true(is_lock("1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0"));
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		assert_false(is_lock(lines[i]));
@@ -345,9 +337,8 @@ static unsigned long long number_in(const char *sample, const char *name)
 	return lf_proc_parse_number(text, name, &number) ? number : 0;
 }
 
-static void fdinfo_tells_mount_and_inode(void **state)
+PLAIN_TEST(fdinfo_tells_mount_and_inode)
 {
-	(void)state;
 	assert_int_equal(number_in("fdinfo-2.6.22", "mnt_id"), 0);
 	assert_int_equal(number_in("fdinfo-3.15", "mnt_id"), 28);
 	assert_int_equal(number_in("fdinfo-3.15", "ino"), 0);
@@ -368,9 +359,8 @@ static bool has_number(const char *text)
 	return is;
 }
 
-static void a_number_is_whole_or_not_there(void **state)
+PLAIN_TEST(a_number_is_whole_or_not_there)
 {
-	(void)state;
 	assert_true(has_number("ino:\t1\n"));
 	assert_true(has_number("pos:\t0\nino:\t18446744073709551615\n"));
 	assert_false(has_number("ino:\t18446744073709551616\n"));
@@ -394,12 +384,11 @@ static bool device_of(const char *text, unsigned long long mount,
 	return is;
 }
 
-static void mountinfo_tells_the_device(void **state)
+PLAIN_TEST(mountinfo_tells_the_device)
 {
 	struct lf_inode device;
 	char text[TEXT_SIZE];
 
-	(void)state;
 	read_sample("mountinfo-2.6.26", text);
 	assert_true(device_of(text, 36, &device));
 	assert_int_equal(device.major, 98);
@@ -417,12 +406,11 @@ static void mountinfo_tells_the_device(void **state)
 	assert_int_equal(device.minor, 1048575);
 }
 
-static void a_mount_cut_off_is_not_there(void **state)
+PLAIN_TEST(a_mount_cut_off_is_not_there)
 {
 	static const char whole[] = "36 35 98:12 ";
 	struct lf_inode device;
 
-	(void)state;
 	for (size_t length = 0; length < sizeof(whole) - 1; length++) {
 		char *text = exact_copy(whole, length);
 
@@ -447,12 +435,11 @@ static unsigned long long start_time(const char *text, size_t length)
 	return time;
 }
 
-static void stat_tells_the_start(void **state)
+PLAIN_TEST(stat_tells_the_start)
 {
 	char text[TEXT_SIZE];
 	size_t length = read_sample("stat-2.6.16", text), whole = 0;
 
-	(void)state;
 	assert_int_equal(start_time(text, length), 23);
 	/* The command is "a) R 1 (b c". */
 	length = read_sample("stat-6.18", text);
@@ -479,14 +466,13 @@ static bool run_of(const char *text, size_t length, char *state,
 	return is;
 }
 
-static void stat_tells_who_runs(void **state)
+PLAIN_TEST(stat_tells_who_runs)
 {
 	static const char whole[] = "1 (R 2) S 0 1 1 0 -1 0 0 0 0 0 12 30 ";
 	unsigned long long ticks;
 	char text[TEXT_SIZE], now;
 	size_t length = read_sample("stat-2.6.16", text);
 
-	(void)state;
 	assert_true(run_of(text, length, &now, &ticks));
 	assert_int_equal(now, 'S');
 	assert_int_equal(ticks, 1 + 69);
@@ -499,27 +485,4 @@ static void stat_tells_who_runs(void **state)
 	assert_true(run_of(whole, length, &now, &ticks));
 	assert_int_equal(now, 'S');
 	assert_int_equal(ticks, 42);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_kernel_is_understood),
-		cmocka_unit_test(a_text_cut_off_has_its_first_locks),
-		cmocka_unit_test(a_line_cut_off_is_no_lock),
-		cmocka_unit_test(
-			what_follows_an_embedded_null_byte_is_not_there),
-		cmocka_unit_test(a_long_line_is_read_whole),
-		cmocka_unit_test(the_largest_numbers_are_read),
-		cmocka_unit_test(larger_numbers_are_refused),
-		cmocka_unit_test(garbage_is_no_lock),
-		cmocka_unit_test(fdinfo_tells_mount_and_inode),
-		cmocka_unit_test(a_number_is_whole_or_not_there),
-		cmocka_unit_test(mountinfo_tells_the_device),
-		cmocka_unit_test(a_mount_cut_off_is_not_there),
-		cmocka_unit_test(stat_tells_the_start),
-		cmocka_unit_test(stat_tells_who_runs),
-	};
-
-	return cmocka_run_group_tests_name("proc-text", tests, NULL, NULL);
 }

@@ -89,13 +89,12 @@ static int wait_in_queue(void *unused)
 }
 
 /* Each is indented by one more: the list is larger than any other buffer. */
-static void a_deep_queue_is_read_whole(void **state)
+TEST(a_deep_queue_is_read_whole)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	static pid_t waiter[WAITERS];
 	bool reached, listed;
 
-	(void)state;
 	needs_a_list();
 	assert_int_equal(lock_byte(fd, F_SETLK, 0), 0);
 	for (int i = 0; i < WAITERS; i++)
@@ -111,11 +110,10 @@ static void a_deep_queue_is_read_whole(void **state)
 	assert_true(listed);
 }
 
-static void many_locks_are_read_all(void **state)
+TEST(many_locks_are_read_all)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
-	(void)state;
 	needs_a_list();
 	/* Neighbours would become one. */
 	for (off_t i = 0; i < LOCKS; i++)
@@ -151,11 +149,10 @@ static int lock_description(int fd, short type, off_t length)
 	return fcntl(fd, F_OFD_SETLK, &part);
 }
 
-static void who_removes_the_file_has_no_body(void **state)
+TEST(who_removes_the_file_has_no_body)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
-	(void)state;
 	needs_locks_of_descriptions();
 	if (!shows_locks_of_processes())
 		skip_because("needs the locks of processes in proc(5)");
@@ -169,12 +166,11 @@ static void who_removes_the_file_has_no_body(void **state)
 	close(fd);
 }
 
-static void a_removed_file_is_not_held(void **state)
+TEST(a_removed_file_is_not_held)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666), process, descriptor;
 	struct stat st;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	if (!shows_locks_of_processes())
 		skip_because("needs the locks of processes in proc(5)");
@@ -187,16 +183,4 @@ static void a_removed_file_is_not_held(void **state)
 			 0);
 	close(process);
 	close(fd);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(who_removes_the_file_has_no_body),
-		in_directory(a_removed_file_is_not_held),
-		in_directory(a_deep_queue_is_read_whole),
-		in_directory(many_locks_are_read_all),
-	};
-
-	return cmocka_run_group_tests_name("procfs", tests, NULL, NULL);
 }

@@ -165,7 +165,7 @@ static void run(struct arena *a, const int *kinds, size_t count, int rounds)
 	assert_int_equal(atomic_load(&a->broken), 0);
 }
 
-static void every_pair_of_kinds_excludes(void **state)
+TEST(every_pair_of_kinds_excludes)
 {
 	static const int kinds[] = { 0,
 				     WAIT,
@@ -181,7 +181,6 @@ static void every_pair_of_kinds_excludes(void **state)
 	struct arena *a = shared_new(sizeof(*a));
 	size_t count = sizeof(kinds) / sizeof(kinds[0]);
 
-	(void)state;
 	needs_shared_locks();
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = i; j < count; j++) {
@@ -193,7 +192,7 @@ static void every_pair_of_kinds_excludes(void **state)
 	shared_free(a, sizeof(*a));
 }
 
-static void removers_of_all_kinds_leave_nothing(void **state)
+TEST(removers_of_all_kinds_leave_nothing)
 {
 	static const int mixes[][PROCESSES] = {
 		{ WAIT, SHARED | WAIT, SHARED | WAIT, SHARED, 0,
@@ -206,7 +205,6 @@ static void removers_of_all_kinds_leave_nothing(void **state)
 	struct arena *a = shared_new(sizeof(*a));
 	int up = 0, given_up = 0;
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < 30; i++) {
 		run(a, mixes[i % 3], PROCESSES, 400);
@@ -221,7 +219,7 @@ static void removers_of_all_kinds_leave_nothing(void **state)
 	shared_free(a, sizeof(*a));
 }
 
-static void keepers_and_originals_among_them_break_nothing(void **state)
+TEST(keepers_and_originals_among_them_break_nothing)
 {
 	static const int mixes[][PROCESSES] = {
 		{ SHARED | KEEP | WAIT, SHARED | WAIT, KEEP | WAIT, WAIT,
@@ -231,7 +229,6 @@ static void keepers_and_originals_among_them_break_nothing(void **state)
 	};
 	struct arena *a = shared_new(sizeof(*a));
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < 10; i++)
 		run(a, mixes[i % 2], PROCESSES, 1000);
@@ -259,7 +256,7 @@ static int contend_in_threads(void *argument)
 	return 0;
 }
 
-static void threads_of_processes_do_so_too(void **state)
+TEST(threads_of_processes_do_so_too)
 {
 	static const int kinds[] = { SHARED | WAIT,
 				     WAIT,
@@ -272,7 +269,6 @@ static void threads_of_processes_do_so_too(void **state)
 	struct contender c[3 * THREADS];
 	pid_t pid[3];
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	a->rounds = 20;
@@ -326,13 +322,12 @@ static int share_beside_waiters(void *argument)
 	return 0;
 }
 
-static void who_waits_never_keeps_a_sharer_out(void **state)
+TEST(who_waits_never_keeps_a_sharer_out)
 {
 	struct crowd *crowd = shared_new(sizeof(*crowd));
 	struct lf_lock *lock;
 	pid_t pid[2];
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	needs_locks_of_descriptions();
@@ -350,17 +345,4 @@ static void who_waits_never_keeps_a_sharer_out(void **state)
 		assert_int_equal(finish(pid[i]), 0);
 	gate_free(crowd->up);
 	shared_free(crowd, sizeof(*crowd));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(every_pair_of_kinds_excludes),
-		in_directory(removers_of_all_kinds_leave_nothing),
-		in_directory(keepers_and_originals_among_them_break_nothing),
-		in_directory(threads_of_processes_do_so_too),
-		in_directory(who_waits_never_keeps_a_sharer_out),
-	};
-
-	return cmocka_run_group_tests_name("readers", tests, NULL, NULL);
 }

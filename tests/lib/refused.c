@@ -65,14 +65,13 @@ static int refused(const char *path, int error)
 
 /* --- Bad arguments */
 
-static void bad_numbers_are_refused(void **state)
+TEST(bad_numbers_are_refused)
 {
 	static const int timeouts[] = { -2, INT_MIN, INT_MIN + 1 };
 	static const mode_t modes[] = { 010000, 0100644, (mode_t)-1 };
 	static const unsigned flags[] = { 0x80, 0x80000000, ~0u };
 	struct lf_lock *lock;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
 		assert_int_equal(lf_acquire(&lock, lock_path, timeouts[i], 0),
 				 -EINVAL);
@@ -90,13 +89,12 @@ static void bad_numbers_are_refused(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void the_ends_of_the_ranges_are_taken(void **state)
+TEST(the_ends_of_the_ranges_are_taken)
 {
 	mode_t mask = umask(0);
 	struct lf_lock *lock;
 	struct stat st;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, INT_MAX, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	/* Whoever may not write it has made it all the same. */
@@ -113,12 +111,11 @@ static void the_ends_of_the_ranges_are_taken(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void a_bad_directory_is_refused(void **state)
+TEST(a_bad_directory_is_refused)
 {
 	struct lf_lock *lock;
 	int file;
 
-	(void)state;
 	make_file("file");
 	file = (openat)(AT_FDCWD, "file", O_RDONLY);
 	assert_int_equal(lf_acquire_at(&lock, file, "lock", 0666, 0, 0),
@@ -157,9 +154,8 @@ static int use_read_only(void *unused)
 	return 0;
 }
 
-static void a_read_only_file_system_can_be_looked_at(void **state)
+TEST(a_read_only_file_system_can_be_looked_at)
 {
-	(void)state;
 	assert_int_equal(mkdir("m", 0755), 0);
 	run_if_possible(use_read_only, no_mounts);
 }
@@ -183,9 +179,8 @@ static int use_full(void *unused)
 	return 0;
 }
 
-static void a_full_file_system_is_told(void **state)
+TEST(a_full_file_system_is_told)
 {
-	(void)state;
 	assert_int_equal(mkdir("m", 0755), 0);
 	run_if_possible(use_full, no_mounts);
 }
@@ -229,9 +224,8 @@ static int fill_while_waiting(void *unused)
 	return 0;
 }
 
-static void a_waiter_is_told_of_a_full_file_system(void **state)
+TEST(a_waiter_is_told_of_a_full_file_system)
 {
-	(void)state;
 	assert_int_equal(mkdir("m", 0755), 0);
 	run_if_possible(fill_while_waiting, no_mounts);
 }
@@ -284,9 +278,8 @@ static int use_few_descriptors(void *unused)
 	return 0;
 }
 
-static void too_few_descriptors_leave_nothing_behind(void **state)
+TEST(too_few_descriptors_leave_nothing_behind)
 {
-	(void)state;
 	assert_int_equal(finish(start(use_few_descriptors, NULL)), 0);
 }
 
@@ -333,9 +326,8 @@ static int use_few_and_no_stdio(void *unused)
 	return 0;
 }
 
-static void nor_do_they_without_standard_streams(void **state)
+TEST(nor_do_they_without_standard_streams)
 {
-	(void)state;
 	assert_int_equal(finish(start(use_few_and_no_stdio, NULL)), 0);
 }
 
@@ -354,11 +346,10 @@ static bool set_immutable(const char *path, bool immutable)
 	return done;
 }
 
-static void what_is_immutable_is_told(void **state)
+TEST(what_is_immutable_is_told)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(mkdir("directory", 0755), 0);
 	make_file("directory/lock");
 	make_file("file");
@@ -405,13 +396,12 @@ static bool is_running(pid_t pid)
 	return false;
 }
 
-static void a_program_that_runs_is_told(void **state)
+TEST(a_program_that_runs_is_told)
 {
 	struct gate end = gate_new();
 	int fd;
 	pid_t pid;
 
-	(void)state;
 	if (system("cp /bin/cat program") != 0)
 		skip_because("there is no /bin/cat to copy");
 	pid = start(be_copy, &end);
@@ -449,11 +439,10 @@ static int lock_what_is_anothers(const char *path)
 	return 0;
 }
 
-static void what_may_not_be_created_is_locked_and_stays(void **state)
+TEST(what_may_not_be_created_is_locked_and_stays)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	make_file(lock_path);
 	faulty_set(CREATE, 1, true, EACCES);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -499,12 +488,11 @@ static int use_sticky(void *unused)
 	return 0;
 }
 
-static void a_file_of_another_in_a_sticky_directory_stays(void **state)
+TEST(a_file_of_another_in_a_sticky_directory_stays)
 {
 	int status;
 	char was;
 
-	(void)state;
 	if (geteuid() != 0)
 		skip_because("needs to be root, to make a file of another");
 	assert_int_equal(mkdir("sticky", 0755), 0);
@@ -522,24 +510,4 @@ static void a_file_of_another_in_a_sticky_directory_stays(void **state)
 		skip_because("the kernel does not protect such a file");
 	assert_int_equal(status, 0);
 	assert_true(exists("sticky/lock"));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(bad_numbers_are_refused),
-		in_directory(the_ends_of_the_ranges_are_taken),
-		in_directory(a_bad_directory_is_refused),
-		in_directory(a_read_only_file_system_can_be_looked_at),
-		in_directory(a_full_file_system_is_told),
-		in_directory(a_waiter_is_told_of_a_full_file_system),
-		in_directory(too_few_descriptors_leave_nothing_behind),
-		in_directory(nor_do_they_without_standard_streams),
-		in_directory(what_is_immutable_is_told),
-		in_directory(a_program_that_runs_is_told),
-		in_directory(what_may_not_be_created_is_locked_and_stays),
-		in_directory(a_file_of_another_in_a_sticky_directory_stays),
-	};
-
-	return cmocka_run_group_tests_name("refused", tests, NULL, NULL);
 }

@@ -12,11 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void a_null_handle_is_refused(void **state)
+TEST(a_null_handle_is_refused)
 {
 	struct lf_lock *lock = NULL;
 
-	(void)state;
 	assert_int_equal(lf_release(&lock), -EBADF);
 	assert_int_equal(lf_release(NULL), -EBADF);
 	assert_int_equal(lf_verify(NULL), -EBADF);
@@ -35,19 +34,17 @@ static int return_under_lock(void)
 	return finish(start(try_lock, lock_path));
 }
 
-static void auto_releases_at_the_end_of_the_scope(void **state)
+TEST(auto_releases_at_the_end_of_the_scope)
 {
-	(void)state;
 	assert_int_equal(return_under_lock(), EAGAIN);
 	assert_false(exists(lock_path));
 	assert_int_equal(finish(start(try_lock, lock_path)), 0);
 }
 
-static void a_replaced_file_is_noticed_and_never_unlinked(void **state)
+TEST(a_replaced_file_is_noticed_and_never_unlinked)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_verify(lock), 0);
 	assert_int_equal(rename(lock_path, "old"), 0);
@@ -59,11 +56,10 @@ static void a_replaced_file_is_noticed_and_never_unlinked(void **state)
 	assert_true(exists("old"));
 }
 
-static void a_deleted_file_is_noticed(void **state)
+TEST(a_deleted_file_is_noticed)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
 		assert_int_equal(unlink(lock_path), 0);
@@ -77,13 +73,12 @@ static void a_deleted_file_is_noticed(void **state)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void a_file_with_content_is_locked_and_left_as_it_is(void **state)
+TEST(a_file_with_content_is_locked_and_left_as_it_is)
 {
 	static const char text[] = "data\nof others\n";
 	struct stat before, after;
 	struct lf_lock *lock;
 
-	(void)state;
 	write_to(lock_path, text);
 	assert_int_equal(stat(lock_path, &before), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), 0);
@@ -99,11 +94,10 @@ static void a_file_with_content_is_locked_and_left_as_it_is(void **state)
 	assert_content(lock_path, text);
 }
 
-static void content_that_comes_later_is_left_too(void **state)
+TEST(content_that_comes_later_is_left_too)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	write_to(lock_path, "written by another\n");
 	assert_int_equal(lf_release(&lock), 1);
@@ -123,9 +117,8 @@ static int release_what_may_not_be_removed(void *unused)
 	return 0;
 }
 
-static void what_may_not_be_removed_is_released_all_the_same(void **state)
+TEST(what_may_not_be_removed_is_released_all_the_same)
 {
-	(void)state;
 	assert_int_equal(mkdir("shut", 0755), 0);
 	close(open("shut/lock", O_CREAT | O_WRONLY, 0666));
 	assert_int_equal(chmod("shut/lock", 0666), 0);
@@ -149,11 +142,10 @@ static int release_inherited(void *lock)
 	return 0;
 }
 
-static void a_child_releases_neither_lock_nor_file_of_its_parent(void **state)
+TEST(a_child_releases_neither_lock_nor_file_of_its_parent)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_locks_of_descriptions();
 	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
@@ -181,13 +173,12 @@ static int only_inherit(void *argument)
 	return 0;
 }
 
-static void release_frees_although_a_child_has_the_descriptor(void **state)
+TEST(release_frees_although_a_child_has_the_descriptor)
 {
 	struct gates g = { gate_new(), gate_new() };
 	struct lf_lock *lock;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
 	pid = start(only_inherit, &g);
 	gate_pass(g.ready);
@@ -210,13 +201,12 @@ static int hold_until_killed(void *argument)
 	return 0;
 }
 
-static void kill_9_frees_the_lock_at_once(void **state)
+TEST(kill_9_frees_the_lock_at_once)
 {
 	struct gates g = { gate_new(), gate_new() };
 	struct lf_lock *lock;
 	pid_t pid;
 
-	(void)state;
 	for (int i = 0; i < 100; i++) {
 		pid = start(hold_until_killed, &g);
 		gate_pass(g.ready);
@@ -230,23 +220,4 @@ static void kill_9_frees_the_lock_at_once(void **state)
 	}
 	gate_free(g.ready);
 	gate_free(g.go);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(a_null_handle_is_refused),
-		in_directory(auto_releases_at_the_end_of_the_scope),
-		in_directory(a_replaced_file_is_noticed_and_never_unlinked),
-		in_directory(a_deleted_file_is_noticed),
-		in_directory(a_file_with_content_is_locked_and_left_as_it_is),
-		in_directory(content_that_comes_later_is_left_too),
-		in_directory(what_may_not_be_removed_is_released_all_the_same),
-		in_directory(
-			a_child_releases_neither_lock_nor_file_of_its_parent),
-		in_directory(release_frees_although_a_child_has_the_descriptor),
-		in_directory(kill_9_frees_the_lock_at_once),
-	};
-
-	return cmocka_run_group_tests_name("release", tests, NULL, NULL);
 }

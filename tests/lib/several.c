@@ -36,13 +36,12 @@ static int release_all(struct lf_lock **locks, size_t count)
 	return 0;
 }
 
-static void all_are_held_and_then_gone(void **state)
+TEST(all_are_held_and_then_gone)
 {
 	struct lf_lock *locks[FILES];
 	size_t failed = 99;
 
-	(void)state;
-	assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 0, 0, &failed), 0);
+	assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0, &failed), 0);
 	for (size_t i = 0; i < FILES; i++) {
 		assert_string_equal(lf_path(locks[i]), names[i]);
 		assert_false(is_free(names[i]));
@@ -69,22 +68,21 @@ static int hold(void *argument)
 	return 0;
 }
 
-static void one_that_is_held_gives_none(void **state)
+TEST(one_that_is_held_gives_none)
 {
 	struct lf_lock *locks[FILES];
 
-	(void)state;
 	for (size_t i = 0; i < FILES; i += 3) {
 		struct hold h = { names[i], gate_new(), gate_new() };
 		pid_t pid = start(hold, &h);
 		size_t failed = 99;
 
 		gate_pass(h.held);
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 0, 0,
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0,
 						&failed),
 				 -EAGAIN);
 		assert_int_equal(failed, i);
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 20, 0,
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 20, 0,
 						NULL),
 				 timed(-ETIMEDOUT));
 		for (size_t k = 0; k < FILES; k++) {
@@ -98,43 +96,41 @@ static void one_that_is_held_gives_none(void **state)
 	}
 }
 
-static void an_error_names_its_path_and_gives_none(void **state)
+TEST(an_error_names_its_path_and_gives_none)
 {
 	const char *paths[] = { "a", "missing/b", "c", NULL };
 	struct lf_lock *locks[4];
 	size_t failed = 99;
 
-	(void)state;
-	assert_int_equal(lf_acquire_all(locks, paths, 3, 0666, LF_FOREVER, 0, &failed),
+	assert_int_equal(lf_acquire_all(locks, paths, 3, LF_FOREVER, 0, &failed),
 			 -ENOENT);
 	assert_int_equal(failed, 1);
 	for (size_t i = 0; i < 3; i++)
 		assert_null(locks[i]);
 	assert_false(exists("a"));
 	assert_false(exists("c"));
-	assert_int_equal(lf_acquire_all(locks, paths, 4, 0666, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 0, 0666, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(NULL, paths, 1, 0666, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, NULL, 1, 0666, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 1, 0666, -2, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 1, 0666, 0, 1u << 31, NULL),
+	assert_int_equal(lf_acquire_all(locks, paths, 4, 0, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 0, 0, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(NULL, paths, 1, 0, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, NULL, 1, 0, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 1, -2, 0, NULL), -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 1, 0, 1u << 31, NULL),
 			 -EINVAL);
 }
 
-static void a_file_that_is_named_twice_counts_once(void **state)
+TEST(a_file_that_is_named_twice_counts_once)
 {
 	const char *paths[] = { "b", "./a", "a", lock_path, "hard", "lock" };
-	unsigned last = lf_locks_by_lockf() ? 0 : LF_SHARED;
+	unsigned last = os_locks_by_lockf() ? 0 : LF_SHARED;
 	struct lf_lock *locks[6];
 
-	(void)state;
 	write_to("lock", "");
 	assert_int_equal(link("lock", "hard"), 0);
 	for (unsigned mode = 0; mode <= last; mode += LF_SHARED)
 		for (int timeout = LF_FOREVER; timeout <= 1; timeout++) {
 			int handles = 0;
 
-			assert_int_equal(lf_acquire_all(locks, paths, 6, 0666,
+			assert_int_equal(lf_acquire_all(locks, paths, 6,
 							timeout,
 							mode | LF_KEEP, NULL),
 					 0);
@@ -151,18 +147,17 @@ static int acquire_all_and_go(void *unused)
 	struct lf_lock *locks[FILES];
 
 	(void)unused;
-	demand(lf_acquire_all(locks, names, FILES, 0666, bounded(3600000), 0,
+	demand(lf_acquire_all(locks, names, FILES, bounded(3600000), 0,
 			      NULL) == 0);
 	demand(release_all(locks, FILES) == 0);
 	return 0;
 }
 
-static void it_waits_while_it_holds_nothing(void **state)
+TEST(it_waits_while_it_holds_nothing)
 {
 	struct hold h = { names[5], gate_new(), gate_new() };
 	pid_t holder = start(hold, &h), waiter;
 
-	(void)state;
 	gate_pass(h.held);
 	waiter = start(acquire_all_and_go, NULL);
 	assert_true(waiters_reach(names[5], 1));
@@ -206,7 +201,7 @@ static int contend(void *argument)
 
 		memcpy(paths, names, sizeof(paths));
 		shuffle(paths, &seed);
-		demand(lf_acquire_all(locks, paths, FILES, 0666, LF_FOREVER, 0,
+		demand(lf_acquire_all(locks, paths, FILES, LF_FOREVER, 0,
 				      NULL) == 0);
 		for (size_t i = 0; i < FILES; i++)
 			if (atomic_fetch_add(&a->inside[i], 1) != 0)
@@ -239,24 +234,21 @@ static void compete(int processes, int rounds)
 /* Of all together. */
 #define ROUNDS rounds(1000)
 
-static void two_in_any_order_end(void **state)
+TEST(two_in_any_order_end)
 {
-	(void)state;
 	compete(2, ROUNDS / 2);
 }
 
-static void four_in_any_order_end(void **state)
+TEST(four_in_any_order_end)
 {
-	(void)state;
 	compete(4, ROUNDS / 4);
 }
 
 /* Killed at any place, between two locks too. */
-static void a_killed_one_holds_none(void **state)
+TEST(a_killed_one_holds_none)
 {
 	struct arena *a = shared_new(sizeof(*a));
 
-	(void)state;
 	a->rounds = 1000000;
 	for (int round = 0; round < 50; round++) {
 		struct lf_lock *locks[FILES];
@@ -266,14 +258,14 @@ static void a_killed_one_holds_none(void **state)
 		pid = start(contend, a);
 		/* It competes with us until it is killed. */
 		for (int i = 0; i < 5; i++) {
-			assert_int_equal(lf_acquire_all(locks, names, FILES, 0666,
+			assert_int_equal(lf_acquire_all(locks, names, FILES,
 							LF_FOREVER, 0, NULL),
 					 0);
 			assert_int_equal(release_all(locks, FILES), 0);
 		}
 		kill(pid, SIGKILL);
 		assert_int_equal(finish(pid), -SIGKILL);
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 0, 0,
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0,
 						NULL),
 				 0);
 		assert_int_equal(release_all(locks, FILES), 0);
@@ -281,20 +273,4 @@ static void a_killed_one_holds_none(void **state)
 	for (size_t i = 0; i < FILES; i++)
 		assert_false(exists(names[i]));
 	shared_free(a, sizeof(*a));
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		in_directory(all_are_held_and_then_gone),
-		in_directory(one_that_is_held_gives_none),
-		in_directory(an_error_names_its_path_and_gives_none),
-		in_directory(a_file_that_is_named_twice_counts_once),
-		in_directory(it_waits_while_it_holds_nothing),
-		in_directory(two_in_any_order_end),
-		in_directory(four_in_any_order_end),
-		in_directory(a_killed_one_holds_none),
-	};
-
-	return cmocka_run_group_tests_name("several", tests, NULL, NULL);
 }

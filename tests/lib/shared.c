@@ -62,11 +62,10 @@ static bool is_listed(pid_t pid)
 	return false;
 }
 
-static void some_share_and_keep_others_out(void **state)
+TEST(some_share_and_keep_others_out)
 {
 	struct actor *sharer[SHARERS], *other = actor_process();
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++) {
 		sharer[i] = actor_process();
@@ -97,25 +96,26 @@ static void some_share_and_keep_others_out(void **state)
 
 static int try_as_original(void *unused)
 {
+	struct os_range whole = { 0, 0 };
 	int fd = open(lock_path, O_RDWR);
 
 	(void)unused;
-	return -lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0);
+	return -os_process_lock(fd, OS_WRITE, whole, OS_NOWAIT);
 }
 
 static int share_as_others_do(void *unused)
 {
+	struct os_range whole = { 0, 0 };
 	int fd = open(lock_path, O_RDONLY);
 
 	(void)unused;
-	return -lf_setlk(fd, F_SETLK, F_RDLCK, 0, 0);
+	return -os_process_lock(fd, OS_READ, whole, OS_NOWAIT);
 }
 
-static void other_programs_share_and_are_kept_out(void **state)
+TEST(other_programs_share_and_are_kept_out)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
 	assert_int_equal(finish(start(try_as_original, NULL)), EAGAIN);
@@ -144,13 +144,12 @@ static void begin_to_wait(struct actor *actor, enum way way, unsigned flags)
 	}
 }
 
-static void who_shares_waits_for_who_does_not(void **state)
+TEST(who_shares_waits_for_who_does_not)
 {
 	struct actor *waiter[WAYS];
 	struct lf_lock *lock;
 	int count = ways();
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < count; i++)
 		waiter[i] = actor_process();
@@ -172,11 +171,10 @@ static void who_shares_waits_for_who_does_not(void **state)
 	end_all(waiter, (size_t)count);
 }
 
-static void who_does_not_share_waits_for_all_who_do(void **state)
+TEST(who_does_not_share_waits_for_all_who_do)
 {
 	struct actor *sharer[SHARERS], *waiter = actor_process();
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		sharer[i] = actor_process();
@@ -204,11 +202,10 @@ static const int orders[][SHARERS] = {
 
 #define ORDERS (sizeof(orders) / sizeof(orders[0]))
 
-static void the_last_removes_the_file_in_each_order(void **state)
+TEST(the_last_removes_the_file_in_each_order)
 {
 	struct actor *sharer[SHARERS];
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		sharer[i] = actor_process();
@@ -224,11 +221,10 @@ static void the_last_removes_the_file_in_each_order(void **state)
 	end_all(sharer, SHARERS);
 }
 
-static void beside_a_waiter_the_file_stays_until_he_has_left(void **state)
+TEST(beside_a_waiter_the_file_stays_until_he_has_left)
 {
 	struct actor *sharer[SHARERS], *waiter = actor_process();
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		sharer[i] = actor_process();
@@ -248,11 +244,10 @@ static void beside_a_waiter_the_file_stays_until_he_has_left(void **state)
 	end_all(&waiter, 1);
 }
 
-static void who_gives_up_leaves_the_file_to_the_last(void **state)
+TEST(who_gives_up_leaves_the_file_to_the_last)
 {
 	struct actor *sharer[SHARERS], *waiter = actor_process();
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
@@ -276,11 +271,10 @@ static void who_gives_up_leaves_the_file_to_the_last(void **state)
 }
 
 /* The last sharer leaves the file to a waiter, who then does not want it. */
-static void a_waiter_that_gives_up_last_removes_the_file(void **state)
+TEST(a_waiter_that_gives_up_last_removes_the_file)
 {
 	struct actor *sharer = actor_process(), *waiter = actor_process();
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	for (int round = 0; round < 200; round++) {
@@ -310,11 +304,10 @@ static int share_again_and_again(void *unused)
 	return 0;
 }
 
-static void who_removes_the_file_refuses_nobody(void **state)
+TEST(who_removes_the_file_refuses_nobody)
 {
 	pid_t sharer[SHARERS];
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		sharer[i] = start(share_again_and_again, NULL);
@@ -323,11 +316,10 @@ static void who_removes_the_file_refuses_nobody(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void a_kept_file_stays(void **state)
+TEST(a_kept_file_stays)
 {
 	struct actor *keeper = actor_process(), *remover = actor_process();
 
-	(void)state;
 	needs_shared_locks();
 	act(keeper, ACQUIRE, 0, LF_SHARED | LF_KEEP);
 	act(remover, ACQUIRE, 0, LF_SHARED);
@@ -344,11 +336,10 @@ static void a_kept_file_stays(void **state)
 	end_all(&remover, 1);
 }
 
-static void a_file_with_content_stays_as_it_is(void **state)
+TEST(a_file_with_content_stays_as_it_is)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	write_to(lock_path, "data\n");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
@@ -388,9 +379,8 @@ static int share_as_ordinary_user(void *path)
 	return share_what_can_only_be_read(path, EACCES);
 }
 
-static void who_may_only_read_can_share(void **state)
+TEST(who_may_only_read_can_share)
 {
-	(void)state;
 	needs_shared_locks();
 	close(open(lock_path, O_CREAT | O_WRONLY, 0444));
 	assert_int_equal(finish(start(share_as_ordinary_user, lock_path)), 0);
@@ -410,9 +400,8 @@ static int write_as_ordinary_user(void *path)
 	return 0;
 }
 
-static void who_may_only_write_cannot_share(void **state)
+TEST(who_may_only_write_cannot_share)
 {
-	(void)state;
 	needs_shared_locks();
 	close(open(lock_path, O_CREAT | O_WRONLY, 0222));
 	assert_int_equal(chmod(lock_path, 0222), 0);
@@ -432,11 +421,10 @@ static int share_on_read_only_mount(void *unused)
 	return share_what_can_only_be_read("ro/there", EROFS);
 }
 
-static void a_file_on_a_read_only_mount_can_be_shared(void **state)
+TEST(a_file_on_a_read_only_mount_can_be_shared)
 {
 	int status;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(mkdir("ro", 0755), 0);
 	status = finish(start(share_on_read_only_mount, NULL));
@@ -445,11 +433,10 @@ static void a_file_on_a_read_only_mount_can_be_shared(void **state)
 	assert_int_equal(status, 0);
 }
 
-static void one_PID_for_many_is_invalid(void **state)
+TEST(one_PID_for_many_is_invalid)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID | LF_SHARED),
 			 -EINVAL);
 	assert_int_equal(lf_start(&lock, lock_path, LF_PID | LF_SHARED),
@@ -458,12 +445,11 @@ static void one_PID_for_many_is_invalid(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void locks_that_cannot_be_shared_are_not(void **state)
+TEST(locks_that_cannot_be_shared_are_not)
 {
 	struct lf_lock *lock;
 
-	(void)state;
-	if (!lf_locks_by_lockf())
+	if (!os_locks_by_lockf())
 		skip_because("these locks can be shared");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), -ENOLCK);
 	assert_int_equal(lf_acquire(&lock, lock_path, 10, LF_SHARED), -ENOLCK);
@@ -473,13 +459,12 @@ static void locks_that_cannot_be_shared_are_not(void **state)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void a_descriptor_for_reading_can_be_shared(void **state)
+TEST(a_descriptor_for_reading_can_be_shared)
 {
 	int fd = open(lock_path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
 	struct actor *sharer = actor_process();
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EBADF);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED | LF_KEEP),
@@ -502,11 +487,10 @@ static void a_descriptor_for_reading_can_be_shared(void **state)
 	close(fd);
 }
 
-static void threads_share_and_keep_others_out(void **state)
+TEST(threads_share_and_keep_others_out)
 {
 	struct actor *other = actor_process(), *thread[SHARERS];
 
-	(void)state;
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		thread[i] = actor_thread();
@@ -525,11 +509,10 @@ static void threads_share_and_keep_others_out(void **state)
 	end_all(&other, 1);
 }
 
-static void one_thread_may_share_twice_but_not_exclude_itself(void **state)
+TEST(one_thread_may_share_twice_but_not_exclude_itself)
 {
 	struct lf_lock *lock, *second;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
 	assert_int_equal(lf_acquire(&second, lock_path, 0, LF_SHARED), 0);
@@ -549,17 +532,16 @@ static void one_thread_may_share_twice_but_not_exclude_itself(void **state)
 }
 
 /* The tag is the process's: what one thread waits for must not keep it. */
-static void a_waiting_thread_does_not_keep_others_out(void **state)
+TEST(a_waiting_thread_does_not_keep_others_out)
 {
 	struct actor *other = actor_process(), *third = actor_process();
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	act(sharer, ACQUIRE, 0, LF_SHARED);
 	tell(waiter, ACQUIRE, LF_FOREVER, 0);
-	if (lf_has_ofd_locks())
+	if (os_has_description_locks())
 		assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 100; i++) {
 		act(other, ACQUIRE, 0, LF_SHARED);
@@ -583,12 +565,11 @@ static void a_waiting_thread_does_not_keep_others_out(void **state)
  * He waits for the tag when the sharer of his process comes, and gets it, for
  * his process has it already, when the other goes.
  */
-static void nor_does_one_that_waited_before(void **state)
+TEST(nor_does_one_that_waited_before)
 {
 	struct actor *other = actor_process(), *third = actor_process();
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
 
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	needs_locks_of_descriptions();
@@ -629,11 +610,10 @@ static int share_beside_inherited(void *argument)
 	return 0;
 }
 
-static void a_child_that_shares_leaves_the_lock_of_its_parent(void **state)
+TEST(a_child_that_shares_leaves_the_lock_of_its_parent)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
 	assert_int_equal(finish(start(share_beside_inherited, lock)), 0);
@@ -653,45 +633,13 @@ static int die_with_the_lock(void *unused)
 	return 0;
 }
 
-static void a_sharer_that_is_killed_leaves_no_lock(void **state)
+TEST(a_sharer_that_is_killed_leaves_no_lock)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_shared_locks();
 	assert_int_equal(finish(start(die_with_the_lock, NULL)), -SIGKILL);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		in_directory(some_share_and_keep_others_out),
-		in_directory(other_programs_share_and_are_kept_out),
-		in_directory(who_shares_waits_for_who_does_not),
-		in_directory(who_does_not_share_waits_for_all_who_do),
-		in_directory(the_last_removes_the_file_in_each_order),
-		in_directory(beside_a_waiter_the_file_stays_until_he_has_left),
-		in_directory(who_gives_up_leaves_the_file_to_the_last),
-		in_directory(a_waiter_that_gives_up_last_removes_the_file),
-		in_directory(who_removes_the_file_refuses_nobody),
-		in_directory(a_kept_file_stays),
-		in_directory(a_file_with_content_stays_as_it_is),
-		in_directory(who_may_only_read_can_share),
-		in_directory(who_may_only_write_cannot_share),
-		in_directory(a_file_on_a_read_only_mount_can_be_shared),
-		in_directory(one_PID_for_many_is_invalid),
-		in_directory(locks_that_cannot_be_shared_are_not),
-		in_directory(a_descriptor_for_reading_can_be_shared),
-		in_directory(threads_share_and_keep_others_out),
-		in_directory(one_thread_may_share_twice_but_not_exclude_itself),
-		in_directory(a_waiting_thread_does_not_keep_others_out),
-		in_directory(nor_does_one_that_waited_before),
-		in_directory(a_child_that_shares_leaves_the_lock_of_its_parent),
-		in_directory(a_sharer_that_is_killed_leaves_no_lock),
-	};
-
-	return cmocka_run_group_tests_name("shared", tests, NULL, NULL);
 }

@@ -36,11 +36,10 @@ static bool shows_own_stamp(void)
 	return finish(start(has_content, text)) == 0;
 }
 
-static void the_pid_is_there_while_it_is_locked(void **state)
+TEST(the_pid_is_there_while_it_is_locked)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
 	assert_true(shows_own_stamp());
 	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
@@ -49,11 +48,10 @@ static void the_pid_is_there_while_it_is_locked(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void a_file_that_stays_is_emptied(void **state)
+TEST(a_file_that_stays_is_emptied)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0,
 					    LF_PID | LF_KEEP),
@@ -72,11 +70,10 @@ static const char *const stamps[] = {
 	"12 \xff\t\n",
 };
 
-static void a_stamp_of_a_dead_holder_is_replaced(void **state)
+TEST(a_stamp_of_a_dead_holder_is_replaced)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(stamps) / sizeof(stamps[0]); i++) {
 		write_to(lock_path, stamps[i]);
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
@@ -86,11 +83,10 @@ static void a_stamp_of_a_dead_holder_is_replaced(void **state)
 	}
 }
 
-static void a_stamp_is_content_like_any_other_without_the_flag(void **state)
+TEST(a_stamp_is_content_like_any_other_without_the_flag)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(stamps) / sizeof(stamps[0]); i++) {
 		write_to(lock_path, stamps[i]);
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -99,7 +95,7 @@ static void a_stamp_is_content_like_any_other_without_the_flag(void **state)
 	}
 }
 
-static void other_content_is_refused_and_left_as_it_is(void **state)
+TEST(other_content_is_refused_and_left_as_it_is)
 {
 	static const char *const contents[] = {
 		"\n",
@@ -120,7 +116,6 @@ static void other_content_is_refused_and_left_as_it_is(void **state)
 	};
 	struct lf_lock *lock;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++)
 		for (unsigned keep = 0; keep <= LF_KEEP; keep++) {
 			write_to(lock_path, contents[i]);
@@ -137,14 +132,13 @@ static void other_content_is_refused_and_left_as_it_is(void **state)
 		}
 }
 
-static void a_null_byte_is_no_end_of_a_stamp(void **state)
+TEST(a_null_byte_is_no_end_of_a_stamp)
 {
 	static const char text[] = "12\n\0more";
 	struct lf_lock *lock;
 	struct stat st;
 	FILE *file = fopen(lock_path, "we");
 
-	(void)state;
 	fwrite(text, 1, sizeof(text), file);
 	fclose(file);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), -ENOTEMPTY);
@@ -152,11 +146,10 @@ static void a_null_byte_is_no_end_of_a_stamp(void **state)
 	assert_int_equal(st.st_size, sizeof(text));
 }
 
-static void content_that_comes_under_the_lock_is_not_lost(void **state)
+TEST(content_that_comes_under_the_lock_is_not_lost)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	for (unsigned keep = 0; keep <= LF_KEEP; keep++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID | keep),
 				 0);
@@ -175,12 +168,11 @@ static int hold_and_die(void *with_pid)
 	return 0;
 }
 
-static void what_a_killed_holder_left_is_taken_over(void **state)
+TEST(what_a_killed_holder_left_is_taken_over)
 {
 	unsigned flags = LF_PID;
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(finish(start(hold_and_die, &flags)), 0);
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
@@ -189,11 +181,10 @@ static void what_a_killed_holder_left_is_taken_over(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void a_file_that_cannot_be_read_cannot_be_stamped(void **state)
+TEST(a_file_that_cannot_be_read_cannot_be_stamped)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	if (geteuid() == 0)
 		skip_because("needs an ordinary user: root may read all");
 	write_to(lock_path, "12\n");
@@ -231,11 +222,10 @@ static int acquire_on_full_disk(void *unused)
 	return 0;
 }
 
-static void a_full_disk_fails_the_acquisition_and_leaves_nothing(void **state)
+TEST(a_full_disk_fails_the_acquisition_and_leaves_nothing)
 {
 	int status = finish(start(acquire_on_full_disk, NULL));
 
-	(void)state;
 	if (status == 77)
 		skip_because("needs a mount namespace");
 	assert_int_equal(status, 0);
@@ -252,12 +242,11 @@ static int wait_for_it(void *unused)
 	return 0;
 }
 
-static void who_waits_stamps_when_it_is_his_turn(void **state)
+TEST(who_waits_stamps_when_it_is_his_turn)
 {
 	struct lf_lock *lock;
 	pid_t first, second;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
 	first = start(wait_for_it, NULL);
 	assert_true(waiters_reach(lock_path, 1));
@@ -268,23 +257,4 @@ static void who_waits_stamps_when_it_is_his_turn(void **state)
 	assert_int_equal(finish(first), 0);
 	assert_int_equal(finish(second), 0);
 	assert_false(exists(lock_path));
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		in_directory(the_pid_is_there_while_it_is_locked),
-		in_directory(a_file_that_stays_is_emptied),
-		in_directory(a_stamp_of_a_dead_holder_is_replaced),
-		in_directory(a_stamp_is_content_like_any_other_without_the_flag),
-		in_directory(other_content_is_refused_and_left_as_it_is),
-		in_directory(a_null_byte_is_no_end_of_a_stamp),
-		in_directory(content_that_comes_under_the_lock_is_not_lost),
-		in_directory(what_a_killed_holder_left_is_taken_over),
-		in_directory(a_file_that_cannot_be_read_cannot_be_stamped),
-		in_directory(a_full_disk_fails_the_acquisition_and_leaves_nothing),
-		in_directory(who_waits_stamps_when_it_is_his_turn),
-	};
-
-	return cmocka_run_group_tests_name("stamp", tests, NULL, NULL);
 }

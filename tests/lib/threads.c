@@ -214,31 +214,27 @@ static void crowds(int what)
 	arena_free(a);
 }
 
-static void exclusive_removers_leave_nothing(void **state)
+TEST(exclusive_removers_leave_nothing)
 {
-	(void)state;
 	needs_threads();
 	crowds(0);
 }
 
-static void keepers_among_them(void **state)
+TEST(keepers_among_them)
 {
-	(void)state;
 	needs_threads();
 	crowds(KEEP);
 }
 
-static void sharers_among_them_leave_nothing(void **state)
+TEST(sharers_among_them_leave_nothing)
 {
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	crowds(SHARE);
 }
 
-static void all_kinds_at_once(void **state)
+TEST(all_kinds_at_once)
 {
-	(void)state;
 	needs_threads();
 	needs_shared_locks();
 	crowds(SHARE | KEEP);
@@ -284,9 +280,8 @@ static int use_another(void *unused)
 	return 0;
 }
 
-static void a_fork_leaves_the_wait_of_a_thread_alone(void **state)
+TEST(a_fork_leaves_the_wait_of_a_thread_alone)
 {
-	(void)state;
 	needs_threads();
 	for (int timeout = LF_FOREVER; timeout <= 60000; timeout += 60001) {
 		struct scene s = scene_new(timeout);
@@ -331,13 +326,12 @@ static int become_cat(void *argument)
 	return 127;
 }
 
-static void exec_in_a_child_frees_the_child_s_lock_alone(void **state)
+TEST(exec_in_a_child_frees_the_child_s_lock_alone)
 {
 	struct scene s;
 	struct cat cat;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	s = scene_new(LF_FOREVER);
 	cat = cat_new();
@@ -374,12 +368,11 @@ static pid_t spawn_true(void)
 		       -1;
 }
 
-static void vfork_and_exec_free_nothing(void **state)
+TEST(vfork_and_exec_free_nothing)
 {
 	struct lf_lock *lock;
 	struct scene s;
 
-	(void)state;
 	needs_threads();
 	s = scene_new(LF_FOREVER);
 	assert_int_equal(lf_acquire(&lock, names[0], 0, 0), 0);
@@ -418,14 +411,13 @@ static int contend_for_each(void *argument)
 	return 0;
 }
 
-static void forks_at_any_moment_break_nothing(void **state)
+TEST(forks_at_any_moment_break_nothing)
 {
 	struct contender c[4];
 	struct arena *a;
 	pid_t pid[8];
 	int before;
 
-	(void)state;
 	needs_threads();
 	a = arena_new(0, 300);
 	before = open_descriptors();
@@ -444,20 +436,4 @@ static void forks_at_any_moment_break_nothing(void **state)
 	for (int i = 0; i < FILES; i++)
 		assert_false(exists(names[i]));
 	arena_free(a);
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		in_directory(exclusive_removers_leave_nothing),
-		in_directory(keepers_among_them),
-		in_directory(sharers_among_them_leave_nothing),
-		in_directory(all_kinds_at_once),
-		in_directory(a_fork_leaves_the_wait_of_a_thread_alone),
-		in_directory(exec_in_a_child_frees_the_child_s_lock_alone),
-		in_directory(vfork_and_exec_free_nothing),
-		in_directory(forks_at_any_moment_break_nothing),
-	};
-
-	return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
 }

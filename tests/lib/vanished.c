@@ -168,39 +168,33 @@ static void fifo_is_there(void)
 	directory_is_empty();
 }
 
-static void a_removed_file_is_made_anew(void **state)
+TEST(a_removed_file_is_made_anew)
 {
-	(void)state;
 	change_while_waiting(remove_file, 0, directory_is_empty);
 }
 
-static void the_file_in_its_place_is_locked(void **state)
+TEST(the_file_in_its_place_is_locked)
 {
-	(void)state;
 	change_while_waiting(replace_by_file, 0, directory_is_empty);
 }
 
-static void a_renamed_file_is_no_longer_ours(void **state)
+TEST(a_renamed_file_is_no_longer_ours)
 {
-	(void)state;
 	change_while_waiting(move_file, 0, moved_file_is_there);
 }
 
-static void a_directory_in_its_place_is_refused(void **state)
+TEST(a_directory_in_its_place_is_refused)
 {
-	(void)state;
 	change_while_waiting(replace_by_directory, EISDIR, directory_is_there);
 }
 
-static void a_link_in_its_place_is_refused(void **state)
+TEST(a_link_in_its_place_is_refused)
 {
-	(void)state;
 	change_while_waiting(replace_by_link, ELOOP, link_and_target_are_there);
 }
 
-static void a_fifo_in_its_place_is_refused(void **state)
+TEST(a_fifo_in_its_place_is_refused)
 {
-	(void)state;
 	change_while_waiting(replace_by_fifo, ENOTSUP, fifo_is_there);
 }
 
@@ -259,27 +253,23 @@ static void shut_directory(void)
 	assert_int_equal(chmod("directory", 0555), 0);
 }
 
-static void a_removed_directory_is_told(void **state)
+TEST(a_removed_directory_is_told)
 {
-	(void)state;
 	change_while_waiting(remove_directory, ENOENT, nothing_is_there);
 }
 
-static void a_renamed_directory_is_told_and_left_empty(void **state)
+TEST(a_renamed_directory_is_told_and_left_empty)
 {
-	(void)state;
 	change_while_waiting(move_directory, ENOENT, moved_is_empty);
 }
 
-static void the_directory_in_its_place_counts(void **state)
+TEST(the_directory_in_its_place_counts)
 {
-	(void)state;
 	change_while_waiting(replace_directory, 0, both_are_empty);
 }
 
-static void a_file_in_place_of_the_directory_is_told(void **state)
+TEST(a_file_in_place_of_the_directory_is_told)
 {
-	(void)state;
 	change_while_waiting(replace_directory_by_file, ENOTDIR, file_is_there);
 }
 
@@ -304,9 +294,8 @@ static int wait_as_anybody(void *unused)
 	return 0;
 }
 
-static void a_directory_that_was_shut_is_told(void **state)
+TEST(a_directory_that_was_shut_is_told)
 {
-	(void)state;
 	assert_int_equal(chmod(".", 0777), 0);
 	umask(0);
 	assert_int_equal(mkdir("directory", 0755), 0);
@@ -358,9 +347,8 @@ static void elsewhere_is_as_it_was(void)
 	moved_is_empty();
 }
 
-static void a_holder_removes_nothing_else(void **state)
+TEST(a_holder_removes_nothing_else)
 {
-	(void)state;
 	change_while_holding(replace_by_directory, directory_is_there);
 	change_while_holding(replace_by_link, link_and_target_are_there);
 	change_while_holding(replace_by_fifo, fifo_is_there);
@@ -394,36 +382,14 @@ static int unmount_while_waiting(void *unused)
 	return 0;
 }
 
-static void what_was_under_the_mount_counts(void **state)
+TEST(what_was_under_the_mount_counts)
 {
 	int status;
 
-	(void)state;
 	assert_int_equal(mkdir("directory", 0755), 0);
 	status = finish(start(unmount_while_waiting, NULL));
 	if (status == 77)
 		skip_because("a mount of its own is not to be had here");
 	assert_int_equal(status, 0);
 	directory_is_empty();
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(a_removed_file_is_made_anew),
-		in_directory(the_file_in_its_place_is_locked),
-		in_directory(a_renamed_file_is_no_longer_ours),
-		in_directory(a_directory_in_its_place_is_refused),
-		in_directory(a_link_in_its_place_is_refused),
-		in_directory(a_fifo_in_its_place_is_refused),
-		in_directory(a_removed_directory_is_told),
-		in_directory(a_renamed_directory_is_told_and_left_empty),
-		in_directory(the_directory_in_its_place_counts),
-		in_directory(a_file_in_place_of_the_directory_is_told),
-		in_directory(a_directory_that_was_shut_is_told),
-		in_directory(a_holder_removes_nothing_else),
-		in_directory(what_was_under_the_mount_counts),
-	};
-
-	return cmocka_run_group_tests_name("vanished", tests, NULL, NULL);
 }

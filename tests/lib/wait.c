@@ -86,23 +86,21 @@ static void end_hold(struct waiting *w, pid_t pid)
 	gate_free(w->go);
 }
 
-static void a_free_lock_is_taken_at_once(void **state)
+TEST(a_free_lock_is_taken_at_once)
 {
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
 }
 
-static void a_timeout_is_never_early(void **state)
+TEST(a_timeout_is_never_early)
 {
 	static const int bounds[] = { 1, 2, 3, 10, 49, 1001 };
 	struct waiting w;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	pid = hold(&w);
 	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
@@ -121,12 +119,11 @@ static void a_timeout_is_never_early(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void a_timed_waiter_gets_the_lock(void **state)
+TEST(a_timed_waiter_gets_the_lock)
 {
 	struct waiting w, timed = { gate_new(), gate_new(), LONG_MS };
 	pid_t holder, pid, seen;
 
-	(void)state;
 	needs_threads();
 	needs_holders_with_names();
 	holder = hold(&w);
@@ -167,14 +164,13 @@ static int take_place(void *argument)
 	return 0;
 }
 
-static void timed_waiters_keep_their_place_in_the_queue(void **state)
+TEST(timed_waiters_keep_their_place_in_the_queue)
 {
 	struct queue *q = shared_new(sizeof(*q));
 	struct place p[QUEUE];
 	pid_t pid[QUEUE];
 	struct lf_lock *lock;
 
-	(void)state;
 	needs_threads();
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, in_order()), 0);
@@ -210,13 +206,12 @@ static int be_interrupted(void *unused)
 	return 0;
 }
 
-static void any_handler_interrupts_a_timed_wait(void **state)
+TEST(any_handler_interrupts_a_timed_wait)
 {
 	struct waiting w;
 	pid_t holder, pid;
 	int status;
 
-	(void)state;
 	needs_threads();
 	holder = hold(&w);
 	pid = start(be_interrupted, NULL);
@@ -232,11 +227,10 @@ static void any_handler_interrupts_a_timed_wait(void **state)
 	assert_false(exists(lock_path));
 }
 
-static void waiting_for_oneself_is_a_deadlock(void **state)
+TEST(waiting_for_oneself_is_a_deadlock)
 {
 	struct lf_lock *lock, *second;
 
-	(void)state;
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_acquire(&second, lock_path, LONG_MS, 0),
 			 timed(-EDEADLK));
@@ -246,14 +240,13 @@ static void waiting_for_oneself_is_a_deadlock(void **state)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void a_pending_lock_tells_when_it_is_had(void **state)
+TEST(a_pending_lock_tells_when_it_is_had)
 {
 	int before = open_descriptors();
 	struct lf_lock *lock;
 	struct waiting w;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	pid = hold(&w);
 	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
@@ -274,12 +267,11 @@ static void a_pending_lock_tells_when_it_is_had(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-static void a_pending_lock_that_is_free_is_ready(void **state)
+TEST(a_pending_lock_that_is_free_is_ready)
 {
 	int before = open_descriptors();
 	struct lf_lock *lock;
 
-	(void)state;
 	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
 	assert_true(is_readable(lf_pending_fd(lock)));
 	assert_int_equal(lf_finish(&lock), 0);
@@ -299,14 +291,13 @@ static void a_pending_lock_that_is_free_is_ready(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-static void release_gives_a_pending_lock_up(void **state)
+TEST(release_gives_a_pending_lock_up)
 {
 	int before = open_descriptors();
 	struct lf_lock *lock;
 	struct waiting w;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	pid = hold(&w);
 	for (int i = 0; i < 100; i++) {
@@ -323,13 +314,12 @@ static void release_gives_a_pending_lock_up(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-static void a_pending_lock_does_not_follow_chdir(void **state)
+TEST(a_pending_lock_does_not_follow_chdir)
 {
 	struct lf_lock *lock;
 	struct waiting w;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	pid = hold(&w);
 	assert_int_equal(lf_start(&lock, "lock", 0), 0);
@@ -353,13 +343,12 @@ static int release_inherited(void *lock)
 	return 0;
 }
 
-static void a_child_leaves_a_pending_lock_alone(void **state)
+TEST(a_child_leaves_a_pending_lock_alone)
 {
 	struct lf_lock *lock;
 	struct waiting w;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	pid = hold(&w);
 	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
@@ -391,7 +380,7 @@ static int hold_many(void *argument)
 }
 
 /* None of them blocks the loop; each is had when it is let go. */
-static void a_hundred_pending_locks_fit_in_one_loop(void **state)
+TEST(a_hundred_pending_locks_fit_in_one_loop)
 {
 	struct waiting w = { gate_new(), gate_new(), 0 };
 	struct lf_lock *pending[MANY];
@@ -399,7 +388,6 @@ static void a_hundred_pending_locks_fit_in_one_loop(void **state)
 	struct epoll_event event;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	pid = start(hold_many, &w);
 	gate_pass(w.got);
@@ -450,12 +438,11 @@ static int wait_without_thread(void *unused)
 	return 0;
 }
 
-static void no_thread_to_be_had_is_ENOMEM(void **state)
+TEST(no_thread_to_be_had_is_ENOMEM)
 {
 	struct waiting w;
 	pid_t pid;
 
-	(void)state;
 	umask(0);
 	chmod(".", 0777);
 	pid = hold(&w);
@@ -492,12 +479,11 @@ static int wait_without_descriptors(void *unused)
 	return 0;
 }
 
-static void no_descriptors_to_be_had_is_EMFILE(void **state)
+TEST(no_descriptors_to_be_had_is_EMFILE)
 {
 	struct waiting w;
 	pid_t pid = hold(&w);
 
-	(void)state;
 	assert_int_equal(finish(start(wait_without_descriptors, NULL)), 0);
 	let_go(&w);
 	end_hold(&w, pid);
@@ -515,7 +501,7 @@ static void on_delivery(int sig)
 }
 
 /* What is sent to the process reaches the program's own thread. */
-static void signals_stay_with_the_program(void **state)
+TEST(signals_stay_with_the_program)
 {
 	struct sigaction action = { .sa_handler = on_delivery }, old;
 	struct lf_lock *lock;
@@ -523,7 +509,6 @@ static void signals_stay_with_the_program(void **state)
 	struct waiting w;
 	pid_t pid;
 
-	(void)state;
 	needs_threads();
 	pid = hold(&w);
 	main_thread = pthread_self();
@@ -562,12 +547,11 @@ static int hold_again_and_again(void *unused)
 }
 
 /* Given up at the very moment when it is won: no matter which, nothing leaks. */
-static void giving_up_races_with_winning(void **state)
+TEST(giving_up_races_with_winning)
 {
 	int before = open_descriptors(), won = 0;
 	pid_t one, two;
 
-	(void)state;
 	needs_threads();
 	one = start(hold_again_and_again, NULL);
 	two = start(hold_again_and_again, NULL);
@@ -583,28 +567,4 @@ static void giving_up_races_with_winning(void **state)
 	print_message("# %d of %d were won at once\n", won, RACES);
 	assert_false(exists(lock_path));
 	assert_int_equal(open_descriptors(), before);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(a_free_lock_is_taken_at_once),
-		in_directory(a_timeout_is_never_early),
-		in_directory(a_timed_waiter_gets_the_lock),
-		in_directory(timed_waiters_keep_their_place_in_the_queue),
-		in_directory(any_handler_interrupts_a_timed_wait),
-		in_directory(waiting_for_oneself_is_a_deadlock),
-		in_directory(a_pending_lock_tells_when_it_is_had),
-		in_directory(a_pending_lock_that_is_free_is_ready),
-		in_directory(release_gives_a_pending_lock_up),
-		in_directory(a_pending_lock_does_not_follow_chdir),
-		in_directory(a_child_leaves_a_pending_lock_alone),
-		in_directory(a_hundred_pending_locks_fit_in_one_loop),
-		in_directory(no_thread_to_be_had_is_ENOMEM),
-		in_directory(no_descriptors_to_be_had_is_EMFILE),
-		in_directory(signals_stay_with_the_program),
-		in_directory(giving_up_races_with_winning),
-	};
-
-	return cmocka_run_group_tests_name("wait", tests, NULL, NULL);
 }
