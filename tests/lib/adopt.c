@@ -49,30 +49,18 @@ static void scene_free(struct scene *scene)
 	shared_free(scene, sizeof(*scene));
 }
 
-/* Looks until the lock shows this PID, or no PID, half a minute at the most. */
-static bool is_named(pid_t pid, bool or_nobody)
+/* Looks until the lock shows this PID, half a minute at the most. */
+static bool is_named(pid_t pid)
 {
 	static const struct timespec breath = { 0, 1000000 };
 	pid_t holder;
 
 	for (int look = 0; look < 30000; look++) {
-		if (lf_check(lock_path, &holder) == 1 &&
-		    (holder == pid || (or_nobody && holder == 0)))
+		if (lf_check(lock_path, &holder) == 1 && holder == pid)
 			return true;
 		nanosleep(&breath, NULL);
 	}
 	return false;
-}
-
-static bool parent_is_named(pid_t parent)
-{
-	return is_named(parent, false);
-}
-
-/* Nobody is, if there is no thread to wait until the parent lets go. */
-static bool child_is_named(const struct scene *scene)
-{
-	return is_named(scene->child, !has_threads());
 }
 
 static void content(char text[32])
@@ -127,14 +115,14 @@ TEST(the_child_is_the_holder_when_the_parent_has_gone)
 	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
 	/* The parent has the tag as long as it lives; the stamp is new. */
-	assert_true(parent_is_named(parent));
+	assert_true(is_named(parent));
 	content(text);
 	snprintf(expected, sizeof(expected), "%ld\n", (long)scene->child);
 	assert_string_equal(text, expected);
 
 	gate_open(scene->parent_may_go);
 	assert_int_equal(finish(parent), 0);
-	assert_true(child_is_named(scene));
+	assert_true(is_named(scene->child));
 	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
 	gate_open(scene->child_may_go);
 	gate_pass(scene->child_gone);
@@ -172,7 +160,7 @@ TEST(a_parent_that_lives_on_releases_and_is_forgotten)
 
 	needs_locks_of_descriptions();
 	gate_pass(scene->parent_gone);
-	assert_true(child_is_named(scene));
+	assert_true(is_named(scene->child));
 	assert_true(exists(lock_path));
 	gate_open(scene->parent_may_go);
 	assert_true(waiters_reach(lock_path, 1));
@@ -208,7 +196,7 @@ TEST(a_grandchild_may_adopt)
 	gate_pass(scene->adopted);
 	gate_open(scene->parent_may_go);
 	assert_int_equal(finish(parent), 0);
-	assert_true(child_is_named(scene));
+	assert_true(is_named(scene->child));
 	gate_open(scene->child_may_go);
 	gate_pass(scene->child_gone);
 	assert_false(exists(lock_path));
@@ -248,7 +236,7 @@ TEST(a_child_that_adopted_may_pass_it_on)
 	scene = scene_new(0);
 	parent = start(adopt_and_pass_on, scene);
 	assert_int_equal(finish(parent), 0);
-	assert_true(child_is_named(scene));
+	assert_true(is_named(scene->child));
 	gate_open(scene->child_may_go);
 	gate_pass(scene->child_gone);
 	assert_false(exists(lock_path));
@@ -273,7 +261,7 @@ TEST(a_daemon_adopts_after_daemon_3)
 	needs_locks_of_descriptions();
 	assert_int_equal(finish(parent), 0);
 	gate_pass(scene->adopted);
-	assert_true(child_is_named(scene));
+	assert_true(is_named(scene->child));
 	gate_open(scene->child_may_go);
 	gate_pass(scene->child_gone);
 	assert_false(exists(lock_path));
@@ -323,7 +311,7 @@ static void check_queue(unsigned flags)
 		if (i == 4) {
 			gate_open(scene->parent_may_go);
 			assert_int_equal(finish(parent), 0);
-			assert_true(child_is_named(scene));
+			assert_true(is_named(scene->child));
 		}
 		turn.number = i;
 		pids[i] = start(wait_for_turn, &turn);
@@ -340,7 +328,6 @@ static void check_queue(unsigned flags)
 
 TEST(the_queue_stays_in_order)
 {
-	needs_threads();
 	needs_locks_of_descriptions();
 	check_queue(in_order());
 	assert_int_equal(exists(lock_path), in_order() == LF_KEEP);
@@ -365,7 +352,7 @@ TEST(who_waited_before_the_child_adopts_waits_on)
 	child = start(serve_parent, &(struct served){ scene, lock });
 	gate_pass(scene->adopted);
 	assert_int_equal(lf_release(&lock), 0);
-	assert_true(child_is_named(scene));
+	assert_true(is_named(scene->child));
 	assert_int_equal(scene->ended, 0);
 	gate_open(scene->child_may_go);
 	assert_int_equal(finish(child), 0);

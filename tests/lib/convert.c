@@ -137,8 +137,7 @@ TEST(beside_others_it_is_refused_and_stays_shared)
 	act(other, ACQUIRE, 0, LF_SHARED);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(ask(one, CONVERT, 0, 0), -EAGAIN);
-		assert_int_equal(ask(other, CONVERT, 10, 0),
-				 timed(-ETIMEDOUT));
+		assert_int_equal(ask(other, CONVERT, 10, 0), -ETIMEDOUT);
 		assert_shared();
 	}
 	act(one, RELEASE, 0, 0);
@@ -154,7 +153,6 @@ TEST(with_a_bound_it_waits_for_the_others_to_leave)
 {
 	struct actor *one = actor_process(), *other = actor_process();
 
-	needs_threads();
 	needs_shared_locks();
 	act(one, ACQUIRE, 0, LF_SHARED);
 	act(other, ACQUIRE, 0, LF_SHARED);
@@ -174,7 +172,6 @@ TEST(of_two_one_has_to_leave)
 	struct actor *one = actor_process(), *other = actor_process();
 	int rc;
 
-	needs_threads();
 	needs_shared_locks();
 	act(one, ACQUIRE, 0, LF_SHARED);
 	act(other, ACQUIRE, 0, LF_SHARED);
@@ -252,7 +249,7 @@ TEST(a_thread_is_in_its_own_way)
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
 	assert_int_equal(lf_acquire(&second, lock_path, 0, LF_SHARED), 0);
 	assert_int_equal(lf_convert(lock, 0, 0), -EAGAIN);
-	assert_int_equal(lf_convert(lock, LONG_MS, 0), timed(-EDEADLK));
+	assert_int_equal(lf_convert(lock, LONG_MS, 0), -EDEADLK);
 	assert_shared();
 	assert_int_equal(lf_release(&second), 0);
 	assert_shared();
@@ -266,7 +263,6 @@ TEST(threads_convert_as_processes_do)
 {
 	struct actor *one, *other;
 
-	needs_threads();
 	needs_shared_locks();
 	one = actor_thread();
 	other = actor_thread();
@@ -298,7 +294,6 @@ TEST(who_gives_up_leaves_the_lock_of_its_sibling)
 {
 	struct actor *other, *one, *sibling;
 
-	needs_threads();
 	needs_shared_locks();
 	other = actor_process();
 	one = actor_thread();
@@ -347,7 +342,6 @@ TEST(a_handler_interrupts_and_it_stays_shared)
 	int status;
 	pid_t pid;
 
-	needs_threads();
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
 	pid = start(be_interrupted, NULL);
@@ -374,7 +368,7 @@ static int convert_without_resources(void *unused)
 	demand(setrlimit(RLIMIT_NPROC, &none) == 0);
 	demand(lf_convert(lock, 10, 0) == -ENOMEM);
 	demand(setrlimit(RLIMIT_NOFILE, &none) == 0);
-	demand(lf_convert(lock, 10, 0) == timed(-EMFILE));
+	demand(lf_convert(lock, 10, 0) == -EMFILE);
 	demand(lf_convert(lock, 0, 0) == -EAGAIN);
 	demand(lf_release(&lock) == 0);
 	return 0;
@@ -405,7 +399,7 @@ static int adopt_and_convert(struct scene *scene, struct lf_lock *lock)
 {
 	demand(lf_adopt(lock) == 0);
 	/* A thread, for the tag of the parent, unless it can be shared. */
-	demand(scene->flags || waiters_reach(lock_path, has_threads()));
+	demand(scene->flags || waiters_reach(lock_path, 1));
 	demand(lf_convert(lock, 0, scene->other) == 0);
 	gate_open(scene->adopted);
 	gate_pass(scene->go);
@@ -432,10 +426,7 @@ static int acquire_and_fork(void *argument)
 	return 0;
 }
 
-/*
- * Looks until the lock shows another PID than this, half a minute at most; none,
- * if there is no thread to wait for the tag.
- */
+/* Looks until the lock shows another PID than this, half a minute at most. */
 static bool is_not_named(pid_t pid)
 {
 	static const struct timespec breath = { 0, 1000000 };
@@ -443,7 +434,7 @@ static bool is_not_named(pid_t pid)
 
 	for (int look = 0; look < 30000; look++) {
 		if (lf_check(lock_path, &holder) == 1 && holder != pid &&
-		    (holder != 0 || !has_threads()))
+		    holder != 0)
 			return true;
 		nanosleep(&breath, NULL);
 	}

@@ -101,7 +101,6 @@ TEST(pending_locks_never_block_the_loop)
 	int before;
 	pid_t pid;
 
-	needs_threads();
 	state.competitor = (struct competitor){ gate_new(), gate_new() };
 	pid = start(hold_all, &state.competitor);
 	gate_pass(state.competitor.holds);

@@ -5,8 +5,9 @@
  */
 #include "config.h"
 
+#include "call.h"
 #include "harness.h"
-#include "lock.h"
+#include "lockfile-fcntl.h"
 #include "original.h"
 
 #include "faulty.h"
@@ -121,7 +122,6 @@ struct operation {
 	bool passes; /* the holder goes once somebody waits */
 	bool keep;
 	bool acquires; /* 0 means that the lock is had */
-	bool waits; /* with a bound, or pending: takes a thread */
 	int usual; /* the result when nothing fails */
 };
 
@@ -203,7 +203,7 @@ static int inspect_all(struct lf_lock **lock)
 	return rc;
 }
 
-#define ACQUIRES(how) .run = how, .functions = LF_ACQUIRE, .acquires = true
+#define ACQUIRES(how) .run = how, .functions = ACQUIRE, .acquires = true
 
 static const struct operation operations[] = {
 	{ .name = "acquire, missing", ACQUIRES(acquire_now) },
@@ -216,50 +216,49 @@ static const struct operation operations[] = {
 	{ .name = "keep, free", ACQUIRES(acquire_and_keep), .before = EXISTS,
 	  .keep = true },
 	{ .name = "no create", ACQUIRES(acquire_what_exists), .before = EXISTS },
-	{ .name = "timed, free", ACQUIRES(acquire_in_time),
-	  .waits = true },
+	{ .name = "timed, free", ACQUIRES(acquire_in_time) },
 	{ .name = "timed, held", ACQUIRES(acquire_for_a_moment),
-	  .before = OURS, .waits = true, .usual = -ETIMEDOUT },
+	  .before = OURS, .usual = -ETIMEDOUT },
 	{ .name = "timed, passed on", ACQUIRES(acquire_in_time),
-	  .before = OURS, .passes = true, .waits = true },
+	  .before = OURS, .passes = true },
 	{ .name = "timed, passed on by an original", ACQUIRES(acquire_in_time),
-	  .before = ORIGINALS, .passes = true, .waits = true },
+	  .before = ORIGINALS, .passes = true },
 	{ .name = "wait, passed on", ACQUIRES(acquire_at_last),
 	  .before = OURS, .passes = true },
 	{ .name = "wait, passed on by an original", ACQUIRES(acquire_at_last),
 	  .before = ORIGINALS, .passes = true },
 	{ .name = "pending, free", .run = start_and_finish, .acquires = true,
-	  .functions = LF_START | LF_FINISH, .waits = true },
+	  .functions = START | FINISH },
 	{ .name = "pending, passed on", .run = start_and_finish,
-	  .functions = LF_START | LF_FINISH, .acquires = true, .before = OURS,
-	  .passes = true, .waits = true },
+	  .functions = START | FINISH, .acquires = true, .before = OURS,
+	  .passes = true },
 	{ .name = "pending, given up", .run = start_and_give_up,
-	  .functions = LF_START | LF_RELEASE, .before = OURS, .waits = true },
+	  .functions = START | RELEASE, .before = OURS },
 	{ .name = "pending, free and given up", .run = start_and_give_up,
-	  .functions = LF_START | LF_RELEASE, .waits = true },
-	{ .name = "release", .run = lf_release, .functions = LF_RELEASE,
+	  .functions = START | RELEASE },
+	{ .name = "release", .run = lf_release, .functions = RELEASE,
 	  .before = OF_US },
-	{ .name = "verify", .run = verify, .functions = LF_VERIFY,
+	{ .name = "verify", .run = verify, .functions = VERIFY,
 	  .before = OF_US },
-	{ .name = "check, missing", .run = check, .functions = LF_CHECK },
-	{ .name = "check, free", .run = check, .functions = LF_CHECK,
+	{ .name = "check, missing", .run = check, .functions = CHECK },
+	{ .name = "check, free", .run = check, .functions = CHECK,
 	  .before = EXISTS, .keep = true },
-	{ .name = "check, held", .run = check, .functions = LF_CHECK,
+	{ .name = "check, held", .run = check, .functions = CHECK,
 	  .before = OURS, .usual = 1 },
 	{ .name = "check, held by an original", .run = check,
-	  .functions = LF_CHECK, .before = ORIGINALS, .usual = 1 },
-	{ .name = "check, held by us", .run = check, .functions = LF_CHECK,
+	  .functions = CHECK, .before = ORIGINALS, .usual = 1 },
+	{ .name = "check, held by us", .run = check, .functions = CHECK,
 	  .before = OF_US, .usual = 1 },
 	{ .name = "inspect, missing", .run = inspect_all,
-	  .functions = LF_INSPECT },
-	{ .name = "inspect, free", .run = inspect_all, .functions = LF_INSPECT,
+	  .functions = INSPECT },
+	{ .name = "inspect, free", .run = inspect_all, .functions = INSPECT,
 	  .before = EXISTS, .keep = true },
-	{ .name = "inspect, held", .run = inspect_all, .functions = LF_INSPECT,
+	{ .name = "inspect, held", .run = inspect_all, .functions = INSPECT,
 	  .before = OURS, .usual = 1 },
 	{ .name = "inspect, held by an original", .run = inspect_all,
-	  .functions = LF_INSPECT, .before = ORIGINALS, .usual = 1 },
+	  .functions = INSPECT, .before = ORIGINALS, .usual = 1 },
 	{ .name = "inspect, held by us", .run = inspect_all,
-	  .functions = LF_INSPECT, .before = OF_US, .usual = 1 },
+	  .functions = INSPECT, .before = OF_US, .usual = 1 },
 };
 
 /* --- What fails */
@@ -380,23 +379,24 @@ static bool is_expected(const struct operation *op, int rc, enum faulty call,
 {
 	int told = -told_as(call, error);
 	bool expected = rc == op->usual;
+	struct call c;
 
-	if (op->functions & LF_RELEASE && exists(lock_path))
+	if (op->functions & RELEASE && exists(lock_path))
 		expected |= rc == 1;
-	if (op->waits)
-		expected |= rc == timed(op->usual);
 	/* A file that is not there is not locked. */
-	if (op->functions & (LF_CHECK | LF_INSPECT) && error == ENOENT)
+	if (op->functions & (CHECK | INSPECT) && error == ENOENT)
 		expected |= rc == 0;
 	/* How lockf() says that it is. */
-	if (op->functions & (LF_CHECK | LF_INSPECT) && call == LOCKF &&
+	if (op->functions & (CHECK | INSPECT) && call == LOCKF &&
 	    error == EAGAIN)
 		expected |= rc == 1;
 
-	for (unsigned f = LF_ACQUIRE; f <= LF_RELEASE_FD; f <<= 1)
-		if (op->functions & f)
-			expected |= rc == lf_documented(told,
-							(enum lf_function)f);
+	for (unsigned function = ACQUIRE; function <= INSPECT; function <<= 1) {
+		call_enter(&c);
+		if (op->functions & function)
+			expected |= rc == call_leave(&c, told,
+						     (enum function)function);
+	}
 	return expected;
 }
 

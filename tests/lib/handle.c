@@ -73,7 +73,6 @@ TEST(threads_exclude_each_other)
 	pthread_t thread;
 	pid_t pid[2];
 
-	needs_threads();
 	pid[0] = start(count_in_process, c);
 	pid[1] = start(count_in_process, c);
 	pthread_create(&thread, NULL, count_under_lock, c);
@@ -248,7 +247,6 @@ TEST(a_thread_that_holds_nothing_is_in_no_cycle)
 	void *result;
 	pid_t pid;
 
-	needs_threads();
 	strcpy(t.other, lock_path);
 	strcat(t.other, "2");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -287,7 +285,6 @@ TEST(no_call_is_a_cancellation_point)
 	pthread_t thread;
 	void *result;
 
-	needs_threads();
 	pthread_create(&thread, NULL, acquire_while_cancelled, &failed);
 	pthread_join(thread, &result);
 	assert_false(failed);
@@ -337,7 +334,6 @@ TEST(threads_that_look_do_not_disturb_others)
 	pthread_t looks, counts;
 	struct counting c = { 0 };
 
-	needs_threads();
 	atomic_store(&stop, false);
 	pthread_create(&looks, NULL, look, &failed);
 	pthread_create(&counts, NULL, count_under_lock, &c);
@@ -375,7 +371,6 @@ TEST(a_child_forked_amid_other_threads_is_whole)
 {
 	pthread_t thread[3];
 
-	needs_threads();
 	atomic_store(&stop, false);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&thread[i], NULL, churn, lock_path);

@@ -3,7 +3,7 @@
 #include "harness.h"
 
 #include "lockfile-fcntl.h"
-#include "lock.h"
+#include "marks.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -259,19 +259,21 @@ bool own_mounts(void)
 
 static int ask_for_parent(void *unused)
 {
-	struct flock other = { .l_type = F_WRLCK };
+	struct os_range whole = { 0, 0 };
 	int fd = open(lock_path, O_RDWR);
+	pid_t pid = 0;
 
 	(void)unused;
-	return !(lf_getlk(fd, F_GETLK, &other) == 0 &&
-		 other.l_type != F_UNLCK && other.l_pid == getppid());
+	return !(os_process_test(fd, OS_WRITE, &whole, &pid) == 1 &&
+		 pid == getppid());
 }
 
 bool tells_holders(void)
 {
+	struct os_range whole = { 0, 0 };
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666), status;
 
-	if (lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0) < 0)
+	if (os_process_lock(fd, OS_WRITE, whole, OS_NOWAIT) < 0)
 		return false;
 	status = finish(start(ask_for_parent, NULL));
 	unlink(lock_path);
@@ -279,21 +281,16 @@ bool tells_holders(void)
 	return status == 0;
 }
 
-bool has_threads(void)
-{
-	return lf_thread_self() != 0;
-}
-
 /* Else it fails for the want of a descriptor. */
 bool has_flock(void)
 {
-	return flock(-1, LOCK_SH | LOCK_NB) == 0 || errno != ENOSYS;
+	return os_flock(-1, OS_FLOCK_SHARED) != -ENOTSUP;
 }
 
 /* What cannot be told counts as a network, unless that is so of all. */
 bool tells_file_systems(void)
 {
-	return lf_filesystem(-1) == LF_FS_NETWORK;
+	return os_filesystem(-1) == OS_FS_NETWORK;
 }
 
 int skip_all(const char *reason)
@@ -306,17 +303,7 @@ bool shows_locks_of_processes(void)
 {
 	struct stat none = { 0 };
 
-	return lf_process_has_lock(0, &none, lf_is_body) == 0;
-}
-
-int timed(int result)
-{
-	return has_threads() ? result : -ENOMEM;
-}
-
-int bounded(int timeout_ms)
-{
-	return has_threads() ? timeout_ms : LF_FOREVER;
+	return os_process_has_lock(0, &none, lock_is_body) == 0;
 }
 
 unsigned in_order(void)

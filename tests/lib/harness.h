@@ -87,16 +87,6 @@ int run_all_tests(const char *name);
 			skip_because("needs locks that can be shared"); \
 	} while (0)
 
-/*
- * Without threads the library excludes none, and there is none that could wait
- * for it: a bound, or a wait that goes on while the program does, is refused.
- */
-#define needs_threads() \
-	do { \
-		if (!has_threads()) \
-			skip_because("needs a library built with threads"); \
-	} while (0)
-
 /* The thread sanitizer ends who starts a thread after such a fork. */
 #if defined __has_feature
 # define has_feature(feature) __has_feature(feature)
@@ -128,18 +118,9 @@ int run_all_tests(const char *name);
 int skip_all(const char *reason);
 
 bool tells_holders(void);
-bool has_threads(void);
 bool has_flock(void);
 bool tells_file_systems(void);
 bool shows_locks_of_processes(void);
-
-/*
- * What is true of a library without threads, so that a test for which a bound is
- * but one way to wait runs there as well: RESULT, or -ENOMEM instead, of a call
- * that has to wait with a bound or beside the program; a bound, or none.
- */
-int timed(int result);
-int bounded(int timeout_ms);
 
 /*
  * The flags of those who are to be served in order: without flock(2) nobody sees

@@ -222,7 +222,6 @@ TEST_WITH_FAULTS(an_old_kernel_hands_over_between_threads)
 	pthread_t thread;
 	void *failed;
 
-	needs_threads();
 	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0),

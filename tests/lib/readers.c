@@ -63,8 +63,8 @@ static int convert(struct arena *a, struct lf_lock *lock, int kind)
 		write_in(a);
 		atomic_fetch_add(&a->up, 1);
 		rc = lf_convert(lock, 0, LF_SHARED);
-	} else if (rc == -EAGAIN || rc == timed(-ETIMEDOUT) || rc == -EINTR ||
-		   (rc == -EDEADLK && !lf_has_ofd_locks())) {
+	} else if (rc == -EAGAIN || rc == -ETIMEDOUT || rc == -EINTR ||
+		   (rc == -EDEADLK && !os_has_description_locks())) {
 		rc = 0;
 	}
 	read_in(a);
@@ -114,7 +114,7 @@ static int contend(void *argument)
 
 	for (int round = 0; round < c->arena->rounds; round++) {
 		int timeout = !(kind & WAIT)		  ? 0 :
-			      kind & GIVE_UP && round % 2 ? bounded(1) :
+			      kind & GIVE_UP && round % 2 ? 1 :
 							    LF_FOREVER;
 		int rc = one_round(c->arena, kind, timeout);
 
@@ -269,7 +269,6 @@ TEST(threads_of_processes_do_so_too)
 	struct contender c[3 * THREADS];
 	pid_t pid[3];
 
-	needs_threads();
 	needs_shared_locks();
 	a->rounds = 20;
 	for (int round = 0; round < 100; round++) {
@@ -328,7 +327,6 @@ TEST(who_waits_never_keeps_a_sharer_out)
 	struct lf_lock *lock;
 	pid_t pid[2];
 
-	needs_threads();
 	needs_shared_locks();
 	needs_locks_of_descriptions();
 	crowd->up = gate_new();

@@ -77,8 +77,7 @@ TEST(bad_numbers_are_refused)
 				 -EINVAL);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		assert_int_equal(lf_acquire_at(&lock, AT_FDCWD, lock_path,
-					       modes[i], 0, 0),
-				 -EINVAL);
+					       modes[i], 0, 0), -EINVAL);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags[i]),
 				 -EINVAL);
@@ -213,7 +212,7 @@ static int fill_while_waiting(void *unused)
 	fd = (openat)(AT_FDCWD, "m/lock", O_RDONLY);
 	pid[0] = start(wait_in_vain, NULL);
 	demand(waiters_reach("m/lock", 1));
-	pid[1] = start(wait_in_vain, has_threads() ? lock : NULL);
+	pid[1] = start(wait_in_vain, lock);
 	demand(waiters_reach("m/lock", 2));
 	demand(unlink("m/lock") == 0);
 	demand(lf_release(&lock) == 0);

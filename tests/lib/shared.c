@@ -75,7 +75,7 @@ TEST(some_share_and_keep_others_out)
 		assert_true(is_listed(actor_pid(sharer[i])));
 	for (int i = 0; i < SHARERS; i++) {
 		assert_int_equal(ask(other, ACQUIRE, 0, 0), -EAGAIN);
-		assert_int_equal(ask(other, ACQUIRE, 10, 0), timed(-ETIMEDOUT));
+		assert_int_equal(ask(other, ACQUIRE, 10, 0), -ETIMEDOUT);
 		assert_true(exists(lock_path));
 		act(sharer[i], RELEASE, 0, 0);
 	}
@@ -85,7 +85,7 @@ TEST(some_share_and_keep_others_out)
 		assert_int_equal(ask(sharer[i], ACQUIRE, 0, LF_SHARED),
 				 -EAGAIN);
 		assert_int_equal(ask(sharer[i], ACQUIRE, 10, LF_SHARED),
-				 timed(-ETIMEDOUT));
+				 -ETIMEDOUT);
 	}
 	assert_true(exists(lock_path));
 	act(other, RELEASE, 0, 0);
@@ -129,11 +129,6 @@ TEST(other_programs_share_and_are_kept_out)
 /* The ways to wait: without a bound, with one, pending. */
 enum way { UNTIMED, TIMED, PENDING, WAYS };
 
-static int ways(void)
-{
-	return has_threads() ? WAYS : UNTIMED + 1;
-}
-
 static void begin_to_wait(struct actor *actor, enum way way, unsigned flags)
 {
 	if (way == PENDING) {
@@ -148,27 +143,26 @@ TEST(who_shares_waits_for_who_does_not)
 {
 	struct actor *waiter[WAYS];
 	struct lf_lock *lock;
-	int count = ways();
 
 	needs_shared_locks();
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < WAYS; i++)
 		waiter[i] = actor_process();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < WAYS; i++) {
 		begin_to_wait(waiter[i], (enum way)i, LF_SHARED);
 		assert_true(waiters_reach(lock_path, i + 1));
 	}
 	assert_int_equal(lf_release(&lock), 0);
 	/* All get in, before any of them leaves. */
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < WAYS; i++)
 		assert_int_equal(answer(waiter[i]), 0);
 	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < WAYS; i++) {
 		assert_true(exists(lock_path));
 		act(waiter[i], RELEASE, 0, 0);
 	}
 	assert_false(exists(lock_path));
-	end_all(waiter, (size_t)count);
+	end_all(waiter, WAYS);
 }
 
 TEST(who_does_not_share_waits_for_all_who_do)
@@ -178,7 +172,7 @@ TEST(who_does_not_share_waits_for_all_who_do)
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		sharer[i] = actor_process();
-	for (int way = 0; way < ways(); way++) {
+	for (int way = 0; way < WAYS; way++) {
 		for (int i = 0; i < SHARERS; i++)
 			act(sharer[i], ACQUIRE, 0, LF_SHARED);
 		begin_to_wait(waiter, (enum way)way, 0);
@@ -248,7 +242,6 @@ TEST(who_gives_up_leaves_the_file_to_the_last)
 {
 	struct actor *sharer[SHARERS], *waiter = actor_process();
 
-	needs_threads();
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
 		sharer[i] = actor_process();
@@ -275,7 +268,6 @@ TEST(a_waiter_that_gives_up_last_removes_the_file)
 {
 	struct actor *sharer = actor_process(), *waiter = actor_process();
 
-	needs_threads();
 	needs_shared_locks();
 	for (int round = 0; round < 200; round++) {
 		act(sharer, ACQUIRE, 0, LF_SHARED);
@@ -471,8 +463,7 @@ TEST(a_descriptor_for_reading_can_be_shared)
 			 -EINVAL);
 	act(sharer, ACQUIRE, 0, LF_KEEP);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), -EAGAIN);
-	assert_int_equal(lf_acquire_fd(&lock, fd, 10, LF_SHARED),
-			 timed(-ETIMEDOUT));
+	assert_int_equal(lf_acquire_fd(&lock, fd, 10, LF_SHARED), -ETIMEDOUT);
 	act(sharer, RELEASE, 0, 0);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), 0);
 	act(sharer, ACQUIRE, 0, LF_SHARED);
@@ -518,8 +509,7 @@ TEST(one_thread_may_share_twice_but_not_exclude_itself)
 	assert_int_equal(lf_acquire(&second, lock_path, 0, LF_SHARED), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
-	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0),
-			 timed(-EDEADLK));
+	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0), -EDEADLK);
 	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), -EDEADLK);
 	assert_true(is_listed(getpid()));
 	assert_int_equal(lf_release(&second), 0);
@@ -537,7 +527,6 @@ TEST(a_waiting_thread_does_not_keep_others_out)
 	struct actor *other = actor_process(), *third = actor_process();
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
 
-	needs_threads();
 	needs_shared_locks();
 	act(sharer, ACQUIRE, 0, LF_SHARED);
 	tell(waiter, ACQUIRE, LF_FOREVER, 0);
@@ -570,7 +559,6 @@ TEST(nor_does_one_that_waited_before)
 	struct actor *other = actor_process(), *third = actor_process();
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
 
-	needs_threads();
 	needs_shared_locks();
 	needs_locks_of_descriptions();
 	for (int i = 0; i < 300; i++) {

@@ -120,13 +120,11 @@ TEST(other_content_is_refused_and_left_as_it_is)
 		for (unsigned keep = 0; keep <= LF_KEEP; keep++) {
 			write_to(lock_path, contents[i]);
 			assert_int_equal(lf_acquire(&lock, lock_path, 0,
-						    LF_PID | keep),
-					 -ENOTEMPTY);
+						    LF_PID | keep), -ENOTEMPTY);
 			assert_null(lock);
 			assert_content(lock_path, contents[i]);
 			assert_int_equal(lf_acquire(&lock, lock_path, 1000,
-						    LF_PID | keep),
-					 -ENOTEMPTY);
+						    LF_PID | keep), -ENOTEMPTY);
 			assert_int_equal(finish(start(try_lock, lock_path)), 0);
 			assert_content(lock_path, contents[i]);
 		}

@@ -216,26 +216,22 @@ static void crowds(int what)
 
 TEST(exclusive_removers_leave_nothing)
 {
-	needs_threads();
 	crowds(0);
 }
 
 TEST(keepers_among_them)
 {
-	needs_threads();
 	crowds(KEEP);
 }
 
 TEST(sharers_among_them_leave_nothing)
 {
-	needs_threads();
 	needs_shared_locks();
 	crowds(SHARE);
 }
 
 TEST(all_kinds_at_once)
 {
-	needs_threads();
 	needs_shared_locks();
 	crowds(SHARE | KEEP);
 }
@@ -282,7 +278,6 @@ static int use_another(void *unused)
 
 TEST(a_fork_leaves_the_wait_of_a_thread_alone)
 {
-	needs_threads();
 	for (int timeout = LF_FOREVER; timeout <= 60000; timeout += 60001) {
 		struct scene s = scene_new(timeout);
 
@@ -332,7 +327,6 @@ TEST(exec_in_a_child_frees_the_child_s_lock_alone)
 	struct cat cat;
 	pid_t pid;
 
-	needs_threads();
 	s = scene_new(LF_FOREVER);
 	cat = cat_new();
 	pid = start(become_cat, &cat);
@@ -373,7 +367,6 @@ TEST(vfork_and_exec_free_nothing)
 	struct lf_lock *lock;
 	struct scene s;
 
-	needs_threads();
 	s = scene_new(LF_FOREVER);
 	assert_int_equal(lf_acquire(&lock, names[0], 0, 0), 0);
 	for (int i = 0; i < 10; i++) {
@@ -418,7 +411,6 @@ TEST(forks_at_any_moment_break_nothing)
 	pid_t pid[8];
 	int before;
 
-	needs_threads();
 	a = arena_new(0, 300);
 	before = open_descriptors();
 	begin(c, 4, a);

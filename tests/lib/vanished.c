@@ -22,11 +22,6 @@
 
 enum how { UNTIMED, TIMED, PENDING, HOWS };
 
-static enum how hows(void)
-{
-	return has_threads() ? HOWS : TIMED;
-}
-
 static int acquire(struct lf_lock **lock, enum how how)
 {
 	int rc;
@@ -79,7 +74,7 @@ static ino_t inode(const char *path)
 static void change_while_waiting(void (*change)(void), int result,
 				 void (*look)(void))
 {
-	for (enum how how = UNTIMED; how < hows(); how++) {
+	for (enum how how = UNTIMED; how < HOWS; how++) {
 		struct lf_lock *lock;
 		pid_t pid;
 
@@ -277,7 +272,7 @@ static int wait_as_anybody(void *unused)
 {
 	(void)unused;
 	demand(become_ordinary());
-	for (enum how how = UNTIMED; how < hows(); how++) {
+	for (enum how how = UNTIMED; how < HOWS; how++) {
 		struct lf_lock *lock;
 		pid_t pid;
 
@@ -364,7 +359,7 @@ static int unmount_while_waiting(void *unused)
 	(void)unused;
 	if (!own_mounts())
 		return 77;
-	for (enum how how = UNTIMED; how < hows(); how++) {
+	for (enum how how = UNTIMED; how < HOWS; how++) {
 		struct lf_lock *lock;
 		pid_t pid;
 
