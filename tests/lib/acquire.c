@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* lf_acquire() and lf_acquire_at(): one process at a time, and bad input. */
 #include "config.h"
 
@@ -40,11 +41,11 @@ TEST(a_free_lock_is_taken_and_another_process_refused)
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_non_null(lock);
 	assert_true(exists(lock_path));
-	assert_int_equal(finish(start(try_once, lock_path)), EAGAIN);
+	assert_int_equal(child_run(try_once, lock_path), EAGAIN);
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
-	assert_int_equal(finish(start(try_once, lock_path)), 0);
+	assert_child(try_once, lock_path);
 }
 
 TEST(a_new_file_has_mode_0666_less_the_umask)
@@ -106,14 +107,14 @@ TEST(a_waiter_gets_the_lock_when_it_is_released)
 	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = start(wait_for_lock, &w);
+	pid = child_start(wait_for_lock, &w);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_release(&lock), 0);
 	gate_pass(w.got);
 	assert_true(exists(lock_path));
-	assert_int_equal(finish(start(try_once, lock_path)), EAGAIN);
+	assert_int_equal(child_run(try_once, lock_path), EAGAIN);
 	gate_open(w.go);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	assert_false(exists(lock_path));
 	gate_free(w.got);
 	gate_free(w.go);
@@ -139,7 +140,7 @@ TEST(nocreate_needs_the_file)
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_NOCREATE), -ENOENT);
 	assert_null(lock);
 	assert_false(exists(lock_path));
-	close(open(lock_path, O_CREAT | O_WRONLY, 0666));
+	make_file(lock_path, 0666);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_NOCREATE), 0);
 	assert_int_equal(lf_release(&lock), 0);
 }
@@ -167,10 +168,10 @@ TEST(a_handler_interrupts_the_wait)
 	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = start(be_interrupted, NULL);
+	pid = child_start(be_interrupted, NULL);
 	assert_true(waiters_reach(lock_path, 1));
 	kill(pid, SIGUSR1);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
@@ -192,13 +193,13 @@ TEST(a_restarting_handler_does_not)
 	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = start(be_restarted, &w);
+	pid = child_start(be_restarted, &w);
 	assert_true(waiters_reach(lock_path, 1));
 	kill(pid, SIGUSR1);
 	gate_open(w.go);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_release(&lock), 0);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	gate_free(w.got);
 	gate_free(w.go);
 }
@@ -252,7 +253,7 @@ TEST(what_is_no_regular_file_is_refused)
 	assert_int_equal(mkfifo("fifo", 0666), 0);
 	assert_int_equal(symlink("nowhere", "dangling"), 0);
 	assert_int_equal(symlink("file", "link"), 0);
-	close(open("file", O_CREAT | O_WRONLY, 0666));
+	make_file("file", 0666);
 	strcpy(address.sun_path, "socket");
 	assert_int_equal(
 		bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -290,10 +291,10 @@ TEST(without_permission_nothing_happens)
 
 	assert_int_equal(mkdir("private", 0), 0);
 	assert_int_equal(mkdir("closed", 0555), 0);
-	close(open("readonly", O_CREAT | O_WRONLY, 0444));
-	close(open("unreadable", O_CREAT | O_WRONLY, 0222));
+	make_file("readonly", 0444);
+	make_file("unreadable", 0222);
 	assert_int_equal(chmod("unreadable", 0222), 0);
-	assert_int_equal(finish(start(lock_without_permission, NULL)), 0);
+	assert_child(lock_without_permission, NULL);
 	assert_false(exists("closed/lock"));
 	assert_int_equal(stat("readonly", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0444);
@@ -305,7 +306,7 @@ static int lock_on_read_only(void *unused)
 	(void)unused;
 	if (!own_mounts() || mount("none", "ro", "tmpfs", 0, NULL) < 0)
 		return 77;
-	close(open("ro/there", O_CREAT | O_WRONLY, 0666));
+	make_file("ro/there", 0666);
 	demand(mount("none", "ro", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	demand(try_at("ro/new") == EROFS);
 	demand(try_at("ro/there") == EROFS);
@@ -317,7 +318,7 @@ TEST(a_read_only_file_system_is_named)
 	int status;
 
 	assert_int_equal(mkdir("ro", 0755), 0);
-	status = finish(start(lock_on_read_only, NULL));
+	status = child_run(lock_on_read_only, NULL);
 	if (status == 77)
 		skip_because("a mount of its own is not to be had here");
 	assert_int_equal(status, 0);
@@ -345,9 +346,9 @@ TEST(a_descriptor_is_never_below_3)
 {
 	bool keep = false;
 
-	assert_int_equal(finish(start(close_stdio, &keep)), 0);
+	assert_child(close_stdio, &keep);
 	keep = true;
-	assert_int_equal(finish(start(close_stdio, &keep)), 0);
+	assert_child(close_stdio, &keep);
 }
 
 TEST(no_descriptor_survives_exec)
@@ -385,7 +386,7 @@ TEST(chdir_and_a_renamed_parent_do_no_harm)
 	assert_int_equal(chdir(lock_path), 0);
 	assert_int_equal(rename("a", "b"), 0);
 	assert_int_equal(mkdir("a", 0755), 0);
-	close(open("a/lock", O_CREAT | O_WRONLY, 0666));
+	make_file("a/lock", 0666);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists("b/lock"));
 	assert_true(exists("a/lock"));
@@ -468,10 +469,10 @@ TEST(two_that_do_not_wait_never_both_fail)
 	struct race *r = shared_new(sizeof(*r));
 	pid_t pid[2];
 
-	pid[0] = start(race, r);
-	pid[1] = start(race, r);
-	assert_int_equal(finish(pid[0]), 0);
-	assert_int_equal(finish(pid[1]), 0);
+	pid[0] = child_start(race, r);
+	pid[1] = child_start(race, r);
+	assert_finish(pid[0]);
+	assert_finish(pid[1]);
 	assert_false(exists(lock_path));
 	shared_free(r, sizeof(*r));
 }

@@ -1,8 +1,8 @@
+/* SPDX-License-Identifier: 0BSD */
 #include "config.h"
 
 #include "actor.h"
 
-#include "harness.h"
 #include "lockfile-fcntl.h"
 
 #include <pthread.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 struct actor {
+	const char *path;
 	int orders[2], answers[2]; /* pipes */
 	pid_t pid;
 	pthread_t thread;
@@ -21,14 +22,14 @@ struct order {
 	unsigned flags;
 };
 
-static int act(struct lf_lock **lock, const struct order *order)
+static int act(struct lf_lock **lock, const char *path,
+	       const struct order *order)
 {
 	switch (order->act) {
 	case ACQUIRE:
-		return lf_acquire(lock, lock_path, order->timeout_ms,
-				  order->flags);
+		return lf_acquire(lock, path, order->timeout_ms, order->flags);
 	case START:
-		return lf_start(lock, lock_path, order->flags);
+		return lf_start(lock, path, order->flags);
 	case FINISH:
 		return lf_finish(lock);
 	case CONVERT:
@@ -50,26 +51,32 @@ static int play(void *argument)
 		       sizeof(order));
 		if (order.act == END)
 			return 0;
-		rc = act(&lock, &order);
+		rc = act(&lock, actor->path, &order);
 		demand(write(actor->answers[1], &rc, sizeof(rc)) == sizeof(rc));
 	}
 }
 
-static struct actor *actor_new(void)
+static struct actor *actor_new(const char *path)
 {
 	struct actor *actor = calloc(1, sizeof(*actor));
 
 	if (!actor || pipe(actor->orders) < 0 || pipe(actor->answers) < 0)
 		abort();
+	actor->path = path;
+	return actor;
+}
+
+struct actor *actor_process_on(const char *path)
+{
+	struct actor *actor = actor_new(path);
+
+	actor->pid = child_start(play, actor);
 	return actor;
 }
 
 struct actor *actor_process(void)
 {
-	struct actor *actor = actor_new();
-
-	actor->pid = start(play, actor);
-	return actor;
+	return actor_process_on(lock_path);
 }
 
 static void *play_in_thread(void *actor)
@@ -80,7 +87,7 @@ static void *play_in_thread(void *actor)
 
 struct actor *actor_thread(void)
 {
-	struct actor *actor = actor_new();
+	struct actor *actor = actor_new(lock_path);
 
 	if (pthread_create(&actor->thread, NULL, play_in_thread, actor) != 0)
 		abort();
@@ -92,15 +99,16 @@ pid_t actor_pid(const struct actor *actor)
 	return actor->pid;
 }
 
-void tell(struct actor *actor, enum act what, int timeout_ms, unsigned flags)
+void actor_begin(struct actor *actor, enum act act, int timeout_ms,
+		 unsigned flags)
 {
-	struct order order = { what, timeout_ms, flags };
+	struct order order = { act, timeout_ms, flags };
 
 	if (write(actor->orders[1], &order, sizeof(order)) != sizeof(order))
 		abort();
 }
 
-int answer(struct actor *actor)
+int actor_result(struct actor *actor)
 {
 	int rc;
 
@@ -109,19 +117,17 @@ int answer(struct actor *actor)
 	return rc;
 }
 
-int ask(struct actor *actor, enum act what, int timeout_ms, unsigned flags)
+int actor_do(struct actor *actor, enum act act, int timeout_ms, unsigned flags)
 {
-	tell(actor, what, timeout_ms, flags);
-	return answer(actor);
+	actor_begin(actor, act, timeout_ms, flags);
+	return actor_result(actor);
 }
 
-int actor_end(struct actor *actor)
+void actor_end(struct actor *actor)
 {
-	int status = 0;
-
-	tell(actor, END, 0, 0);
+	actor_begin(actor, END, 0, 0);
 	if (actor->pid)
-		status = finish(actor->pid);
+		assert_finish(actor->pid);
 	else
 		pthread_join(actor->thread, NULL);
 	close(actor->orders[0]);
@@ -129,5 +135,36 @@ int actor_end(struct actor *actor)
 	close(actor->answers[0]);
 	close(actor->answers[1]);
 	free(actor);
-	return status;
+}
+
+struct actor *actor_holder(unsigned flags)
+{
+	struct actor *actor = actor_process();
+
+	actor_must(actor, ACQUIRE, LF_FOREVER, flags);
+	return actor;
+}
+
+void actor_release(struct actor *actor)
+{
+	actor_must(actor, RELEASE, 0, 0);
+	actor_end(actor);
+}
+
+void actors_new(struct actor **actors, int count, struct actor *(*make)(void))
+{
+	for (int i = 0; i < count; i++)
+		actors[i] = make();
+}
+
+void actors_must(struct actor **actors, int count, enum act act, unsigned flags)
+{
+	for (int i = 0; i < count; i++)
+		actor_must(actors[i], act, 0, flags);
+}
+
+void actors_end(struct actor **actors, int count)
+{
+	for (int i = 0; i < count; i++)
+		actor_end(actors[i]);
 }

@@ -1,27 +1,46 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * One who does with a lock what he is told, in a process or a thread of his own:
- * so a test can say in which order what happens.
+ * An actor uses the library in a process or a thread of its own, one call after
+ * the other as the test orders them: so a test fixes the order of events.
  */
 #ifndef TESTS_ACTOR_H
 #define TESTS_ACTOR_H
 
-#include <stdbool.h>
+#include "harness.h"
+
 #include <sys/types.h>
 
 enum act { ACQUIRE, START, FINISH, CONVERT, RELEASE, END };
 
 struct actor;
 
+/* On lock_path, or on PATH. */
 struct actor *actor_process(void);
+struct actor *actor_process_on(const char *path);
 struct actor *actor_thread(void);
-pid_t actor_pid(const struct actor *);
+pid_t actor_pid(const struct actor *actor);
 
-/* Tells him; the answer is what the function of the library returned. */
-void tell(struct actor *, enum act, int timeout_ms, unsigned flags);
-int answer(struct actor *);
-int ask(struct actor *, enum act, int timeout_ms, unsigned flags);
+/* Begins a call of the library, and returns the result of one that ends. */
+void actor_begin(struct actor *actor, enum act act, int timeout_ms,
+		 unsigned flags);
+int actor_result(struct actor *actor);
 
-/* He leaves the stage, without releasing; frees.  0, or how he died. */
-int actor_end(struct actor *);
+/* Both; the test fails unless the result is 0. */
+int actor_do(struct actor *actor, enum act act, int timeout_ms, unsigned flags);
+#define actor_must(actor, act, timeout_ms, flags) \
+	assert_int_equal(actor_do(actor, act, timeout_ms, flags), 0)
+
+/* Ends without releasing a lock, frees; the test fails if it had failed. */
+void actor_end(struct actor *actor);
+
+/* A process that holds lock_path; released, and gone. */
+struct actor *actor_holder(unsigned flags);
+void actor_release(struct actor *actor);
+
+/* The same actions of several processes or threads. */
+void actors_new(struct actor **actors, int count, struct actor *(*make)(void));
+void actors_must(struct actor **actors, int count, enum act act,
+		 unsigned flags);
+void actors_end(struct actor **actors, int count);
 
 #endif

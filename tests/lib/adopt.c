@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* lf_adopt(): a lock passes from a parent to its child. */
 #include "config.h"
 
@@ -109,7 +110,7 @@ static int acquire_and_fork(void *argument)
 TEST(the_child_is_the_holder_when_the_parent_has_gone)
 {
 	struct scene *scene = scene_new(LF_PID);
-	pid_t parent = start(acquire_and_fork, scene);
+	pid_t parent = child_start(acquire_and_fork, scene);
 	char text[32], expected[32];
 
 	needs_locks_of_descriptions();
@@ -121,9 +122,9 @@ TEST(the_child_is_the_holder_when_the_parent_has_gone)
 	assert_string_equal(text, expected);
 
 	gate_open(scene->parent_may_go);
-	assert_int_equal(finish(parent), 0);
+	assert_finish(parent);
 	assert_true(is_named(scene->child));
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	gate_open(scene->child_may_go);
 	gate_pass(scene->child_gone);
 	assert_false(exists(lock_path));
@@ -156,7 +157,7 @@ static int acquire_fork_and_release(void *argument)
 TEST(a_parent_that_lives_on_releases_and_is_forgotten)
 {
 	struct scene *scene = scene_new(0);
-	pid_t parent = start(acquire_fork_and_release, scene);
+	pid_t parent = child_start(acquire_fork_and_release, scene);
 
 	needs_locks_of_descriptions();
 	gate_pass(scene->parent_gone);
@@ -166,7 +167,7 @@ TEST(a_parent_that_lives_on_releases_and_is_forgotten)
 	assert_true(waiters_reach(lock_path, 1));
 	gate_open(scene->child_may_go);
 	gate_pass(scene->child_gone);
-	assert_int_equal(finish(parent), 0);
+	assert_finish(parent);
 	assert_false(exists(lock_path));
 	scene_free(scene);
 }
@@ -190,12 +191,12 @@ static int acquire_and_fork_twice(void *argument)
 TEST(a_grandchild_may_adopt)
 {
 	struct scene *scene = scene_new(0);
-	pid_t parent = start(acquire_and_fork_twice, scene);
+	pid_t parent = child_start(acquire_and_fork_twice, scene);
 
 	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
 	gate_open(scene->parent_may_go);
-	assert_int_equal(finish(parent), 0);
+	assert_finish(parent);
 	assert_true(is_named(scene->child));
 	gate_open(scene->child_may_go);
 	gate_pass(scene->child_gone);
@@ -234,8 +235,8 @@ TEST(a_child_that_adopted_may_pass_it_on)
 	needs_locks_of_descriptions();
 	needs_threads_after_a_fork_beside_threads();
 	scene = scene_new(0);
-	parent = start(adopt_and_pass_on, scene);
-	assert_int_equal(finish(parent), 0);
+	parent = child_start(adopt_and_pass_on, scene);
+	assert_finish(parent);
 	assert_true(is_named(scene->child));
 	gate_open(scene->child_may_go);
 	gate_pass(scene->child_gone);
@@ -256,10 +257,10 @@ static int become_daemon(void *argument)
 TEST(a_daemon_adopts_after_daemon_3)
 {
 	struct scene *scene = scene_new(0);
-	pid_t parent = start(become_daemon, scene);
+	pid_t parent = child_start(become_daemon, scene);
 
 	needs_locks_of_descriptions();
-	assert_int_equal(finish(parent), 0);
+	assert_finish(parent);
 	gate_pass(scene->adopted);
 	assert_true(is_named(scene->child));
 	gate_open(scene->child_may_go);
@@ -301,7 +302,7 @@ static int wait_for_turn(void *argument)
 static void check_queue(unsigned flags)
 {
 	struct scene *scene = scene_new(flags);
-	pid_t parent = start(acquire_and_fork, scene), pids[8];
+	pid_t parent = child_start(acquire_and_fork, scene), pids[8];
 	struct turn turn = { .scene = scene };
 
 	gate_pass(scene->adopted);
@@ -310,16 +311,15 @@ static void check_queue(unsigned flags)
 	for (int i = 0; i < 8; i++) {
 		if (i == 4) {
 			gate_open(scene->parent_may_go);
-			assert_int_equal(finish(parent), 0);
+			assert_finish(parent);
 			assert_true(is_named(scene->child));
 		}
 		turn.number = i;
-		pids[i] = start(wait_for_turn, &turn);
+		pids[i] = child_start(wait_for_turn, &turn);
 		assert_true(waiters_reach(lock_path, i < 4 ? i + 2 : i + 1));
 	}
 	gate_open(scene->child_may_go);
-	for (int i = 0; i < 8; i++)
-		assert_int_equal(finish(pids[i]), 0);
+	assert_all_finish(pids, 8);
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(scene->order[i], i);
 	gate_pass(scene->child_gone);
@@ -346,18 +346,17 @@ TEST(who_waited_before_the_child_adopts_waits_on)
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	for (int i = 0; i < 4; i++) {
-		pids[i] = start(wait_for_turn, &turn);
+		pids[i] = child_start(wait_for_turn, &turn);
 		assert_true(waiters_reach(lock_path, i + 1));
 	}
-	child = start(serve_parent, &(struct served){ scene, lock });
+	child = child_start(serve_parent, &(struct served){ scene, lock });
 	gate_pass(scene->adopted);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(is_named(scene->child));
 	assert_int_equal(scene->ended, 0);
 	gate_open(scene->child_may_go);
-	assert_int_equal(finish(child), 0);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(finish(pids[i]), 0);
+	assert_finish(child);
+	assert_all_finish(pids, 4);
 	assert_int_equal(scene->ended, 4);
 	assert_false(exists(lock_path));
 	scene_free(scene);
@@ -386,13 +385,13 @@ TEST(what_the_parent_has_released_cannot_be_adopted)
 	needs_locks_of_descriptions();
 	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
 		assert_int_equal(lf_acquire(&late.lock, lock_path, 0, flags), 0);
-		child = start(adopt_too_late, &late);
+		child = child_start(adopt_too_late, &late);
 		assert_int_equal(lf_release(&late.lock), 0);
 		assert_int_equal(lf_acquire(&other, lock_path, 0, flags), 0);
 		gate_open(late.gate);
-		assert_int_equal(finish(child), expected[flags]);
+		assert_int_equal(child_finish(child), expected[flags]);
 		assert_int_equal(lf_verify(other), 0);
-		assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+		assert_held(lock_path);
 		assert_int_equal(lf_release(&other), 0);
 	}
 	gate_free(late.gate);
@@ -415,7 +414,7 @@ TEST(to_adopt_what_one_holds_changes_nothing)
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
 	assert_int_equal(lf_adopt(lock), 0);
 	assert_int_equal(lf_adopt(lock), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
 }
@@ -438,7 +437,7 @@ TEST(a_child_may_release_before_the_parent_goes)
 	needs_locks_of_descriptions();
 	for (int round = 0; round < 100; round++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-		assert_int_equal(finish(start(adopt_and_release, lock)), 0);
+		assert_child(adopt_and_release, lock);
 		assert_false(exists(lock_path));
 		assert_int_equal(lf_release(&lock), 0);
 	}
@@ -457,8 +456,8 @@ TEST(a_parent_releases_what_a_dead_child_had_adopted)
 
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	assert_int_equal(finish(start(adopt_and_die, lock)), -SIGKILL);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_int_equal(child_run(adopt_and_die, lock), -SIGKILL);
+	assert_held(lock_path);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
 }
@@ -482,9 +481,9 @@ TEST(without_a_thread_it_is_adopted_all_the_same)
 
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
-	assert_int_equal(finish(start(adopt_without_thread, lock)), 0);
+	assert_child(adopt_without_thread, lock);
 	assert_int_equal(lf_release(&lock), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+	assert_free(lock_path);
 }
 
 static int adopt_from_living_parent(void *argument)
@@ -503,7 +502,7 @@ TEST(a_lock_of_the_process_stays_with_the_parent)
 		lf_release(&lock);
 		skip_because("these locks belong to the open file description");
 	}
-	assert_int_equal(finish(start(adopt_from_living_parent, lock)), EAGAIN);
+	assert_int_equal(child_run(adopt_from_living_parent, lock), EAGAIN);
 	assert_int_equal(lf_verify(lock), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* lf_acquire_fd(): a descriptor that stays the caller's. */
 #include "config.h"
 
@@ -30,10 +31,10 @@ TEST(it_excludes_and_leaves_descriptor_and_file)
 	assert_string_equal(lf_path(lock), name);
 	assert_true(lf_describe(lock, text, sizeof(text)) > 0);
 	assert_int_equal(lf_verify(lock), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(fcntl(fd, F_GETFD) >= 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+	assert_free(lock_path);
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
@@ -59,7 +60,7 @@ TEST(what_cannot_be_locked_is_refused)
 	assert_int_equal(lf_acquire_fd(NULL, fd, 0, 0), -EINVAL);
 	assert_null(lock);
 	assert_true(fcntl(fd, F_GETFD) >= 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+	assert_free(lock_path);
 	close(ends[0]);
 	close(ends[1]);
 	close(directory);
@@ -111,18 +112,18 @@ TEST(it_waits_with_and_without_a_bound)
 
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
-		pid = start(wait_by_descriptor, &timeouts[i]);
+		pid = child_start(wait_by_descriptor, &timeouts[i]);
 		assert_true(waiters_reach(lock_path, 1));
 		assert_int_equal(lf_release(&lock), 0);
-		assert_int_equal(finish(pid), 0);
+		assert_finish(pid);
 		assert_true(exists(lock_path));
 
 		/* Who does not keep the file takes it from under them. */
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-		pid = start(wait_and_be_stale, &timeouts[i]);
+		pid = child_start(wait_and_be_stale, &timeouts[i]);
 		assert_true(waiters_reach(lock_path, 1));
 		assert_int_equal(lf_release(&lock), 0);
-		assert_int_equal(finish(pid), 0);
+		assert_finish(pid);
 		assert_false(exists(lock_path));
 	}
 }
@@ -143,7 +144,7 @@ TEST(a_refusal_leaves_the_descriptor)
 {
 	struct gate gate[2] = { gate_new(), gate_new() };
 	int fd = open_lock(O_RDWR);
-	pid_t pid = start(hold, gate);
+	pid_t pid = child_start(hold, gate);
 	struct lf_lock *lock;
 
 	gate_pass(gate[0]);
@@ -151,7 +152,7 @@ TEST(a_refusal_leaves_the_descriptor)
 	assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -ETIMEDOUT);
 	assert_true(fcntl(fd, F_GETFD) >= 0);
 	gate_open(gate[1]);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	close(fd);
@@ -173,10 +174,10 @@ TEST(the_lock_stays_with_who_shares_the_descriptor)
 	int fd = open_lock(O_WRONLY);
 
 	needs_locks_of_descriptions();
-	assert_int_equal(finish(start(lock_and_end, &fd)), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_child(lock_and_end, &fd);
+	assert_held(lock_path);
 	/* Again is no conflict: it is the same owner. */
-	assert_int_equal(finish(start(lock_and_end, &fd)), 0);
+	assert_child(lock_and_end, &fd);
 	close(fd);
-	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+	assert_free(lock_path);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* What a handle and an error say of themselves. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* lf_check(), and what any other program can see. */
 #include "config.h"
 
@@ -45,7 +46,7 @@ TEST(a_missing_file_is_free_and_stays_missing)
 	assert_int_equal(pid, 0);
 	assert_false(exists(lock_path));
 	assert_int_equal(lf_check("missing/lock", NULL), 0);
-	close(open(lock_path, O_CREAT | O_WRONLY, 0666));
+	make_file(lock_path, 0666);
 	assert_int_equal(lf_check(lock_path, &pid), 0);
 	assert_true(exists(lock_path));
 }
@@ -58,7 +59,7 @@ TEST(our_own_lock_is_seen_and_not_hurt)
 
 	needs_holders_with_names();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	waiter = start(hold, &h);
+	waiter = child_start(hold, &h);
 	assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(lf_check(lock_path, &pid), 1);
@@ -70,7 +71,7 @@ TEST(our_own_lock_is_seen_and_not_hurt)
 	assert_int_equal(lf_check(lock_path, &pid), 1);
 	assert_int_equal(pid, waiter);
 	gate_open(h.go);
-	assert_int_equal(finish(waiter), 0);
+	assert_finish(waiter);
 	gate_free(h.got);
 	gate_free(h.go);
 }
@@ -99,18 +100,18 @@ TEST(anybody_finds_the_holder)
 
 	needs_holders_with_names();
 	umask(022);
-	first = start(hold, &h);
+	first = child_start(hold, &h);
 	gate_pass(h.got);
-	assert_int_equal(finish(start(ask_as_anybody, &first)), 0);
-	second = start(hold, &h);
+	assert_child(ask_as_anybody, &first);
+	second = child_start(hold, &h);
 	assert_true(waiters_reach(lock_path, 1));
-	assert_int_equal(finish(start(ask_as_anybody, &first)), 0);
+	assert_child(ask_as_anybody, &first);
 	gate_open(h.go);
 	gate_pass(h.got);
-	assert_int_equal(finish(first), 0);
-	assert_int_equal(finish(start(ask_as_anybody, &second)), 0);
+	assert_finish(first);
+	assert_child(ask_as_anybody, &second);
 	gate_open(h.go);
-	assert_int_equal(finish(second), 0);
+	assert_finish(second);
 	gate_free(h.got);
 	gate_free(h.go);
 }
@@ -121,12 +122,12 @@ TEST(a_holder_like_the_original_is_named)
 	pid_t pid, holder;
 
 	needs_holders_with_names();
-	holder = start(hold, &h);
+	holder = child_start(hold, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
 	assert_int_equal(pid, holder);
 	gate_open(h.go);
-	assert_int_equal(finish(holder), 0);
+	assert_finish(holder);
 	assert_int_equal(lf_check(lock_path, &pid), 0);
 	gate_free(h.got);
 	gate_free(h.go);
@@ -154,12 +155,12 @@ TEST(a_program_that_locks_one_byte_is_named)
 	pid_t pid = 42, holder;
 
 	needs_holders_with_names();
-	holder = start(hold_first_byte, &h);
+	holder = child_start(hold_first_byte, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
 	assert_int_equal(pid, holder);
 	gate_open(h.go);
-	assert_int_equal(finish(holder), 0);
+	assert_finish(holder);
 	gate_free(h.got);
 	gate_free(h.go);
 }
@@ -174,12 +175,12 @@ TEST(a_holder_without_a_tag_is_not_guessed)
 	struct holding h = { gate_new(), gate_new(), false };
 	pid_t pid = 42, holder;
 
-	holder = start(hold_body, &h);
+	holder = child_start(hold_body, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
 	assert_int_equal(pid, 0);
 	gate_open(h.go);
-	assert_int_equal(finish(holder), 0);
+	assert_finish(holder);
 	gate_free(h.got);
 	gate_free(h.go);
 }
@@ -199,14 +200,14 @@ TEST(who_removes_the_file_is_no_holder)
 	pid_t remover;
 
 	needs_holders_with_names();
-	remover = start(stay_remover, &h);
+	remover = child_start(stay_remover, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, NULL), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
 	assert_int_equal(lf_acquire(&lock, lock_path, 10, 0), -ETIMEDOUT);
 	assert_true(exists(lock_path));
 	gate_open(h.go);
-	assert_int_equal(finish(remover), 0);
+	assert_finish(remover);
 	gate_free(h.got);
 	gate_free(h.go);
 }
@@ -218,16 +219,16 @@ TEST(who_has_the_tag_but_not_the_body_is_not_named)
 	pid_t pid = 42, body, tag;
 
 	needs_proc_with_locks();
-	body = start(hold_body, &h);
+	body = child_start(hold_body, &h);
 	gate_pass(h.got);
-	tag = start(hold_first_byte, &h);
+	tag = child_start(hold_first_byte, &h);
 	gate_pass(h.got);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
 	assert_int_equal(pid, 0);
 	gate_open(h.go);
 	gate_open(h.go);
-	assert_int_equal(finish(body), 0);
-	assert_int_equal(finish(tag), 0);
+	assert_finish(body);
+	assert_finish(tag);
 	gate_free(h.got);
 	gate_free(h.go);
 }
@@ -261,7 +262,7 @@ TEST(what_cannot_be_told_is_an_error)
 {
 	assert_int_equal(mkfifo("fifo", 0666), 0);
 	assert_int_equal(symlink("nowhere", "link"), 0);
-	close(open("secret", O_CREAT | O_WRONLY, 0));
+	make_file("secret", 0);
 	assert_int_equal(lf_check(NULL, NULL), -EINVAL);
 	assert_int_equal(lf_check("", NULL), -ENOENT);
 	assert_int_equal(lf_check(".", NULL), -EISDIR);
@@ -269,5 +270,5 @@ TEST(what_cannot_be_told_is_an_error)
 	assert_int_equal(lf_check("/dev/null", NULL), -ENOTSUP);
 	assert_int_equal(lf_check("link", NULL), -ELOOP);
 	assert_int_equal(lf_check("secret/lock", NULL), -ENOTDIR);
-	assert_int_equal(finish(start(check_without_permission, NULL)), 0);
+	assert_child(check_without_permission, NULL);
 }

@@ -1,47 +1,35 @@
-/* lf_convert(): a lock that is held becomes shared, or exclusive. */
+/* SPDX-License-Identifier: 0BSD */
+/* lf_convert(): an exclusive lock becomes shared, a shared one exclusive. */
 #include "config.h"
 
 #include "actor.h"
-#include "harness.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Long enough that only a failure waits it out. */
-#define LONG_MS 60000
+/* Two processes that share the lock. */
+struct pair {
+	struct actor *one, *other;
+};
 
-static void act(struct actor *actor, enum act what, int timeout_ms,
-		unsigned flags)
+static struct pair pair_new(void)
 {
-	assert_int_equal(ask(actor, what, timeout_ms, flags), 0);
+	return (struct pair){ actor_holder(LF_SHARED),
+			      actor_holder(LF_SHARED) };
 }
 
-static void end_two(struct actor *one, struct actor *other)
+static void pair_end(struct pair pair)
 {
-	assert_int_equal(actor_end(one), 0);
-	assert_int_equal(actor_end(other), 0);
+	assert_false(exists(lock_path));
+	actor_end(pair.one);
+	actor_end(pair.other);
 }
 
-/* In a child: 0 if it can be shared, else what lf_acquire() said, positive. */
-static int try_to_share(void *path)
-{
-	struct lf_lock *lock;
-	int rc = lf_acquire(&lock, path, 0, LF_SHARED | LF_KEEP);
-
-	if (rc == 0)
-		lf_release(&lock);
-	return -rc;
-}
-
-/* Likewise, but in the queue. */
+/* As try_to_share(), but in the queue. */
 static int wait_to_share(void *path)
 {
 	struct lf_lock *lock;
@@ -56,18 +44,18 @@ static int wait_to_share(void *path)
 
 static void assert_shared(void)
 {
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
-	assert_int_equal(finish(start(try_to_share, lock_path)), 0);
+	assert_held(lock_path);
+	assert_int_equal(child_run(try_to_share, lock_path), 0);
 }
 
 static void assert_exclusive(void)
 {
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
-	assert_int_equal(finish(start(try_to_share, lock_path)),
-			 lf_locks_by_lockf() ? ENOLCK : EAGAIN);
+	assert_held(lock_path);
+	assert_int_equal(child_run(try_to_share, lock_path),
+			 os_locks_by_lockf() ? ENOLCK : EAGAIN);
 }
 
-TEST(alone_it_goes_up_and_down_at_once)
+TEST(a_lone_holder_converts_both_ways_without_waiting)
 {
 	struct lf_lock *lock;
 
@@ -87,7 +75,7 @@ TEST(alone_it_goes_up_and_down_at_once)
 	assert_false(exists(lock_path));
 }
 
-TEST(the_file_is_removed_in_either_mode)
+TEST(a_converted_lock_removes_the_file_on_release)
 {
 	struct lf_lock *lock;
 
@@ -102,106 +90,103 @@ TEST(the_file_is_removed_in_either_mode)
 	}
 }
 
-TEST(who_waits_to_share_gets_in_when_it_goes_down)
+TEST(a_lock_that_becomes_shared_lets_a_waiting_sharer_in)
 {
-	struct actor *holder = actor_process(), *sharer = actor_process();
-	struct actor *writer = actor_process();
+	struct actor *holder, *sharer, *writer;
 
 	needs_shared_locks();
-	act(holder, ACQUIRE, 0, 0);
-	tell(sharer, ACQUIRE, LF_FOREVER, LF_SHARED);
+	holder = actor_holder(0);
+	sharer = actor_process();
+	writer = actor_process();
+	actor_begin(sharer, ACQUIRE, LF_FOREVER, LF_SHARED);
 	assert_true(waiters_reach(lock_path, 1));
-	tell(writer, ACQUIRE, LF_FOREVER, 0);
+	actor_begin(writer, ACQUIRE, LF_FOREVER, 0);
 	assert_true(waiters_reach(lock_path, 2));
-	act(holder, CONVERT, 0, LF_SHARED);
-	assert_int_equal(answer(sharer), 0);
+	actor_must(holder, CONVERT, 0, LF_SHARED);
+	assert_int_equal(actor_result(sharer), 0);
 	assert_shared();
 	assert_true(waiters_reach(lock_path, 1));
-	act(holder, RELEASE, 0, 0);
+	actor_release(holder);
 	assert_true(waiters_reach(lock_path, 1));
-	act(sharer, RELEASE, 0, 0);
-	assert_int_equal(answer(writer), 0);
+	actor_release(sharer);
+	assert_int_equal(actor_result(writer), 0);
 	assert_exclusive();
-	act(writer, RELEASE, 0, 0);
+	actor_release(writer);
 	assert_false(exists(lock_path));
-	assert_int_equal(actor_end(writer), 0);
-	end_two(holder, sharer);
 }
 
-TEST(beside_others_it_is_refused_and_stays_shared)
+TEST(beside_other_sharers_a_lock_stays_shared)
 {
-	struct actor *one = actor_process(), *other = actor_process();
+	struct pair pair;
 
 	needs_shared_locks();
-	act(one, ACQUIRE, 0, LF_SHARED);
-	act(other, ACQUIRE, 0, LF_SHARED);
+	pair = pair_new();
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(ask(one, CONVERT, 0, 0), -EAGAIN);
-		assert_int_equal(ask(other, CONVERT, 10, 0), -ETIMEDOUT);
+		assert_int_equal(actor_do(pair.one, CONVERT, 0, 0), -EAGAIN);
+		assert_int_equal(actor_do(pair.other, CONVERT, 10, 0),
+				 -ETIMEDOUT);
 		assert_shared();
 	}
-	act(one, RELEASE, 0, 0);
+	actor_must(pair.one, RELEASE, 0, 0);
 	assert_shared();
-	act(other, CONVERT, 0, 0);
+	actor_must(pair.other, CONVERT, 0, 0);
 	assert_exclusive();
-	act(other, RELEASE, 0, 0);
-	assert_false(exists(lock_path));
-	end_two(one, other);
+	actor_must(pair.other, RELEASE, 0, 0);
+	pair_end(pair);
 }
 
-TEST(with_a_bound_it_waits_for_the_others_to_leave)
+TEST(a_conversion_with_a_bound_waits_for_the_other_sharers)
 {
-	struct actor *one = actor_process(), *other = actor_process();
+	struct pair pair;
 
 	needs_shared_locks();
-	act(one, ACQUIRE, 0, LF_SHARED);
-	act(other, ACQUIRE, 0, LF_SHARED);
-	tell(one, CONVERT, LONG_MS, 0);
+	pair = pair_new();
+	actor_begin(pair.one, CONVERT, LONG_MS, 0);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_shared();
-	act(other, RELEASE, 0, 0);
-	assert_int_equal(answer(one), 0);
+	actor_must(pair.other, RELEASE, 0, 0);
+	assert_int_equal(actor_result(pair.one), 0);
 	assert_exclusive();
-	act(one, RELEASE, 0, 0);
-	assert_false(exists(lock_path));
-	end_two(one, other);
+	actor_must(pair.one, RELEASE, 0, 0);
+	pair_end(pair);
 }
 
-TEST(of_two_one_has_to_leave)
+TEST(two_sharers_that_both_convert_do_not_block_for_ever)
 {
-	struct actor *one = actor_process(), *other = actor_process();
+	struct actor *one, *other;
+	struct pair pair;
 	int rc;
 
 	needs_shared_locks();
-	act(one, ACQUIRE, 0, LF_SHARED);
-	act(other, ACQUIRE, 0, LF_SHARED);
-	tell(one, CONVERT, LONG_MS, 0);
+	pair = pair_new();
+	one = pair.one;
+	other = pair.other;
+	actor_begin(one, CONVERT, LONG_MS, 0);
 	assert_true(waiters_reach(lock_path, 1));
-	assert_int_equal(ask(other, CONVERT, 0, 0), -EAGAIN);
-	rc = ask(other, CONVERT, 10, 0);
-	/* The kernel sees the circle if the locks belong to processes. */
+	assert_int_equal(actor_do(other, CONVERT, 0, 0), -EAGAIN);
+	rc = actor_do(other, CONVERT, 10, 0);
+	/* The kernel sees the cycle if the locks belong to processes. */
 	assert_true(rc == -ETIMEDOUT ||
-		    (rc == -EDEADLK && !lf_has_ofd_locks()));
+		    (rc == -EDEADLK && !os_has_description_locks()));
 	assert_shared();
-	act(other, RELEASE, 0, 0);
-	assert_int_equal(answer(one), 0);
+	actor_must(other, RELEASE, 0, 0);
+	assert_int_equal(actor_result(one), 0);
 	assert_exclusive();
 
-	/* The other way round: who waits first gives up first. */
-	act(one, CONVERT, 0, LF_SHARED);
-	act(other, ACQUIRE, 0, LF_SHARED);
-	assert_int_equal(ask(one, CONVERT, 10, 0), -ETIMEDOUT);
-	tell(other, CONVERT, LONG_MS, 0);
+	/* The other way round: the first one to wait gives up first. */
+	actor_must(one, CONVERT, 0, LF_SHARED);
+	actor_must(other, ACQUIRE, 0, LF_SHARED);
+	assert_int_equal(actor_do(one, CONVERT, 10, 0), -ETIMEDOUT);
+	actor_begin(other, CONVERT, LONG_MS, 0);
 	assert_true(waiters_reach(lock_path, 1));
-	act(one, RELEASE, 0, 0);
-	assert_int_equal(answer(other), 0);
+	actor_must(one, RELEASE, 0, 0);
+	assert_int_equal(actor_result(other), 0);
 	assert_exclusive();
-	act(other, RELEASE, 0, 0);
-	assert_false(exists(lock_path));
-	end_two(one, other);
+	actor_must(other, RELEASE, 0, 0);
+	pair_end(pair);
 }
 
-TEST(what_makes_no_sense_is_invalid)
+TEST(bad_arguments_are_EINVAL)
 {
 	struct lf_lock *lock;
 
@@ -214,7 +199,7 @@ TEST(what_makes_no_sense_is_invalid)
 	assert_int_equal(lf_convert(lock, 0, LF_SHARED | LF_PID), -EINVAL);
 	assert_exclusive();
 	assert_int_equal(lf_release(&lock), 0);
-	/* One PID for many. */
+	/* Sharers cannot share one PID in the file. */
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
 	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -EINVAL);
 	assert_int_equal(lf_convert(lock, 0, 0), 0);
@@ -227,7 +212,7 @@ static int convert_inherited(void *lock)
 	return -lf_convert(lock, 0, LF_SHARED);
 }
 
-TEST(what_is_no_lock_is_refused)
+TEST(a_handle_without_a_lock_of_this_process_is_EBADF)
 {
 	struct lf_lock *lock;
 
@@ -236,12 +221,12 @@ TEST(what_is_no_lock_is_refused)
 	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
 	assert_int_equal(lf_convert(lock, 0, 0), -EBADF);
 	assert_int_equal(lf_finish(&lock), 0);
-	assert_int_equal(finish(start(convert_inherited, lock)), EBADF);
+	assert_int_equal(child_run(convert_inherited, lock), EBADF);
 	assert_exclusive();
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-TEST(a_thread_is_in_its_own_way)
+TEST(a_thread_that_shares_twice_cannot_convert)
 {
 	struct lf_lock *lock, *second;
 
@@ -267,30 +252,32 @@ TEST(threads_convert_as_processes_do)
 	one = actor_thread();
 	other = actor_thread();
 	for (int i = 0; i < 50; i++) {
-		act(one, ACQUIRE, 0, LF_SHARED);
-		act(other, ACQUIRE, 0, LF_SHARED);
-		assert_int_equal(ask(one, CONVERT, 0, 0), -EAGAIN);
-		assert_int_equal(ask(other, CONVERT, 2, 0), -ETIMEDOUT);
-		tell(one, CONVERT, LONG_MS, 0);
-		if (i % 2 && lf_has_ofd_locks())
+		actor_must(one, ACQUIRE, 0, LF_SHARED);
+		actor_must(other, ACQUIRE, 0, LF_SHARED);
+		assert_int_equal(actor_do(one, CONVERT, 0, 0), -EAGAIN);
+		assert_int_equal(actor_do(other, CONVERT, 2, 0), -ETIMEDOUT);
+		actor_begin(one, CONVERT, LONG_MS, 0);
+		if (i % 2 && os_has_description_locks())
 			assert_true(waiters_reach(lock_path, 1));
-		act(other, RELEASE, 0, 0);
-		assert_int_equal(answer(one), 0);
-		assert_int_equal(ask(other, ACQUIRE, 0, LF_SHARED), -EAGAIN);
-		tell(other, ACQUIRE, LONG_MS, LF_SHARED);
-		act(one, CONVERT, 0, LF_SHARED);
-		assert_int_equal(answer(other), 0);
-		act(one, RELEASE, 0, 0);
+		actor_must(other, RELEASE, 0, 0);
+		assert_int_equal(actor_result(one), 0);
+		assert_int_equal(actor_do(other, ACQUIRE, 0, LF_SHARED),
+				 -EAGAIN);
+		actor_begin(other, ACQUIRE, LONG_MS, LF_SHARED);
+		actor_must(one, CONVERT, 0, LF_SHARED);
+		assert_int_equal(actor_result(other), 0);
+		actor_must(one, RELEASE, 0, 0);
 		assert_true(exists(lock_path));
-		act(other, CONVERT, 0, 0);
-		act(other, RELEASE, 0, 0);
+		actor_must(other, CONVERT, 0, 0);
+		actor_must(other, RELEASE, 0, 0);
 		assert_false(exists(lock_path));
 	}
-	end_two(one, other);
+	actor_end(one);
+	actor_end(other);
 }
 
 /* Where locks belong to the process, the two have one. */
-TEST(who_gives_up_leaves_the_lock_of_its_sibling)
+TEST(a_thread_that_gives_up_leaves_the_lock_of_its_sibling)
 {
 	struct actor *other, *one, *sibling;
 
@@ -299,59 +286,48 @@ TEST(who_gives_up_leaves_the_lock_of_its_sibling)
 	one = actor_thread();
 	sibling = actor_thread();
 	for (int i = 0; i < 1000; i++) {
-		act(one, ACQUIRE, 0, 0);
-		act(sibling, START, 0, LF_SHARED);
-		tell(one, CONVERT, 0, LF_SHARED);
-		act(sibling, RELEASE, 0, 0);
-		assert_int_equal(answer(one), 0);
+		actor_must(one, ACQUIRE, 0, 0);
+		actor_must(sibling, START, 0, LF_SHARED);
+		actor_begin(one, CONVERT, 0, LF_SHARED);
+		actor_must(sibling, RELEASE, 0, 0);
+		assert_int_equal(actor_result(one), 0);
 		assert_true(exists(lock_path));
-		assert_int_equal(ask(other, ACQUIRE, 0, 0), -EAGAIN);
-		act(other, ACQUIRE, 0, LF_SHARED);
-		act(other, RELEASE, 0, 0);
-		act(one, RELEASE, 0, 0);
+		assert_int_equal(actor_do(other, ACQUIRE, 0, 0), -EAGAIN);
+		actor_must(other, ACQUIRE, 0, LF_SHARED);
+		actor_must(other, RELEASE, 0, 0);
+		actor_must(one, RELEASE, 0, 0);
 		assert_false(exists(lock_path));
 	}
-	end_two(one, sibling);
-	assert_int_equal(actor_end(other), 0);
-}
-
-static void on_signal(int sig)
-{
-	(void)sig;
+	actor_end(one);
+	actor_end(sibling);
+	actor_end(other);
 }
 
 static int be_interrupted(void *unused)
 {
-	struct sigaction action = { .sa_handler = on_signal };
 	struct lf_lock *lock;
 
 	(void)unused;
 	demand(lf_acquire(&lock, lock_path, 0, LF_SHARED) == 0);
-	sigaction(SIGUSR1, &action, NULL);
+	interrupt_on(SIGUSR1, 0);
 	demand(lf_convert(lock, LONG_MS, 0) == -EINTR);
 	signal(SIGUSR1, SIG_IGN);
-	demand(finish(start(try_lock, lock_path)) == EAGAIN);
-	demand(finish(start(try_to_share, lock_path)) == 0);
+	demand(lock_error(lock_path) == EAGAIN);
+	demand(child_run(try_to_share, lock_path) == 0);
 	demand(lf_release(&lock) == 0);
 	return 0;
 }
 
-TEST(a_handler_interrupts_and_it_stays_shared)
+TEST(an_interrupted_conversion_leaves_the_lock_shared)
 {
 	struct lf_lock *lock;
-	int status;
 	pid_t pid;
 
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
-	pid = start(be_interrupted, NULL);
+	pid = child_start(be_interrupted, NULL);
 	assert_true(waiters_reach(lock_path, 1));
-	/* One that comes before it is in poll(2) goes unnoticed. */
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		kill(pid, SIGUSR1);
-		sched_yield();
-	}
-	assert_int_equal(status, 0);
+	assert_int_equal(child_interrupt(pid), 0);
 	assert_shared();
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
@@ -374,16 +350,15 @@ static int convert_without_resources(void *unused)
 	return 0;
 }
 
-TEST(without_a_thread_or_descriptors_it_stays_shared)
+TEST(without_a_thread_or_descriptors_the_lock_stays_shared)
 {
 	struct lf_lock *lock;
-	int fd = open(lock_path, O_CREAT | O_WRONLY, 0666);
 
 	needs_shared_locks();
-	assert_int_equal(fchmod(fd, 0666), 0);
-	close(fd);
+	make_file(lock_path, 0666);
+	assert_int_equal(chmod(lock_path, 0666), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
-	assert_int_equal(finish(start(convert_without_resources, NULL)), 0);
+	assert_child(convert_without_resources, NULL);
 	assert_shared();
 	assert_int_equal(lf_convert(lock, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
@@ -398,7 +373,7 @@ struct scene {
 static int adopt_and_convert(struct scene *scene, struct lf_lock *lock)
 {
 	demand(lf_adopt(lock) == 0);
-	/* A thread, for the tag of the parent, unless it can be shared. */
+	/* A thread waits for the tag of the parent, unless both share it. */
 	demand(scene->flags || waiters_reach(lock_path, 1));
 	demand(lf_convert(lock, 0, scene->other) == 0);
 	gate_open(scene->adopted);
@@ -426,22 +401,27 @@ static int acquire_and_fork(void *argument)
 	return 0;
 }
 
-/* Looks until the lock shows another PID than this, half a minute at most. */
+/* Whether the lock shows another PID than this, in the end. */
 static bool is_not_named(pid_t pid)
 {
-	static const struct timespec breath = { 0, 1000000 };
 	pid_t holder;
 
-	for (int look = 0; look < 30000; look++) {
+	for (int look = 0; look_again(&look);)
 		if (lf_check(lock_path, &holder) == 1 && holder != pid &&
 		    holder != 0)
 			return true;
-		nanosleep(&breath, NULL);
-	}
 	return false;
 }
 
-TEST(what_was_adopted_converts_too)
+static void assert_mode(unsigned flags)
+{
+	if (flags)
+		assert_shared();
+	else
+		assert_exclusive();
+}
+
+TEST(an_adopted_lock_converts)
 {
 	struct scene scene = { .adopted = gate_new(),
 			       .converted = gate_new(),
@@ -453,24 +433,17 @@ TEST(what_was_adopted_converts_too)
 	for (int i = 0; i < 2; i++) {
 		scene.flags = i ? LF_SHARED : 0;
 		scene.other = i ? 0 : LF_SHARED;
-		parent = start(acquire_and_fork, &scene);
+		parent = child_start(acquire_and_fork, &scene);
 		gate_pass(scene.adopted);
-		if (scene.other)
-			assert_shared();
-		else
-			assert_exclusive();
+		assert_mode(scene.other);
 		gate_open(scene.parent_gone);
-		assert_int_equal(finish(parent), 0);
+		assert_finish(parent);
 		assert_true(is_not_named(parent));
 		if (scene.other)
-			assert_int_equal(finish(start(wait_to_share, lock_path)),
-					 0);
+			assert_child(wait_to_share, lock_path);
 		gate_open(scene.go);
 		gate_pass(scene.converted);
-		if (scene.other)
-			assert_shared();
-		else
-			assert_exclusive();
+		assert_mode(scene.other);
 		assert_true(is_not_named(parent));
 		gate_open(scene.go);
 		gate_pass(scene.converted);

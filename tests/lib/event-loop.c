@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* A hundred pending locks in an event loop that others wrote: libuv's. */
 #include "config.h"
 
@@ -102,7 +103,7 @@ TEST(pending_locks_never_block_the_loop)
 	pid_t pid;
 
 	state.competitor = (struct competitor){ gate_new(), gate_new() };
-	pid = start(hold_all, &state.competitor);
+	pid = child_start(hold_all, &state.competitor);
 	gate_pass(state.competitor.holds);
 	assert_int_equal(uv_loop_init(&loop), 0);
 	before = open_descriptors();
@@ -114,7 +115,7 @@ TEST(pending_locks_never_block_the_loop)
 	assert_int_equal(state.got, LOCKS);
 	assert_int_equal(open_descriptors(), before);
 	assert_int_equal(uv_loop_close(&loop), 0);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	gate_free(state.competitor.holds);
 	gate_free(state.competitor.next);
 	for (int i = 0; i < LOCKS; i++)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * Each system call of the library fails once, or from then on, with each error
  * that is to be expected of it: nothing leaks, nothing stays locked, nobody
@@ -20,8 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Long enough that only a failure waits it out. */
-#define LONG_MS 60000
 
 /* --- Another process: it holds the lock, or tries whether it is free. */
 
@@ -539,7 +538,7 @@ static int begin(void **state)
 		return -1;
 	*state = operation;
 	witness_fd = fd[0];
-	witness_pid = start(witness, fd);
+	witness_pid = child_start(witness, fd);
 	close(fd[1]);
 	return 0;
 }
@@ -547,7 +546,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	close(witness_fd);
-	return finish(witness_pid) == 0 ? leave_directory(state) : -1;
+	return child_finish(witness_pid) == 0 ? leave_directory(state) : -1;
 }
 
 int main(void)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* The table of handles: what threads and closes of one process may do. */
 #include "config.h"
 
@@ -28,7 +29,7 @@ static pid_t tag_owner_seen_by_another(void)
 {
 	pid_t *pid = shared_new(sizeof(*pid)), owner;
 
-	assert_int_equal(finish(start(ask_for_tag, pid)), 0);
+	assert_child(ask_for_tag, pid);
 	owner = *pid;
 	shared_free(pid, sizeof(*pid));
 	return owner;
@@ -73,13 +74,13 @@ TEST(threads_exclude_each_other)
 	pthread_t thread;
 	pid_t pid[2];
 
-	pid[0] = start(count_in_process, c);
-	pid[1] = start(count_in_process, c);
+	pid[0] = child_start(count_in_process, c);
+	pid[1] = child_start(count_in_process, c);
 	pthread_create(&thread, NULL, count_under_lock, c);
 	count_under_lock(c);
 	pthread_join(thread, NULL);
-	assert_int_equal(finish(pid[0]), 0);
-	assert_int_equal(finish(pid[1]), 0);
+	assert_finish(pid[0]);
+	assert_finish(pid[1]);
 	assert_int_equal(atomic_load(&c->broken), 0);
 	assert_false(exists(lock_path));
 	assert_int_equal(open_descriptors(), before);
@@ -96,7 +97,7 @@ TEST(a_thread_that_holds_it_is_told_so)
 	assert_int_equal(lf_acquire(&second, lock_path, LF_FOREVER, 0),
 			 -EDEADLK);
 	assert_null(second);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	assert_int_equal(tag_owner_seen_by_another(), getpid());
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
@@ -163,23 +164,23 @@ TEST(a_stray_close_drops_nothing_and_names_no_waiter)
 
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	waiter = start(wait_for_lock, &w);
+	waiter = child_start(wait_for_lock, &w);
 	assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 200; i++) {
 		close(open(lock_path, O_RDONLY));
-		assert_int_equal(finish(start(check_from_another, seen)), 0);
+		assert_child(check_from_another, seen);
 		assert_int_not_equal(*seen, waiter);
 		assert_true(*seen == 0 || *seen == getpid());
 	}
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_release(&lock), 0);
 	gate_pass(w.got);
 	/* The waiter is the holder now, and says so. */
-	assert_int_equal(finish(start(check_from_another, seen)), 0);
+	assert_child(check_from_another, seen);
 	assert_int_equal(*seen, waiter);
 	gate_open(w.go);
-	assert_int_equal(finish(waiter), 0);
+	assert_finish(waiter);
 	assert_false(exists(lock_path));
 	gate_free(w.got);
 	gate_free(w.go);
@@ -216,13 +217,13 @@ TEST(a_cycle_of_processes_is_a_deadlock)
 	strcpy(t.other, lock_path);
 	strcat(t.other, "2");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = start(hold_other_and_wait, &t);
+	pid = child_start(hold_other_and_wait, &t);
 	gate_pass(t.ready);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_acquire(&other, t.other, LF_FOREVER, 0), -EDEADLK);
 	assert_null(other);
 	assert_int_equal(lf_release(&lock), 0);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	assert_false(exists(lock_path));
 	assert_false(exists(t.other));
 	gate_free(t.ready);
@@ -250,7 +251,7 @@ TEST(a_thread_that_holds_nothing_is_in_no_cycle)
 	strcpy(t.other, lock_path);
 	strcat(t.other, "2");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = start(hold_other_and_wait, &t);
+	pid = child_start(hold_other_and_wait, &t);
 	gate_pass(t.ready);
 	assert_true(waiters_reach(lock_path, 1));
 	pthread_create(&thread, NULL, wait_for_other, t.other);
@@ -258,7 +259,7 @@ TEST(a_thread_that_holds_nothing_is_in_no_cycle)
 	if (lf_has_ofd_locks())
 		assert_true(waiters_reach(t.other, 1));
 	assert_int_equal(lf_release(&lock), 0);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	pthread_join(thread, &result);
 	assert_null(result);
 	assert_false(exists(t.other));
@@ -311,7 +312,7 @@ TEST(a_fork_hook_of_the_program_may_release)
 {
 	pthread_once(&hooked, hook);
 	assert_int_equal(lf_acquire(&to_release, lock_path, 0, 0), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	assert_int_equal(lf_verify(to_release), 0);
 	assert_int_equal(lf_release(&to_release), 0);
 	assert_false(exists(lock_path));
@@ -375,7 +376,7 @@ TEST(a_child_forked_amid_other_threads_is_whole)
 	for (int i = 0; i < 3; i++)
 		pthread_create(&thread[i], NULL, churn, lock_path);
 	for (int i = 0; i < 200; i++)
-		assert_int_equal(finish(start(wait_once, NULL)), 0);
+		assert_child(wait_once, NULL);
 	atomic_store(&stop, true);
 	for (int i = 0; i < 3; i++)
 		pthread_join(thread[i], NULL);

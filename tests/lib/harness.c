@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 #include "config.h"
 
 #include "harness.h"
@@ -6,12 +7,10 @@
 #include "marks.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +18,13 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 /* Seconds; only a test that hangs takes so long. */
 #define LONGEST 300
 
-char *lock_path;
+/* --- Tests */
 
 static struct test *first_test;
 
@@ -60,19 +59,86 @@ int run_all_tests(const char *name)
 	count = 0;
 	for (struct test *test = first_test; test; test = test->next)
 		tests[count++] = test->unit;
-	/* What cmocka_run_group_tests_name() is for an array of known size. */
+	/* cmocka_run_group_tests_name() takes an array of known size only. */
 	failed = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
 	free(tests);
 	return failed;
 }
 
-/* Weak: a file whose tests need more before they run has its own. */
+/* Weak: a file that has more to do before its tests run has its own. */
 __attribute__((__weak__)) int main(int argc, char **argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 
 	return run_all_tests(slash ? slash + 1 : "tests");
 }
+
+int skip_all_tests(const char *reason)
+{
+	printf("1..0 # SKIP %s\n", reason);
+	return 0;
+}
+
+int rounds(int usual)
+{
+	const char *text = getenv("LF_ROUNDS");
+
+	return text ? atoi(text) : usual;
+}
+
+/* --- What a test needs */
+
+static int find_parent(void *unused)
+{
+	struct os_range whole = { 0, 0 };
+	int fd = open(lock_path, O_RDWR);
+	pid_t pid = 0;
+
+	(void)unused;
+	return !(os_process_test(fd, OS_WRITE, &whole, &pid) == 1 &&
+		 pid == getppid());
+}
+
+bool shows_holders(void)
+{
+	struct flock whole = { .l_type = F_WRLCK };
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666), status;
+
+	if (fcntl(fd, F_SETLK, &whole) < 0)
+		return false;
+	status = child_run(find_parent, NULL);
+	unlink(lock_path);
+	close(fd);
+	return status == 0;
+}
+
+/* Where it exists, it fails: the descriptor is bad. */
+bool has_flock(void)
+{
+	return os_flock(-1, OS_FLOCK_SHARED) != -ENOTSUP;
+}
+
+/* An unknown file system counts as a network; so do all if none is known. */
+bool knows_file_systems(void)
+{
+	return os_filesystem(-1) == OS_FS_NETWORK;
+}
+
+bool shows_locks_of_processes(void)
+{
+	struct stat none = { 0 };
+
+	return os_process_has_lock(0, &none, lock_is_body) == 0;
+}
+
+unsigned in_order(void)
+{
+	return has_flock() ? 0 : LF_KEEP;
+}
+
+/* --- Files */
+
+char *lock_path;
 
 static char directory[PATH_MAX];
 static int came_from = -1;
@@ -135,197 +201,20 @@ int leave_directory(void **state)
 	return 0;
 }
 
-/* Nothing may outlive a test that failed, or hang for ever. */
-static void end_in_time(void)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	alarm(LONGEST);
-}
-
-pid_t start(int (*body)(void *), void *argument)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		int status;
-
-		end_in_time();
-		status = body(argument);
-		fflush(NULL);
-		_exit(status);
-	}
-	return pid;
-}
-
-int finish(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid)
-		return -1000;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-struct gate gate_new(void)
-{
-	struct gate gate;
-
-	if (pipe(gate.fd) < 0)
-		abort();
-	return gate;
-}
-
-void gate_open(struct gate gate)
-{
-	if (write(gate.fd[1], "", 1) != 1)
-		abort();
-}
-
-void gate_pass(struct gate gate)
-{
-	char byte;
-
-	if (read(gate.fd[0], &byte, 1) != 1)
-		abort();
-}
-
-void gate_free(struct gate gate)
-{
-	close(gate.fd[0]);
-	close(gate.fd[1]);
-}
-
-int rounds(int usual)
-{
-	const char *text = getenv("LF_ROUNDS");
-
-	return text ? atoi(text) : usual;
-}
-
-void *shared_new(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		abort();
-	return memory;
-}
-
-void shared_free(void *memory, size_t size)
-{
-	munmap(memory, size);
-}
-
-bool become_ordinary(void)
-{
-	if (geteuid() != 0)
-		return true;
-	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
-		return false;
-	end_in_time(); /* setuid undoes it */
-	return true;
-}
-
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
-bool own_mounts(void)
-{
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	char users[64], groups[64];
-
-	if (unshare(CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER)) < 0)
-		return false;
-	snprintf(users, sizeof(users), "0 %lu 1", (unsigned long)uid);
-	snprintf(groups, sizeof(groups), "0 %lu 1", (unsigned long)gid);
-	/* Without a group no file can be made. */
-	if (uid != 0 && (!write_file("/proc/self/uid_map", users) ||
-			 !write_file("/proc/self/setgroups", "deny") ||
-			 !write_file("/proc/self/gid_map", groups)))
-		return false;
-	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
-
-static int ask_for_parent(void *unused)
-{
-	struct os_range whole = { 0, 0 };
-	int fd = open(lock_path, O_RDWR);
-	pid_t pid = 0;
-
-	(void)unused;
-	return !(os_process_test(fd, OS_WRITE, &whole, &pid) == 1 &&
-		 pid == getppid());
-}
-
-bool tells_holders(void)
-{
-	struct os_range whole = { 0, 0 };
-	int fd = open(lock_path, O_CREAT | O_RDWR, 0666), status;
-
-	if (os_process_lock(fd, OS_WRITE, whole, OS_NOWAIT) < 0)
-		return false;
-	status = finish(start(ask_for_parent, NULL));
-	unlink(lock_path);
-	close(fd);
-	return status == 0;
-}
-
-/* Else it fails for the want of a descriptor. */
-bool has_flock(void)
-{
-	return os_flock(-1, OS_FLOCK_SHARED) != -ENOTSUP;
-}
-
-/* What cannot be told counts as a network, unless that is so of all. */
-bool tells_file_systems(void)
-{
-	return os_filesystem(-1) == OS_FS_NETWORK;
-}
-
-int skip_all(const char *reason)
-{
-	printf("1..0 # SKIP %s\n", reason);
-	return 0;
-}
-
-bool shows_locks_of_processes(void)
-{
-	struct stat none = { 0 };
-
-	return os_process_has_lock(0, &none, lock_is_body) == 0;
-}
-
-unsigned in_order(void)
-{
-	return has_flock() ? 0 : LF_KEEP;
-}
-
-int try_lock(void *path)
-{
-	struct lf_lock *lock;
-	int rc = lf_acquire(&lock, path, 0, LF_KEEP);
-
-	if (rc == 0)
-		lf_release(&lock);
-	return -rc;
-}
-
 bool exists(const char *path)
 {
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+void make_file(const char *path, mode_t mode)
+{
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		abort();
+	close(fd);
 }
 
 void write_to(const char *path, const char *text)
@@ -369,4 +258,255 @@ int open_descriptors(void)
 	for (int fd = 0; fd < 1024; fd++)
 		count += fcntl(fd, F_GETFD) >= 0;
 	return count;
+}
+
+/* --- Child processes */
+
+/* Nothing may outlive a test that failed, or hang for ever. */
+static void end_in_time(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(LONGEST);
+}
+
+pid_t child_start(int (*body)(void *), void *argument)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		int status;
+
+		end_in_time();
+		status = body(argument);
+		fflush(NULL);
+		_exit(status);
+	}
+	return pid;
+}
+
+static int result_of(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int child_finish(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid ? result_of(status) : -1000;
+}
+
+int child_run(int (*body)(void *), void *argument)
+{
+	return child_finish(child_start(body, argument));
+}
+
+int child_kill(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	return child_finish(pid);
+}
+
+int child_interrupt(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		kill(pid, SIGUSR1);
+		sched_yield();
+	}
+	return result_of(status);
+}
+
+int child_answer(int (*body)(void *), void *answer, size_t size)
+{
+	void *copy = shared_new(size);
+	int status;
+
+	memcpy(copy, answer, size);
+	status = child_run(body, copy);
+	memcpy(answer, copy, size);
+	shared_free(copy, size);
+	return status;
+}
+
+static int try_with(const char *path, unsigned flags)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, path, 0, flags | LF_KEEP);
+
+	if (rc == 0)
+		lf_release(&lock);
+	return -rc;
+}
+
+int try_lock(void *path)
+{
+	return try_with(path, 0);
+}
+
+int try_to_share(void *path)
+{
+	return try_with(path, LF_SHARED);
+}
+
+bool become_ordinary(void)
+{
+	if (geteuid() != 0)
+		return true;
+	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+		return false;
+	end_in_time(); /* setuid undoes it */
+	return true;
+}
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+bool own_mounts(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	char users[64], groups[64];
+
+	if (unshare(CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER)) < 0)
+		return false;
+	snprintf(users, sizeof(users), "0 %lu 1", (unsigned long)uid);
+	snprintf(groups, sizeof(groups), "0 %lu 1", (unsigned long)gid);
+	/* Without a group no file can be made. */
+	if (uid != 0 && (!write_file("/proc/self/uid_map", users) ||
+			 !write_file("/proc/self/setgroups", "deny") ||
+			 !write_file("/proc/self/gid_map", groups)))
+		return false;
+	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+void interrupt_on(int signal, int flags)
+{
+	struct sigaction action = { .sa_handler = do_nothing,
+				    .sa_flags = flags };
+
+	sigaction(signal, &action, NULL);
+}
+
+void interrupt_often(void)
+{
+	struct itimerval often = { { 0, 300 }, { 0, 300 } };
+
+	interrupt_on(SIGALRM, 0);
+	setitimer(ITIMER_REAL, &often, NULL);
+}
+
+struct gate gate_new(void)
+{
+	struct gate gate;
+
+	if (pipe(gate.fd) < 0)
+		abort();
+	return gate;
+}
+
+void gate_open(struct gate gate)
+{
+	if (write(gate.fd[1], "", 1) != 1)
+		abort();
+}
+
+void gate_pass(struct gate gate)
+{
+	char byte;
+
+	if (read(gate.fd[0], &byte, 1) != 1)
+		abort();
+}
+
+void gate_free(struct gate gate)
+{
+	close(gate.fd[0]);
+	close(gate.fd[1]);
+}
+
+void *shared_new(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		abort();
+	return memory;
+}
+
+void shared_free(void *memory, size_t size)
+{
+	munmap(memory, size);
+}
+
+/* --- Processes that queue */
+
+struct queue *queue_new(void)
+{
+	return shared_new(sizeof(struct queue));
+}
+
+void queue_free(struct queue *queue)
+{
+	shared_free(queue, sizeof(*queue));
+}
+
+struct place {
+	struct queue *queue;
+	int number, timeout_ms;
+	unsigned flags;
+};
+
+static int take_turn(void *argument)
+{
+	struct place *place = argument;
+	struct queue *queue = place->queue;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, place->timeout_ms, place->flags) ==
+	       0);
+	queue->order[atomic_fetch_add(&queue->served, 1)] = place->number;
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+void queue_join(struct queue *queue, int timeout_ms, unsigned flags)
+{
+	struct place place = { queue, queue->count, timeout_ms, flags };
+
+	assert_true(queue->count < QUEUE_MAX);
+	queue->pid[queue->count++] = child_start(take_turn, &place);
+	assert_true(
+		waiters_reach(lock_path, queue->other_waiters + queue->count));
+}
+
+void queue_end(struct queue *queue)
+{
+	int out_of_order = 0;
+
+	assert_all_finish(queue->pid, queue->count);
+	assert_int_equal(atomic_load(&queue->served), queue->count);
+	for (int i = 0; i < queue->count; i++)
+		out_of_order += queue->order[i] != i;
+	print_message("# %d waiters, %d out of order\n", queue->count,
+		      out_of_order);
+	assert_int_equal(out_of_order, 0);
+	atomic_store(&queue->served, 0);
+	queue->count = 0;
 }

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * What the tests of the library share: a directory of their own, processes that
- * report by their status, gates between them.
+ * What the tests of the library share: how a test is defined, what it needs, a
+ * directory of its own, child processes, and gates between them.
  */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
@@ -8,28 +9,26 @@
 #include "port/os.h"
 #include "waiters.h"
 
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 #include <sys/types.h>
+#include <unistd.h>
 
-/* "lock" in a new empty directory, which is the working directory too. */
-extern char *lock_path;
-
-/* Another beside it; the name is overwritten by the next call. */
-const char *numbered(int);
-
-int enter_directory(void **state);
-int leave_directory(void **state);
+/* --- Tests */
 
 /*
- * A test, named once: TEST(name) { ... }.  The definition adds it to those that
- * run_all_tests() runs, in the order in which they stand in the file: constructors
- * run in any order, so each brings its line.
+ * A test, named once: TEST(name) { ... }.  It runs in a new empty directory,
+ * PLAIN_TEST(name) where the program was started.  A constructor adds the test
+ * to the list of the program.  Constructors run in an order that no standard
+ * fixes, so each one passes its line, and the tests run in the order of lines.
  */
 #define TEST(name) TEST_BETWEEN(name, enter_directory, leave_directory)
 #define PLAIN_TEST(name) TEST_BETWEEN(name, NULL, NULL)
@@ -53,41 +52,53 @@ struct test {
 	struct test *next;
 };
 
-void test_add(struct test *);
+void test_add(struct test *test);
 void test_run(void **test);
 
-/* What main() returns; the harness has one for files without their own. */
+/* Return what main() returns.  The harness has a main() that runs all tests. */
 int run_all_tests(const char *name);
+int skip_all_tests(const char *reason);
 
-/* Prints why, in TAP, and skips the test. */
+/* As many as LF_ROUNDS says, where make check-long sets it, or USUAL. */
+int rounds(int usual);
+
+/* --- What a test needs */
+
+/* Prints the reason, in TAP, and skips the test. */
 #define skip_because(reason) \
 	do { \
 		print_message("# SKIP %s: %s\n", __func__, reason); \
 		skip(); \
 	} while (0)
 
-/* The test cannot pass with weaker locks, by their nature. */
-#define needs_locks_of_descriptions() \
+#define needs(condition, what) \
 	do { \
-		if (!lf_has_ofd_locks()) \
-			skip_because("needs open-file-description locks"); \
+		if (!(condition)) \
+			skip_because("needs " what); \
 	} while (0)
 
-/* The test asks who holds the lock, which lockf(3) cannot tell. */
+#define needs_root(purpose) needs(geteuid() == 0, "root, " purpose)
+
+/* Locks of the process are weaker by their nature. */
+#define needs_locks_of_descriptions() \
+	needs(os_has_description_locks(), "open-file-description locks")
+
+/* lockf(3) cannot report the holder. */
 #define needs_holders_with_names() \
-	do { \
-		if (!tells_holders()) \
-			skip_because("needs locks that tell who holds them"); \
-	} while (0)
+	needs(shows_holders(), "locks that show their holder")
 
 /* lockf(3) has exclusive locks only. */
-#define needs_shared_locks() \
-	do { \
-		if (lf_locks_by_lockf()) \
-			skip_because("needs locks that can be shared"); \
-	} while (0)
+#define needs_shared_locks() needs(!os_locks_by_lockf(), "shared locks")
 
-/* The thread sanitizer ends who starts a thread after such a fork. */
+/* The marks depend on what serves the file system. */
+#define needs_file_systems_told_apart() \
+	needs(knows_file_systems(), "to know what serves a file")
+
+/* Without it a process that keeps the tag for long is taken for the holder. */
+#define needs_proc_with_locks() \
+	needs(shows_locks_of_processes(), "the locks of processes in proc(5)")
+
+/* The thread sanitizer ends a child that starts a thread after such a fork. */
 #if defined __has_feature
 # define has_feature(feature) __has_feature(feature)
 #else
@@ -100,35 +111,38 @@ int run_all_tests(const char *name);
 # define needs_threads_after_a_fork_beside_threads() (void)0
 #endif
 
-/* The marks depend on what serves the file system, and on what proc(5) shows. */
-#define needs_file_systems_told_apart() \
-	do { \
-		if (!tells_file_systems()) \
-			skip_because("needs to be told what serves a file"); \
-	} while (0)
-
-/* Else who has the tag for long is taken for the holder. */
-#define needs_proc_with_locks() \
-	do { \
-		if (!shows_locks_of_processes()) \
-			skip_because("needs to see the locks in proc(5)"); \
-	} while (0)
-
-/* What main() returns if none of its tests can run. */
-int skip_all(const char *reason);
-
-bool tells_holders(void);
+bool shows_holders(void);
 bool has_flock(void);
-bool tells_file_systems(void);
+bool knows_file_systems(void);
 bool shows_locks_of_processes(void);
 
 /*
- * The flags of those who are to be served in order: without flock(2) nobody sees
- * the presence of the others, and to remove the file undoes the queue.
+ * The flags of processes that expect to be served in order: without flock(2)
+ * there is no presence, and removing the file breaks the queue up.
  */
 unsigned in_order(void);
 
-/* Fails in a child, where cmocka's assertions must not be used. */
+/* --- Files */
+
+/* "lock" in a new empty directory, which is the working directory too. */
+extern char *lock_path;
+
+/* Another path beside it; the next call overwrites it. */
+const char *numbered(int i);
+
+int enter_directory(void **state);
+int leave_directory(void **state);
+
+bool exists(const char *path);
+void make_file(const char *path, mode_t mode);
+void write_to(const char *path, const char *text);
+void assert_content(const char *path, const char *text);
+size_t entries(const char *directory);
+int open_descriptors(void);
+
+/* --- Child processes */
+
+/* For a child, where cmocka's assertions must not be used. */
 #define demand(condition) \
 	do { \
 		if (!(condition)) { \
@@ -138,40 +152,96 @@ unsigned in_order(void);
 		} \
 	} while (0)
 
-/* Runs BODY in a child, which ends with its result. */
-pid_t start(int (*body)(void *), void *argument);
-int finish(pid_t); /* its status, or minus its signal */
+/*
+ * A child runs BODY and exits with its result.  child_finish() and child_run()
+ * return its exit status, or minus the signal that ended it.
+ */
+pid_t child_start(int (*body)(void *), void *argument);
+int child_finish(pid_t pid);
+int child_run(int (*body)(void *), void *argument);
 
-/* One process opens, another passes; each opening lets one pass. */
+/* Kills a child; returns -SIGKILL if it lived until then. */
+int child_kill(pid_t pid);
+
+/* Sends SIGUSR1 until the child ends: a signal may come before it waits. */
+int child_interrupt(pid_t pid);
+
+/* Runs BODY in a child, with a copy of *ANSWER that it may change. */
+int child_answer(int (*body)(void *), void *answer, size_t size);
+
+#define assert_finish(pid) assert_int_equal(child_finish(pid), 0)
+#define assert_kill(pid) assert_int_equal(child_kill(pid), -SIGKILL)
+#define assert_child(body, argument) \
+	assert_int_equal(child_run(body, argument), 0)
+#define assert_all_finish(pids, count) \
+	do { \
+		for (int i_ = 0; i_ < (int)(count); i_++) \
+			assert_finish((pids)[i_]); \
+	} while (0)
+
+/* The status of a child that finds out that its test cannot be made here. */
+#define IMPOSSIBLE 77
+
+#define assert_child_if_possible(body, argument, what) \
+	do { \
+		int status_ = child_run(body, argument); \
+		needs(status_ != IMPOSSIBLE, what); \
+		assert_int_equal(status_, 0); \
+	} while (0)
+
+/* Bodies: 0 if the path can be locked, or shared, else the error, positive. */
+int try_lock(void *path);
+int try_to_share(void *path);
+
+#define lock_error(path) child_run(try_lock, (void *)(uintptr_t)(path))
+#define assert_held(path) assert_int_equal(lock_error(path), EAGAIN)
+#define assert_free(path) assert_int_equal(lock_error(path), 0)
+
+/* In a child of root: becomes an ordinary user.  Whether it is one now. */
+bool become_ordinary(void);
+
+/* In a child: mounts of its own from here on, if the system allows it. */
+bool own_mounts(void);
+
+/* In a child: an empty handler, for one signal or for one every 300 us. */
+void interrupt_on(int signal, int flags);
+void interrupt_often(void);
+
+/* One process opens a gate, another passes; each opening lets one pass. */
 struct gate {
 	int fd[2];
 };
 
 struct gate gate_new(void);
-void gate_open(struct gate);
-void gate_pass(struct gate);
-void gate_free(struct gate);
+void gate_open(struct gate gate);
+void gate_pass(struct gate gate);
+void gate_free(struct gate gate);
 
-/* As many as LF_ROUNDS says, where make check-long sets it, or USUAL. */
-int rounds(int usual);
+/* Memory that children share, zeroed. */
+void *shared_new(size_t size);
+void shared_free(void *memory, size_t size);
 
-/* Memory that children share. */
-void *shared_new(size_t);
-void shared_free(void *, size_t);
+/* In milliseconds: long enough that only a failure waits it out. */
+#define LONG_MS 60000
 
-/* In a child of root: becomes an ordinary user.  Whether it is one now. */
-bool become_ordinary(void);
+/* --- Processes that queue for lock_path, and count in which order it comes */
 
-/* In a child: 0 if the lock was free, else what lf_acquire() said, positive. */
-int try_lock(void *path);
+#define QUEUE_MAX 40
 
-/* In a child: mounts of its own from here on, if the system lets us. */
-bool own_mounts(void);
+struct queue {
+	atomic_int served;
+	int order[QUEUE_MAX];
+	pid_t pid[QUEUE_MAX];
+	int count, other_waiters;
+};
 
-bool exists(const char *path);
-void write_to(const char *path, const char *text);
-void assert_content(const char *path, const char *text);
-int open_descriptors(void);
-size_t entries(const char *directory);
+struct queue *queue_new(void);
+
+/* One more process; returns when the kernel shows that it waits. */
+void queue_join(struct queue *queue, int timeout_ms, unsigned flags);
+
+/* Waits until all were served, in order. */
+void queue_end(struct queue *queue);
+void queue_free(struct queue *queue);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * lf_inspect() beside many who take the lock in turns: who is told to hold it
  * has had it meanwhile, and nobody is disturbed.
@@ -134,12 +135,11 @@ static void who_is_told_has_had_it_meanwhile(bool stray)
 		game->linger = lingers;
 		atomic_store(&game->over, false);
 		for (int i = 0; i < PLAYERS; i++)
-			player[i] = start(play, game);
-		assert_int_equal(finish(start(look_often, game)), 0);
-		assert_int_equal(finish(start(look_as_ordinary, game)), 0);
+			player[i] = child_start(play, game);
+		assert_child(look_often, game);
+		assert_child(look_as_ordinary, game);
 		atomic_store(&game->over, true);
-		for (int i = 0; i < PLAYERS; i++)
-			assert_int_equal(finish(player[i]), 0);
+		assert_all_finish(player, PLAYERS);
 		assert_false(exists(lock_path));
 	}
 	shared_free(game, sizeof(*game));
@@ -174,28 +174,27 @@ static int look_on_and_on(void *unused)
 TEST(who_waits_is_not_disturbed)
 {
 	struct game *game = shared_new(sizeof(*game));
-	pid_t looker = start(look_on_and_on, NULL), player[PLAYERS];
+	pid_t looker = child_start(look_on_and_on, NULL), player[PLAYERS];
 
 	game->most = 10000;
 	for (int i = 0; i < PLAYERS; i++)
-		player[i] = start(play, game);
-	for (int i = 0; i < PLAYERS; i++)
-		assert_int_equal(finish(player[i]), 0);
-	end(looker);
+		player[i] = child_start(play, game);
+	assert_all_finish(player, PLAYERS);
+	assert_kill(looker);
 	assert_false(exists(lock_path));
 	shared_free(game, sizeof(*game));
 }
 
 TEST(who_does_not_wait_is_not_refused)
 {
-	pid_t looker = start(look_on_and_on, NULL);
+	pid_t looker = child_start(look_on_and_on, NULL);
 	struct lf_lock *lock;
 
 	for (int i = 0; i < 2000; i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 		assert_int_equal(lf_release(&lock), 0);
 	}
-	end(looker);
+	assert_kill(looker);
 	assert_false(exists(lock_path));
 }
 
@@ -219,24 +218,23 @@ TEST(the_queue_keeps_its_order)
 
 	needs_locks_of_descriptions();
 	game = shared_new(sizeof(*game));
-	looker = start(look_on_and_on, NULL);
+	looker = child_start(look_on_and_on, NULL);
 	for (int round = 0; round < 20; round++) {
 		struct lf_lock *lock;
 
 		atomic_store(&game->turns, 0);
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 		for (int i = 0; i < QUEUE; i++) {
-			pid[i] = start(take_in_turn, game);
+			pid[i] = child_start(take_in_turn, game);
 			assert_true(waiters_reach(lock_path, i + 1));
 		}
 		assert_int_equal(lf_release(&lock), 0);
-		for (int i = 0; i < QUEUE; i++)
-			assert_int_equal(finish(pid[i]), 0);
+		assert_all_finish(pid, QUEUE);
 		for (int i = 0; i < QUEUE; i++)
 			assert_int_equal(game->who[i], pid[i]);
 		assert_false(exists(lock_path));
 	}
-	end(looker);
+	assert_kill(looker);
 	shared_free(game, sizeof(*game));
 }
 
@@ -244,7 +242,7 @@ TEST(the_queue_keeps_its_order)
 TEST(nothing_is_opened_that_should_not_be)
 {
 	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	pid_t pid = holder(take, NULL);
+	pid_t pid = holder_new(take, NULL);
 	char events[4096];
 
 	assert_int_equal(mkfifo("fifo", 0666), 0);
@@ -259,12 +257,12 @@ TEST(nothing_is_opened_that_should_not_be)
 	assert_true(read(watch, events, sizeof(events)) < 0);
 	assert_int_equal(errno, EAGAIN);
 	close(watch);
-	end(pid);
+	assert_kill(pid);
 }
 
 int main(void)
 {
 	if (!shows_locks_of_processes())
-		return skip_all("needs to see the locks in proc(5)");
+		return skip_all_tests("needs to see the locks in proc(5)");
 	return run_all_tests("inspect-busy");
 }

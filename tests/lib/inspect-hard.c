@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * lf_inspect() where the system shows less, or something else: namespaces, a
  * /proc that is hidden or not there, a PID that is used anew.
@@ -5,7 +6,7 @@
 #include "config.h"
 
 #include "harness.h"
-#include "inspect/inspect.h"
+#include "inspect.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
@@ -36,8 +37,8 @@ static int in_namespace(int (*body)(void *), void *argument)
 
 	if (unshare(CLONE_NEWPID) < 0)
 		return NOT_HERE;
-	pid = start(body, argument);
-	return finish(pid);
+	pid = child_start(body, argument);
+	return child_finish(pid);
 }
 
 static bool own_proc(void)
@@ -92,19 +93,19 @@ TEST(a_holder_in_a_namespace_has_our_PID_for_it)
 	pid_t outer, pid, last;
 
 	needs_holders_with_names();
-	outer = start(hold_in_namespace, &inner);
+	outer = child_start(hold_in_namespace, &inner);
 	gate_pass(inner.got);
 	pid = child_of(outer);
 	if (pid == 0) {
-		expect_here(finish(outer));
+		expect_here(child_finish(outer));
 		fail();
 	}
 	assert_true(sees("1; %d %s", pid, by_us()));
-	last = waiter(0);
+	last = waiter_new(0);
 	assert_true(sees("1; %d %s; %d waits posix", pid, by_us(), last));
-	end(last);
+	assert_kill(last);
 	kill(pid, SIGKILL);
-	finish(outer);
+	child_finish(outer);
 	assert_true(sees("0"));
 	gate_free(inner.got);
 }
@@ -115,7 +116,7 @@ static int see_nobody(void *unused)
 	if (!own_proc())
 		return NOT_HERE;
 	demand(sees("1 partial; 0 unknown %s",
-		    lf_has_ofd_locks() ? "ofd" : "unknown"));
+		    os_has_description_locks() ? "ofd" : "unknown"));
 	return 0;
 }
 
@@ -128,7 +129,7 @@ static int see_nobody_by_outer_proc(void *unused)
 {
 	(void)unused;
 	demand(sees("1 partial; 0 unknown %s",
-		    lf_has_ofd_locks() ? "ofd" : "posix"));
+		    os_has_description_locks() ? "ofd" : "posix"));
 	return 0;
 }
 
@@ -142,22 +143,21 @@ TEST(a_holder_outside_has_no_PID_for_us)
 	pid_t pid;
 
 	needs_holders_with_names();
-	pid = holder(take, NULL);
-	expect_here(finish(start(see_nobody_in_namespace, NULL)));
-	expect_here(finish(
-		start(see_nobody_in_namespace_by_outer_proc, NULL)));
-	end(pid);
+	pid = holder_new(take, NULL);
+	expect_here(child_run(see_nobody_in_namespace, NULL));
+	expect_here(child_run(see_nobody_in_namespace_by_outer_proc, NULL));
+	assert_kill(pid);
 }
 
 /* Two of one namespace, by the /proc of another: F_GETLK tells. */
 static int see_a_fellow(void *unused)
 {
-	pid_t pid = holder(take, unused);
+	pid_t pid = holder_new(take, unused);
 
 	demand(sees("1 partial; %d lock %s", pid,
-		    lf_has_ofd_locks() ? "ofd" : "posix"));
+		    os_has_description_locks() ? "ofd" : "posix"));
 	kill(pid, SIGKILL);
-	demand(finish(pid) == -SIGKILL);
+	demand(child_finish(pid) == -SIGKILL);
 	return 0;
 }
 
@@ -169,7 +169,7 @@ static int see_a_fellow_in_namespace(void *unused)
 TEST(a_fellow_is_told_by_the_file)
 {
 	needs_holders_with_names();
-	expect_here(finish(start(see_a_fellow_in_namespace, NULL)));
+	expect_here(child_run(see_a_fellow_in_namespace, NULL));
 }
 
 /* --- No /proc, or one that hides */
@@ -192,9 +192,9 @@ TEST(without_proc_the_file_tells)
 	if (geteuid() != 0)
 		skip_because("needs to be root, to take /proc away");
 	umask(022);
-	pid = holder(take, NULL);
-	expect_here(finish(start(without_proc, &pid)));
-	end(pid);
+	pid = holder_new(take, NULL);
+	expect_here(child_run(without_proc, &pid));
+	assert_kill(pid);
 }
 
 static int with_hidepid(void *pid)
@@ -216,9 +216,9 @@ TEST(with_hidepid_the_tag_tells)
 	if (geteuid() != 0)
 		skip_because("needs to be root, to mount /proc");
 	umask(022);
-	pid = holder(take, NULL);
-	expect_here(finish(start(with_hidepid, &pid)));
-	end(pid);
+	pid = holder_new(take, NULL);
+	expect_here(child_run(with_hidepid, &pid));
+	assert_kill(pid);
 }
 
 static int with_hidepid_and_no_tag(void *unused)
@@ -240,11 +240,11 @@ TEST(with_hidepid_nobody_is_guessed)
 	if (geteuid() != 0)
 		skip_because("needs to be root, to mount /proc");
 	umask(022);
-	pid = holder(take_without_tag, NULL);
-	last = waiter(0);
-	expect_here(finish(start(with_hidepid_and_no_tag, NULL)));
-	end(last);
-	end(pid);
+	pid = holder_new(take_without_tag, NULL);
+	last = waiter_new(0);
+	expect_here(child_run(with_hidepid_and_no_tag, NULL));
+	assert_kill(last);
+	assert_kill(pid);
 }
 
 /* --- Processes that come and go */
@@ -258,7 +258,7 @@ static int hold_and_exit(void *unused)
 TEST(who_ends_meanwhile_was_the_holder)
 {
 	for (int i = 0; i < rounds(300); i++) {
-		pid_t pid = start(hold_and_exit, NULL);
+		pid_t pid = child_start(hold_and_exit, NULL);
 		const struct lf_entry *entry = NULL;
 		struct lf_report *report;
 
@@ -269,7 +269,7 @@ TEST(who_ends_meanwhile_was_the_holder)
 					    lf_entry_pid(entry) == 0);
 			lf_report_free(report);
 		}
-		assert_int_equal(finish(pid), 0);
+		assert_finish(pid);
 		assert_true(sees("0"));
 	}
 }
@@ -298,39 +298,34 @@ static int stay(void *unused)
 /* The list is older than the process that has the PID of one that waited. */
 static int use_a_pid_anew(void *unused)
 {
-	struct lf_lock_list list = { .count = 0 };
+	struct os_lock_list list = { .count = 0 };
 	struct lf_report *report;
 	const struct lf_entry *entry;
 	pid_t first, second;
-	long hz = sysconf(_SC_CLK_TCK);
-	struct timespec now;
 
 	if (!own_proc())
 		return NOT_HERE;
 	demand(take(unused) == 0);
-	first = waiter(0);
-	demand(lf_list_locks(&list) == 0);
+	first = waiter_new(0);
+	demand(os_list_locks(&list) == 0);
 	kill(first, SIGKILL);
-	demand(finish(first) == -SIGKILL);
-	do
-		clock_gettime(CLOCK_BOOTTIME, &now);
-	while ((unsigned long long)(now.tv_sec * hz + now.tv_nsec * hz /
-				    1000000000) <= list.when);
+	demand(child_finish(first) == -SIGKILL);
+	while (os_ticks() <= list.when)
+		sched_yield();
 	if (!next_pid_is(first))
 		return NOT_HERE;
-	second = start(stay, NULL);
+	second = child_start(stay, NULL);
 	if (second != first)
 		return NOT_HERE;
 	demand(waitpid(second, NULL, WUNTRACED) == second);
-	demand(lf_inspect_file(&report, lock_path, &list) == 0 &&
-	       lf_report_status(report) == 1);
+	demand(inspect(lock_path, &list, &report) == 1);
 	entry = lf_report_next(report, NULL);
 	demand(lf_entry_pid(entry) == getpid());
 	demand(!lf_report_next(report, entry));
 	lf_report_free(report);
-	lf_lock_list_free(&list);
+	os_lock_list_free(&list);
 	kill(second, SIGKILL);
-	demand(finish(second) == -SIGKILL);
+	demand(child_finish(second) == -SIGKILL);
 	return 0;
 }
 
@@ -341,12 +336,12 @@ static int use_a_pid_anew_in_namespace(void *unused)
 
 TEST(a_PID_that_is_used_anew_is_not_told)
 {
-	expect_here(finish(start(use_a_pid_anew_in_namespace, NULL)));
+	expect_here(child_run(use_a_pid_anew_in_namespace, NULL));
 }
 
 int main(void)
 {
 	if (!shows_locks_of_processes())
-		return skip_all("needs to see the locks in proc(5)");
+		return skip_all_tests("needs to see the locks in proc(5)");
 	return run_all_tests("inspect-hard");
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* lf_inspect(): locks of other programs, and the files of other users. */
 #include "config.h"
 
@@ -37,18 +38,18 @@ static int lock_as(void *argument)
 
 static void expect_foreign(struct foreign f, const char *words)
 {
-	pid_t pid = holder(lock_as, &f), last;
+	pid_t pid = holder_new(lock_as, &f), last;
 
 	for (int i = 0; i < 10; i++)
 		assert_true(sees("1; %d %s", pid, words));
 	/* Nobody of ours waits for what he does not have. */
 	if (f.type == F_WRLCK && f.start == 0 && f.command == F_SETLK &&
-	    lf_has_ofd_locks()) {
-		last = waiter(LF_KEEP);
+	    os_has_description_locks()) {
+		last = waiter_new(LF_KEEP);
 		assert_true(sees("1; %d %s; %d waits posix", pid, words, last));
-		end(last);
+		assert_kill(last);
 	}
-	end(pid);
+	assert_kill(pid);
 	assert_true(sees("0"));
 }
 
@@ -101,39 +102,39 @@ TEST(flock_is_told_and_the_file_is_free)
 {
 	int operations[] = { LOCK_SH, LOCK_EX };
 	/* Without presence who removes the file does not mind them. */
-	unsigned flags = lf_has_ofd_locks() ? 0 : LF_KEEP;
+	unsigned flags = os_has_description_locks() ? 0 : LF_KEEP;
 	struct lf_lock *lock;
 
 	for (int i = 0; i < 2; i++) {
 		const char *shared = i ? "" : " shared";
-		pid_t pid = holder(flock_as, &operations[i]), last;
+		pid_t pid = holder_new(flock_as, &operations[i]), last;
 
 		assert_true(sees("0; %d lock flock%s", pid, shared));
 		/* That we share it is ours, and nobody's business. */
 		assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER,
 					    flags),
 				 0);
-		last = waiter(flags);
+		last = waiter_new(flags);
 		assert_true(sees("1; %d %s; %d lock flock%s; %d waits posix",
 				 getpid(), by_us(), pid, shared, last));
 		assert_int_equal(lf_release(&lock), 0);
 		assert_true(sees("1; %d %s; %d lock flock%s", last, by_us(),
 				 pid, shared));
-		end(last);
+		assert_kill(last);
 		assert_true(sees("0; %d lock flock%s", pid, shared));
-		end(pid);
+		assert_kill(pid);
 	}
 }
 
 TEST(who_waits_for_flock_is_told)
 {
 	int exclusive = LOCK_EX;
-	pid_t pid = holder(flock_as, &exclusive), last;
+	pid_t pid = holder_new(flock_as, &exclusive), last;
 
-	last = waiter_that(flock_as, &exclusive);
+	last = waiter_new_by(flock_as, &exclusive);
 	assert_true(sees("0; %d lock flock; %d waits flock", pid, last));
-	end(last);
-	end(pid);
+	assert_kill(last);
+	assert_kill(pid);
 	assert_true(sees("0"));
 }
 
@@ -160,7 +161,7 @@ TEST(the_heir_of_who_has_ended_is_told)
 	if (!lists_who_has_ended())
 		skip_because("needs to be outside of any PID namespace");
 	fd = open(lock_path, O_CREAT | O_RDWR, 0666);
-	assert_int_equal(finish(start(flock_by_a_child, &fd)), 0);
+	assert_child(flock_by_a_child, &fd);
 	assert_true(sees("0; %d descriptor flock", getpid()));
 	close(fd);
 	assert_true(sees("0"));
@@ -186,7 +187,7 @@ static void expect_ordinary_to_see(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	assert_int_equal(finish(start(see_as_ordinary, text)), 0);
+	assert_child(see_as_ordinary, text);
 }
 
 TEST(anybody_is_told_of_another_user_by_the_tag)
@@ -197,9 +198,9 @@ TEST(anybody_is_told_of_another_user_by_the_tag)
 		skip_because("needs to be root, to hold as another user");
 	needs_holders_with_names();
 	umask(022);
-	pid = holder(take, NULL);
+	pid = holder_new(take, NULL);
 	expect_ordinary_to_see("1; %d %s", pid, by_us());
-	end(pid);
+	assert_kill(pid);
 	expect_ordinary_to_see("0");
 }
 
@@ -211,21 +212,21 @@ TEST(what_may_not_be_opened_is_told_from_the_list)
 
 	if (geteuid() != 0)
 		skip_because("needs to be root, to hold as another user");
-	close(open(lock_path, O_CREAT | O_WRONLY, 0600));
+	make_file(lock_path, 0600);
 	assert_int_equal(chmod(lock_path, 0600), 0);
 	expect_ordinary_to_see("%d", -EACCES);
-	pid = holder(take, NULL);
+	pid = holder_new(take, NULL);
 	expect_ordinary_to_see("1; %d %s", pid, by_us());
-	end(pid);
-	close(open(lock_path, O_CREAT | O_WRONLY, 0600));
+	assert_kill(pid);
+	make_file(lock_path, 0600);
 	assert_int_equal(chmod(lock_path, 0600), 0);
-	pid = holder(lock_as, &byte);
+	pid = holder_new(lock_as, &byte);
 	expect_ordinary_to_see("1; %d lock posix", pid);
-	end(pid);
+	assert_kill(pid);
 	needs_locks_of_descriptions();
-	pid = holder(lock_as, &body);
+	pid = holder_new(lock_as, &body);
 	expect_ordinary_to_see("1; 0 unknown ofd");
-	end(pid);
+	assert_kill(pid);
 }
 
 /* The tag is free, and so his for a moment, again and again. */
@@ -290,22 +291,22 @@ TEST(who_tries_again_and_again_is_not_told)
 	umask(022);
 	write_to(lock_path, "kept\n");
 	chmod(lock_path, 0644);
-	pid = holder(take_without_tag, NULL);
+	pid = holder_new(take_without_tag, NULL);
 	for (size_t i = 0; i < 4; i++)
-		other[i] = start(bodies[i % 2], NULL);
-	assert_int_equal(finish(start(tell_only_often, &pid)), 0);
-	assert_int_equal(finish(start(tell_only_as_ordinary, &pid)), 0);
+		other[i] = child_start(bodies[i % 2], NULL);
+	assert_child(tell_only_often, &pid);
+	assert_child(tell_only_as_ordinary, &pid);
 	/* One alone has the tag half of the time. */
 	for (size_t i = 1; i < 4; i++)
-		end(other[i]);
-	assert_int_equal(finish(start(tell_only_as_ordinary, &pid)), 0);
-	end(other[0]);
-	end(pid);
+		assert_kill(other[i]);
+	assert_child(tell_only_as_ordinary, &pid);
+	assert_kill(other[0]);
+	assert_kill(pid);
 }
 
 int main(void)
 {
 	if (!shows_locks_of_processes())
-		return skip_all("needs to see the locks in proc(5)");
+		return skip_all_tests("needs to see the locks in proc(5)");
 	return run_all_tests("inspect-others");
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* lf_inspect(): who holds and who waits, among ourselves and other programs. */
 #include "config.h"
 
@@ -20,7 +21,7 @@ TEST(nobody_has_a_free_file_or_a_missing_one)
 	assert_true(sees("0"));
 	assert_false(exists(lock_path));
 	assert_string_equal(seen("missing/lock"), "0");
-	close(open(lock_path, O_CREAT | O_WRONLY, 0666));
+	make_file(lock_path, 0666);
 	assert_true(sees("0"));
 	assert_true(exists(lock_path));
 }
@@ -43,7 +44,7 @@ TEST(what_cannot_be_told_is_an_error)
 
 	assert_int_equal(mkfifo("fifo", 0666), 0);
 	assert_int_equal(symlink("nowhere", "link"), 0);
-	close(open("secret", O_CREAT | O_WRONLY, 0));
+	make_file("secret", 0);
 	assert_int_equal(lf_inspect(NULL, &report), -EINVAL);
 	assert_null(report);
 	assert_int_equal(lf_inspect(lock_path, NULL), -EINVAL);
@@ -53,7 +54,7 @@ TEST(what_cannot_be_told_is_an_error)
 	assert_int_equal(lf_inspect("/dev/null", &report), -ENOTSUP);
 	assert_int_equal(lf_inspect("link", &report), -ELOOP);
 	assert_int_equal(lf_inspect("secret/lock", &report), -ENOTDIR);
-	assert_int_equal(finish(start(inspect_without_permission, NULL)), 0);
+	assert_child(inspect_without_permission, NULL);
 	assert_int_equal(open_descriptors(), before);
 }
 
@@ -64,7 +65,7 @@ TEST(nothing_is_asked_of_no_report)
 
 	assert_null(lf_report_next(NULL, NULL));
 	assert_false(lf_report_partial(NULL));
-	assert_false(lf_report_pidfile(NULL, &pid, &written));
+	assert_false(lf_report_stamp(NULL, &pid, &written));
 	assert_int_equal(pid, 0);
 	assert_int_equal(written, 0);
 	assert_int_equal(lf_entry_pid(NULL), 0);
@@ -87,18 +88,18 @@ TEST(we_are_seen_by_us_and_by_others)
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_true(sees("1; %d %s", getpid(), by_us()));
-	assert_int_equal(finish(start(see_parent, NULL)), 0);
-	other = waiter(0);
+	assert_child(see_parent, NULL);
+	other = waiter_new(0);
 	assert_true(sees("1; %d %s; %d waits posix", getpid(), by_us(), other));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(sees("1; %d %s", other, by_us()));
-	end(other);
+	assert_kill(other);
 	assert_true(sees("0"));
 }
 
 TEST(a_process_is_told_by_its_start_too)
 {
-	pid_t pid[] = { holder(take, NULL), waiter(0) };
+	pid_t pid[] = { holder_new(take, NULL), waiter_new(0) };
 	const struct lf_entry *entry = NULL;
 	struct lf_report *report;
 	int i = 0;
@@ -112,8 +113,8 @@ TEST(a_process_is_told_by_its_start_too)
 				 start_time(pid[i++]));
 	}
 	lf_report_free(report);
-	end(pid[1]);
-	end(pid[0]);
+	assert_kill(pid[1]);
+	assert_kill(pid[0]);
 }
 
 TEST(a_stamp_is_told_with_its_time)
@@ -124,14 +125,14 @@ TEST(a_stamp_is_told_with_its_time)
 	pid_t pid, told;
 
 	write_to(lock_path, "4242\n");
-	pid = holder(take, NULL);
+	pid = holder_new(take, NULL);
 	assert_int_equal(lf_inspect(lock_path, &report), 1);
-	assert_int_equal(lf_report_pidfile(report, &told, &written), 1);
+	assert_int_equal(lf_report_stamp(report, &told, &written), 1);
 	assert_int_equal(stat(lock_path, &st), 0);
 	assert_int_equal(told, 4242);
 	assert_int_equal(written, st.st_mtime);
 	lf_report_free(report);
-	end(pid);
+	assert_kill(pid);
 	assert_int_equal(lf_inspect(lock_path, &report), 0);
 	lf_report_free(report);
 }
@@ -142,35 +143,35 @@ TEST(a_stamp_is_told_with_its_time)
 
 TEST(who_waits_is_told_in_order)
 {
-	pid_t first = holder(take, NULL), pid[QUEUE];
+	pid_t first = holder_new(take, NULL), pid[QUEUE];
 
 	for (int i = 0; i < QUEUE; i++)
-		pid[i] = waiter(i % 2 ? LF_KEEP : 0);
+		pid[i] = waiter_new(i % 2 ? LF_KEEP : 0);
 	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
 			 "%d waits posix; %d waits posix; %d waits posix; "
 			 "%d waits posix", first, by_us(), pid[0], pid[1],
 			 pid[2], pid[3], pid[4], pid[5]));
 	/* He is out, wherever he was. */
-	end(pid[2]);
+	assert_kill(pid[2]);
 	assert_true(waiters_reach(lock_path, QUEUE - 1));
 	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
 			 "%d waits posix; %d waits posix; %d waits posix",
 			 first, by_us(), pid[0], pid[1], pid[3], pid[4],
 			 pid[5]));
 	/* Without presence who removes the file undoes the queue. */
-	if (lf_has_ofd_locks()) {
-		let_go(first);
+	if (os_has_description_locks()) {
+		holder_release(first);
 		assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
 				 "%d waits posix; %d waits posix", pid[0],
 				 by_us(), pid[1], pid[3], pid[4], pid[5]));
 	} else {
-		end(first);
+		assert_kill(first);
 	}
-	end(pid[5]);
-	end(pid[4]);
-	end(pid[3]);
-	end(pid[1]);
-	end(pid[0]);
+	assert_kill(pid[5]);
+	assert_kill(pid[4]);
+	assert_kill(pid[3]);
+	assert_kill(pid[1]);
+	assert_kill(pid[0]);
 }
 
 /* Who shares gets it together with those who share and wait already. */
@@ -179,22 +180,22 @@ TEST(who_will_get_it_together_is_told_so)
 	pid_t first, s1, s2, x3, s4, x5;
 
 	needs_shared_locks();
-	first = holder(take, NULL);
-	s1 = waiter(LF_SHARED);
-	s2 = waiter(LF_SHARED);
-	x3 = waiter(0);
-	s4 = waiter(LF_SHARED);
-	x5 = waiter(0);
+	first = holder_new(take, NULL);
+	s1 = waiter_new(LF_SHARED);
+	s2 = waiter_new(LF_SHARED);
+	x3 = waiter_new(0);
+	s4 = waiter_new(LF_SHARED);
+	x5 = waiter_new(0);
 	assert_true(sees("1; %d %s; %d waits posix shared; "
 			 "%d waits posix shared; %d waits posix shared; "
 			 "%d waits posix; %d waits posix", first, by_us(), s1,
 			 s2, s4, x3, x5));
-	end(x5);
-	end(x3);
-	end(s4);
-	end(s2);
-	end(s1);
-	end(first);
+	assert_kill(x5);
+	assert_kill(x3);
+	assert_kill(s4);
+	assert_kill(s2);
+	assert_kill(s1);
+	assert_kill(first);
 }
 
 TEST(a_deep_queue_is_told_whole)
@@ -205,9 +206,9 @@ TEST(a_deep_queue_is_told_whole)
 	struct lf_report *report;
 	int found = -1;
 
-	pid[0] = holder(take, NULL);
+	pid[0] = holder_new(take, NULL);
 	for (int i = 1; i < DEEP; i++)
-		pid[i] = waiter(0);
+		pid[i] = waiter_new(0);
 	for (int look = 0; look < 100 && found < DEEP; look++) {
 		assert_int_equal(lf_inspect(lock_path, &report), 1);
 		for (found = 0; (entry = lf_report_next(report, entry)) != NULL;
@@ -219,7 +220,7 @@ TEST(a_deep_queue_is_told_whole)
 	}
 	assert_int_equal(found, DEEP);
 	for (int i = DEEP; i-- > 0;)
-		end(pid[i]);
+		assert_kill(pid[i]);
 }
 
 /* --- Who shares */
@@ -230,8 +231,8 @@ TEST(each_who_shares_is_told)
 
 	needs_shared_locks();
 	for (int i = 0; i < 3; i++)
-		pid[i] = holder(share, NULL);
-	last = waiter(0);
+		pid[i] = holder_new(share, NULL);
+	last = waiter_new(0);
 	for (int i = 0; i < 20; i++) {
 		const char *text = seen(lock_path);
 		char wanted[64];
@@ -242,9 +243,9 @@ TEST(each_who_shares_is_told)
 			assert_non_null(strstr(text, wanted));
 		}
 	}
-	end(last);
+	assert_kill(last);
 	for (int i = 0; i < 3; i++)
-		end(pid[i]);
+		assert_kill(pid[i]);
 	assert_true(sees("0"));
 }
 
@@ -280,12 +281,12 @@ TEST(hundreds_who_share_are_told_once_each)
 
 	needs_shared_locks();
 	for (int i = 0; i < MANY; i++)
-		pid[i] = holder(share, NULL);
+		pid[i] = holder_new(share, NULL);
 	for (int look = 0; look < 20 && !good; look++)
 		good = each_once(pid, MANY);
 	assert_true(good);
 	for (int i = 0; i < MANY; i++)
-		end(pid[i]);
+		assert_kill(pid[i]);
 }
 
 static int share_twice(void *unused)
@@ -302,11 +303,11 @@ TEST(two_locks_of_one_process_are_one_entry)
 	pid_t pid;
 
 	needs_shared_locks();
-	pid = holder(share_twice, NULL);
+	pid = holder_new(share_twice, NULL);
 	snprintf(wanted, sizeof(wanted), "1; %d %s shared", pid, by_us());
 	for (int i = 0; i < 10; i++)
 		assert_true(sees("%s", wanted));
-	end(pid);
+	assert_kill(pid);
 }
 
 /* --- Who inherited */
@@ -351,19 +352,19 @@ TEST(a_child_has_the_lock_of_who_was_killed)
 	char unknown[64];
 
 	needs_locks_of_descriptions();
-	pid = holder(take_and_fork, child);
+	pid = holder_new(take_and_fork, child);
 	assert_true(sees("1; %d tag ofd", pid));
-	last = waiter(0);
+	last = waiter_new(0);
 	assert_true(sees("1; %d tag ofd; %d waits posix", pid, last));
-	end(pid);
+	assert_kill(pid);
 	/* He has had the tag, and waits for the body now. */
 	assert_true(sees("1; %d descriptor ofd; 0 waits ofd", *child));
 	snprintf(unknown, sizeof(unknown), "1; 0 unknown ofd; 0 waits ofd");
 	if (geteuid() == 0)
-		assert_int_equal(finish(start(see_as_ordinary, unknown)), 0);
-	end(*child);
+		assert_child(see_as_ordinary, unknown);
+	assert_kill(*child);
 	assert_true(sees("1; %d tag ofd", last));
-	end(last);
+	assert_kill(last);
 	shared_free(child, sizeof(*child));
 }
 
@@ -374,21 +375,21 @@ TEST(a_child_shares_for_who_was_killed)
 
 	needs_locks_of_descriptions();
 	for (int i = 0; i < 3; i++)
-		pid[i] = holder(share_and_fork, &child[i]);
-	end(pid[1]);
+		pid[i] = holder_new(share_and_fork, &child[i]);
+	assert_kill(pid[1]);
 	for (int i = 0; i < 20; i++)
 		assert_true(sees_in_any_order(
 			"1; %d tag ofd shared; %d tag ofd shared; "
 			"%d descriptor ofd shared", pid[0], pid[2], child[1]));
-	end(child[1]);
+	assert_kill(child[1]);
 	for (int i = 0; i < 20; i++)
 		assert_true(sees_in_any_order(
 			"1; %d tag ofd shared; %d tag ofd shared", pid[0],
 			pid[2]));
-	end(pid[0]);
-	end(pid[2]);
-	end(child[0]);
-	end(child[2]);
+	assert_kill(pid[0]);
+	assert_kill(pid[2]);
+	assert_kill(child[0]);
+	assert_kill(child[2]);
 	shared_free(child, 3 * sizeof(*child));
 }
 
@@ -406,7 +407,7 @@ static int lock_by_a_child(void *unused)
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
 	(void)unused;
-	demand(finish(start(lock_descriptor, &fd)) == 0);
+	demand(child_run(lock_descriptor, &fd) == 0);
 	return 0;
 }
 
@@ -415,9 +416,9 @@ TEST(a_lock_left_by_a_program_is_who_has_the_descriptor)
 	pid_t pid;
 
 	needs_locks_of_descriptions();
-	pid = holder(lock_by_a_child, NULL);
+	pid = holder_new(lock_by_a_child, NULL);
 	assert_true(sees("1; %d descriptor ofd", pid));
-	end(pid);
+	assert_kill(pid);
 	assert_true(sees("0"));
 }
 
@@ -448,14 +449,14 @@ TEST(who_adopted_is_the_holder_when_the_parent_has_gone)
 	pid_t *child = shared_new(sizeof(*child)), pid;
 
 	needs_locks_of_descriptions();
-	pid = holder(adopt_after_fork, child);
+	pid = holder_new(adopt_after_fork, child);
 	assert_true(waiters_reach(lock_path, 1));
 	/* Both have it; but he who waits for the tag waits for no lock. */
 	assert_true(sees("1; %d tag ofd", pid));
-	end(pid);
+	assert_kill(pid);
 	assert_true(waiters_reach(lock_path, 0));
 	assert_true(sees("1; %d tag ofd", *child));
-	end(*child);
+	assert_kill(*child);
 	assert_true(sees("0"));
 	shared_free(child, sizeof(*child));
 }
@@ -467,11 +468,11 @@ TEST(a_child_may_wait_for_the_lock_of_its_parent)
 	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = waiter(0);
+	pid = waiter_new(0);
 	assert_true(sees("1; %d %s; %d waits posix", getpid(), by_us(), pid));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(sees("1; %d %s", pid, by_us()));
-	end(pid);
+	assert_kill(pid);
 }
 
 /* --- A holder without a tag */
@@ -481,19 +482,19 @@ TEST(who_lost_the_tag_is_told_by_the_descriptor)
 	pid_t pid, last;
 
 	needs_locks_of_descriptions();
-	pid = holder(take_without_tag, NULL);
+	pid = holder_new(take_without_tag, NULL);
 	assert_true(sees("1; %d descriptor ofd", pid));
-	last = waiter(0);
+	last = waiter_new(0);
 	for (int i = 0; i < 20; i++)
 		assert_true(sees("1; %d descriptor ofd; 0 waits ofd", pid));
 	if (geteuid() == 0) {
 		char unknown[] = "1; 0 unknown ofd; 0 waits ofd";
 
-		assert_int_equal(finish(start(see_as_ordinary, unknown)), 0);
+		assert_child(see_as_ordinary, unknown);
 	}
-	end(pid);
+	assert_kill(pid);
 	assert_true(sees("1; %d tag ofd", last));
-	end(last);
+	assert_kill(last);
 }
 
 /* He who has waited has presence, by flock(2), on the body's descriptor. */
@@ -502,15 +503,15 @@ TEST(presence_is_no_lock)
 	pid_t first, second, third;
 
 	needs_locks_of_descriptions();
-	first = holder(take, NULL);
-	second = waiter_that(take_without_tag, NULL);
-	let_go(first);
+	first = holder_new(take, NULL);
+	second = waiter_new_by(take_without_tag, NULL);
+	holder_release(first);
 	assert_true(sees("1; %d descriptor ofd", second));
-	third = waiter(0);
+	third = waiter_new(0);
 	assert_true(sees("1; %d descriptor ofd; 0 waits ofd", second));
-	end(second);
+	assert_kill(second);
 	assert_true(sees("1; %d tag ofd", third));
-	end(third);
+	assert_kill(third);
 }
 
 TEST(a_presence_that_was_inherited_is_no_lock)
@@ -518,28 +519,28 @@ TEST(a_presence_that_was_inherited_is_no_lock)
 	pid_t *child = shared_new(sizeof(*child)), first, second, third;
 
 	needs_locks_of_descriptions();
-	first = holder(take, NULL);
-	second = waiter_that(take_and_fork, child);
-	third = waiter(0);
+	first = holder_new(take, NULL);
+	second = waiter_new_by(take_and_fork, child);
+	third = waiter_new(0);
 	assert_true(sees("1; %d tag ofd; %d waits posix; %d waits posix",
 			 first, second, third));
-	let_go(first);
+	holder_release(first);
 	assert_true(sees("1; %d tag ofd; %d waits posix", second, third));
 	/* It has the lock before it has the child. */
 	while (*(volatile pid_t *)child == 0)
 		sched_yield();
-	end(second);
+	assert_kill(second);
 	assert_true(sees("1; %d descriptor ofd; 0 waits ofd", *child));
-	end(third);
+	assert_kill(third);
 	assert_true(sees("1; %d descriptor ofd", *child));
-	end(*child);
+	assert_kill(*child);
 	shared_free(child, sizeof(*child));
 }
 
 int main(void)
 {
 	if (!shows_locks_of_processes())
-		return skip_all("needs to see the locks in proc(5)");
+		return skip_all_tests("needs to see the locks in proc(5)");
 	/* Whose parent was killed is ours to wait for. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return run_all_tests("inspect");

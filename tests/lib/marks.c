@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* Which marks are taken on which file system, as others see them. */
 #include "config.h"
 
@@ -49,7 +50,7 @@ static struct seen seen_by_another(void)
 {
 	struct seen *shared = shared_new(sizeof(*shared)), seen;
 
-	assert_int_equal(finish(start(look, shared)), 0);
+	assert_child(look, shared);
 	seen = *shared;
 	shared_free(shared, sizeof(*shared));
 	return seen;
@@ -67,7 +68,7 @@ static int check(void *pid)
 
 static void expect_check_to_tell(pid_t pid)
 {
-	assert_int_equal(finish(start(check, &pid)), 0);
+	assert_child(check, &pid);
 }
 
 static int acquire_and_release(void *unused)
@@ -100,17 +101,17 @@ static bool expect_a_lock(void (*expect)(struct seen))
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	expect(seen_by_another());
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	(pthread_create)(&thread, NULL, try_in_thread, &result);
 	pthread_join(thread, NULL);
 	assert_int_equal(result, -EAGAIN);
 
-	waiter = start(acquire_and_release, NULL);
+	waiter = child_start(acquire_and_release, NULL);
 	assert_true(waiters_reach(lock_path, 1));
 	expect(seen_by_another());
 	presence = seen_by_another().presence;
 	assert_int_equal(lf_release(&lock), 0);
-	assert_int_equal(finish(waiter), 0);
+	assert_finish(waiter);
 	assert_false(exists(lock_path));
 	assert_int_equal(open_descriptors(), before);
 	return presence;

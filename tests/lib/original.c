@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 #include "config.h"
 
 #include "original.h"

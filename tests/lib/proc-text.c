@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * What Linux's proc(5) says of locks, from each age of the kernel.  The samples
  * are the corpus of the fuzzer.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* What Linux lists, of more than fits on a page; and what it tells of a process. */
 #include "config.h"
 
@@ -98,13 +99,13 @@ TEST(a_deep_queue_is_read_whole)
 	needs_a_list();
 	assert_int_equal(lock_byte(fd, F_SETLK, 0), 0);
 	for (int i = 0; i < WAITERS; i++)
-		waiter[i] = start(wait_in_queue, NULL);
+		waiter[i] = child_start(wait_in_queue, NULL);
 	reached = waiters_reach(lock_path, WAITERS);
 	listed = reached && counts_reach(WAITERS, 1);
 	for (int i = 0; i < WAITERS; i++)
 		kill(waiter[i], SIGKILL);
 	for (int i = 0; i < WAITERS; i++)
-		assert_int_equal(finish(waiter[i]), -SIGKILL);
+		assert_int_equal(child_finish(waiter[i]), -SIGKILL);
 	close(fd);
 	assert_true(reached);
 	assert_true(listed);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* Many at once, of whom some share: never a writer beside anybody. */
 #include "config.h"
 
@@ -158,10 +159,9 @@ static void run(struct arena *a, const int *kinds, size_t count, int rounds)
 	a->rounds = rounds;
 	for (size_t i = 0; i < PROCESSES; i++) {
 		c[i] = (struct contender){ a, kinds[i % count] };
-		pid[i] = start(contend_in_process, &c[i]);
+		pid[i] = child_start(contend_in_process, &c[i]);
 	}
-	for (size_t i = 0; i < PROCESSES; i++)
-		assert_int_equal(finish(pid[i]), 0);
+	assert_all_finish(pid, PROCESSES);
 	assert_int_equal(atomic_load(&a->broken), 0);
 }
 
@@ -275,9 +275,8 @@ TEST(threads_of_processes_do_so_too)
 		for (int i = 0; i < 3 * THREADS; i++)
 			c[i] = (struct contender){ a, kinds[(round + i) % 7] };
 		for (int i = 0; i < 3; i++)
-			pid[i] = start(contend_in_threads, &c[i * THREADS]);
-		for (int i = 0; i < 3; i++)
-			assert_int_equal(finish(pid[i]), 0);
+			pid[i] = child_start(contend_in_threads, &c[i * THREADS]);
+		assert_all_finish(pid, 3);
 		assert_int_equal(atomic_load(&a->broken), 0);
 		assert_false(exists(lock_path));
 	}
@@ -331,7 +330,7 @@ TEST(who_waits_never_keeps_a_sharer_out)
 	needs_locks_of_descriptions();
 	crowd->up = gate_new();
 	for (int i = 0; i < 2; i++)
-		pid[i] = start(share_beside_waiters, crowd);
+		pid[i] = child_start(share_beside_waiters, crowd);
 	for (int i = 0; i < 2; i++)
 		gate_pass(crowd->up);
 	for (int i = 0; i < 20000; i++) {
@@ -339,8 +338,7 @@ TEST(who_waits_never_keeps_a_sharer_out)
 		assert_int_equal(lf_release(&lock), 0);
 	}
 	atomic_store(&crowd->over, true);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(finish(pid[i]), 0);
+	assert_all_finish(pid, 2);
 	gate_free(crowd->up);
 	shared_free(crowd, sizeof(*crowd));
 }

@@ -1,4 +1,5 @@
-/* What the system refuses: told by name, and nothing is created or lost. */
+/* SPDX-License-Identifier: 0BSD */
+/* What the system refuses has its own error; nothing is created or lost. */
 #include "config.h"
 
 #include "harness.h"
@@ -16,33 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Long enough that only a failure waits it out. */
-#define LONG_MS 60000
+#define OWN_MOUNTS "mounts of its own"
 
-/* A child that has found out that its test cannot be made here. */
-#define IMPOSSIBLE 77
-
-static void run(int (*body)(void *), const char *name, const char *why_not)
-{
-	int status = finish(start(body, NULL));
-
-	if (status == IMPOSSIBLE) {
-		print_message("# SKIP %s: %s\n", name, why_not);
-		skip();
-	}
-	assert_int_equal(status, 0);
-}
-
-static const char no_mounts[] = "a mount of its own is not to be had here";
-
-#define run_if_possible(body, why_not) run(body, __func__, why_not)
-
-static void make_file(const char *path)
-{
-	close((openat)(AT_FDCWD, path, O_CREAT | O_WRONLY, 0666));
-}
-
-/* Any way to ask for it gives the same answer. */
+/* Every way to acquire it gets the same error. */
 static int refused(const char *path, int error)
 {
 	static const unsigned flags[] = { 0, LF_KEEP };
@@ -65,7 +42,7 @@ static int refused(const char *path, int error)
 
 /* --- Bad arguments */
 
-TEST(bad_numbers_are_refused)
+TEST(bad_numbers_are_EINVAL)
 {
 	static const int timeouts[] = { -2, INT_MIN, INT_MIN + 1 };
 	static const mode_t modes[] = { 010000, 0100644, (mode_t)-1 };
@@ -77,7 +54,8 @@ TEST(bad_numbers_are_refused)
 				 -EINVAL);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		assert_int_equal(lf_acquire_at(&lock, AT_FDCWD, lock_path,
-					       modes[i], 0, 0), -EINVAL);
+					       modes[i], 0, 0),
+				 -EINVAL);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags[i]),
 				 -EINVAL);
@@ -88,7 +66,7 @@ TEST(bad_numbers_are_refused)
 	assert_false(exists(lock_path));
 }
 
-TEST(the_ends_of_the_ranges_are_taken)
+TEST(the_ends_of_the_ranges_are_valid)
 {
 	mode_t mask = umask(0);
 	struct lf_lock *lock;
@@ -96,7 +74,7 @@ TEST(the_ends_of_the_ranges_are_taken)
 
 	assert_int_equal(lf_acquire(&lock, lock_path, INT_MAX, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
-	/* Whoever may not write it has made it all the same. */
+	/* A process that may not write the file creates it all the same. */
 	assert_int_equal(lf_acquire_at(&lock, AT_FDCWD, lock_path, 0, 0, 0), 0);
 	assert_int_equal(stat(lock_path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0);
@@ -110,17 +88,17 @@ TEST(the_ends_of_the_ranges_are_taken)
 	assert_false(exists(lock_path));
 }
 
-TEST(a_bad_directory_is_refused)
+TEST(a_bad_directory_has_its_error)
 {
 	struct lf_lock *lock;
 	int file;
 
-	make_file("file");
+	make_file("file", 0666);
 	file = (openat)(AT_FDCWD, "file", O_RDONLY);
 	assert_int_equal(lf_acquire_at(&lock, file, "lock", 0666, 0, 0),
 			 -ENOTDIR);
 	assert_int_equal(lf_acquire_at(&lock, -1, "lock", 0666, 0, 0), -EBADF);
-	/* Which is not looked at. */
+	/* The directory does not matter for an absolute path. */
 	assert_int_equal(lf_acquire_at(&lock, -1, lock_path, 0666, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	close(file);
@@ -142,7 +120,7 @@ static int use_read_only(void *unused)
 	(void)unused;
 	if (!own_mounts() || mount("none", "m", "tmpfs", 0, NULL) < 0)
 		return IMPOSSIBLE;
-	make_file("m/there");
+	make_file("m/there", 0666);
 	demand(mount("none", "m", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	demand(refused("m/new", EROFS) == 0);
 	demand(refused("m/there", EROFS) == 0);
@@ -153,10 +131,10 @@ static int use_read_only(void *unused)
 	return 0;
 }
 
-TEST(a_read_only_file_system_can_be_looked_at)
+TEST(a_read_only_file_system_is_EROFS_but_can_be_checked)
 {
 	assert_int_equal(mkdir("m", 0755), 0);
-	run_if_possible(use_read_only, no_mounts);
+	assert_child_if_possible(use_read_only, NULL, OWN_MOUNTS);
 }
 
 static int use_full(void *unused)
@@ -165,23 +143,22 @@ static int use_full(void *unused)
 
 	(void)unused;
 	/* The root and one file. */
-	if (!own_mounts() ||
-	    mount("none", "m", "tmpfs", 0, "nr_inodes=2") < 0)
+	if (!own_mounts() || mount("none", "m", "tmpfs", 0, "nr_inodes=2") < 0)
 		return IMPOSSIBLE;
-	make_file("m/there");
+	make_file("m/there", 0666);
 	demand(refused("m/new", ENOSPC) == 0);
 	demand(!exists("m/new"));
-	/* To lock takes no room. */
+	/* Locking takes no room. */
 	demand(lf_acquire(&lock, "m/there", 0, 0) == 0);
 	demand(lf_release(&lock) == 0);
 	demand(!exists("m/there"));
 	return 0;
 }
 
-TEST(a_full_file_system_is_told)
+TEST(a_full_file_system_is_ENOSPC)
 {
 	assert_int_equal(mkdir("m", 0755), 0);
-	run_if_possible(use_full, no_mounts);
+	assert_child_if_possible(use_full, NULL, OWN_MOUNTS);
 }
 
 static int wait_in_vain(void *pending)
@@ -197,7 +174,7 @@ static int wait_in_vain(void *pending)
 	return -rc;
 }
 
-/* The file is gone, but not its room, when the waiters' turn comes. */
+/* When the waiters' turn comes, the file is gone, but not its room. */
 static int fill_while_waiting(void *unused)
 {
 	struct lf_lock *lock;
@@ -205,28 +182,27 @@ static int fill_while_waiting(void *unused)
 	int fd;
 
 	(void)unused;
-	if (!own_mounts() ||
-	    mount("none", "m", "tmpfs", 0, "nr_inodes=2") < 0)
+	if (!own_mounts() || mount("none", "m", "tmpfs", 0, "nr_inodes=2") < 0)
 		return IMPOSSIBLE;
 	demand(lf_acquire(&lock, "m/lock", 0, 0) == 0);
 	fd = (openat)(AT_FDCWD, "m/lock", O_RDONLY);
-	pid[0] = start(wait_in_vain, NULL);
+	pid[0] = child_start(wait_in_vain, NULL);
 	demand(waiters_reach("m/lock", 1));
-	pid[1] = start(wait_in_vain, lock);
+	pid[1] = child_start(wait_in_vain, lock);
 	demand(waiters_reach("m/lock", 2));
 	demand(unlink("m/lock") == 0);
 	demand(lf_release(&lock) == 0);
-	demand(finish(pid[0]) == ENOSPC);
-	demand(finish(pid[1]) == ENOSPC);
+	demand(child_finish(pid[0]) == ENOSPC);
+	demand(child_finish(pid[1]) == ENOSPC);
 	demand(!exists("m/lock"));
 	close(fd);
 	return 0;
 }
 
-TEST(a_waiter_is_told_of_a_full_file_system)
+TEST(a_waiter_on_a_full_file_system_gets_ENOSPC)
 {
 	assert_int_equal(mkdir("m", 0755), 0);
-	run_if_possible(fill_while_waiting, no_mounts);
+	assert_child_if_possible(fill_while_waiting, NULL, OWN_MOUNTS);
 }
 
 /* --- Descriptors */
@@ -237,7 +213,7 @@ static int use_few_descriptors(void *unused)
 	bool done = false;
 
 	(void)unused;
-	/* Each number in turn is the first that is not to be had. */
+	/* Each number in turn is the first that is not available. */
 	for (int more = 0; !done; more++) {
 		struct rlimit few = { (rlim_t)(used + more),
 				      (rlim_t)(used + 100) };
@@ -252,7 +228,7 @@ static int use_few_descriptors(void *unused)
 		demand(rc == 0 || rc == -EMFILE);
 		demand((rc == 0) == (lock != NULL));
 		if (rc == 0) {
-			/* To release takes none, nor to look at it again. */
+			/* Releasing takes none, nor does a check. */
 			few.rlim_cur = 3;
 			demand(setrlimit(RLIMIT_NOFILE, &few) == 0);
 			demand(lf_verify(lock) == 0);
@@ -263,7 +239,8 @@ static int use_few_descriptors(void *unused)
 		demand(open_descriptors() == used);
 		demand(setrlimit(RLIMIT_NOFILE,
 				 &(struct rlimit){ (rlim_t)(used + more),
-						   (rlim_t)(used + 100) }) == 0);
+						   (rlim_t)(used + 100) }) ==
+		       0);
 		rc = lf_start(&lock, lock_path, 0);
 		demand(rc == 0 || rc == -EMFILE);
 		done = rc == 0;
@@ -277,12 +254,12 @@ static int use_few_descriptors(void *unused)
 	return 0;
 }
 
-TEST(too_few_descriptors_leave_nothing_behind)
+TEST(too_few_descriptors_are_EMFILE_and_leave_nothing_behind)
 {
-	assert_int_equal(finish(start(use_few_descriptors, NULL)), 0);
+	assert_child(use_few_descriptors, NULL);
 }
 
-/* Those of stdio are free, but not for us. */
+/* The numbers of stdio are free, but not for the library. */
 static int use_few_and_no_stdio(void *unused)
 {
 	bool done = false;
@@ -304,7 +281,7 @@ static int use_few_and_no_stdio(void *unused)
 			return 3;
 		if (rc == 0 && lf_release(&lock) != 0)
 			return 4;
-		/* Made, before it was known that the number is not for us. */
+		/* The file exists before its number turns out to be bad. */
 		if (rc == -EMFILE)
 			unlink(lock_path);
 		if (open_descriptors() != used || exists(lock_path))
@@ -315,9 +292,9 @@ static int use_few_and_no_stdio(void *unused)
 		done = rc == 0;
 		if (rc == -EMFILE)
 			unlink(lock_path);
-		if (rc == 0 && (lf_pending_fd(lock) < 3 ||
-				lf_finish(&lock) != 0 ||
-				lf_release(&lock) != 0))
+		if (rc == 0 &&
+		    (lf_pending_fd(lock) < 3 || lf_finish(&lock) != 0 ||
+		     lf_release(&lock) != 0))
 			return 7;
 		if (open_descriptors() != used || exists(lock_path))
 			return 8;
@@ -325,14 +302,14 @@ static int use_few_and_no_stdio(void *unused)
 	return 0;
 }
 
-TEST(nor_do_they_without_standard_streams)
+TEST(too_few_descriptors_leave_standard_streams_unused)
 {
-	assert_int_equal(finish(start(use_few_and_no_stdio, NULL)), 0);
+	assert_child(use_few_and_no_stdio, NULL);
 }
 
 /* --- Files that may not be written */
 
-/* Whether it is so on this file system, and for us. */
+/* Whether the file system and our rights allow it. */
 static bool set_immutable(const char *path, bool immutable)
 {
 	int fd = (openat)(AT_FDCWD, path, O_RDONLY), flags = 0;
@@ -345,27 +322,27 @@ static bool set_immutable(const char *path, bool immutable)
 	return done;
 }
 
-TEST(what_is_immutable_is_told)
+TEST(an_immutable_file_or_directory_is_EPERM)
 {
 	struct lf_lock *lock;
 
 	assert_int_equal(mkdir("directory", 0755), 0);
-	make_file("directory/lock");
-	make_file("file");
+	make_file("directory/lock", 0666);
+	make_file("file", 0666);
 	if (!set_immutable("file", true))
-		skip_because("no file can be made immutable here");
+		skip_because("needs a file system with immutable files");
 	assert_int_equal(refused("file", EPERM), 0);
 	assert_true(set_immutable("file", false));
 	assert_true(set_immutable("directory", true));
 	assert_int_equal(refused("directory/new", EPERM), 0);
-	/* To lock what is there is no change; to remove it would be. */
+	/* Locking changes nothing; removing the file would. */
 	assert_int_equal(lf_acquire(&lock, "directory/lock", 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 1);
 	assert_true(set_immutable("directory", false));
 	assert_int_equal(entries("directory"), 3);
 }
 
-/* COPY runs until its standard input ends. */
+/* The copy of cat runs until its standard input ends. */
 static int be_copy(void *argument)
 {
 	struct gate *end = argument;
@@ -383,51 +360,50 @@ static bool is_running(pid_t pid)
 	int status;
 
 	snprintf(link, sizeof(link), "/proc/%ld/exe", (long)pid);
-	for (int look = 0; look < 30000; look++) {
+	for (int look = 0; look_again(&look);) {
 		length = (readlink)(link, target, sizeof(target) - 1);
 		if (length > 8 &&
 		    strncmp(target + length - 8, "/program", 8) == 0)
 			return true;
 		if (waitpid(pid, &status, WNOHANG) != 0)
 			return false;
-		(poll)(NULL, 0, 1);
 	}
 	return false;
 }
 
-TEST(a_program_that_runs_is_told)
+TEST(a_running_program_is_ETXTBSY)
 {
 	struct gate end = gate_new();
 	int fd;
 	pid_t pid;
 
 	if (system("cp /bin/cat program") != 0)
-		skip_because("there is no /bin/cat to copy");
-	pid = start(be_copy, &end);
+		skip_because("needs /bin/cat to copy");
+	pid = child_start(be_copy, &end);
 	if (!is_running(pid))
-		skip_because("a copy of /bin/cat does not run here");
+		skip_because("needs to run a copy of /bin/cat");
 	fd = (openat)(AT_FDCWD, "program", O_WRONLY);
 	if (fd >= 0) {
 		gate_free(end);
-		finish(pid);
-		skip_because("this kernel lets a program be written as it runs");
+		child_finish(pid);
+		skip_because("needs a kernel that protects running programs");
 	}
 	assert_int_equal(refused("program", ETXTBSY), 0);
 	assert_int_equal(lf_check("program", NULL), 0);
 	gate_free(end);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	assert_true(exists("program"));
 }
 
 /* --- A file of another in a sticky directory (fs.protected_regular) */
 
-/* Refused with O_CREAT, but not without. */
-static int lock_what_is_anothers(const char *path)
+/* The kernel refuses to open it with O_CREAT, but not without. */
+static int lock_file_of_another(const char *path)
 {
 	struct lf_lock *lock;
 
 	demand(lf_acquire(&lock, path, 0, 0) == 0);
-	demand(finish(start(try_lock, (void *)(uintptr_t)path)) == EAGAIN);
+	demand(lock_error(path) == EAGAIN);
 	demand(lf_release(&lock) == 1);
 	demand(exists(path));
 	demand(lf_acquire(&lock, path, LONG_MS, LF_KEEP) == 0);
@@ -438,11 +414,11 @@ static int lock_what_is_anothers(const char *path)
 	return 0;
 }
 
-TEST(what_may_not_be_created_is_locked_and_stays)
+TEST(a_file_that_may_not_be_created_is_locked_and_stays)
 {
 	struct lf_lock *lock;
 
-	make_file(lock_path);
+	make_file(lock_path, 0666);
 	faulty_set(CREATE, 1, true, EACCES);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 1);
@@ -483,30 +459,29 @@ static int use_sticky(void *unused)
 	if ((openat)(AT_FDCWD, "sticky/lock", O_CREAT | O_RDWR, 0666) >= 0)
 		return IMPOSSIBLE;
 	demand(errno == EACCES);
-	demand(lock_what_is_anothers("sticky/lock") == 0);
+	demand(lock_file_of_another("sticky/lock") == 0);
 	return 0;
 }
 
-TEST(a_file_of_another_in_a_sticky_directory_stays)
+TEST(a_file_of_another_user_in_a_sticky_directory_stays)
 {
 	int status;
 	char was;
 
-	if (geteuid() != 0)
-		skip_because("needs to be root, to make a file of another");
+	needs_root("to make a file of another user");
 	assert_int_equal(mkdir("sticky", 0755), 0);
 	assert_int_equal(chmod("sticky", 01777), 0);
-	make_file("sticky/lock");
+	make_file("sticky/lock", 0666);
 	assert_int_equal(chmod("sticky/lock", 0666), 0);
 	assert_int_equal(chown("sticky/lock", 65534, 65534), 0);
 	was = set_protected('1');
 	if (!was)
-		skip_because("fs.protected_regular cannot be set here");
-	status = finish(start(use_sticky, NULL));
+		skip_because("needs to set fs.protected_regular");
+	status = child_run(use_sticky, NULL);
 	if (was == '0')
 		put_back(was);
 	if (status == IMPOSSIBLE)
-		skip_because("the kernel does not protect such a file");
+		skip_because("needs a kernel that protects such a file");
 	assert_int_equal(status, 0);
 	assert_true(exists("sticky/lock"));
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* lf_release(), lf_verify(), LF_AUTO: what is removed, and what never is. */
 #include "config.h"
 
@@ -31,14 +32,14 @@ static int return_under_lock(void)
 
 	if (lf_acquire(&lock, lock_path, 0, 0) < 0)
 		return -1;
-	return finish(start(try_lock, lock_path));
+	return child_run(try_lock, lock_path);
 }
 
 TEST(auto_releases_at_the_end_of_the_scope)
 {
 	assert_int_equal(return_under_lock(), EAGAIN);
 	assert_false(exists(lock_path));
-	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+	assert_free(lock_path);
 }
 
 TEST(a_replaced_file_is_noticed_and_never_unlinked)
@@ -49,7 +50,7 @@ TEST(a_replaced_file_is_noticed_and_never_unlinked)
 	assert_int_equal(lf_verify(lock), 0);
 	assert_int_equal(rename(lock_path, "old"), 0);
 	assert_int_equal(lf_verify(lock), -ESTALE);
-	close(open(lock_path, O_CREAT | O_WRONLY, 0666));
+	make_file(lock_path, 0666);
 	assert_int_equal(lf_verify(lock), -ESTALE);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(exists(lock_path));
@@ -82,7 +83,7 @@ TEST(a_file_with_content_is_locked_and_left_as_it_is)
 	write_to(lock_path, text);
 	assert_int_equal(stat(lock_path, &before), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	assert_int_equal(lf_release(&lock), 1);
 	assert_content(lock_path, text);
 	assert_int_equal(stat(lock_path, &after), 0);
@@ -120,11 +121,10 @@ static int release_what_may_not_be_removed(void *unused)
 TEST(what_may_not_be_removed_is_released_all_the_same)
 {
 	assert_int_equal(mkdir("shut", 0755), 0);
-	close(open("shut/lock", O_CREAT | O_WRONLY, 0666));
+	make_file("shut/lock", 0666);
 	assert_int_equal(chmod("shut/lock", 0666), 0);
 	assert_int_equal(chmod("shut", 0555), 0);
-	assert_int_equal(finish(start(release_what_may_not_be_removed, NULL)),
-			 0);
+	assert_child(release_what_may_not_be_removed, NULL);
 	assert_true(exists("shut/lock"));
 	assert_int_equal(chmod("shut", 0755), 0);
 }
@@ -149,12 +149,12 @@ TEST(a_child_releases_neither_lock_nor_file_of_its_parent)
 	needs_locks_of_descriptions();
 	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
-		assert_int_equal(finish(start(release_inherited, lock)), 0);
+		assert_child(release_inherited, lock);
 		assert_true(exists(lock_path));
 		assert_int_equal(lf_verify(lock), 0);
 		/* Of the tag's own accord nobody shall be refused here. */
 		close(open(lock_path, O_RDONLY));
-		assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+		assert_held(lock_path);
 		assert_int_equal(lf_release(&lock), 0);
 		assert_int_equal(exists(lock_path), flags == LF_KEEP);
 	}
@@ -180,12 +180,12 @@ TEST(release_frees_although_a_child_has_the_descriptor)
 	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
-	pid = start(only_inherit, &g);
+	pid = child_start(only_inherit, &g);
 	gate_pass(g.ready);
 	assert_int_equal(lf_release(&lock), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), 0);
+	assert_free(lock_path);
 	gate_open(g.go);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 	gate_free(g.ready);
 	gate_free(g.go);
 }
@@ -208,11 +208,11 @@ TEST(kill_9_frees_the_lock_at_once)
 	pid_t pid;
 
 	for (int i = 0; i < 100; i++) {
-		pid = start(hold_until_killed, &g);
+		pid = child_start(hold_until_killed, &g);
 		gate_pass(g.ready);
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
 		kill(pid, SIGKILL);
-		assert_int_equal(finish(pid), -SIGKILL);
+		assert_int_equal(child_finish(pid), -SIGKILL);
 		assert_true(exists(lock_path));
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 		assert_int_equal(lf_release(&lock), 0);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 #include "config.h"
 
 #include "seen.h"
@@ -6,12 +7,9 @@
 #include "lockfile-fcntl.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 static char text[1 << 16], wanted[sizeof(text)];
 static size_t length;
@@ -66,7 +64,7 @@ const char *seen(const char *path)
 	return text;
 }
 
-/* Each PID that is seen is one of those wanted. */
+/* Whether each PID that is seen is one of those wanted. */
 static bool names_no_other(const char *those)
 {
 	for (const char *at = text; (at = strstr(at, "; ")) != NULL; at++) {
@@ -101,15 +99,12 @@ static bool is_permuted(const char *those)
 
 static bool sees_it(bool in_order)
 {
-	static const struct timespec breath = { 0, 1000000 };
-
-	for (int look = 0; look < 200; look++) {
+	for (int look = 0; look < 200 && look_again(&look);) {
 		seen(lock_path);
 		if (in_order ? strcmp(text, wanted) == 0 : is_permuted(wanted))
 			return true;
 		if (!names_no_other(wanted))
 			break;
-		nanosleep(&breath, NULL);
 	}
 	print_message("# is:     %s\n# wanted: %s\n", text, wanted);
 	return false;
@@ -168,7 +163,7 @@ struct part {
 	struct gate got;
 };
 
-/* Never released by who is to be killed. */
+/* A holder that is killed never releases it. */
 static struct lf_lock *taken;
 
 static sigset_t block(int signal)
@@ -187,7 +182,7 @@ static int stay(void)
 	int signal;
 
 	sigwait(&signals, &signal);
-	return -lf_release(&taken);
+	return taken ? -lf_release(&taken) : 0;
 }
 
 static int play(void *argument)
@@ -201,26 +196,20 @@ static int play(void *argument)
 	return rc == 0 ? stay() : rc;
 }
 
-pid_t holder(int (*body)(void *), void *argument)
+pid_t holder_new(int (*body)(void *), void *argument)
 {
 	struct part part = { body, argument, gate_new() };
-	pid_t pid = start(play, &part);
+	pid_t pid = child_start(play, &part);
 
 	gate_pass(part.got);
 	gate_free(part.got);
 	return pid;
 }
 
-void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	assert_int_equal(finish(pid), -SIGKILL);
-}
-
-void let_go(pid_t pid)
+void holder_release(pid_t pid)
 {
 	kill(pid, SIGUSR1);
-	assert_int_equal(finish(pid), 0);
+	assert_finish(pid);
 }
 
 int take(void *unused)
@@ -252,20 +241,17 @@ static int play_alone(void *argument)
 	return stay();
 }
 
-/* A request for the body has no PID: there was none before. */
-pid_t waiter_that(int (*body)(void *), void *argument)
+pid_t waiter_new_by(int (*body)(void *), void *argument)
 {
-	static const struct timespec breath = { 0, 1000000 };
 	struct part part = { .body = body, .argument = argument };
+	/* A request for the body has no PID: it is ours if there was none. */
 	bool other = is_waiter(lock_path, -1);
-	pid_t pid = start(play_alone, &part);
+	pid_t pid = child_start(play_alone, &part);
 
-	for (int look = 0; look < 30000; look++) {
+	for (int look = 0; look_again(&look);)
 		if (is_waiter(lock_path, pid) ||
 		    (!other && is_waiter(lock_path, -1)))
 			return pid;
-		nanosleep(&breath, NULL);
-	}
 	fail_msg("does not wait: %ld", (long)pid);
 	return pid;
 }
@@ -275,7 +261,7 @@ static int take_with(void *flags)
 	return -lf_acquire(&taken, lock_path, LF_FOREVER, *(unsigned *)flags);
 }
 
-pid_t waiter(unsigned flags)
+pid_t waiter_new(unsigned flags)
 {
-	return waiter_that(take_with, &flags);
+	return waiter_new_by(take_with, &flags);
 }

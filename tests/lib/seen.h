@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * What lf_inspect() tells, as one line of text: the result, "partial" if so,
+ * What lf_inspect() reports, as one line of text: the result, "partial" if so,
  * and each entry.  "1; 42 tag ofd; 43 waits posix shared" is a holder known by
- * its tag, and one who waits.
+ * its tag, and a waiter.
  */
 #ifndef TESTS_SEEN_H
 #define TESTS_SEEN_H
@@ -9,13 +10,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The text is overwritten by the next call. */
+/* The next call overwrites the text. */
 const char *seen(const char *path);
 
 /*
- * Whether lock_path is seen so, as printf(3); looks again for a while, as a
- * look may miss a line of the kernel's list.  No look may tell a PID that is
- * not in FORMAT's text.
+ * Whether lock_path is seen as FORMAT, of printf(3), says; looks again for a
+ * while, as a look may miss a line of the kernel's list.  No look may show a PID
+ * that is not in the text of FORMAT.
  */
 bool sees(const char *format, ...)
 	__attribute__((__format__(__printf__, 1, 2)));
@@ -24,28 +25,28 @@ bool sees(const char *format, ...)
 bool sees_in_any_order(const char *format, ...)
 	__attribute__((__format__(__printf__, 1, 2)));
 
-/* One who holds by a lock of this library, in the words of seen(). */
+/* A holder of a lock of this library, in the words of seen(). */
 const char *by_us(void);
 
-/* As /proc/PID/stat has it. */
-unsigned long long start_time(pid_t);
+/* As /proc/PID/stat shows it. */
+unsigned long long start_time(pid_t pid);
 
 /*
- * A process that has what BODY, which returns 0, took, and does nothing more.
- * It is killed; or lets go of a lock of the library before it ends, so that who
- * waits gets the tag and the body: the end of a process drops the tag first.
+ * A process that keeps what BODY, which returns 0, took, and does nothing more.
+ * A test kills it, or lets it release a lock of the library before it ends: a
+ * waiter gets the tag and the body then, but the end of a process drops the tag
+ * first.
  */
-pid_t holder(int (*body)(void *), void *argument);
-void end(pid_t);
-void let_go(pid_t);
+pid_t holder_new(int (*body)(void *), void *argument);
+void holder_release(pid_t pid);
 
-/* Bodies: the lock of the library; that and, when it is had, no tag. */
+/* Bodies: take a lock of the library; share one; take one, and lose the tag. */
 int take(void *unused);
 int share(void *unused);
 int take_without_tag(void *unused);
 
-/* Waits for it, and keeps it then; the other does so by a body. */
-pid_t waiter(unsigned flags);
-pid_t waiter_that(int (*body)(void *), void *argument);
+/* A process that waits for the lock, by lf_acquire() or by BODY, and keeps it. */
+pid_t waiter_new(unsigned flags);
+pid_t waiter_new_by(int (*body)(void *), void *argument);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* lf_acquire_all(): all or none, and no order of the paths is a deadlock. */
 #include "config.h"
 
@@ -25,7 +26,7 @@ static bool is_free(const char *name)
 	char path[8];
 
 	snprintf(path, sizeof(path), "%s", name);
-	return finish(start(try_lock, path)) == 0;
+	return child_run(try_lock, path) == 0;
 }
 
 static int release_all(struct lf_lock **locks, size_t count)
@@ -74,7 +75,7 @@ TEST(one_that_is_held_gives_none)
 
 	for (size_t i = 0; i < FILES; i += 3) {
 		struct hold h = { names[i], gate_new(), gate_new() };
-		pid_t pid = start(hold, &h);
+		pid_t pid = child_start(hold, &h);
 		size_t failed = 99;
 
 		gate_pass(h.held);
@@ -88,7 +89,7 @@ TEST(one_that_is_held_gives_none)
 			assert_true(exists(names[k]) == (k == i));
 		}
 		gate_open(h.go);
-		assert_int_equal(finish(pid), 0);
+		assert_finish(pid);
 		gate_free(h.held);
 		gate_free(h.go);
 	}
@@ -154,17 +155,17 @@ static int acquire_all_and_go(void *unused)
 TEST(it_waits_while_it_holds_nothing)
 {
 	struct hold h = { names[5], gate_new(), gate_new() };
-	pid_t holder = start(hold, &h), waiter;
+	pid_t holder = child_start(hold, &h), waiter;
 
 	gate_pass(h.held);
-	waiter = start(acquire_all_and_go, NULL);
+	waiter = child_start(acquire_all_and_go, NULL);
 	assert_true(waiters_reach(names[5], 1));
 	for (size_t i = 0; i < FILES; i++)
 		if (i != 5)
 			assert_true(is_free(names[i]));
 	gate_open(h.go);
-	assert_int_equal(finish(holder), 0);
-	assert_int_equal(finish(waiter), 0);
+	assert_finish(holder);
+	assert_finish(waiter);
 	for (size_t i = 0; i < FILES; i++)
 		unlink(names[i]); /* try_lock keeps them */
 	gate_free(h.held);
@@ -219,10 +220,9 @@ static void compete(int processes, int rounds)
 	a->rounds = rounds;
 	for (int i = 0; i < processes; i++) {
 		a->seed = (unsigned)i + 1;
-		pid[i] = start(contend, a);
+		pid[i] = child_start(contend, a);
 	}
-	for (int i = 0; i < processes; i++)
-		assert_int_equal(finish(pid[i]), 0);
+	assert_all_finish(pid, processes);
 	assert_int_equal(atomic_load(&a->broken), 0);
 	for (size_t i = 0; i < FILES; i++)
 		assert_false(exists(names[i]));
@@ -253,7 +253,7 @@ TEST(a_killed_one_holds_none)
 		pid_t pid;
 
 		a->seed = (unsigned)round + 1;
-		pid = start(contend, a);
+		pid = child_start(contend, a);
 		/* It competes with us until it is killed. */
 		for (int i = 0; i < 5; i++) {
 			assert_int_equal(lf_acquire_all(locks, names, FILES,
@@ -262,7 +262,7 @@ TEST(a_killed_one_holds_none)
 			assert_int_equal(release_all(locks, FILES), 0);
 		}
 		kill(pid, SIGKILL);
-		assert_int_equal(finish(pid), -SIGKILL);
+		assert_int_equal(child_finish(pid), -SIGKILL);
 		assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0,
 						NULL),
 				 0);

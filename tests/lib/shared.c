@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* LF_SHARED: who shares, who is kept out, and who removes the file. */
 #include "config.h"
 
@@ -13,20 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Long enough that only a failure waits it out. */
-#define LONG_MS 60000
 #define SHARERS 3
-
-static void act(struct actor *actor, enum act what, int timeout_ms,
-		unsigned flags)
-{
-	assert_int_equal(ask(actor, what, timeout_ms, flags), 0);
-}
 
 static void end_all(struct actor **actors, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		assert_int_equal(actor_end(actors[i]), 0);
+		actor_end(actors[i]);
 }
 
 /* "POSIX ADVISORY READ PID", from byte 0 on: the tag, or all of the file. */
@@ -69,26 +62,26 @@ TEST(some_share_and_keep_others_out)
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++) {
 		sharer[i] = actor_process();
-		act(sharer[i], ACQUIRE, 0, LF_SHARED);
+		actor_must(sharer[i], ACQUIRE, 0, LF_SHARED);
 	}
 	for (int i = 0; i < SHARERS; i++)
 		assert_true(is_listed(actor_pid(sharer[i])));
 	for (int i = 0; i < SHARERS; i++) {
-		assert_int_equal(ask(other, ACQUIRE, 0, 0), -EAGAIN);
-		assert_int_equal(ask(other, ACQUIRE, 10, 0), -ETIMEDOUT);
+		assert_int_equal(actor_do(other, ACQUIRE, 0, 0), -EAGAIN);
+		assert_int_equal(actor_do(other, ACQUIRE, 10, 0), -ETIMEDOUT);
 		assert_true(exists(lock_path));
-		act(sharer[i], RELEASE, 0, 0);
+		actor_must(sharer[i], RELEASE, 0, 0);
 	}
 	assert_false(exists(lock_path));
-	act(other, ACQUIRE, 0, 0);
+	actor_must(other, ACQUIRE, 0, 0);
 	for (int i = 0; i < SHARERS; i++) {
-		assert_int_equal(ask(sharer[i], ACQUIRE, 0, LF_SHARED),
+		assert_int_equal(actor_do(sharer[i], ACQUIRE, 0, LF_SHARED),
 				 -EAGAIN);
-		assert_int_equal(ask(sharer[i], ACQUIRE, 10, LF_SHARED),
+		assert_int_equal(actor_do(sharer[i], ACQUIRE, 10, LF_SHARED),
 				 -ETIMEDOUT);
 	}
 	assert_true(exists(lock_path));
-	act(other, RELEASE, 0, 0);
+	actor_must(other, RELEASE, 0, 0);
 	assert_false(exists(lock_path));
 	end_all(sharer, SHARERS);
 	end_all(&other, 1);
@@ -118,11 +111,11 @@ TEST(other_programs_share_and_are_kept_out)
 
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
-	assert_int_equal(finish(start(try_as_original, NULL)), EAGAIN);
-	assert_int_equal(finish(start(share_as_others_do, NULL)), 0);
+	assert_int_equal(child_run(try_as_original, NULL), EAGAIN);
+	assert_child(share_as_others_do, NULL);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	assert_int_equal(finish(start(share_as_others_do, NULL)), EAGAIN);
+	assert_int_equal(child_run(share_as_others_do, NULL), EAGAIN);
 	assert_int_equal(lf_release(&lock), 0);
 }
 
@@ -132,10 +125,10 @@ enum way { UNTIMED, TIMED, PENDING, WAYS };
 static void begin_to_wait(struct actor *actor, enum way way, unsigned flags)
 {
 	if (way == PENDING) {
-		act(actor, START, 0, flags);
-		tell(actor, FINISH, 0, 0);
+		actor_must(actor, START, 0, flags);
+		actor_begin(actor, FINISH, 0, 0);
 	} else {
-		tell(actor, ACQUIRE, way == TIMED ? LONG_MS : LF_FOREVER, flags);
+		actor_begin(actor, ACQUIRE, way == TIMED ? LONG_MS : LF_FOREVER, flags);
 	}
 }
 
@@ -155,11 +148,11 @@ TEST(who_shares_waits_for_who_does_not)
 	assert_int_equal(lf_release(&lock), 0);
 	/* All get in, before any of them leaves. */
 	for (int i = 0; i < WAYS; i++)
-		assert_int_equal(answer(waiter[i]), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+		assert_int_equal(actor_result(waiter[i]), 0);
+	assert_held(lock_path);
 	for (int i = 0; i < WAYS; i++) {
 		assert_true(exists(lock_path));
-		act(waiter[i], RELEASE, 0, 0);
+		actor_must(waiter[i], RELEASE, 0, 0);
 	}
 	assert_false(exists(lock_path));
 	end_all(waiter, WAYS);
@@ -174,15 +167,15 @@ TEST(who_does_not_share_waits_for_all_who_do)
 		sharer[i] = actor_process();
 	for (int way = 0; way < WAYS; way++) {
 		for (int i = 0; i < SHARERS; i++)
-			act(sharer[i], ACQUIRE, 0, LF_SHARED);
+			actor_must(sharer[i], ACQUIRE, 0, LF_SHARED);
 		begin_to_wait(waiter, (enum way)way, 0);
 		for (int i = 0; i < SHARERS; i++) {
 			assert_true(waiters_reach(lock_path, 1));
-			act(sharer[i], RELEASE, 0, 0);
+			actor_must(sharer[i], RELEASE, 0, 0);
 		}
-		assert_int_equal(answer(waiter), 0);
-		assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
-		act(waiter, RELEASE, 0, 0);
+		assert_int_equal(actor_result(waiter), 0);
+		assert_held(lock_path);
+		actor_must(waiter, RELEASE, 0, 0);
 		assert_false(exists(lock_path));
 	}
 	end_all(sharer, SHARERS);
@@ -205,10 +198,10 @@ TEST(the_last_removes_the_file_in_each_order)
 		sharer[i] = actor_process();
 	for (size_t i = 0; i < ORDERS; i++) {
 		for (int j = 0; j < SHARERS; j++)
-			act(sharer[j], ACQUIRE, 0, LF_SHARED);
+			actor_must(sharer[j], ACQUIRE, 0, LF_SHARED);
 		for (int j = 0; j < SHARERS; j++) {
 			assert_true(exists(lock_path));
-			act(sharer[orders[i][j]], RELEASE, 0, 0);
+			actor_must(sharer[orders[i][j]], RELEASE, 0, 0);
 		}
 		assert_false(exists(lock_path));
 	}
@@ -224,14 +217,14 @@ TEST(beside_a_waiter_the_file_stays_until_he_has_left)
 		sharer[i] = actor_process();
 	for (size_t i = 0; i < ORDERS; i++) {
 		for (int j = 0; j < SHARERS; j++)
-			act(sharer[j], ACQUIRE, 0, LF_SHARED);
-		tell(waiter, ACQUIRE, LF_FOREVER, 0);
+			actor_must(sharer[j], ACQUIRE, 0, LF_SHARED);
+		actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
 		assert_true(waiters_reach(lock_path, 1));
 		for (int j = 0; j < SHARERS; j++)
-			act(sharer[orders[i][j]], RELEASE, 0, 0);
-		assert_int_equal(answer(waiter), 0);
+			actor_must(sharer[orders[i][j]], RELEASE, 0, 0);
+		assert_int_equal(actor_result(waiter), 0);
 		assert_true(exists(lock_path));
-		act(waiter, RELEASE, 0, 0);
+		actor_must(waiter, RELEASE, 0, 0);
 		assert_false(exists(lock_path));
 	}
 	end_all(sharer, SHARERS);
@@ -247,15 +240,15 @@ TEST(who_gives_up_leaves_the_file_to_the_last)
 		sharer[i] = actor_process();
 	for (size_t i = 0; i < ORDERS; i++) {
 		for (int j = 0; j < SHARERS; j++)
-			act(sharer[j], ACQUIRE, 0, LF_SHARED);
+			actor_must(sharer[j], ACQUIRE, 0, LF_SHARED);
 		for (int j = 0; j < SHARERS; j++) {
-			act(waiter, START, 0, 0);
+			actor_must(waiter, START, 0, 0);
 			assert_true(waiters_reach(lock_path, 1));
-			act(waiter, RELEASE, 0, 0);
-			assert_int_equal(ask(waiter, ACQUIRE, 5, 0),
+			actor_must(waiter, RELEASE, 0, 0);
+			assert_int_equal(actor_do(waiter, ACQUIRE, 5, 0),
 					 -ETIMEDOUT);
 			assert_true(exists(lock_path));
-			act(sharer[orders[i][j]], RELEASE, 0, 0);
+			actor_must(sharer[orders[i][j]], RELEASE, 0, 0);
 		}
 		assert_false(exists(lock_path));
 	}
@@ -270,13 +263,13 @@ TEST(a_waiter_that_gives_up_last_removes_the_file)
 
 	needs_shared_locks();
 	for (int round = 0; round < 200; round++) {
-		act(sharer, ACQUIRE, 0, LF_SHARED);
-		act(waiter, START, 0, 0);
+		actor_must(sharer, ACQUIRE, 0, LF_SHARED);
+		actor_must(waiter, START, 0, 0);
 		assert_true(waiters_reach(lock_path, 1));
-		tell(sharer, RELEASE, 0, 0);
-		tell(waiter, RELEASE, 0, 0);
-		assert_int_equal(answer(sharer), 0);
-		assert_int_equal(answer(waiter), 0);
+		actor_begin(sharer, RELEASE, 0, 0);
+		actor_begin(waiter, RELEASE, 0, 0);
+		assert_int_equal(actor_result(sharer), 0);
+		assert_int_equal(actor_result(waiter), 0);
 		assert_false(exists(lock_path));
 	}
 	end_all(&sharer, 1);
@@ -302,9 +295,8 @@ TEST(who_removes_the_file_refuses_nobody)
 
 	needs_shared_locks();
 	for (int i = 0; i < SHARERS; i++)
-		sharer[i] = start(share_again_and_again, NULL);
-	for (int i = 0; i < SHARERS; i++)
-		assert_int_equal(finish(sharer[i]), 0);
+		sharer[i] = child_start(share_again_and_again, NULL);
+	assert_all_finish(sharer, SHARERS);
 	assert_false(exists(lock_path));
 }
 
@@ -313,16 +305,16 @@ TEST(a_kept_file_stays)
 	struct actor *keeper = actor_process(), *remover = actor_process();
 
 	needs_shared_locks();
-	act(keeper, ACQUIRE, 0, LF_SHARED | LF_KEEP);
-	act(remover, ACQUIRE, 0, LF_SHARED);
-	act(remover, RELEASE, 0, 0);
-	act(keeper, RELEASE, 0, 0);
+	actor_must(keeper, ACQUIRE, 0, LF_SHARED | LF_KEEP);
+	actor_must(remover, ACQUIRE, 0, LF_SHARED);
+	actor_must(remover, RELEASE, 0, 0);
+	actor_must(keeper, RELEASE, 0, 0);
 	assert_true(exists(lock_path));
 	/* The last decides. */
-	act(keeper, ACQUIRE, 0, LF_SHARED | LF_KEEP);
-	act(remover, ACQUIRE, 0, LF_SHARED);
-	act(keeper, RELEASE, 0, 0);
-	act(remover, RELEASE, 0, 0);
+	actor_must(keeper, ACQUIRE, 0, LF_SHARED | LF_KEEP);
+	actor_must(remover, ACQUIRE, 0, LF_SHARED);
+	actor_must(keeper, RELEASE, 0, 0);
+	actor_must(remover, RELEASE, 0, 0);
 	assert_false(exists(lock_path));
 	end_all(&keeper, 1);
 	end_all(&remover, 1);
@@ -374,8 +366,8 @@ static int share_as_ordinary_user(void *path)
 TEST(who_may_only_read_can_share)
 {
 	needs_shared_locks();
-	close(open(lock_path, O_CREAT | O_WRONLY, 0444));
-	assert_int_equal(finish(start(share_as_ordinary_user, lock_path)), 0);
+	make_file(lock_path, 0444);
+	assert_child(share_as_ordinary_user, lock_path);
 	assert_true(exists(lock_path));
 }
 
@@ -395,9 +387,9 @@ static int write_as_ordinary_user(void *path)
 TEST(who_may_only_write_cannot_share)
 {
 	needs_shared_locks();
-	close(open(lock_path, O_CREAT | O_WRONLY, 0222));
+	make_file(lock_path, 0222);
 	assert_int_equal(chmod(lock_path, 0222), 0);
-	assert_int_equal(finish(start(write_as_ordinary_user, lock_path)), 0);
+	assert_child(write_as_ordinary_user, lock_path);
 }
 
 static int share_on_read_only_mount(void *unused)
@@ -407,7 +399,7 @@ static int share_on_read_only_mount(void *unused)
 	(void)unused;
 	if (!own_mounts() || mount("none", "ro", "tmpfs", 0, NULL) < 0)
 		return 77;
-	close(open("ro/there", O_CREAT | O_WRONLY, 0666));
+	make_file("ro/there", 0666);
 	demand(mount("none", "ro", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	demand(lf_acquire(&lock, "ro/new", 0, LF_SHARED) == -EROFS);
 	return share_what_can_only_be_read("ro/there", EROFS);
@@ -419,7 +411,7 @@ TEST(a_file_on_a_read_only_mount_can_be_shared)
 
 	needs_shared_locks();
 	assert_int_equal(mkdir("ro", 0755), 0);
-	status = finish(start(share_on_read_only_mount, NULL));
+	status = child_run(share_on_read_only_mount, NULL);
 	if (status == 77)
 		skip_because("a mount of its own is not to be had here");
 	assert_int_equal(status, 0);
@@ -447,7 +439,7 @@ TEST(locks_that_cannot_be_shared_are_not)
 	assert_int_equal(lf_acquire(&lock, lock_path, 10, LF_SHARED), -ENOLCK);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -ENOLCK);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	assert_int_equal(lf_release(&lock), 0);
 }
 
@@ -461,15 +453,15 @@ TEST(a_descriptor_for_reading_can_be_shared)
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EBADF);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED | LF_KEEP),
 			 -EINVAL);
-	act(sharer, ACQUIRE, 0, LF_KEEP);
+	actor_must(sharer, ACQUIRE, 0, LF_KEEP);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), -EAGAIN);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 10, LF_SHARED), -ETIMEDOUT);
-	act(sharer, RELEASE, 0, 0);
+	actor_must(sharer, RELEASE, 0, 0);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), 0);
-	act(sharer, ACQUIRE, 0, LF_SHARED);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	actor_must(sharer, ACQUIRE, 0, LF_SHARED);
+	assert_held(lock_path);
 	assert_int_equal(lf_convert(lock, 0, 0), -EACCES);
-	act(sharer, RELEASE, 0, 0);
+	actor_must(sharer, RELEASE, 0, 0);
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(exists(lock_path));
@@ -487,12 +479,12 @@ TEST(threads_share_and_keep_others_out)
 		thread[i] = actor_thread();
 	for (size_t i = 0; i < ORDERS; i++) {
 		for (int j = 0; j < SHARERS; j++)
-			act(thread[j], ACQUIRE, j ? LONG_MS : 0, LF_SHARED);
+			actor_must(thread[j], ACQUIRE, j ? LONG_MS : 0, LF_SHARED);
 		for (int j = 0; j < SHARERS; j++) {
-			assert_int_equal(ask(other, ACQUIRE, 0, 0), -EAGAIN);
+			assert_int_equal(actor_do(other, ACQUIRE, 0, 0), -EAGAIN);
 			assert_true(is_listed(getpid()));
 			assert_true(exists(lock_path));
-			act(thread[orders[i][j]], RELEASE, 0, 0);
+			actor_must(thread[orders[i][j]], RELEASE, 0, 0);
 		}
 		assert_false(exists(lock_path));
 	}
@@ -528,21 +520,21 @@ TEST(a_waiting_thread_does_not_keep_others_out)
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
 
 	needs_shared_locks();
-	act(sharer, ACQUIRE, 0, LF_SHARED);
-	tell(waiter, ACQUIRE, LF_FOREVER, 0);
+	actor_must(sharer, ACQUIRE, 0, LF_SHARED);
+	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
 	if (os_has_description_locks())
 		assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 100; i++) {
-		act(other, ACQUIRE, 0, LF_SHARED);
-		act(third, ACQUIRE, i % 2 ? LF_FOREVER : LONG_MS, LF_SHARED);
-		act(other, RELEASE, 0, 0);
-		act(third, RELEASE, 0, 0);
+		actor_must(other, ACQUIRE, 0, LF_SHARED);
+		actor_must(third, ACQUIRE, i % 2 ? LF_FOREVER : LONG_MS, LF_SHARED);
+		actor_must(other, RELEASE, 0, 0);
+		actor_must(third, RELEASE, 0, 0);
 	}
 	assert_true(is_listed(getpid()));
-	act(sharer, RELEASE, 0, 0);
-	assert_int_equal(answer(waiter), 0);
-	assert_int_equal(ask(other, ACQUIRE, 0, LF_SHARED), -EAGAIN);
-	act(waiter, RELEASE, 0, 0);
+	actor_must(sharer, RELEASE, 0, 0);
+	assert_int_equal(actor_result(waiter), 0);
+	assert_int_equal(actor_do(other, ACQUIRE, 0, LF_SHARED), -EAGAIN);
+	actor_must(waiter, RELEASE, 0, 0);
 	assert_false(exists(lock_path));
 	end_all(&sharer, 1);
 	end_all(&waiter, 1);
@@ -562,17 +554,17 @@ TEST(nor_does_one_that_waited_before)
 	needs_shared_locks();
 	needs_locks_of_descriptions();
 	for (int i = 0; i < 300; i++) {
-		act(other, ACQUIRE, 0, LF_SHARED);
-		tell(waiter, ACQUIRE, LF_FOREVER, 0);
+		actor_must(other, ACQUIRE, 0, LF_SHARED);
+		actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
 		assert_true(waiters_reach(lock_path, 1));
-		act(sharer, ACQUIRE, 0, LF_SHARED);
-		tell(other, RELEASE, 0, 0);
-		act(third, ACQUIRE, 0, LF_SHARED);
-		assert_int_equal(answer(other), 0);
-		act(third, RELEASE, 0, 0);
-		act(sharer, RELEASE, 0, 0);
-		assert_int_equal(answer(waiter), 0);
-		act(waiter, RELEASE, 0, 0);
+		actor_must(sharer, ACQUIRE, 0, LF_SHARED);
+		actor_begin(other, RELEASE, 0, 0);
+		actor_must(third, ACQUIRE, 0, LF_SHARED);
+		assert_int_equal(actor_result(other), 0);
+		actor_must(third, RELEASE, 0, 0);
+		actor_must(sharer, RELEASE, 0, 0);
+		assert_int_equal(actor_result(waiter), 0);
+		actor_must(waiter, RELEASE, 0, 0);
 		assert_false(exists(lock_path));
 	}
 	end_all(&sharer, 1);
@@ -592,7 +584,7 @@ static int share_beside_inherited(void *argument)
 	demand(lf_release(&inherited) == 0);
 	demand(is_listed(getpid()));
 	demand(is_listed(getppid()));
-	demand(finish(start(try_lock, lock_path)) == EAGAIN);
+	demand(child_run(try_lock, lock_path) == EAGAIN);
 	demand(lf_release(&lock) == 0);
 	demand(is_listed(getppid()));
 	return 0;
@@ -604,8 +596,8 @@ TEST(a_child_that_shares_leaves_the_lock_of_its_parent)
 
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
-	assert_int_equal(finish(start(share_beside_inherited, lock)), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_child(share_beside_inherited, lock);
+	assert_held(lock_path);
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
@@ -626,7 +618,7 @@ TEST(a_sharer_that_is_killed_leaves_no_lock)
 	struct lf_lock *lock;
 
 	needs_shared_locks();
-	assert_int_equal(finish(start(die_with_the_lock, NULL)), -SIGKILL);
+	assert_int_equal(child_run(die_with_the_lock, NULL), -SIGKILL);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));

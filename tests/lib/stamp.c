@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* LF_PID: the PID in the file, while it is locked and no longer. */
 #include "config.h"
 
@@ -33,7 +34,7 @@ static bool shows_own_stamp(void)
 	char text[32];
 
 	strcpy(text, own_stamp());
-	return finish(start(has_content, text)) == 0;
+	return child_run(has_content, text) == 0;
 }
 
 TEST(the_pid_is_there_while_it_is_locked)
@@ -42,7 +43,7 @@ TEST(the_pid_is_there_while_it_is_locked)
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
 	assert_true(shows_own_stamp());
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_held(lock_path);
 	assert_true(shows_own_stamp());
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
@@ -125,7 +126,7 @@ TEST(other_content_is_refused_and_left_as_it_is)
 			assert_content(lock_path, contents[i]);
 			assert_int_equal(lf_acquire(&lock, lock_path, 1000,
 						    LF_PID | keep), -ENOTEMPTY);
-			assert_int_equal(finish(start(try_lock, lock_path)), 0);
+			assert_free(lock_path);
 			assert_content(lock_path, contents[i]);
 		}
 }
@@ -171,7 +172,7 @@ TEST(what_a_killed_holder_left_is_taken_over)
 	unsigned flags = LF_PID;
 	struct lf_lock *lock;
 
-	assert_int_equal(finish(start(hold_and_die, &flags)), 0);
+	assert_child(hold_and_die, &flags);
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
 	assert_content(lock_path, own_stamp());
@@ -222,7 +223,7 @@ static int acquire_on_full_disk(void *unused)
 
 TEST(a_full_disk_fails_the_acquisition_and_leaves_nothing)
 {
-	int status = finish(start(acquire_on_full_disk, NULL));
+	int status = child_run(acquire_on_full_disk, NULL);
 
 	if (status == 77)
 		skip_because("needs a mount namespace");
@@ -246,13 +247,13 @@ TEST(who_waits_stamps_when_it_is_his_turn)
 	pid_t first, second;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
-	first = start(wait_for_it, NULL);
+	first = child_start(wait_for_it, NULL);
 	assert_true(waiters_reach(lock_path, 1));
-	second = start(wait_for_it, NULL);
+	second = child_start(wait_for_it, NULL);
 	assert_true(waiters_reach(lock_path, 2));
 	assert_true(shows_own_stamp());
 	assert_int_equal(lf_release(&lock), 0);
-	assert_int_equal(finish(first), 0);
-	assert_int_equal(finish(second), 0);
+	assert_finish(first);
+	assert_finish(second);
 	assert_false(exists(lock_path));
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* Many threads of many processes at once; and forks while threads wait. */
 #include "config.h"
 
@@ -194,7 +195,7 @@ static void crowds(int what)
 	pid_t pid[PROCESSES];
 
 	for (int i = 0; i < PROCESSES; i++)
-		pid[i] = start(crowd, a);
+		pid[i] = child_start(crowd, a);
 	for (int i = 0; i < PROCESSES; i++)
 		gate_pass(a->done);
 	for (int i = 0; i < FILES; i++) {
@@ -204,8 +205,7 @@ static void crowds(int what)
 	}
 	for (int i = 0; i < PROCESSES; i++)
 		gate_open(a->end);
-	for (int i = 0; i < PROCESSES; i++)
-		assert_int_equal(finish(pid[i]), 0);
+	assert_all_finish(pid, PROCESSES);
 	assert_int_equal(atomic_load(&a->failed), 0);
 	assert_int_equal(atomic_load(&a->broken), 0);
 	print_message("# %d acquired, %d refused, %d late\n",
@@ -245,8 +245,8 @@ static struct scene scene_new(int timeout_ms)
 {
 	struct scene s = { actor_process(), actor_thread() };
 
-	assert_int_equal(ask(s.holder, ACQUIRE, 0, 0), 0);
-	tell(s.waiter, ACQUIRE, timeout_ms, 0);
+	actor_must(s.holder, ACQUIRE, 0, 0);
+	actor_begin(s.waiter, ACQUIRE, timeout_ms, 0);
 	assert_true(waiters_reach(lock_path, 1));
 	return s;
 }
@@ -255,12 +255,12 @@ static struct scene scene_new(int timeout_ms)
 static void scene_end(struct scene s)
 {
 	assert_true(waiters_reach(lock_path, 1));
-	assert_int_equal(ask(s.holder, RELEASE, 0, 0), 0);
-	assert_int_equal(answer(s.waiter), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
-	assert_int_equal(ask(s.waiter, RELEASE, 0, 0), 0);
-	assert_int_equal(actor_end(s.holder), 0);
-	assert_int_equal(actor_end(s.waiter), 0);
+	actor_must(s.holder, RELEASE, 0, 0);
+	assert_int_equal(actor_result(s.waiter), 0);
+	assert_held(lock_path);
+	actor_must(s.waiter, RELEASE, 0, 0);
+	actor_end(s.holder);
+	actor_end(s.waiter);
 	assert_false(exists(lock_path));
 }
 
@@ -282,7 +282,7 @@ TEST(a_fork_leaves_the_wait_of_a_thread_alone)
 		struct scene s = scene_new(timeout);
 
 		for (int i = 0; i < 20; i++)
-			assert_int_equal(finish(start(use_another, NULL)), 0);
+			assert_child(use_another, NULL);
 		scene_end(s);
 	}
 }
@@ -303,7 +303,7 @@ static int cat_end(struct cat *cat, pid_t pid)
 	int status;
 
 	close(cat->in.fd[1]);
-	status = finish(pid);
+	status = child_finish(pid);
 	close(cat->in.fd[0]);
 	gate_free(cat->out);
 	return status;
@@ -329,11 +329,11 @@ TEST(exec_in_a_child_frees_the_child_s_lock_alone)
 
 	s = scene_new(LF_FOREVER);
 	cat = cat_new();
-	pid = start(become_cat, &cat);
+	pid = child_start(become_cat, &cat);
 	gate_open(cat.in);
 	gate_pass(cat.out);
-	assert_int_equal(finish(start(try_lock, (char[]){ "f0" })), 0);
-	assert_int_equal(finish(start(try_lock, lock_path)), EAGAIN);
+	assert_free("f0");
+	assert_held(lock_path);
 	assert_int_equal(cat_end(&cat, pid), 0);
 	scene_end(s);
 }
@@ -375,12 +375,11 @@ TEST(vfork_and_exec_free_nothing)
 
 		gate_open(cat.in);
 		gate_pass(cat.out);
-		assert_int_equal(finish(start(try_lock, (char[]){ "f0" })),
-				 EAGAIN);
+		assert_held("f0");
 		assert_int_equal(cat_end(&cat, pid), 0);
-		assert_int_equal(finish(spawn_true()), 0);
+		assert_finish(spawn_true());
 	}
-	assert_int_equal(finish(start(try_lock, (char[]){ "f0" })), EAGAIN);
+	assert_held("f0");
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(names[0]));
 	scene_end(s);
@@ -416,9 +415,8 @@ TEST(forks_at_any_moment_break_nothing)
 	begin(c, 4, a);
 	for (int storm = 0; storm < a->rounds / 10; storm++) {
 		for (int i = 0; i < 8; i++)
-			pid[i] = start(contend_for_each, a);
-		for (int i = 0; i < 8; i++)
-			assert_int_equal(finish(pid[i]), 0);
+			pid[i] = child_start(contend_for_each, a);
+		assert_all_finish(pid, 8);
 	}
 	end(c, 4);
 	assert_int_equal(atomic_load(&a->failed), 0);

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * The file, or the directory that it is in, is removed or replaced by somebody
- * while one process holds the lock and another waits for it.
+ * Somebody removes or replaces the file, or its directory, while one process
+ * holds the lock and another waits for it.
  */
 #include "config.h"
 
@@ -14,9 +15,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Long enough that only a failure waits it out. */
-#define LONG_MS 60000
 
 #define PATH "directory/lock"
 
@@ -37,7 +35,7 @@ static int acquire(struct lf_lock **lock, enum how how)
 	}
 }
 
-/* What is got is what the path names, and keeps others out. */
+/* The lock is on the file that the path names, and excludes others. */
 static int wait_for_lock(void *how)
 {
 	int before = open_descriptors(), rc;
@@ -47,20 +45,11 @@ static int wait_for_lock(void *how)
 	demand((rc == 0) == (lock != NULL));
 	if (rc == 0) {
 		demand(lf_verify(lock) == 0);
-		demand(finish(start(try_lock, (void *)(uintptr_t)PATH)) ==
-		       EAGAIN);
+		demand(lock_error(PATH) == EAGAIN);
 		demand(lf_release(&lock) == 0);
 	}
 	demand(open_descriptors() == before);
 	return -rc;
-}
-
-static void make_file(const char *path)
-{
-	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0666);
-
-	assert_true(fd >= 0);
-	close(fd);
 }
 
 static ino_t inode(const char *path)
@@ -70,7 +59,7 @@ static ino_t inode(const char *path)
 	return lstat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-/* CHANGE happens while one waits; RESULT is what that one is told. */
+/* CHANGE happens while a process waits, which gets RESULT then. */
 static void change_while_waiting(void (*change)(void), int result,
 				 void (*look)(void))
 {
@@ -80,11 +69,11 @@ static void change_while_waiting(void (*change)(void), int result,
 
 		assert_int_equal(mkdir("directory", 0755), 0);
 		assert_int_equal(lf_acquire(&lock, PATH, 0, 0), 0);
-		pid = start(wait_for_lock, &how);
+		pid = child_start(wait_for_lock, &how);
 		assert_true(waiters_reach(PATH, 1));
 		change();
 		assert_int_equal(lf_release(&lock), 0);
-		assert_int_equal(finish(pid), result);
+		assert_int_equal(child_finish(pid), result);
 		look();
 	}
 }
@@ -103,7 +92,7 @@ static void remove_file(void)
 
 static void replace_by_file(void)
 {
-	make_file("directory/new");
+	make_file("directory/new", 0666);
 	assert_int_equal(rename("directory/new", PATH), 0);
 }
 
@@ -133,7 +122,7 @@ static void directory_is_there(void)
 static void replace_by_link(void)
 {
 	remove_file();
-	make_file("directory/target");
+	make_file("directory/target", 0666);
 	assert_int_equal(symlink("target", PATH), 0);
 }
 
@@ -163,32 +152,32 @@ static void fifo_is_there(void)
 	directory_is_empty();
 }
 
-TEST(a_removed_file_is_made_anew)
+TEST(a_removed_file_is_created_again)
 {
 	change_while_waiting(remove_file, 0, directory_is_empty);
 }
 
-TEST(the_file_in_its_place_is_locked)
+TEST(a_waiter_locks_the_file_that_replaces_it)
 {
 	change_while_waiting(replace_by_file, 0, directory_is_empty);
 }
 
-TEST(a_renamed_file_is_no_longer_ours)
+TEST(a_renamed_file_is_neither_locked_nor_removed)
 {
 	change_while_waiting(move_file, 0, moved_file_is_there);
 }
 
-TEST(a_directory_in_its_place_is_refused)
+TEST(a_directory_in_place_of_the_file_is_EISDIR)
 {
 	change_while_waiting(replace_by_directory, EISDIR, directory_is_there);
 }
 
-TEST(a_link_in_its_place_is_refused)
+TEST(a_link_in_place_of_the_file_is_ELOOP)
 {
 	change_while_waiting(replace_by_link, ELOOP, link_and_target_are_there);
 }
 
-TEST(a_fifo_in_its_place_is_refused)
+TEST(a_fifo_in_place_of_the_file_is_ENOTSUP)
 {
 	change_while_waiting(replace_by_fifo, ENOTSUP, fifo_is_there);
 }
@@ -221,7 +210,7 @@ static void replace_directory(void)
 {
 	move_directory();
 	assert_int_equal(mkdir("directory", 0755), 0);
-	make_file(PATH);
+	make_file(PATH, 0666);
 }
 
 static void both_are_empty(void)
@@ -233,7 +222,7 @@ static void both_are_empty(void)
 static void replace_directory_by_file(void)
 {
 	move_directory();
-	make_file("directory");
+	make_file("directory", 0666);
 }
 
 static void file_is_there(void)
@@ -248,22 +237,22 @@ static void shut_directory(void)
 	assert_int_equal(chmod("directory", 0555), 0);
 }
 
-TEST(a_removed_directory_is_told)
+TEST(a_removed_directory_is_ENOENT)
 {
 	change_while_waiting(remove_directory, ENOENT, nothing_is_there);
 }
 
-TEST(a_renamed_directory_is_told_and_left_empty)
+TEST(a_renamed_directory_is_ENOENT_and_left_empty)
 {
 	change_while_waiting(move_directory, ENOENT, moved_is_empty);
 }
 
-TEST(the_directory_in_its_place_counts)
+TEST(a_waiter_locks_in_the_directory_that_replaces_it)
 {
 	change_while_waiting(replace_directory, 0, both_are_empty);
 }
 
-TEST(a_file_in_place_of_the_directory_is_told)
+TEST(a_file_in_place_of_the_directory_is_ENOTDIR)
 {
 	change_while_waiting(replace_directory_by_file, ENOTDIR, file_is_there);
 }
@@ -277,11 +266,11 @@ static int wait_as_anybody(void *unused)
 		pid_t pid;
 
 		demand(lf_acquire(&lock, PATH, 0, 0) == 0);
-		pid = start(wait_for_lock, &how);
+		pid = child_start(wait_for_lock, &how);
 		demand(waiters_reach(PATH, 1));
 		shut_directory();
 		demand(lf_release(&lock) == 0);
-		demand(finish(pid) == EACCES);
+		demand(child_finish(pid) == EACCES);
 		demand(!exists(PATH));
 		demand(chmod("directory", 0755) == 0);
 	}
@@ -289,7 +278,7 @@ static int wait_as_anybody(void *unused)
 	return 0;
 }
 
-TEST(a_directory_that_was_shut_is_told)
+TEST(a_directory_without_permission_is_EACCES)
 {
 	assert_int_equal(chmod(".", 0777), 0);
 	umask(0);
@@ -297,10 +286,10 @@ TEST(a_directory_that_was_shut_is_told)
 	umask(022);
 	if (geteuid() == 0)
 		assert_int_equal(chown("directory", 65534, 65534), 0);
-	assert_int_equal(finish(start(wait_as_anybody, NULL)), 0);
+	assert_child(wait_as_anybody, NULL);
 }
 
-/* --- While it is held, and nobody waits */
+/* --- While a process holds the lock, and nobody waits */
 
 static void change_while_holding(void (*change)(void), void (*look)(void))
 {
@@ -328,7 +317,7 @@ static void point_elsewhere(void)
 {
 	move_directory();
 	assert_int_equal(mkdir("elsewhere", 0755), 0);
-	make_file("elsewhere/lock");
+	make_file("elsewhere/lock", 0666);
 	other = inode("elsewhere/lock");
 	assert_int_equal(symlink("elsewhere", "directory"), 0);
 }
@@ -342,7 +331,7 @@ static void elsewhere_is_as_it_was(void)
 	moved_is_empty();
 }
 
-TEST(a_holder_removes_nothing_else)
+TEST(a_holder_removes_nothing_but_its_file)
 {
 	change_while_holding(replace_by_directory, directory_is_there);
 	change_while_holding(replace_by_link, link_and_target_are_there);
@@ -358,33 +347,29 @@ static int unmount_while_waiting(void *unused)
 {
 	(void)unused;
 	if (!own_mounts())
-		return 77;
+		return IMPOSSIBLE;
 	for (enum how how = UNTIMED; how < HOWS; how++) {
 		struct lf_lock *lock;
 		pid_t pid;
 
 		if (mount("none", "directory", "tmpfs", 0, NULL) < 0)
-			return 77;
+			return IMPOSSIBLE;
 		demand(lf_acquire(&lock, PATH, 0, 0) == 0);
-		pid = start(wait_for_lock, &how);
+		pid = child_start(wait_for_lock, &how);
 		demand(waiters_reach(PATH, 1));
 		demand(umount2("directory", MNT_DETACH) == 0);
 		demand(!exists(PATH));
 		demand(lf_release(&lock) == 0);
-		demand(finish(pid) == 0);
+		demand(child_finish(pid) == 0);
 		demand(!exists(PATH));
 	}
 	return 0;
 }
 
-TEST(what_was_under_the_mount_counts)
+TEST(a_waiter_locks_what_was_below_an_unmounted_file_system)
 {
-	int status;
-
 	assert_int_equal(mkdir("directory", 0755), 0);
-	status = finish(start(unmount_while_waiting, NULL));
-	if (status == 77)
-		skip_because("a mount of its own is not to be had here");
-	assert_int_equal(status, 0);
+	assert_child_if_possible(unmount_while_waiting, NULL,
+				 "mounts of its own");
 	directory_is_empty();
 }

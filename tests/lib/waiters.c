@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 #include "config.h"
 
 #include "waiters.h"
@@ -8,8 +9,9 @@
 #include <time.h>
 
 /*
- * /proc/locks comes a page at a time, and may change in between: a line that is
- * pushed onto the next page is read twice.  So each process counts once.
+ * The kernel writes /proc/locks a page at a time, and the list may change in
+ * between: a line that moves to the next page is read twice.  So each process
+ * counts once.
  */
 #define PROCESSES 2048
 
@@ -23,7 +25,7 @@ static int add(unsigned long *pids, int count, unsigned long pid)
 	return count;
 }
 
-/* Their number, or -1. */
+/* Returns the number of waiters, or -1. */
 static int list(const char *path, unsigned long *pids)
 {
 	/* Linux indents a line by one for each waiter before it. */
@@ -68,15 +70,19 @@ bool is_waiter(const char *path, long pid)
 	return false;
 }
 
-/* Looks again and again, half a minute at the most. */
 bool waiters_reach(const char *path, int n)
 {
-	static const struct timespec breath = { 0, 1000000 };
-
-	for (int look = 0; look < 30000; look++) {
+	for (int look = 0; look_again(&look);)
 		if (waiters(path) == n)
 			return true;
-		nanosleep(&breath, NULL);
-	}
 	return false;
+}
+
+bool look_again(int *look)
+{
+	static const struct timespec pause = { 0, 1000000 };
+
+	if (*look > 0)
+		nanosleep(&pause, NULL);
+	return (*look)++ < 30000;
 }
