@@ -2,7 +2,7 @@
 /* lf_acquire() and lf_acquire_at(): one process at a time, and bad input. */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static int try_once(void *path)
 	return try_at(path);
 }
 
-TEST(a_free_lock_is_taken_and_another_process_refused)
+TEST(a_holder_excludes_another_process_and_removes_the_file)
 {
 	struct lf_lock *lock;
 
@@ -61,7 +61,7 @@ TEST(a_new_file_has_mode_0666_less_the_umask)
 	lf_release(&lock);
 }
 
-TEST(acquire_at_takes_directory_and_mode)
+TEST(acquire_at_uses_directory_and_mode)
 {
 	mode_t mask = umask(0);
 	struct lf_lock *lock;
@@ -82,45 +82,23 @@ TEST(acquire_at_takes_directory_and_mode)
 			 -EBADF);
 }
 
-struct waiting {
-	struct gate got, go;
-	unsigned flags;
-};
-
-static int wait_for_lock(void *argument)
+TEST(a_waiter_gets_the_lock_on_release)
 {
-	struct waiting *w = argument;
+	struct actor *waiter = actor_process();
 	struct lf_lock *lock;
-
-	demand(lf_acquire(&lock, lock_path, LF_FOREVER, w->flags) == 0);
-	gate_open(w->got);
-	gate_pass(w->go);
-	demand(lf_verify(lock) == 0);
-	demand(lf_release(&lock) == 0);
-	return 0;
-}
-
-TEST(a_waiter_gets_the_lock_when_it_is_released)
-{
-	struct waiting w = { gate_new(), gate_new(), 0 };
-	struct lf_lock *lock;
-	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = child_start(wait_for_lock, &w);
+	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_release(&lock), 0);
-	gate_pass(w.got);
+	assert_int_equal(actor_result(waiter), 0);
 	assert_true(exists(lock_path));
 	assert_int_equal(child_run(try_once, lock_path), EAGAIN);
-	gate_open(w.go);
-	assert_finish(pid);
+	actor_release(waiter);
 	assert_false(exists(lock_path));
-	gate_free(w.got);
-	gate_free(w.go);
 }
 
-TEST(keep_leaves_the_file)
+TEST(LF_KEEP_leaves_the_file)
 {
 	struct lf_lock *lock;
 
@@ -133,7 +111,7 @@ TEST(keep_leaves_the_file)
 	assert_false(exists(lock_path));
 }
 
-TEST(nocreate_needs_the_file)
+TEST(LF_NOCREATE_needs_the_file)
 {
 	struct lf_lock *lock;
 
@@ -145,24 +123,18 @@ TEST(nocreate_needs_the_file)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static void on_signal(int sig)
-{
-	(void)sig;
-}
-
 static int be_interrupted(void *unused)
 {
-	struct sigaction action = { .sa_handler = on_signal };
 	struct lf_lock *lock;
 
 	(void)unused;
-	sigaction(SIGUSR1, &action, NULL);
+	interrupt_on(SIGUSR1, 0);
 	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == -EINTR);
 	demand(lock == NULL);
 	return 0;
 }
 
-TEST(a_handler_interrupts_the_wait)
+TEST(a_signal_handler_interrupts_a_wait)
 {
 	struct lf_lock *lock;
 	pid_t pid;
@@ -177,34 +149,34 @@ TEST(a_handler_interrupts_the_wait)
 	assert_false(exists(lock_path));
 }
 
-static int be_restarted(void *argument)
+static int be_restarted(void *unused)
 {
-	struct sigaction action = { .sa_handler = on_signal,
-				    .sa_flags = SA_RESTART };
+	struct lf_lock *lock;
 
-	sigaction(SIGUSR1, &action, NULL);
-	return wait_for_lock(argument);
+	(void)unused;
+	interrupt_on(SIGUSR1, SA_RESTART);
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
+	demand(lf_verify(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
 }
 
-TEST(a_restarting_handler_does_not)
+TEST(a_handler_with_SA_RESTART_does_not_interrupt_a_wait)
 {
-	struct waiting w = { gate_new(), gate_new(), 0 };
 	struct lf_lock *lock;
 	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = child_start(be_restarted, &w);
+	pid = child_start(be_restarted, NULL);
 	assert_true(waiters_reach(lock_path, 1));
 	kill(pid, SIGUSR1);
-	gate_open(w.go);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_finish(pid);
-	gate_free(w.got);
-	gate_free(w.go);
+	assert_false(exists(lock_path));
 }
 
-TEST(bad_arguments_are_refused)
+TEST(bad_arguments_are_EINVAL)
 {
 	struct lf_lock *lock;
 
@@ -213,13 +185,13 @@ TEST(bad_arguments_are_refused)
 	assert_null(lock);
 	assert_int_equal(lf_acquire(&lock, lock_path, -2, 0), -EINVAL);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0x80000000u), -EINVAL);
-	assert_int_equal(
-		lf_acquire_at(&lock, AT_FDCWD, lock_path, 0100644, 0, 0),
-		-EINVAL);
+	assert_int_equal(lf_acquire_at(&lock, AT_FDCWD, lock_path, 0100644, 0,
+				       0),
+			 -EINVAL);
 	assert_false(exists(lock_path));
 }
 
-TEST(what_is_no_regular_file_is_refused)
+TEST(what_is_not_a_regular_file_has_its_error)
 {
 	static char long_name[300], long_path[5000];
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -255,8 +227,8 @@ TEST(what_is_no_regular_file_is_refused)
 	assert_int_equal(symlink("file", "link"), 0);
 	make_file("file", 0666);
 	strcpy(address.sun_path, "socket");
-	assert_int_equal(
-		bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)),
+			 0);
 	close(fd);
 
 	before = entries(".");
@@ -264,9 +236,9 @@ TEST(what_is_no_regular_file_is_refused)
 		for (int timeout = 0; timeout >= LF_FOREVER; timeout--) {
 			struct lf_lock *lock;
 
-			assert_int_equal(
-				lf_acquire(&lock, bad[i].path, timeout, 0),
-				-bad[i].error);
+			assert_int_equal(lf_acquire(&lock, bad[i].path, timeout,
+						    0),
+					 -bad[i].error);
 			assert_null(lock);
 		}
 	}
@@ -285,7 +257,7 @@ static int lock_without_permission(void *unused)
 	return 0;
 }
 
-TEST(without_permission_nothing_happens)
+TEST(without_permission_is_EACCES_and_changes_nothing)
 {
 	struct stat st;
 
@@ -305,7 +277,7 @@ static int lock_on_read_only(void *unused)
 {
 	(void)unused;
 	if (!own_mounts() || mount("none", "ro", "tmpfs", 0, NULL) < 0)
-		return 77;
+		return IMPOSSIBLE;
 	make_file("ro/there", 0666);
 	demand(mount("none", "ro", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	demand(try_at("ro/new") == EROFS);
@@ -313,15 +285,10 @@ static int lock_on_read_only(void *unused)
 	return 0;
 }
 
-TEST(a_read_only_file_system_is_named)
+TEST(a_read_only_file_system_is_EROFS)
 {
-	int status;
-
 	assert_int_equal(mkdir("ro", 0755), 0);
-	status = child_run(lock_on_read_only, NULL);
-	if (status == 77)
-		skip_because("a mount of its own is not to be had here");
-	assert_int_equal(status, 0);
+	assert_child_if_possible(lock_on_read_only, NULL, "mounts of its own");
 }
 
 static int close_stdio(void *argument)
@@ -366,7 +333,7 @@ TEST(no_descriptor_survives_exec)
 		if (length < 0)
 			continue;
 		target[length] = '\0';
-		/* The file, and the directory that it will be removed from. */
+		/* The file, and the directory that holds it. */
 		if (strstr(target, "/lf-test-"))
 			assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	}
@@ -374,7 +341,7 @@ TEST(no_descriptor_survives_exec)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-TEST(chdir_and_a_renamed_parent_do_no_harm)
+TEST(chdir_and_a_renamed_directory_do_not_mislead_release)
 {
 	struct lf_lock *lock;
 
@@ -410,7 +377,7 @@ TEST(two_hundred_cycles_leak_no_descriptor)
 	assert_int_equal(open_descriptors(), before);
 }
 
-TEST(errno_is_left_alone)
+TEST(no_function_changes_errno)
 {
 	struct lf_lock *lock;
 
@@ -426,7 +393,7 @@ TEST(errno_is_left_alone)
 	assert_int_equal(errno, 12345);
 }
 
-/* Both start at the same moment; at least one must get it. */
+/* Two processes try at the same moment. */
 struct race {
 	atomic_int arrived, refused;
 };
@@ -464,7 +431,7 @@ static int race(void *argument)
 	return 0;
 }
 
-TEST(two_that_do_not_wait_never_both_fail)
+TEST(of_two_calls_that_do_not_wait_one_succeeds)
 {
 	struct race *r = shared_new(sizeof(*r));
 	pid_t pid[2];

@@ -123,6 +123,15 @@ int actor_do(struct actor *actor, enum act act, int timeout_ms, unsigned flags)
 	return actor_result(actor);
 }
 
+static void actor_free(struct actor *actor)
+{
+	close(actor->orders[0]);
+	close(actor->orders[1]);
+	close(actor->answers[0]);
+	close(actor->answers[1]);
+	free(actor);
+}
+
 void actor_end(struct actor *actor)
 {
 	actor_begin(actor, END, 0, 0);
@@ -130,11 +139,13 @@ void actor_end(struct actor *actor)
 		assert_finish(actor->pid);
 	else
 		pthread_join(actor->thread, NULL);
-	close(actor->orders[0]);
-	close(actor->orders[1]);
-	close(actor->answers[0]);
-	close(actor->answers[1]);
-	free(actor);
+	actor_free(actor);
+}
+
+void actor_kill(struct actor *actor)
+{
+	assert_kill(actor->pid);
+	actor_free(actor);
 }
 
 struct actor *actor_holder(unsigned flags)

@@ -32,6 +32,7 @@ int actor_do(struct actor *actor, enum act act, int timeout_ms, unsigned flags);
 
 /* Ends without releasing a lock, frees; the test fails if it had failed. */
 void actor_end(struct actor *actor);
+void actor_kill(struct actor *actor);
 
 /* A process that holds lock_path; released, and gone. */
 struct actor *actor_holder(unsigned flags);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
-/* lf_acquire_fd(): a descriptor that stays the caller's. */
+/* lf_acquire_fd(): the descriptor stays the caller's. */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ static int open_lock(int flags)
 	return open(lock_path, flags | O_CREAT | O_CLOEXEC, 0666);
 }
 
-TEST(it_excludes_and_leaves_descriptor_and_file)
+TEST(the_lock_excludes_and_leaves_descriptor_and_file)
 {
 	int fd = open_lock(O_WRONLY | O_APPEND), descriptors;
 	struct lf_lock *lock;
@@ -41,7 +41,7 @@ TEST(it_excludes_and_leaves_descriptor_and_file)
 	close(fd);
 }
 
-TEST(what_cannot_be_locked_is_refused)
+TEST(a_descriptor_that_cannot_be_locked_has_its_error)
 {
 	int reading = open_lock(O_RDONLY), fd = open_lock(O_RDWR), ends[2];
 	int directory = open(".", O_RDONLY | O_DIRECTORY);
@@ -68,7 +68,7 @@ TEST(what_cannot_be_locked_is_refused)
 	close(fd);
 }
 
-TEST(a_removed_file_is_stale)
+TEST(a_removed_file_is_ESTALE)
 {
 	int fd = open_lock(O_RDWR);
 	struct lf_lock *lock;
@@ -104,9 +104,9 @@ static int wait_and_be_stale(void *timeout)
 	return 0;
 }
 
-TEST(it_waits_with_and_without_a_bound)
+TEST(waits_with_and_without_a_bound_end_on_release)
 {
-	int timeouts[] = { LF_FOREVER, 3600000 };
+	int timeouts[] = { LF_FOREVER, LONG_MS };
 	struct lf_lock *lock;
 	pid_t pid;
 
@@ -118,7 +118,7 @@ TEST(it_waits_with_and_without_a_bound)
 		assert_finish(pid);
 		assert_true(exists(lock_path));
 
-		/* Who does not keep the file takes it from under them. */
+		/* A holder that removes the file leaves a stale one. */
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 		pid = child_start(wait_and_be_stale, &timeouts[i]);
 		assert_true(waiters_reach(lock_path, 1));
@@ -128,39 +128,22 @@ TEST(it_waits_with_and_without_a_bound)
 	}
 }
 
-static int hold(void *gates)
+TEST(a_refusal_leaves_the_descriptor_open)
 {
-	struct gate *gate = gates;
-	struct lf_lock *lock;
-
-	demand(lf_acquire(&lock, lock_path, 0, LF_KEEP) == 0);
-	gate_open(gate[0]);
-	gate_pass(gate[1]);
-	demand(lf_release(&lock) == 0);
-	return 0;
-}
-
-TEST(a_refusal_leaves_the_descriptor)
-{
-	struct gate gate[2] = { gate_new(), gate_new() };
+	struct actor *holder = actor_holder(LF_KEEP);
 	int fd = open_lock(O_RDWR);
-	pid_t pid = child_start(hold, gate);
 	struct lf_lock *lock;
 
-	gate_pass(gate[0]);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EAGAIN);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -ETIMEDOUT);
 	assert_true(fcntl(fd, F_GETFD) >= 0);
-	gate_open(gate[1]);
-	assert_finish(pid);
+	actor_release(holder);
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	close(fd);
-	gate_free(gate[0]);
-	gate_free(gate[1]);
 }
 
-/* A shell does so: the tool locks, and leaves the lock with the shell. */
+/* As a tool that locks a descriptor of its shell, and ends. */
 static int lock_and_end(void *fd)
 {
 	struct lf_lock *lock;
@@ -169,14 +152,14 @@ static int lock_and_end(void *fd)
 	return 0;
 }
 
-TEST(the_lock_stays_with_who_shares_the_descriptor)
+TEST(the_lock_stays_with_a_process_that_shares_the_descriptor)
 {
 	int fd = open_lock(O_WRONLY);
 
 	needs_locks_of_descriptions();
 	assert_child(lock_and_end, &fd);
 	assert_held(lock_path);
-	/* Again is no conflict: it is the same owner. */
+	/* A second lock is no conflict: the owner is the same. */
 	assert_child(lock_and_end, &fd);
 	close(fd);
 	assert_free(lock_path);

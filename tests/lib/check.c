@@ -2,41 +2,16 @@
 /* lf_check(), and what any other program can see. */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 #include "original.h"
+#include "seen.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct holding {
-	struct gate got, go;
-	bool original;
-};
-
-static int hold(void *argument)
-{
-	struct holding *h = argument;
-	struct lf_lock *lock;
-	int fd = -1;
-
-	if (h->original) {
-		fd = original_acquire(lock_path, true);
-		demand(fd >= 0);
-	} else {
-		demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
-	}
-	gate_open(h->got);
-	gate_pass(h->go);
-	if (h->original)
-		original_release(fd, lock_path, false);
-	else
-		demand(lf_release(&lock) == 0);
-	return 0;
-}
 
 TEST(a_missing_file_is_free_and_stays_missing)
 {
@@ -51,36 +26,34 @@ TEST(a_missing_file_is_free_and_stays_missing)
 	assert_true(exists(lock_path));
 }
 
-TEST(our_own_lock_is_seen_and_not_hurt)
+TEST(our_own_lock_is_seen_and_unharmed)
 {
-	struct holding h = { gate_new(), gate_new(), false };
+	struct actor *waiter;
 	struct lf_lock *lock;
-	pid_t pid, waiter;
+	pid_t pid;
 
 	needs_holders_with_names();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	waiter = child_start(hold, &h);
+	waiter = actor_process();
+	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
 	assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(lf_check(lock_path, &pid), 1);
 		assert_int_equal(pid, getpid());
 	}
-	/* Had the tag been dropped, the waiter would have moved on. */
+	/* Had the check dropped the tag, the waiter would have moved on. */
 	assert_int_equal(lf_release(&lock), 0);
-	gate_pass(h.got);
+	assert_int_equal(actor_result(waiter), 0);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
-	assert_int_equal(pid, waiter);
-	gate_open(h.go);
-	assert_finish(waiter);
-	gate_free(h.got);
-	gate_free(h.go);
+	assert_int_equal(pid, actor_pid(waiter));
+	actor_release(waiter);
 }
 
 /* As apt, dpkg and lslocks ask, without privilege. */
-static int ask_as_anybody(void *pid)
+static int find_holder(void *pid)
 {
 	struct flock request = { .l_type = F_WRLCK };
-	pid_t told;
+	pid_t named;
 	int fd;
 
 	demand(become_ordinary());
@@ -88,149 +61,122 @@ static int ask_as_anybody(void *pid)
 	demand(fd >= 0 && fcntl(fd, F_GETLK, &request) == 0);
 	demand(request.l_type == F_WRLCK);
 	demand(request.l_pid == *(pid_t *)pid);
-	demand(lf_check(lock_path, &told) == 1);
-	demand(told == *(pid_t *)pid);
+	demand(lf_check(lock_path, &named) == 1);
+	demand(named == *(pid_t *)pid);
 	return 0;
 }
 
-TEST(anybody_finds_the_holder)
+TEST(any_user_finds_the_holder)
 {
-	struct holding h = { gate_new(), gate_new(), false };
-	pid_t first, second;
+	struct actor *first, *second;
+	pid_t pid;
 
 	needs_holders_with_names();
 	umask(022);
-	first = child_start(hold, &h);
-	gate_pass(h.got);
-	assert_child(ask_as_anybody, &first);
-	second = child_start(hold, &h);
+	first = actor_holder(0);
+	pid = actor_pid(first);
+	assert_child(find_holder, &pid);
+	second = actor_process();
+	actor_begin(second, ACQUIRE, LF_FOREVER, 0);
 	assert_true(waiters_reach(lock_path, 1));
-	assert_child(ask_as_anybody, &first);
-	gate_open(h.go);
-	gate_pass(h.got);
-	assert_finish(first);
-	assert_child(ask_as_anybody, &second);
-	gate_open(h.go);
-	assert_finish(second);
-	gate_free(h.got);
-	gate_free(h.go);
+	assert_child(find_holder, &pid);
+	actor_release(first);
+	assert_int_equal(actor_result(second), 0);
+	pid = actor_pid(second);
+	assert_child(find_holder, &pid);
+	actor_release(second);
 }
 
-TEST(a_holder_like_the_original_is_named)
+static int take_as_original(void *unused)
 {
-	struct holding h = { gate_new(), gate_new(), true };
-	pid_t pid, holder;
-
-	needs_holders_with_names();
-	holder = child_start(hold, &h);
-	gate_pass(h.got);
-	assert_int_equal(lf_check(lock_path, &pid), 1);
-	assert_int_equal(pid, holder);
-	gate_open(h.go);
-	assert_finish(holder);
-	assert_int_equal(lf_check(lock_path, &pid), 0);
-	gate_free(h.got);
-	gate_free(h.go);
+	(void)unused;
+	return original_acquire(lock_path, true) < 0;
 }
 
-static int hold_part(struct holding *h, int command, struct flock part)
+static int lock_part(int command, struct flock part)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
 	part.l_type = F_WRLCK;
 	demand(fd >= 0 && fcntl(fd, command, &part) == 0);
-	gate_open(h->got);
-	gate_pass(h->go);
 	return 0;
 }
 
-static int hold_first_byte(void *argument)
+static int take_first_byte(void *unused)
 {
-	return hold_part(argument, F_SETLK, (struct flock){ .l_len = 1 });
+	(void)unused;
+	return lock_part(F_SETLK, (struct flock){ .l_len = 1 });
 }
 
-TEST(a_program_that_locks_one_byte_is_named)
+static int take_body(void *unused)
 {
-	struct holding h = { gate_new(), gate_new(), false };
-	pid_t pid = 42, holder;
-
-	needs_holders_with_names();
-	holder = child_start(hold_first_byte, &h);
-	gate_pass(h.got);
-	assert_int_equal(lf_check(lock_path, &pid), 1);
-	assert_int_equal(pid, holder);
-	gate_open(h.go);
-	assert_finish(holder);
-	gate_free(h.got);
-	gate_free(h.go);
+	(void)unused;
+	return lock_part(F_OFD_SETLK, (struct flock){ .l_start = 1 });
 }
 
-static int hold_body(void *argument)
+/* As a remover that is stopped before it has removed the file. */
+static int take_as_remover(void *unused)
 {
-	return hold_part(argument, F_OFD_SETLK, (struct flock){ .l_start = 1 });
-}
-
-TEST(a_holder_without_a_tag_is_not_guessed)
-{
-	struct holding h = { gate_new(), gate_new(), false };
-	pid_t pid = 42, holder;
-
-	holder = child_start(hold_body, &h);
-	gate_pass(h.got);
-	assert_int_equal(lf_check(lock_path, &pid), 1);
-	assert_int_equal(pid, 0);
-	gate_open(h.go);
-	assert_finish(holder);
-	gate_free(h.got);
-	gate_free(h.go);
-}
-
-/* As one that is stopped before he has removed it. */
-static int stay_remover(void *argument)
-{
-	return hold_part(argument, F_OFD_SETLK,
+	(void)unused;
+	return lock_part(F_OFD_SETLK,
 			 (struct flock){ .l_start = 1,
 					 .l_len = 2000000000 - 1 });
 }
 
-TEST(who_removes_the_file_is_no_holder)
+/* Whether a process that has done this is named as the holder. */
+static void expect_holder(int (*body)(void *), bool named)
 {
-	struct holding h = { gate_new(), gate_new(), false };
+	pid_t holder = holder_new(body, NULL), pid = 42;
+
+	assert_int_equal(lf_check(lock_path, &pid), 1);
+	assert_int_equal(pid, named ? holder : 0);
+	holder_release(holder);
+	assert_int_equal(lf_check(lock_path, &pid), 0);
+}
+
+TEST(a_holder_like_the_original_is_named)
+{
+	needs_holders_with_names();
+	expect_holder(take_as_original, true);
+}
+
+TEST(a_program_that_locks_one_byte_is_named)
+{
+	needs_holders_with_names();
+	expect_holder(take_first_byte, true);
+}
+
+TEST(a_holder_without_a_tag_has_no_PID)
+{
+	expect_holder(take_body, false);
+}
+
+TEST(a_remover_is_not_a_holder)
+{
 	struct lf_lock *lock;
 	pid_t remover;
 
 	needs_holders_with_names();
-	remover = child_start(stay_remover, &h);
-	gate_pass(h.got);
+	remover = holder_new(take_as_remover, NULL);
 	assert_int_equal(lf_check(lock_path, NULL), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
 	assert_int_equal(lf_acquire(&lock, lock_path, 10, 0), -ETIMEDOUT);
 	assert_true(exists(lock_path));
-	gate_open(h.go);
-	assert_finish(remover);
-	gate_free(h.got);
-	gate_free(h.go);
+	holder_release(remover);
 }
 
 /* As when the holder has lost its tag and a waiter has it for an instant. */
-TEST(who_has_the_tag_but_not_the_body_is_not_named)
+TEST(a_process_with_the_tag_but_not_the_body_is_not_named)
 {
-	struct holding h = { gate_new(), gate_new(), false };
 	pid_t pid = 42, body, tag;
 
 	needs_proc_with_locks();
-	body = child_start(hold_body, &h);
-	gate_pass(h.got);
-	tag = child_start(hold_first_byte, &h);
-	gate_pass(h.got);
+	body = holder_new(take_body, NULL);
+	tag = holder_new(take_first_byte, NULL);
 	assert_int_equal(lf_check(lock_path, &pid), 1);
 	assert_int_equal(pid, 0);
-	gate_open(h.go);
-	gate_open(h.go);
-	assert_finish(body);
-	assert_finish(tag);
-	gate_free(h.got);
-	gate_free(h.go);
+	holder_release(body);
+	holder_release(tag);
 }
 
 TEST(a_lease_is_not_a_lock)
@@ -238,8 +184,7 @@ TEST(a_lease_is_not_a_lock)
 	struct lf_lock *lock;
 	int fd = open(lock_path, O_CREAT | O_RDONLY, 0666);
 
-	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
-		skip_because("no leases to be had on this file system");
+	needs(fcntl(fd, F_SETLEASE, F_RDLCK) == 0, "a file system with leases");
 	signal(SIGIO, SIG_IGN);
 	assert_int_equal(lf_check(lock_path, NULL), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EBUSY);
@@ -258,7 +203,7 @@ static int check_without_permission(void *unused)
 	return 0;
 }
 
-TEST(what_cannot_be_told_is_an_error)
+TEST(a_file_that_cannot_be_checked_has_its_error)
 {
 	assert_int_equal(mkfifo("fifo", 0666), 0);
 	assert_int_equal(symlink("nowhere", "link"), 0);

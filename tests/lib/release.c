@@ -2,7 +2,7 @@
 /* lf_release(), lf_verify(), LF_AUTO: what is removed, and what never is. */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-TEST(a_null_handle_is_refused)
+TEST(a_null_handle_is_EBADF)
 {
 	struct lf_lock *lock = NULL;
 
@@ -32,17 +32,17 @@ static int return_under_lock(void)
 
 	if (lf_acquire(&lock, lock_path, 0, 0) < 0)
 		return -1;
-	return child_run(try_lock, lock_path);
+	return lock_error(lock_path);
 }
 
-TEST(auto_releases_at_the_end_of_the_scope)
+TEST(LF_AUTO_releases_at_the_end_of_the_scope)
 {
 	assert_int_equal(return_under_lock(), EAGAIN);
 	assert_false(exists(lock_path));
 	assert_free(lock_path);
 }
 
-TEST(a_replaced_file_is_noticed_and_never_unlinked)
+TEST(a_replaced_file_is_ESTALE_and_never_unlinked)
 {
 	struct lf_lock *lock;
 
@@ -57,7 +57,7 @@ TEST(a_replaced_file_is_noticed_and_never_unlinked)
 	assert_true(exists("old"));
 }
 
-TEST(a_deleted_file_is_noticed)
+TEST(a_removed_file_is_ESTALE)
 {
 	struct lf_lock *lock;
 
@@ -95,7 +95,7 @@ TEST(a_file_with_content_is_locked_and_left_as_it_is)
 	assert_content(lock_path, text);
 }
 
-TEST(content_that_comes_later_is_left_too)
+TEST(content_written_under_the_lock_is_left_as_it_is)
 {
 	struct lf_lock *lock;
 
@@ -118,7 +118,7 @@ static int release_what_may_not_be_removed(void *unused)
 	return 0;
 }
 
-TEST(what_may_not_be_removed_is_released_all_the_same)
+TEST(a_file_that_may_not_be_removed_is_released)
 {
 	assert_int_equal(mkdir("shut", 0755), 0);
 	make_file("shut/lock", 0666);
@@ -137,7 +137,7 @@ static int release_inherited(void *lock)
 	demand(lf_release(&inherited) == 0);
 	demand(inherited == NULL);
 	demand(fcntl(fd, F_GETFD) < 0);
-	/* And the child is a contender like any other. */
+	/* The child is a contender like any other. */
 	demand(lf_acquire(&inherited, lock_path, 0, 0) == -EAGAIN);
 	return 0;
 }
@@ -152,7 +152,7 @@ TEST(a_child_releases_neither_lock_nor_file_of_its_parent)
 		assert_child(release_inherited, lock);
 		assert_true(exists(lock_path));
 		assert_int_equal(lf_verify(lock), 0);
-		/* Of the tag's own accord nobody shall be refused here. */
+		/* The body alone excludes: this close drops the tag. */
 		close(open(lock_path, O_RDONLY));
 		assert_held(lock_path);
 		assert_int_equal(lf_release(&lock), 0);
@@ -160,64 +160,30 @@ TEST(a_child_releases_neither_lock_nor_file_of_its_parent)
 	}
 }
 
-struct gates {
-	struct gate ready, go;
-};
-
-static int only_inherit(void *argument)
+TEST(release_unlocks_although_a_child_has_the_descriptor)
 {
-	struct gates *g = argument;
-
-	gate_open(g->ready);
-	gate_pass(g->go);
-	return 0;
-}
-
-TEST(release_frees_although_a_child_has_the_descriptor)
-{
-	struct gates g = { gate_new(), gate_new() };
 	struct lf_lock *lock;
-	pid_t pid;
+	struct actor *child;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
-	pid = child_start(only_inherit, &g);
-	gate_pass(g.ready);
+	child = actor_process();
 	assert_int_equal(lf_release(&lock), 0);
 	assert_free(lock_path);
-	gate_open(g.go);
-	assert_finish(pid);
-	gate_free(g.ready);
-	gate_free(g.go);
+	actor_end(child);
 }
 
-static int hold_until_killed(void *argument)
+TEST(SIGKILL_frees_the_lock)
 {
-	struct gates *g = argument;
 	struct lf_lock *lock;
-
-	demand(lf_acquire(&lock, lock_path, 0, 0) == 0);
-	gate_open(g->ready);
-	gate_pass(g->go);
-	return 0;
-}
-
-TEST(kill_9_frees_the_lock_at_once)
-{
-	struct gates g = { gate_new(), gate_new() };
-	struct lf_lock *lock;
-	pid_t pid;
 
 	for (int i = 0; i < 100; i++) {
-		pid = child_start(hold_until_killed, &g);
-		gate_pass(g.ready);
+		struct actor *holder = actor_holder(0);
+
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
-		kill(pid, SIGKILL);
-		assert_int_equal(child_finish(pid), -SIGKILL);
+		actor_kill(holder);
 		assert_true(exists(lock_path));
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 		assert_int_equal(lf_release(&lock), 0);
 		assert_false(exists(lock_path));
 	}
-	gate_free(g.ready);
-	gate_free(g.go);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
-/* LF_SHARED: who shares, who is kept out, and who removes the file. */
+/* LF_SHARED: sharers exclude the others, and the last one removes the file. */
 #include "config.h"
 
 #include "actor.h"
-#include "harness.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
@@ -15,12 +14,6 @@
 #include <unistd.h>
 
 #define SHARERS 3
-
-static void end_all(struct actor **actors, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		actor_end(actors[i]);
-}
 
 /* "POSIX ADVISORY READ PID", from byte 0 on: the tag, or all of the file. */
 static bool is_listed_now(pid_t pid)
@@ -44,8 +37,8 @@ static bool is_listed_now(pid_t pid)
 }
 
 /*
- * The kernel tells a page at a time, and skips a line of the next if another
- * lock, on whatever file, has gone in between.
+ * The kernel writes the list a page at a time, and skips a line of the next page
+ * if another lock, on whatever file, has gone in between.
  */
 static bool is_listed(pid_t pid)
 {
@@ -55,15 +48,13 @@ static bool is_listed(pid_t pid)
 	return false;
 }
 
-TEST(some_share_and_keep_others_out)
+TEST(sharers_exclude_others_and_others_exclude_them)
 {
 	struct actor *sharer[SHARERS], *other = actor_process();
 
 	needs_shared_locks();
-	for (int i = 0; i < SHARERS; i++) {
-		sharer[i] = actor_process();
-		actor_must(sharer[i], ACQUIRE, 0, LF_SHARED);
-	}
+	actors_new(sharer, SHARERS, actor_process);
+	actors_must(sharer, SHARERS, ACQUIRE, LF_SHARED);
 	for (int i = 0; i < SHARERS; i++)
 		assert_true(is_listed(actor_pid(sharer[i])));
 	for (int i = 0; i < SHARERS; i++) {
@@ -83,29 +74,29 @@ TEST(some_share_and_keep_others_out)
 	assert_true(exists(lock_path));
 	actor_must(other, RELEASE, 0, 0);
 	assert_false(exists(lock_path));
-	end_all(sharer, SHARERS);
-	end_all(&other, 1);
+	actors_end(sharer, SHARERS);
+	actor_end(other);
 }
 
 static int try_as_original(void *unused)
 {
-	struct os_range whole = { 0, 0 };
+	struct flock whole = { .l_type = F_WRLCK };
 	int fd = open(lock_path, O_RDWR);
 
 	(void)unused;
-	return -os_process_lock(fd, OS_WRITE, whole, OS_NOWAIT);
+	return fcntl(fd, F_SETLK, &whole) < 0 ? errno : 0;
 }
 
 static int share_as_others_do(void *unused)
 {
-	struct os_range whole = { 0, 0 };
+	struct flock whole = { .l_type = F_RDLCK };
 	int fd = open(lock_path, O_RDONLY);
 
 	(void)unused;
-	return -os_process_lock(fd, OS_READ, whole, OS_NOWAIT);
+	return fcntl(fd, F_SETLK, &whole) < 0 ? errno : 0;
 }
 
-TEST(other_programs_share_and_are_kept_out)
+TEST(other_programs_can_share_and_are_excluded)
 {
 	struct lf_lock *lock;
 
@@ -128,25 +119,25 @@ static void begin_to_wait(struct actor *actor, enum way way, unsigned flags)
 		actor_must(actor, START, 0, flags);
 		actor_begin(actor, FINISH, 0, 0);
 	} else {
-		actor_begin(actor, ACQUIRE, way == TIMED ? LONG_MS : LF_FOREVER, flags);
+		actor_begin(actor, ACQUIRE, way == TIMED ? LONG_MS : LF_FOREVER,
+			    flags);
 	}
 }
 
-TEST(who_shares_waits_for_who_does_not)
+TEST(sharers_wait_for_an_exclusive_holder)
 {
 	struct actor *waiter[WAYS];
 	struct lf_lock *lock;
 
 	needs_shared_locks();
-	for (int i = 0; i < WAYS; i++)
-		waiter[i] = actor_process();
+	actors_new(waiter, WAYS, actor_process);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	for (int i = 0; i < WAYS; i++) {
 		begin_to_wait(waiter[i], (enum way)i, LF_SHARED);
 		assert_true(waiters_reach(lock_path, i + 1));
 	}
 	assert_int_equal(lf_release(&lock), 0);
-	/* All get in, before any of them leaves. */
+	/* All acquire it before any of them releases it. */
 	for (int i = 0; i < WAYS; i++)
 		assert_int_equal(actor_result(waiter[i]), 0);
 	assert_held(lock_path);
@@ -155,19 +146,17 @@ TEST(who_shares_waits_for_who_does_not)
 		actor_must(waiter[i], RELEASE, 0, 0);
 	}
 	assert_false(exists(lock_path));
-	end_all(waiter, WAYS);
+	actors_end(waiter, WAYS);
 }
 
-TEST(who_does_not_share_waits_for_all_who_do)
+TEST(an_exclusive_waiter_waits_for_all_sharers)
 {
 	struct actor *sharer[SHARERS], *waiter = actor_process();
 
 	needs_shared_locks();
-	for (int i = 0; i < SHARERS; i++)
-		sharer[i] = actor_process();
+	actors_new(sharer, SHARERS, actor_process);
 	for (int way = 0; way < WAYS; way++) {
-		for (int i = 0; i < SHARERS; i++)
-			actor_must(sharer[i], ACQUIRE, 0, LF_SHARED);
+		actors_must(sharer, SHARERS, ACQUIRE, LF_SHARED);
 		begin_to_wait(waiter, (enum way)way, 0);
 		for (int i = 0; i < SHARERS; i++) {
 			assert_true(waiters_reach(lock_path, 1));
@@ -178,8 +167,8 @@ TEST(who_does_not_share_waits_for_all_who_do)
 		actor_must(waiter, RELEASE, 0, 0);
 		assert_false(exists(lock_path));
 	}
-	end_all(sharer, SHARERS);
-	end_all(&waiter, 1);
+	actors_end(sharer, SHARERS);
+	actor_end(waiter);
 }
 
 static const int orders[][SHARERS] = {
@@ -189,35 +178,31 @@ static const int orders[][SHARERS] = {
 
 #define ORDERS (sizeof(orders) / sizeof(orders[0]))
 
-TEST(the_last_removes_the_file_in_each_order)
+TEST(the_last_sharer_removes_the_file_in_each_order)
 {
 	struct actor *sharer[SHARERS];
 
 	needs_shared_locks();
-	for (int i = 0; i < SHARERS; i++)
-		sharer[i] = actor_process();
+	actors_new(sharer, SHARERS, actor_process);
 	for (size_t i = 0; i < ORDERS; i++) {
-		for (int j = 0; j < SHARERS; j++)
-			actor_must(sharer[j], ACQUIRE, 0, LF_SHARED);
+		actors_must(sharer, SHARERS, ACQUIRE, LF_SHARED);
 		for (int j = 0; j < SHARERS; j++) {
 			assert_true(exists(lock_path));
 			actor_must(sharer[orders[i][j]], RELEASE, 0, 0);
 		}
 		assert_false(exists(lock_path));
 	}
-	end_all(sharer, SHARERS);
+	actors_end(sharer, SHARERS);
 }
 
-TEST(beside_a_waiter_the_file_stays_until_he_has_left)
+TEST(the_file_stays_until_a_waiter_has_released_it)
 {
 	struct actor *sharer[SHARERS], *waiter = actor_process();
 
 	needs_shared_locks();
-	for (int i = 0; i < SHARERS; i++)
-		sharer[i] = actor_process();
+	actors_new(sharer, SHARERS, actor_process);
 	for (size_t i = 0; i < ORDERS; i++) {
-		for (int j = 0; j < SHARERS; j++)
-			actor_must(sharer[j], ACQUIRE, 0, LF_SHARED);
+		actors_must(sharer, SHARERS, ACQUIRE, LF_SHARED);
 		actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
 		assert_true(waiters_reach(lock_path, 1));
 		for (int j = 0; j < SHARERS; j++)
@@ -227,20 +212,18 @@ TEST(beside_a_waiter_the_file_stays_until_he_has_left)
 		actor_must(waiter, RELEASE, 0, 0);
 		assert_false(exists(lock_path));
 	}
-	end_all(sharer, SHARERS);
-	end_all(&waiter, 1);
+	actors_end(sharer, SHARERS);
+	actor_end(waiter);
 }
 
-TEST(who_gives_up_leaves_the_file_to_the_last)
+TEST(a_waiter_that_gives_up_leaves_the_file_to_the_last_sharer)
 {
 	struct actor *sharer[SHARERS], *waiter = actor_process();
 
 	needs_shared_locks();
-	for (int i = 0; i < SHARERS; i++)
-		sharer[i] = actor_process();
+	actors_new(sharer, SHARERS, actor_process);
 	for (size_t i = 0; i < ORDERS; i++) {
-		for (int j = 0; j < SHARERS; j++)
-			actor_must(sharer[j], ACQUIRE, 0, LF_SHARED);
+		actors_must(sharer, SHARERS, ACQUIRE, LF_SHARED);
 		for (int j = 0; j < SHARERS; j++) {
 			actor_must(waiter, START, 0, 0);
 			assert_true(waiters_reach(lock_path, 1));
@@ -252,11 +235,11 @@ TEST(who_gives_up_leaves_the_file_to_the_last)
 		}
 		assert_false(exists(lock_path));
 	}
-	end_all(sharer, SHARERS);
-	end_all(&waiter, 1);
+	actors_end(sharer, SHARERS);
+	actor_end(waiter);
 }
 
-/* The last sharer leaves the file to a waiter, who then does not want it. */
+/* The last sharer leaves the file to a waiter, which then gives up. */
 TEST(a_waiter_that_gives_up_last_removes_the_file)
 {
 	struct actor *sharer = actor_process(), *waiter = actor_process();
@@ -272,11 +255,11 @@ TEST(a_waiter_that_gives_up_last_removes_the_file)
 		assert_int_equal(actor_result(waiter), 0);
 		assert_false(exists(lock_path));
 	}
-	end_all(&sharer, 1);
-	end_all(&waiter, 1);
+	actor_end(sharer);
+	actor_end(waiter);
 }
 
-/* To remove the file is to have its body alone, for a moment. */
+/* A remover holds the body exclusively, for a moment. */
 static int share_again_and_again(void *unused)
 {
 	struct lf_lock *lock;
@@ -289,7 +272,7 @@ static int share_again_and_again(void *unused)
 	return 0;
 }
 
-TEST(who_removes_the_file_refuses_nobody)
+TEST(a_remover_never_refuses_a_sharer)
 {
 	pid_t sharer[SHARERS];
 
@@ -300,7 +283,7 @@ TEST(who_removes_the_file_refuses_nobody)
 	assert_false(exists(lock_path));
 }
 
-TEST(a_kept_file_stays)
+TEST(the_last_sharer_decides_whether_the_file_stays)
 {
 	struct actor *keeper = actor_process(), *remover = actor_process();
 
@@ -310,14 +293,13 @@ TEST(a_kept_file_stays)
 	actor_must(remover, RELEASE, 0, 0);
 	actor_must(keeper, RELEASE, 0, 0);
 	assert_true(exists(lock_path));
-	/* The last decides. */
 	actor_must(keeper, ACQUIRE, 0, LF_SHARED | LF_KEEP);
 	actor_must(remover, ACQUIRE, 0, LF_SHARED);
 	actor_must(keeper, RELEASE, 0, 0);
 	actor_must(remover, RELEASE, 0, 0);
 	assert_false(exists(lock_path));
-	end_all(&keeper, 1);
-	end_all(&remover, 1);
+	actor_end(keeper);
+	actor_end(remover);
 }
 
 TEST(a_file_with_content_stays_as_it_is)
@@ -363,7 +345,7 @@ static int share_as_ordinary_user(void *path)
 	return share_what_can_only_be_read(path, EACCES);
 }
 
-TEST(who_may_only_read_can_share)
+TEST(a_reader_without_write_permission_can_share)
 {
 	needs_shared_locks();
 	make_file(lock_path, 0444);
@@ -384,7 +366,7 @@ static int write_as_ordinary_user(void *path)
 	return 0;
 }
 
-TEST(who_may_only_write_cannot_share)
+TEST(a_writer_without_read_permission_cannot_share)
 {
 	needs_shared_locks();
 	make_file(lock_path, 0222);
@@ -398,7 +380,7 @@ static int share_on_read_only_mount(void *unused)
 
 	(void)unused;
 	if (!own_mounts() || mount("none", "ro", "tmpfs", 0, NULL) < 0)
-		return 77;
+		return IMPOSSIBLE;
 	make_file("ro/there", 0666);
 	demand(mount("none", "ro", "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	demand(lf_acquire(&lock, "ro/new", 0, LF_SHARED) == -EROFS);
@@ -407,17 +389,13 @@ static int share_on_read_only_mount(void *unused)
 
 TEST(a_file_on_a_read_only_mount_can_be_shared)
 {
-	int status;
-
 	needs_shared_locks();
 	assert_int_equal(mkdir("ro", 0755), 0);
-	status = child_run(share_on_read_only_mount, NULL);
-	if (status == 77)
-		skip_because("a mount of its own is not to be had here");
-	assert_int_equal(status, 0);
+	assert_child_if_possible(share_on_read_only_mount, NULL,
+				 "mounts of its own");
 }
 
-TEST(one_PID_for_many_is_invalid)
+TEST(LF_PID_with_LF_SHARED_is_EINVAL)
 {
 	struct lf_lock *lock;
 
@@ -429,12 +407,11 @@ TEST(one_PID_for_many_is_invalid)
 	assert_false(exists(lock_path));
 }
 
-TEST(locks_that_cannot_be_shared_are_not)
+TEST(without_shared_locks_LF_SHARED_is_ENOLCK)
 {
 	struct lf_lock *lock;
 
-	if (!os_locks_by_lockf())
-		skip_because("these locks can be shared");
+	needs(os_locks_by_lockf(), "locks that cannot be shared");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), -ENOLCK);
 	assert_int_equal(lf_acquire(&lock, lock_path, 10, LF_SHARED), -ENOLCK);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -466,30 +443,31 @@ TEST(a_descriptor_for_reading_can_be_shared)
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(exists(lock_path));
 	assert_true(fcntl(fd, F_GETFD) >= 0);
-	end_all(&sharer, 1);
+	actor_end(sharer);
 	close(fd);
 }
 
-TEST(threads_share_and_keep_others_out)
+TEST(threads_share_and_exclude_others)
 {
 	struct actor *other = actor_process(), *thread[SHARERS];
 
 	needs_shared_locks();
-	for (int i = 0; i < SHARERS; i++)
-		thread[i] = actor_thread();
+	actors_new(thread, SHARERS, actor_thread);
 	for (size_t i = 0; i < ORDERS; i++) {
 		for (int j = 0; j < SHARERS; j++)
-			actor_must(thread[j], ACQUIRE, j ? LONG_MS : 0, LF_SHARED);
+			actor_must(thread[j], ACQUIRE, j ? LONG_MS : 0,
+				   LF_SHARED);
 		for (int j = 0; j < SHARERS; j++) {
-			assert_int_equal(actor_do(other, ACQUIRE, 0, 0), -EAGAIN);
+			assert_int_equal(actor_do(other, ACQUIRE, 0, 0),
+					 -EAGAIN);
 			assert_true(is_listed(getpid()));
 			assert_true(exists(lock_path));
 			actor_must(thread[orders[i][j]], RELEASE, 0, 0);
 		}
 		assert_false(exists(lock_path));
 	}
-	end_all(thread, SHARERS);
-	end_all(&other, 1);
+	actors_end(thread, SHARERS);
+	actor_end(other);
 }
 
 TEST(one_thread_may_share_twice_but_not_exclude_itself)
@@ -513,8 +491,8 @@ TEST(one_thread_may_share_twice_but_not_exclude_itself)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-/* The tag is the process's: what one thread waits for must not keep it. */
-TEST(a_waiting_thread_does_not_keep_others_out)
+/* The tag is the process's: a thread that waits for it must not take it. */
+TEST(a_waiting_thread_does_not_keep_sharers_out)
 {
 	struct actor *other = actor_process(), *third = actor_process();
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
@@ -526,7 +504,8 @@ TEST(a_waiting_thread_does_not_keep_others_out)
 		assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 100; i++) {
 		actor_must(other, ACQUIRE, 0, LF_SHARED);
-		actor_must(third, ACQUIRE, i % 2 ? LF_FOREVER : LONG_MS, LF_SHARED);
+		actor_must(third, ACQUIRE, i % 2 ? LF_FOREVER : LONG_MS,
+			   LF_SHARED);
 		actor_must(other, RELEASE, 0, 0);
 		actor_must(third, RELEASE, 0, 0);
 	}
@@ -536,17 +515,18 @@ TEST(a_waiting_thread_does_not_keep_others_out)
 	assert_int_equal(actor_do(other, ACQUIRE, 0, LF_SHARED), -EAGAIN);
 	actor_must(waiter, RELEASE, 0, 0);
 	assert_false(exists(lock_path));
-	end_all(&sharer, 1);
-	end_all(&waiter, 1);
-	end_all(&other, 1);
-	end_all(&third, 1);
+	actor_end(sharer);
+	actor_end(waiter);
+	actor_end(other);
+	actor_end(third);
 }
 
 /*
- * He waits for the tag when the sharer of his process comes, and gets it, for
- * his process has it already, when the other goes.
+ * The waiter waits for the tag when another thread of its process begins to
+ * share.  When the other process releases the tag, the waiter gets it at once,
+ * for its process shares it already.
  */
-TEST(nor_does_one_that_waited_before)
+TEST(a_thread_that_waited_first_does_not_keep_sharers_out)
 {
 	struct actor *other = actor_process(), *third = actor_process();
 	struct actor *sharer = actor_thread(), *waiter = actor_thread();
@@ -567,13 +547,13 @@ TEST(nor_does_one_that_waited_before)
 		actor_must(waiter, RELEASE, 0, 0);
 		assert_false(exists(lock_path));
 	}
-	end_all(&sharer, 1);
-	end_all(&waiter, 1);
-	end_all(&other, 1);
-	end_all(&third, 1);
+	actor_end(sharer);
+	actor_end(waiter);
+	actor_end(other);
+	actor_end(third);
 }
 
-/* The copy is the parent's lock too, and so is what the descriptor holds. */
+/* The inherited handle, and its descriptor, are the lock of the parent. */
 static int share_beside_inherited(void *argument)
 {
 	struct lf_lock *inherited = argument, *lock;
@@ -584,7 +564,7 @@ static int share_beside_inherited(void *argument)
 	demand(lf_release(&inherited) == 0);
 	demand(is_listed(getpid()));
 	demand(is_listed(getppid()));
-	demand(child_run(try_lock, lock_path) == EAGAIN);
+	demand(lock_error(lock_path) == EAGAIN);
 	demand(lf_release(&lock) == 0);
 	demand(is_listed(getppid()));
 	return 0;
@@ -603,22 +583,14 @@ TEST(a_child_that_shares_leaves_the_lock_of_its_parent)
 	assert_false(exists(lock_path));
 }
 
-static int die_with_the_lock(void *unused)
+TEST(a_killed_sharer_leaves_no_lock)
 {
-	struct lf_lock *lock;
-
-	(void)unused;
-	demand(lf_acquire(&lock, lock_path, 0, LF_SHARED) == 0);
-	raise(SIGKILL);
-	return 0;
-}
-
-TEST(a_sharer_that_is_killed_leaves_no_lock)
-{
+	struct actor *sharer;
 	struct lf_lock *lock;
 
 	needs_shared_locks();
-	assert_int_equal(child_run(die_with_the_lock, NULL), -SIGKILL);
+	sharer = actor_holder(LF_SHARED);
+	actor_kill(sharer);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
