@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What the processes of a test share. */
@@ -22,7 +20,6 @@ struct scene {
 	struct gate child_may_go, child_gone;
 	unsigned flags;
 	pid_t child;
-	int order[16], ended;
 };
 
 static struct scene *scene_new(unsigned flags)
@@ -40,8 +37,11 @@ static struct scene *scene_new(unsigned flags)
 	return scene;
 }
 
-static void scene_free(struct scene *scene)
+/* The child releases the lock, and ends. */
+static void scene_end(struct scene *scene)
 {
+	gate_open(scene->child_may_go);
+	gate_pass(scene->child_gone);
 	gate_free(scene->adopted);
 	gate_free(scene->parent_may_go);
 	gate_free(scene->parent_gone);
@@ -50,17 +50,14 @@ static void scene_free(struct scene *scene)
 	shared_free(scene, sizeof(*scene));
 }
 
-/* Looks until the lock shows this PID, half a minute at the most. */
+/* Whether the lock shows this PID, in the end. */
 static bool is_named(pid_t pid)
 {
-	static const struct timespec breath = { 0, 1000000 };
 	pid_t holder;
 
-	for (int look = 0; look < 30000; look++) {
+	for (int look = 0; look_again(&look);)
 		if (lf_check(lock_path, &holder) == 1 && holder == pid)
 			return true;
-		nanosleep(&breath, NULL);
-	}
 	return false;
 }
 
@@ -75,14 +72,14 @@ static void content(char text[32])
 	}
 }
 
-/* Ends in time all the same. */
+/* An orphan does not hang for ever either. */
 static void outlive_parent(void)
 {
 	prctl(PR_SET_PDEATHSIG, 0);
 	alarm(60);
 }
 
-/* The child: adopts, waits, releases; orphaned, so it says when it is gone. */
+/* The child adopts, waits, releases.  It opens a gate last: it is an orphan. */
 static int serve(struct scene *scene, struct lf_lock *lock)
 {
 	outlive_parent();
@@ -107,7 +104,7 @@ static int acquire_and_fork(void *argument)
 	return 0;
 }
 
-TEST(the_child_is_the_holder_when_the_parent_has_gone)
+TEST(the_child_is_the_holder_once_the_parent_has_ended)
 {
 	struct scene *scene = scene_new(LF_PID);
 	pid_t parent = child_start(acquire_and_fork, scene);
@@ -115,7 +112,7 @@ TEST(the_child_is_the_holder_when_the_parent_has_gone)
 
 	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
-	/* The parent has the tag as long as it lives; the stamp is new. */
+	/* The parent has the tag as long as it lives; the file has the new PID. */
 	assert_true(is_named(parent));
 	content(text);
 	snprintf(expected, sizeof(expected), "%ld\n", (long)scene->child);
@@ -125,10 +122,8 @@ TEST(the_child_is_the_holder_when_the_parent_has_gone)
 	assert_finish(parent);
 	assert_true(is_named(scene->child));
 	assert_held(lock_path);
-	gate_open(scene->child_may_go);
-	gate_pass(scene->child_gone);
+	scene_end(scene);
 	assert_false(exists(lock_path));
-	scene_free(scene);
 }
 
 static int acquire_fork_and_release(void *argument)
@@ -146,7 +141,7 @@ static int acquire_fork_and_release(void *argument)
 	demand(!lock);
 	demand(open_descriptors() == descriptors - 2); /* file, directory */
 	gate_open(scene->parent_gone);
-	/* It lives on, and is a contender like any other. */
+	/* The parent is a contender like any other now. */
 	gate_pass(scene->parent_may_go);
 	demand(lf_acquire(&lock, lock_path, 0, 0) == -EAGAIN);
 	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
@@ -154,7 +149,7 @@ static int acquire_fork_and_release(void *argument)
 	return 0;
 }
 
-TEST(a_parent_that_lives_on_releases_and_is_forgotten)
+TEST(a_parent_that_lives_on_releases_and_competes)
 {
 	struct scene *scene = scene_new(0);
 	pid_t parent = child_start(acquire_fork_and_release, scene);
@@ -165,11 +160,9 @@ TEST(a_parent_that_lives_on_releases_and_is_forgotten)
 	assert_true(exists(lock_path));
 	gate_open(scene->parent_may_go);
 	assert_true(waiters_reach(lock_path, 1));
-	gate_open(scene->child_may_go);
-	gate_pass(scene->child_gone);
+	scene_end(scene);
 	assert_finish(parent);
 	assert_false(exists(lock_path));
-	scene_free(scene);
 }
 
 static int acquire_and_fork_twice(void *argument)
@@ -188,7 +181,7 @@ static int acquire_and_fork_twice(void *argument)
 	return 0;
 }
 
-TEST(a_grandchild_may_adopt)
+TEST(a_grandchild_can_adopt)
 {
 	struct scene *scene = scene_new(0);
 	pid_t parent = child_start(acquire_and_fork_twice, scene);
@@ -198,13 +191,11 @@ TEST(a_grandchild_may_adopt)
 	gate_open(scene->parent_may_go);
 	assert_finish(parent);
 	assert_true(is_named(scene->child));
-	gate_open(scene->child_may_go);
-	gate_pass(scene->child_gone);
+	scene_end(scene);
 	assert_false(exists(lock_path));
-	scene_free(scene);
 }
 
-/* Each of the three has the lock in turn, and passes it on. */
+/* Each of three processes has the lock in turn. */
 static int adopt_and_pass_on(void *argument)
 {
 	struct scene *scene = argument;
@@ -227,7 +218,7 @@ static int adopt_and_pass_on(void *argument)
 	return 0;
 }
 
-TEST(a_child_that_adopted_may_pass_it_on)
+TEST(a_child_that_adopted_can_pass_the_lock_on)
 {
 	struct scene *scene;
 	pid_t parent;
@@ -238,10 +229,8 @@ TEST(a_child_that_adopted_may_pass_it_on)
 	parent = child_start(adopt_and_pass_on, scene);
 	assert_finish(parent);
 	assert_true(is_named(scene->child));
-	gate_open(scene->child_may_go);
-	gate_pass(scene->child_gone);
+	scene_end(scene);
 	assert_false(exists(lock_path));
-	scene_free(scene);
 }
 
 static int become_daemon(void *argument)
@@ -263,10 +252,8 @@ TEST(a_daemon_adopts_after_daemon_3)
 	assert_finish(parent);
 	gate_pass(scene->adopted);
 	assert_true(is_named(scene->child));
-	gate_open(scene->child_may_go);
-	gate_pass(scene->child_gone);
+	scene_end(scene);
 	assert_false(exists(lock_path));
-	scene_free(scene);
 }
 
 struct served {
@@ -281,49 +268,28 @@ static int serve_parent(void *argument)
 	return serve(served->scene, served->lock);
 }
 
-struct turn {
-	struct scene *scene;
-	int number;
-};
-
-static int wait_for_turn(void *argument)
-{
-	struct turn *turn = argument;
-	struct lf_lock *lock;
-
-	demand(lf_acquire(&lock, lock_path, LF_FOREVER, turn->scene->flags) ==
-	       0);
-	turn->scene->order[turn->scene->ended++] = turn->number;
-	demand(lf_release(&lock) == 0);
-	return 0;
-}
-
-/* Half of them comes before the parent goes. */
+/* Half of the waiters come before the parent ends. */
 static void check_queue(unsigned flags)
 {
 	struct scene *scene = scene_new(flags);
-	pid_t parent = child_start(acquire_and_fork, scene), pids[8];
-	struct turn turn = { .scene = scene };
+	pid_t parent = child_start(acquire_and_fork, scene);
+	struct queue *queue = queue_new();
 
 	gate_pass(scene->adopted);
 	/* The child is the first to wait, for the tag. */
 	assert_true(waiters_reach(lock_path, 1));
-	for (int i = 0; i < 8; i++) {
-		if (i == 4) {
-			gate_open(scene->parent_may_go);
-			assert_finish(parent);
-			assert_true(is_named(scene->child));
-		}
-		turn.number = i;
-		pids[i] = child_start(wait_for_turn, &turn);
-		assert_true(waiters_reach(lock_path, i < 4 ? i + 2 : i + 1));
-	}
-	gate_open(scene->child_may_go);
-	assert_all_finish(pids, 8);
-	for (int i = 0; i < 8; i++)
-		assert_int_equal(scene->order[i], i);
-	gate_pass(scene->child_gone);
-	scene_free(scene);
+	queue->other_waiters = 1;
+	for (int i = 0; i < 4; i++)
+		queue_join(queue, LF_FOREVER, flags);
+	gate_open(scene->parent_may_go);
+	assert_finish(parent);
+	assert_true(is_named(scene->child));
+	queue->other_waiters = 0;
+	for (int i = 4; i < 8; i++)
+		queue_join(queue, LF_FOREVER, flags);
+	scene_end(scene);
+	queue_end(queue);
+	queue_free(queue);
 }
 
 TEST(the_queue_stays_in_order)
@@ -335,31 +301,29 @@ TEST(the_queue_stays_in_order)
 	assert_true(exists(lock_path));
 }
 
-/* Woken when the parent goes, they wait on for the child, and none is lost. */
-TEST(who_waited_before_the_child_adopts_waits_on)
+/* Woken when the parent ends, each waits on for the child. */
+TEST(waiters_from_before_the_adoption_wait_on)
 {
 	struct scene *scene = scene_new(0);
-	struct turn turn = { .scene = scene };
+	struct queue *queue = queue_new();
 	struct lf_lock *lock;
-	pid_t child, pids[4];
+	pid_t child;
 
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	for (int i = 0; i < 4; i++) {
-		pids[i] = child_start(wait_for_turn, &turn);
-		assert_true(waiters_reach(lock_path, i + 1));
-	}
+	for (int i = 0; i < 4; i++)
+		queue_join(queue, LF_FOREVER, 0);
 	child = child_start(serve_parent, &(struct served){ scene, lock });
 	gate_pass(scene->adopted);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_true(is_named(scene->child));
-	assert_int_equal(scene->ended, 0);
-	gate_open(scene->child_may_go);
+	assert_int_equal(atomic_load(&queue->served), 0);
+	scene_end(scene);
 	assert_finish(child);
-	assert_all_finish(pids, 4);
-	assert_int_equal(scene->ended, 4);
+	assert_all_finish(queue->pid, queue->count);
+	assert_int_equal(atomic_load(&queue->served), 4);
 	assert_false(exists(lock_path));
-	scene_free(scene);
+	queue_free(queue);
 }
 
 struct late {
@@ -375,7 +339,7 @@ static int adopt_too_late(void *argument)
 	return -lf_adopt(late->lock);
 }
 
-TEST(what_the_parent_has_released_cannot_be_adopted)
+TEST(a_lock_that_the_parent_released_is_ESTALE_or_EAGAIN)
 {
 	static const int expected[] = { ESTALE, EAGAIN };
 	struct late late = { .gate = gate_new() };
@@ -384,7 +348,8 @@ TEST(what_the_parent_has_released_cannot_be_adopted)
 
 	needs_locks_of_descriptions();
 	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
-		assert_int_equal(lf_acquire(&late.lock, lock_path, 0, flags), 0);
+		assert_int_equal(lf_acquire(&late.lock, lock_path, 0, flags),
+				 0);
 		child = child_start(adopt_too_late, &late);
 		assert_int_equal(lf_release(&late.lock), 0);
 		assert_int_equal(lf_acquire(&other, lock_path, 0, flags), 0);
@@ -397,7 +362,7 @@ TEST(what_the_parent_has_released_cannot_be_adopted)
 	gate_free(late.gate);
 }
 
-TEST(what_is_no_lock_cannot_be_adopted)
+TEST(a_handle_without_a_lock_is_EBADF)
 {
 	struct lf_lock *lock;
 
@@ -407,7 +372,7 @@ TEST(what_is_no_lock_cannot_be_adopted)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-TEST(to_adopt_what_one_holds_changes_nothing)
+TEST(adopting_its_own_lock_changes_nothing)
 {
 	struct lf_lock *lock;
 
@@ -419,7 +384,7 @@ TEST(to_adopt_what_one_holds_changes_nothing)
 	assert_false(exists(lock_path));
 }
 
-/* The parent lives and has the tag, for which a thread of the child waits. */
+/* The parent keeps the tag, for which a thread of the child waits. */
 static int adopt_and_release(void *argument)
 {
 	struct lf_lock *lock = argument;
@@ -430,7 +395,7 @@ static int adopt_and_release(void *argument)
 	return 0;
 }
 
-TEST(a_child_may_release_before_the_parent_goes)
+TEST(a_child_can_release_before_the_parent_ends)
 {
 	struct lf_lock *lock;
 
@@ -450,7 +415,7 @@ static int adopt_and_die(void *argument)
 	return 0;
 }
 
-TEST(a_parent_releases_what_a_dead_child_had_adopted)
+TEST(a_parent_releases_the_lock_of_a_dead_child)
 {
 	struct lf_lock *lock;
 
@@ -462,7 +427,7 @@ TEST(a_parent_releases_what_a_dead_child_had_adopted)
 	assert_false(exists(lock_path));
 }
 
-/* A child that may have no thread. */
+/* A child that may not start a thread. */
 static int adopt_without_thread(void *argument)
 {
 	static const struct rlimit none = { 0, 0 };
@@ -475,7 +440,7 @@ static int adopt_without_thread(void *argument)
 	return 0;
 }
 
-TEST(without_a_thread_it_is_adopted_all_the_same)
+TEST(a_child_without_threads_can_adopt)
 {
 	struct lf_lock *lock;
 
@@ -500,7 +465,7 @@ TEST(a_lock_of_the_process_stays_with_the_parent)
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	if (lf_backend(lock) == LF_BACKEND_OFD) {
 		lf_release(&lock);
-		skip_because("these locks belong to the open file description");
+		skip_because("needs locks of the process");
 	}
 	assert_int_equal(child_run(adopt_from_living_parent, lock), EAGAIN);
 	assert_int_equal(lf_verify(lock), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* What a handle and an error say of themselves. */
+/* What the library reports about itself, its errors and its handles. */
 #include "config.h"
 
 #include "call.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* More than any system has; few of them are ours. */
+/* More errors than any system has. */
 #define NUMBERS 200
 
 PLAIN_TEST(each_error_has_a_text_of_its_own)
@@ -30,7 +30,7 @@ PLAIN_TEST(each_error_has_a_text_of_its_own)
 	assert_string_equal(lf_strerror(0), "no error");
 }
 
-PLAIN_TEST(only_documented_errors_get_out)
+PLAIN_TEST(an_undocumented_error_becomes_EIO)
 {
 	struct call call;
 
@@ -63,7 +63,7 @@ TEST(a_handle_describes_itself)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-PLAIN_TEST(the_version_is_the_package_s)
+PLAIN_TEST(the_version_is_that_of_the_package)
 {
 	assert_string_equal(lf_version(), PACKAGE_VERSION);
 }

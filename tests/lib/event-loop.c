@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* A hundred pending locks in an event loop that others wrote: libuv's. */
+/* A hundred pending locks in the event loop of another project, libuv. */
 #include "config.h"
 
 #include "harness.h"
@@ -9,15 +9,15 @@
 #include <uv.h>
 
 #define LOCKS 100
-/* Of the loop, between one lock that is let go and the next. */
+/* Turns of the loop between the release of one lock and of the next. */
 #define TURNS 20
 
 struct competitor {
 	struct gate holds, next;
 };
 
-/* Neither that of the waits nor its reverse; 37 has no factor of LOCKS. */
-static int nth_let_go(int n)
+/* Neither the order of the waits nor its reverse; 37 and LOCKS are coprime. */
+static int nth_released(int n)
 {
 	return (n * 37 + 11) % LOCKS;
 }
@@ -32,7 +32,7 @@ static int hold_all(void *argument)
 	gate_open(competitor->holds);
 	for (int n = 0; n < LOCKS; n++) {
 		gate_pass(competitor->next);
-		demand(lf_release(&lock[nth_let_go(n)]) == 0);
+		demand(lf_release(&lock[nth_released(n)]) == 0);
 	}
 	return 0;
 }
@@ -46,21 +46,20 @@ static struct {
 	struct competitor competitor;
 	struct wait wait[LOCKS];
 	uv_idle_t idle;
-	int turns; /* of the loop, since a lock was got */
-	int let_go; /* how many the competitor was told to let go */
-	int got;
+	int turns; /* of the loop, since a lock was acquired */
+	int released, acquired;
 } state;
 
 /*
- * Runs once in each turn.  The next lock is let go only here: were the loop
- * blocked by the waits, none would be.
+ * Runs once in each turn.  The next lock is released only here: if a wait
+ * blocked the loop, none would be.
  */
 static void on_turn(uv_idle_t *idle)
 {
 	(void)idle;
-	if (++state.turns < TURNS || state.let_go > state.got)
+	if (++state.turns < TURNS || state.released > state.acquired)
 		return;
-	state.let_go++;
+	state.released++;
 	gate_open(state.competitor.next);
 }
 
@@ -70,9 +69,9 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 	assert_int_equal(status, 0);
 	assert_int_equal(events, UV_READABLE);
-	/* The one that was let go, and nothing of those that were not. */
-	assert_int_equal(state.let_go, state.got + 1);
-	assert_int_equal(wait - state.wait, nth_let_go(state.got));
+	/* This lock was released, and no other. */
+	assert_int_equal(state.released, state.acquired + 1);
+	assert_int_equal(wait - state.wait, nth_released(state.acquired));
 	assert_true(state.turns >= TURNS);
 	assert_int_equal(uv_poll_stop(poll), 0);
 	uv_close((uv_handle_t *)poll, NULL);
@@ -80,7 +79,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 	assert_int_equal(lf_verify(wait->lock), 0);
 	assert_int_equal(lf_release(&wait->lock), 0);
 	state.turns = 0;
-	if (++state.got == LOCKS)
+	if (++state.acquired == LOCKS)
 		uv_close((uv_handle_t *)&state.idle, NULL);
 }
 
@@ -90,8 +89,8 @@ static void begin_to_wait(uv_loop_t *loop, int i)
 
 	assert_int_equal(lf_start(&wait->lock, numbered(i), 0), 0);
 	wait->poll.data = wait;
-	assert_int_equal(uv_poll_init(loop, &wait->poll,
-				      lf_pending_fd(wait->lock)), 0);
+	assert_int_equal(
+		uv_poll_init(loop, &wait->poll, lf_pending_fd(wait->lock)), 0);
 	assert_int_equal(uv_poll_start(&wait->poll, UV_READABLE, on_ready), 0);
 	assert_true(waiters_reach(numbered(i), 1));
 }
@@ -112,7 +111,7 @@ TEST(pending_locks_never_block_the_loop)
 	assert_int_equal(uv_idle_init(&loop, &state.idle), 0);
 	assert_int_equal(uv_idle_start(&state.idle, on_turn), 0);
 	assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
-	assert_int_equal(state.got, LOCKS);
+	assert_int_equal(state.acquired, LOCKS);
 	assert_int_equal(open_descriptors(), before);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	assert_finish(pid);

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: 0BSD */
-/* The table of handles: what threads and closes of one process may do. */
+/* The table of handles: threads, closes and forks of one process. */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-/* Who has the tag, as any program would ask, or 0. */
-static int ask_for_tag(void *pid)
+/* The owner of the tag, as any program would ask, or 0. */
+static int find_tag_owner(void *pid)
 {
 	struct flock request = { .l_type = F_WRLCK, .l_len = 1 };
 	int fd = open(lock_path, O_RDONLY);
 
-	*(pid_t *)pid = -1;
 	demand(fd >= 0 && fcntl(fd, F_GETLK, &request) == 0);
 	*(pid_t *)pid = request.l_type == F_UNLCK ? 0 : request.l_pid;
 	return 0;
@@ -27,11 +24,10 @@ static int ask_for_tag(void *pid)
 
 static pid_t tag_owner_seen_by_another(void)
 {
-	pid_t *pid = shared_new(sizeof(*pid)), owner;
+	pid_t owner = -1;
 
-	assert_child(ask_for_tag, pid);
-	owner = *pid;
-	shared_free(pid, sizeof(*pid));
+	assert_int_equal(child_answer(find_tag_owner, &owner, sizeof(owner)),
+			 0);
 	return owner;
 }
 
@@ -66,7 +62,7 @@ static int count_in_process(void *argument)
 	return 0;
 }
 
-/* Two here, and two other processes, so that all ways to hand over occur. */
+/* Two here, and two other processes: the lock passes in all ways. */
 TEST(threads_exclude_each_other)
 {
 	struct counting *c = shared_new(sizeof(*c));
@@ -87,7 +83,7 @@ TEST(threads_exclude_each_other)
 	shared_free(c, sizeof(*c));
 }
 
-TEST(a_thread_that_holds_it_is_told_so)
+TEST(a_thread_that_holds_the_lock_gets_EAGAIN_or_EDEADLK)
 {
 	struct lf_lock *lock, *second;
 
@@ -126,81 +122,72 @@ TEST(refused_threads_cost_no_tag_and_no_descriptors)
 	pthread_create(&thread, NULL, try_often, lock_path);
 	pthread_join(thread, &failed);
 	assert_null(failed);
-	/* One may be parked; they do not add up. */
+	/* One may be parked, and no more. */
 	assert_in_range(open_descriptors(), before, before + 1);
 	assert_int_equal(tag_owner_seen_by_another(), getpid());
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(open_descriptors(), before - 2);
 }
 
-struct waiting {
-	struct gate got, go;
-};
-
-static int wait_for_lock(void *argument)
-{
-	struct waiting *w = argument;
-	struct lf_lock *lock;
-
-	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
-	gate_open(w->got);
-	gate_pass(w->go);
-	demand(lf_release(&lock) == 0);
-	return 0;
-}
-
-/* Returns the PID that lf_check() in another process tells. */
-static int check_from_another(void *pid)
+static int check_lock(void *pid)
 {
 	demand(lf_check(lock_path, pid) == 1);
 	return 0;
 }
 
+/* The PID that lf_check() reports in another process. */
+static pid_t holder_seen_by_another(void)
+{
+	pid_t pid = -1;
+
+	assert_int_equal(child_answer(check_lock, &pid, sizeof(pid)), 0);
+	return pid;
+}
+
 TEST(a_stray_close_drops_nothing_and_names_no_waiter)
 {
-	struct waiting w = { gate_new(), gate_new() };
-	pid_t *seen = shared_new(sizeof(*seen)), waiter;
+	struct actor *waiter;
 	struct lf_lock *lock;
 
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	waiter = child_start(wait_for_lock, &w);
+	waiter = actor_process();
+	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
 	assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 200; i++) {
+		pid_t holder;
+
 		close(open(lock_path, O_RDONLY));
-		assert_child(check_from_another, seen);
-		assert_int_not_equal(*seen, waiter);
-		assert_true(*seen == 0 || *seen == getpid());
+		holder = holder_seen_by_another();
+		assert_int_not_equal(holder, actor_pid(waiter));
+		assert_true(holder == 0 || holder == getpid());
 	}
 	assert_held(lock_path);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_release(&lock), 0);
-	gate_pass(w.got);
-	/* The waiter is the holder now, and says so. */
-	assert_child(check_from_another, seen);
-	assert_int_equal(*seen, waiter);
-	gate_open(w.go);
-	assert_finish(waiter);
+	assert_int_equal(actor_result(waiter), 0);
+	/* The waiter is the holder now, and is named. */
+	assert_int_equal(holder_seen_by_another(), actor_pid(waiter));
+	actor_release(waiter);
 	assert_false(exists(lock_path));
-	gate_free(w.got);
-	gate_free(w.go);
-	shared_free(seen, sizeof(*seen));
 }
 
-struct two {
-	struct gate ready, go;
-	char other[4096];
+/* We hold our file; a process holds the other, and waits for ours. */
+struct chain {
+	struct lf_lock *lock;
+	const char *other;
+	struct gate ready;
+	pid_t pid;
 };
 
-/* Holds the other file, and waits for ours. */
 static int hold_other_and_wait(void *argument)
 {
-	struct two *t = argument;
+	struct chain *chain = argument;
 	struct lf_lock *other, *lock;
 	int rc;
 
-	demand(lf_acquire(&other, t->other, 0, 0) == 0);
-	gate_open(t->ready);
+	demand(lf_acquire(&other, chain->other, 0, 0) == 0);
+	gate_open(chain->ready);
 	rc = lf_acquire(&lock, lock_path, LF_FOREVER, 0);
 	if (rc == 0)
 		lf_release(&lock);
@@ -208,25 +195,35 @@ static int hold_other_and_wait(void *argument)
 	return -rc;
 }
 
-TEST(a_cycle_of_processes_is_a_deadlock)
+static struct chain chain_new(void)
 {
-	struct two t = { .ready = gate_new() };
-	struct lf_lock *lock, *other;
-	pid_t pid;
+	struct chain chain = { .other = numbered(2), .ready = gate_new() };
 
-	strcpy(t.other, lock_path);
-	strcat(t.other, "2");
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = child_start(hold_other_and_wait, &t);
-	gate_pass(t.ready);
+	assert_int_equal(lf_acquire(&chain.lock, lock_path, 0, 0), 0);
+	chain.pid = child_start(hold_other_and_wait, &chain);
+	gate_pass(chain.ready);
 	assert_true(waiters_reach(lock_path, 1));
-	assert_int_equal(lf_acquire(&other, t.other, LF_FOREVER, 0), -EDEADLK);
+	return chain;
+}
+
+static void chain_release(struct chain *chain)
+{
+	assert_int_equal(lf_release(&chain->lock), 0);
+	assert_finish(chain->pid);
+	gate_free(chain->ready);
+}
+
+TEST(a_cycle_of_processes_is_EDEADLK)
+{
+	struct chain chain = chain_new();
+	struct lf_lock *other;
+
+	assert_int_equal(lf_acquire(&other, chain.other, LF_FOREVER, 0),
+			 -EDEADLK);
 	assert_null(other);
-	assert_int_equal(lf_release(&lock), 0);
-	assert_finish(pid);
+	chain_release(&chain);
 	assert_false(exists(lock_path));
-	assert_false(exists(t.other));
-	gate_free(t.ready);
+	assert_false(exists(chain.other));
 }
 
 static void *wait_for_other(void *path)
@@ -239,31 +236,22 @@ static void *wait_for_other(void *path)
 	return (void *)(intptr_t)rc;
 }
 
-/* The kernel sees a cycle of processes; of threads there is none. */
+/* The kernel sees a cycle of processes, where no threads form one. */
 TEST(a_thread_that_holds_nothing_is_in_no_cycle)
 {
-	struct two t = { .ready = gate_new() };
-	struct lf_lock *lock;
+	struct chain chain = chain_new();
 	pthread_t thread;
 	void *result;
-	pid_t pid;
 
-	strcpy(t.other, lock_path);
-	strcat(t.other, "2");
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = child_start(hold_other_and_wait, &t);
-	gate_pass(t.ready);
-	assert_true(waiters_reach(lock_path, 1));
-	pthread_create(&thread, NULL, wait_for_other, t.other);
-	/* Refused to wait in the kernel, it looks again and again. */
-	if (lf_has_ofd_locks())
-		assert_true(waiters_reach(t.other, 1));
-	assert_int_equal(lf_release(&lock), 0);
-	assert_finish(pid);
+	pthread_create(&thread, NULL, wait_for_other,
+		       (void *)(uintptr_t)chain.other);
+	/* The kernel refuses to wait otherwise, and the library polls. */
+	if (os_has_description_locks())
+		assert_true(waiters_reach(chain.other, 1));
+	chain_release(&chain);
 	pthread_join(thread, &result);
 	assert_null(result);
-	assert_false(exists(t.other));
-	gate_free(t.ready);
+	assert_false(exists(chain.other));
 }
 
 static void *acquire_while_cancelled(void *failed)
@@ -279,7 +267,7 @@ static void *acquire_while_cancelled(void *failed)
 	return NULL;
 }
 
-TEST(no_call_is_a_cancellation_point)
+TEST(no_function_is_a_cancellation_point)
 {
 	int before = open_descriptors();
 	bool failed = true;
@@ -307,7 +295,7 @@ static void hook(void)
 	pthread_atfork(NULL, NULL, release_in_child);
 }
 
-/* The library's own hooks must have run by then. */
+/* The hooks of the library must have run before the hook of the program. */
 TEST(a_fork_hook_of_the_program_may_release)
 {
 	pthread_once(&hooked, hook);
@@ -320,7 +308,7 @@ TEST(a_fork_hook_of_the_program_may_release)
 
 static atomic_bool stop;
 
-static void *look(void *failed)
+static void *check_often(void *failed)
 {
 	while (!atomic_load(&stop))
 		if (lf_check(lock_path, NULL) < 0)
@@ -328,20 +316,20 @@ static void *look(void *failed)
 	return NULL;
 }
 
-/* A descriptor that was opened for a look is no good for a lock. */
-TEST(threads_that_look_do_not_disturb_others)
+/* A descriptor that was opened for a check must not serve a lock. */
+TEST(threads_that_check_do_not_disturb_others)
 {
 	atomic_bool failed = false;
-	pthread_t looks, counts;
+	pthread_t checks, counts;
 	struct counting c = { 0 };
 
 	atomic_store(&stop, false);
-	pthread_create(&looks, NULL, look, &failed);
+	pthread_create(&checks, NULL, check_often, &failed);
 	pthread_create(&counts, NULL, count_under_lock, &c);
 	count_under_lock(&c);
 	pthread_join(counts, NULL);
 	atomic_store(&stop, true);
-	pthread_join(looks, NULL);
+	pthread_join(checks, NULL);
 	assert_int_equal(atomic_load(&c.broken), 0);
 	assert_false(atomic_load(&failed));
 	assert_false(exists(lock_path));
@@ -368,7 +356,7 @@ static int wait_once(void *unused)
 	return 0;
 }
 
-TEST(a_child_forked_amid_other_threads_is_whole)
+TEST(a_child_forked_beside_busy_threads_can_lock)
 {
 	pthread_t thread[3];
 
