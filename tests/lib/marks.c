@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* Which marks are taken on which file system, as others see them. */
+/* Which marks a lock has on which file system, as other processes see them. */
 #include "config.h"
 
 #include "harness.h"
@@ -8,15 +8,13 @@
 #include "faulty.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define NFS 0x6969u
 #define FUSE 0x65735546u
 
-/* What another process sees: 0, the PID of the owner, or -1, which has none. */
-struct seen {
+/* What another process sees: no lock, 0, or its owner, -1 if it has no PID. */
+struct marks {
 	pid_t tag, body;
 	bool presence;
 };
@@ -34,41 +32,34 @@ static pid_t owner(int fd, off_t start, off_t length)
 	return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
 }
 
-static int look(void *seen)
+static int look(void *marks)
 {
 	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
-	struct seen *s = seen;
+	struct marks *m = marks;
 
 	demand(fd >= 0);
-	s->tag = owner(fd, 0, 1);
-	s->body = owner(fd, 1, 0);
-	s->presence = (flock)(fd, LOCK_EX | LOCK_NB) < 0;
+	m->tag = owner(fd, 0, 1);
+	m->body = owner(fd, 1, 0);
+	m->presence = (flock)(fd, LOCK_EX | LOCK_NB) < 0;
 	return 0;
 }
 
-static struct seen seen_by_another(void)
+static struct marks seen_by_another(void)
 {
-	struct seen *shared = shared_new(sizeof(*shared)), seen;
+	struct marks marks = { -2, -2, false };
 
-	assert_child(look, shared);
-	seen = *shared;
-	shared_free(shared, sizeof(*shared));
-	return seen;
+	assert_int_equal(child_answer(look, &marks, sizeof(marks)), 0);
+	return marks;
 }
 
-/* Any other process: held, and PID, which is 0 if it is not to be told. */
+/* In any other process: held, by this PID, or 0 if the holder is unknown. */
 static int check(void *pid)
 {
-	pid_t told;
+	pid_t holder;
 
-	demand(lf_check(lock_path, &told) == 1);
-	demand(told == *(pid_t *)pid);
+	demand(lf_check(lock_path, &holder) == 1);
+	demand(holder == *(pid_t *)pid);
 	return 0;
-}
-
-static void expect_check_to_tell(pid_t pid)
-{
-	assert_child(check, &pid);
 }
 
 static int acquire_and_release(void *unused)
@@ -90,8 +81,8 @@ static void *try_in_thread(void *result)
 	return NULL;
 }
 
-/* What is so with any marks.  Returns whether a waiter shows its presence. */
-static bool expect_a_lock(void (*expect)(struct seen))
+/* What holds with any marks.  Returns whether a waiter shows its presence. */
+static bool expect_a_lock(void (*expect)(struct marks))
 {
 	int before = open_descriptors(), result = 0;
 	struct lf_lock *lock;
@@ -117,31 +108,31 @@ static bool expect_a_lock(void (*expect)(struct seen))
 	return presence;
 }
 
-static void expect_tag_and_body(struct seen seen)
+static void expect_tag_and_body(struct marks marks)
 {
-	assert_int_equal(seen.tag, getpid());
-	assert_int_equal(seen.body, -1);
+	assert_int_equal(marks.tag, getpid());
+	assert_int_equal(marks.body, -1);
 }
 
-static void expect_body_alone(struct seen seen)
+static void expect_body_alone(struct marks marks)
 {
-	assert_int_equal(seen.tag, 0);
-	assert_int_equal(seen.body, -1);
+	assert_int_equal(marks.tag, 0);
+	assert_int_equal(marks.body, -1);
 }
 
-static void expect_lock_of_the_process(struct seen seen)
+static void expect_lock_of_the_process(struct marks marks)
 {
-	assert_int_equal(seen.tag, getpid());
-	assert_int_equal(seen.body, getpid());
+	assert_int_equal(marks.tag, getpid());
+	assert_int_equal(marks.body, getpid());
 }
 
-/* The PID that lf_check() tells while we hold the lock. */
+/* The PID that lf_check() reports while we hold the lock. */
 static void expect_holder(pid_t pid)
 {
 	struct lf_lock *lock;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	expect_check_to_tell(pid);
+	assert_child(check, &pid);
 	assert_int_equal(lf_release(&lock), 0);
 }
 
@@ -185,11 +176,11 @@ TEST_WITH_FAULTS(fuse_with_locks_of_the_kernel_is_local)
 	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
 	assert_int_equal(expect_a_lock(expect_tag_and_body), has_flock());
-	/* Not told: it may have been a server's answer. */
+	/* Unknown: the PID may have been the answer of a server. */
 	expect_holder(0);
 }
 
-TEST_WITH_FAULTS(fuse_with_locks_of_a_server_has_one_of_the_process)
+TEST_WITH_FAULTS(fuse_with_locks_of_a_server_has_a_lock_of_the_process)
 {
 	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
@@ -198,7 +189,7 @@ TEST_WITH_FAULTS(fuse_with_locks_of_a_server_has_one_of_the_process)
 	expect_holder(0);
 }
 
-TEST_WITH_FAULTS(fuse_that_cannot_be_told_has_one_of_the_process)
+TEST_WITH_FAULTS(unknown_fuse_has_a_lock_of_the_process)
 {
 	needs_file_systems_told_apart();
 	faulty_file_system(FUSE);
@@ -206,7 +197,7 @@ TEST_WITH_FAULTS(fuse_that_cannot_be_told_has_one_of_the_process)
 	expect_a_lock(expect_lock_of_the_process);
 }
 
-TEST_WITH_FAULTS(an_old_kernel_has_one_of_the_process)
+TEST_WITH_FAULTS(an_old_kernel_has_a_lock_of_the_process)
 {
 	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
 	expect_a_lock(expect_lock_of_the_process);
@@ -217,7 +208,7 @@ static void *wait_in_thread(void *unused)
 	return acquire_and_release(unused) == 0 ? NULL : lock_path;
 }
 
-TEST_WITH_FAULTS(an_old_kernel_hands_over_between_threads)
+TEST_WITH_FAULTS(an_old_kernel_passes_the_lock_between_threads)
 {
 	struct lf_lock *lock;
 	pthread_t thread;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * What Linux's proc(5) says of locks, from each age of the kernel.  The samples
- * are the corpus of the fuzzer.
+ * The parsers of Linux's proc(5), with the text of kernels of each age.  The
+ * samples are the corpus of the fuzzer.
  */
 #include "config.h"
 
@@ -17,9 +17,9 @@
 #define TEXT_SIZE 4096
 
 /*
- * All but those of 6.18, which are of a machine, are after lock_get_status() of
- * fs/locks.c and show_fdinfo() of fs/proc/fd.c of that Linux, or of the nearest
- * that it is the same in.
+ * Those of 6.18 come from a machine.  The others follow lock_get_status() in
+ * fs/locks.c and show_fdinfo() in fs/proc/fd.c of that Linux, or of the nearest
+ * version with the same code.
  */
 static const struct {
 	const char *name, *locks;
@@ -32,7 +32,7 @@ static const struct {
 			  "1-> POSIX WRITE 2212 3:2:81 0 EOF\n"
 			  "POSIX READ 1806 0:12:18446744071562068616 "
 			  "1073741824 1073742335\n" },
-	/* the first with locks of open file descriptions, still with PIDs */
+	/* the first with open-file-description locks, still with PIDs */
 	{ "locks-3.15", "OFDLCK WRITE 811 8:1:393228 1 EOF\n"
 			"1-> OFDLCK WRITE 815 8:1:393228 1 EOF\n"
 			"POSIX WRITE 811 8:1:393228 0 0\n"
@@ -43,7 +43,7 @@ static const struct {
 			"POSIX READ 641 0:19:11529215046068469760 1 1\n"
 			"POSIX WRITE 641 0:42:9223372036854775807 "
 			"9223372036854775806 EOF\n" },
-	/* -1, and the negative PIDs of other machines */
+	/* PID -1, and the negative PIDs of other machines */
 	{ "locks-4.14", "OFDLCK WRITE 0 8:1:8713209 128 191\n"
 			"1-> OFDLCK READ 0 8:1:8713209 128 128\n"
 			"POSIX WRITE 0 0:45:4294967301 0 EOF\n"
@@ -52,12 +52,12 @@ static const struct {
 			"FLOCK WRITE 1568 0:47:32388 0 EOF\n"
 			"1-> FLOCK READ 1570 0:47:32388 0 EOF\n"
 			"POSIX READ 5433 8:1:7864448 128 128\n" },
-	/* delegations; "%lu"; of those that wait for one that waits, none */
+	/* delegations; "%lu"; no waiters for a waiter */
 	{ "locks-5.4", "POSIX WRITE 4242 254:0:1572870 0 0\n"
 		       "1-> POSIX WRITE 4243 254:0:1572870 0 0\n"
 		       "OFDLCK WRITE 0 254:0:1572870 1 EOF\n"
 		       "POSIX WRITE 55 0:49:11529215046068469760 0 EOF\n" },
-	/* all that wait, indented; no mandatory locks, no LOCK_MAND */
+	/* all waiters, indented; no mandatory locks, no LOCK_MAND */
 	{ "locks-5.18", "OFDLCK WRITE 0 0:31:18446744073709551615 1 EOF\n"
 			"POSIX WRITE 4242 0:31:2601 0 0\n"
 			"1-> POSIX WRITE 4243 0:31:2601 0 0\n"
@@ -105,7 +105,7 @@ static size_t read_sample(const char *name, char text[TEXT_SIZE])
 	return length;
 }
 
-/* A copy that ends where its memory does, for a sanitizer to see. */
+/* A copy that ends where its memory ends: a sanitizer sees each overrun. */
 static char *exact_copy(const char *text, size_t length)
 {
 	char *copy = malloc(length + 1);
@@ -152,7 +152,7 @@ static void print(char *text, const struct lf_listed_lock *lock)
 		 lock->inode.number, lock->first, last);
 }
 
-/* As procfs.c does it with /proc/locks and with fdinfo. */
+/* As the library reads /proc/locks and fdinfo. */
 static void print_all(char *printed, const char *text, size_t length)
 {
 	char *copy = exact_copy(text, length), *rest = copy, *line;
@@ -169,7 +169,7 @@ static void print_all(char *printed, const char *text, size_t length)
 	free(copy);
 }
 
-PLAIN_TEST(each_kernel_is_understood)
+PLAIN_TEST(the_text_of_each_kernel_is_parsed)
 {
 	char text[TEXT_SIZE], printed[TEXT_SIZE];
 
@@ -181,7 +181,7 @@ PLAIN_TEST(each_kernel_is_understood)
 	}
 }
 
-/* Wherever it is cut off, what is left of it says no other thing. */
+/* Wherever the text is cut off, the rest parses to the same locks. */
 PLAIN_TEST(a_text_cut_off_has_its_first_locks)
 {
 	char text[TEXT_SIZE], printed[TEXT_SIZE];
@@ -197,8 +197,8 @@ PLAIN_TEST(a_text_cut_off_has_its_first_locks)
 	}
 }
 
-/* But in its last number, which is why a line without its end is dropped. */
-PLAIN_TEST(a_line_cut_off_is_no_lock)
+/* Within its last number it still parses: a line without its end is dropped. */
+PLAIN_TEST(a_line_cut_off_is_not_a_lock)
 {
 	static const char whole[] =
 		"7:  -> POSIX  ADVISORY  WRITE 4242 fd:01:131 0 12";
@@ -212,7 +212,7 @@ PLAIN_TEST(a_line_cut_off_is_no_lock)
 	assert_true(is_lock(whole));
 }
 
-PLAIN_TEST(what_follows_an_embedded_null_byte_is_not_there)
+PLAIN_TEST(text_after_a_null_byte_is_ignored)
 {
 	static const char text[] =
 		"1: POSIX  ADVISORY  WRITE 1 00:01:1 0 0\n"
@@ -224,7 +224,7 @@ PLAIN_TEST(what_follows_an_embedded_null_byte_is_not_there)
 	assert_string_equal(printed, "POSIX WRITE 1 0:1:1 0 0\n");
 }
 
-/* The thousandth of a queue is indented by as much; a page has 4,096 bytes. */
+/* The thousandth waiter is indented by a thousand; a page has 4,096 bytes. */
 PLAIN_TEST(a_long_line_is_read_whole)
 {
 	static char line[3 * 4096];
@@ -285,11 +285,11 @@ PLAIN_TEST(larger_numbers_are_refused)
 		assert_false(is_lock(lines[i]));
 }
 
-PLAIN_TEST(garbage_is_no_lock)
+PLAIN_TEST(garbage_is_not_a_lock)
 {
 	static const char *const lines[] = {
 		"", " ", "\t", ":", "->", "1", "1:", "1: ", "1: ->", "EOF",
-		/* as Linux 2.2 did, with addresses */
+		/* as Linux 2.2 wrote it, with addresses */
 		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0 c1234567 c1234568",
 		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 0\r",
 		"1: POSIX  ADVISORY  WRITE 1 08:01:1 0 EOFF",
@@ -338,7 +338,7 @@ static unsigned long long number_in(const char *sample, const char *name)
 	return lf_proc_parse_number(text, name, &number) ? number : 0;
 }
 
-PLAIN_TEST(fdinfo_tells_mount_and_inode)
+PLAIN_TEST(fdinfo_has_mount_and_inode)
 {
 	assert_int_equal(number_in("fdinfo-2.6.22", "mnt_id"), 0);
 	assert_int_equal(number_in("fdinfo-3.15", "mnt_id"), 28);
@@ -360,7 +360,7 @@ static bool has_number(const char *text)
 	return is;
 }
 
-PLAIN_TEST(a_number_is_whole_or_not_there)
+PLAIN_TEST(a_number_is_complete_or_missing)
 {
 	assert_true(has_number("ino:\t1\n"));
 	assert_true(has_number("pos:\t0\nino:\t18446744073709551615\n"));
@@ -385,7 +385,7 @@ static bool device_of(const char *text, unsigned long long mount,
 	return is;
 }
 
-PLAIN_TEST(mountinfo_tells_the_device)
+PLAIN_TEST(mountinfo_has_the_device)
 {
 	struct lf_inode device;
 	char text[TEXT_SIZE];
@@ -396,7 +396,7 @@ PLAIN_TEST(mountinfo_tells_the_device)
 	assert_true(device_of(text, 13, &device));
 	assert_int_equal(device.major, 8);
 	assert_int_equal(device.minor, 1);
-	/* A parent is not a mount; nor are the digits of another. */
+	/* The ID of a parent is not a mount, nor a part of another ID. */
 	assert_false(device_of(text, 35, &device));
 	assert_false(device_of(text, 1, &device));
 	read_sample("mountinfo-5.18", text);
@@ -407,7 +407,7 @@ PLAIN_TEST(mountinfo_tells_the_device)
 	assert_int_equal(device.minor, 1048575);
 }
 
-PLAIN_TEST(a_mount_cut_off_is_not_there)
+PLAIN_TEST(a_mount_cut_off_is_missing)
 {
 	static const char whole[] = "36 35 98:12 ";
 	struct lf_inode device;
@@ -436,7 +436,7 @@ static unsigned long long start_time(const char *text, size_t length)
 	return time;
 }
 
-PLAIN_TEST(stat_tells_the_start)
+PLAIN_TEST(stat_has_the_start_time)
 {
 	char text[TEXT_SIZE];
 	size_t length = read_sample("stat-2.6.16", text), whole = 0;
@@ -467,7 +467,7 @@ static bool run_of(const char *text, size_t length, char *state,
 	return is;
 }
 
-PLAIN_TEST(stat_tells_who_runs)
+PLAIN_TEST(stat_has_the_state_and_the_run_time)
 {
 	static const char whole[] = "1 (R 2) S 0 1 1 0 -1 0 0 0 0 0 12 30 ";
 	unsigned long long ticks;

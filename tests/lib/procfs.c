@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
-/* What Linux lists, of more than fits on a page; and what it tells of a process. */
+/* The locks that Linux lists, more than fit on a page, and those of a process. */
 #include "config.h"
 
 #include "harness.h"
-#include "lock.h"
+#include "marks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,19 +13,10 @@
 
 #define WAITERS 300
 #define LOCKS 5000
-#define LOOKS 100
-
-#define needs_a_list() \
-	do { \
-		if (!lists_locks()) \
-			skip_because("needs a system that lists locks"); \
-	} while (0)
 
 static int lock_byte(int fd, int command, off_t byte)
 {
-	struct flock part = {
-		.l_type = F_WRLCK, .l_start = byte, .l_len = 1
-	};
+	struct flock part = { .l_type = F_WRLCK, .l_start = byte, .l_len = 1 };
 
 	return fcntl(fd, command, &part);
 }
@@ -36,22 +27,22 @@ struct counts {
 
 static bool lists_locks(void)
 {
-	struct lf_lock_list list;
-	int rc = lf_list_locks(&list);
+	struct os_lock_list list;
+	int rc = os_list_locks(&list);
 
 	if (rc == 0)
-		lf_lock_list_free(&list);
+		os_lock_list_free(&list);
 	return rc != -ENOTSUP && rc != -ENOENT;
 }
 
-static struct counts count(const struct lf_inode *file)
+static struct counts count(const struct os_inode *file)
 {
 	struct counts counts = { 0, 0 };
-	struct lf_lock_list list;
+	struct os_lock_list list;
 
-	assert_int_equal(lf_list_locks(&list), 0);
+	assert_int_equal(os_list_locks(&list), 0);
 	for (size_t i = 0; i < list.count; i++) {
-		const struct lf_listed_lock *lock = &list.locks[i];
+		const struct os_listed_lock *lock = &list.locks[i];
 
 		if (lock->inode.number != file->number ||
 		    lock->inode.major != file->major ||
@@ -60,17 +51,21 @@ static struct counts count(const struct lf_inode *file)
 		counts.waiters += lock->waits;
 		counts.locks += !lock->waits;
 	}
-	lf_lock_list_free(&list);
+	os_lock_list_free(&list);
 	return counts;
 }
 
-/* The list is told in parts; others' locks may shift what is in the next. */
+/*
+ * The kernel writes the list in parts, and a lock of any process that comes or
+ * goes in between shifts the next part: lines are missing from it then, or come
+ * twice.  One undisturbed look is enough.
+ */
 static bool counts_reach(int waiters, int locks)
 {
-	struct lf_inode file;
+	struct os_inode file;
 
-	assert_int_equal(lf_inode_of(lock_path, &file), 0);
-	for (int look = 0; look < LOOKS; look++) {
+	assert_int_equal(os_inode_of(lock_path, &file), 0);
+	for (int look = 0; look_again(&look);) {
 		struct counts counts = count(&file);
 
 		if (counts.waiters == waiters && counts.locks == locks)
@@ -89,23 +84,21 @@ static int wait_in_queue(void *unused)
 	return 0;
 }
 
-/* Each is indented by one more: the list is larger than any other buffer. */
+/* Each waiter is indented by one more column: the list is very long. */
 TEST(a_deep_queue_is_read_whole)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	static pid_t waiter[WAITERS];
 	bool reached, listed;
 
-	needs_a_list();
+	needs(lists_locks(), "a system that lists locks");
 	assert_int_equal(lock_byte(fd, F_SETLK, 0), 0);
 	for (int i = 0; i < WAITERS; i++)
 		waiter[i] = child_start(wait_in_queue, NULL);
 	reached = waiters_reach(lock_path, WAITERS);
 	listed = reached && counts_reach(WAITERS, 1);
 	for (int i = 0; i < WAITERS; i++)
-		kill(waiter[i], SIGKILL);
-	for (int i = 0; i < WAITERS; i++)
-		assert_int_equal(child_finish(waiter[i]), -SIGKILL);
+		assert_kill(waiter[i]);
 	close(fd);
 	assert_true(reached);
 	assert_true(listed);
@@ -115,8 +108,8 @@ TEST(many_locks_are_read_all)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
-	needs_a_list();
-	/* Neighbours would become one. */
+	needs(lists_locks(), "a system that lists locks");
+	/* The kernel merges neighbours. */
 	for (off_t i = 0; i < LOCKS; i++)
 		assert_int_equal(lock_byte(fd, F_SETLK, 2 * i), 0);
 	assert_true(counts_reach(0, LOCKS));
@@ -129,11 +122,11 @@ TEST(many_locks_are_read_all)
 static int bodies_of(int fd)
 {
 	struct stat st;
-	int process = lf_process_open(getpid()), descriptor, found;
+	int process = os_process_open(getpid()), descriptor, found;
 
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_true(process >= 0);
-	found = lf_process_lock_descriptor(process, &st, lf_is_body,
+	found = os_process_lock_descriptor(process, &st, lock_is_body,
 					   &descriptor);
 	if (found > 0)
 		assert_int_equal(descriptor, fd);
@@ -143,20 +136,17 @@ static int bodies_of(int fd)
 
 static int lock_description(int fd, short type, off_t length)
 {
-	struct flock part = {
-		.l_type = type, .l_start = 1, .l_len = length
-	};
+	struct flock part = { .l_type = type, .l_start = 1, .l_len = length };
 
 	return fcntl(fd, F_OFD_SETLK, &part);
 }
 
-TEST(who_removes_the_file_has_no_body)
+TEST(a_remover_has_no_body)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
 	needs_locks_of_descriptions();
-	if (!shows_locks_of_processes())
-		skip_because("needs the locks of processes in proc(5)");
+	needs_proc_with_locks();
 	assert_int_equal(bodies_of(fd), 0);
 	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
 	assert_int_equal(bodies_of(fd), 1);
@@ -173,13 +163,12 @@ TEST(a_removed_file_is_not_held)
 	struct stat st;
 
 	needs_locks_of_descriptions();
-	if (!shows_locks_of_processes())
-		skip_because("needs the locks of processes in proc(5)");
+	needs_proc_with_locks();
 	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
 	assert_int_equal(lstat(lock_path, &st), 0);
 	assert_int_equal(unlink(lock_path), 0);
-	process = lf_process_open(getpid());
-	assert_int_equal(lf_process_lock_descriptor(process, &st, lf_is_body,
+	process = os_process_open(getpid());
+	assert_int_equal(os_process_lock_descriptor(process, &st, lock_is_body,
 						    &descriptor),
 			 0);
 	close(process);

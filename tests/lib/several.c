@@ -2,16 +2,13 @@
 /* lf_acquire_all(): all or none, and no order of the paths is a deadlock. */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define FILES 10
@@ -19,15 +16,6 @@
 static const char *const names[FILES] = {
 	"f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9",
 };
-
-/* Whether it is free for another process. */
-static bool is_free(const char *name)
-{
-	char path[8];
-
-	snprintf(path, sizeof(path), "%s", name);
-	return child_run(try_lock, path) == 0;
-}
 
 static int release_all(struct lf_lock **locks, size_t count)
 {
@@ -37,7 +25,7 @@ static int release_all(struct lf_lock **locks, size_t count)
 	return 0;
 }
 
-TEST(all_are_held_and_then_gone)
+TEST(all_are_held_and_removed_on_release)
 {
 	struct lf_lock *locks[FILES];
 	size_t failed = 99;
@@ -45,63 +33,52 @@ TEST(all_are_held_and_then_gone)
 	assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0, &failed), 0);
 	for (size_t i = 0; i < FILES; i++) {
 		assert_string_equal(lf_path(locks[i]), names[i]);
-		assert_false(is_free(names[i]));
+		assert_held(names[i]);
 	}
 	assert_int_equal(release_all(locks, FILES), 0);
 	for (size_t i = 0; i < FILES; i++)
 		assert_false(exists(names[i]));
 }
 
-struct hold {
-	const char *path;
-	struct gate held, go;
-};
-
-static int hold(void *argument)
+static struct actor *hold(const char *path)
 {
-	struct hold *h = argument;
-	struct lf_lock *lock;
+	struct actor *holder = actor_process_on(path);
 
-	demand(lf_acquire(&lock, h->path, 0, 0) == 0);
-	gate_open(h->held);
-	gate_pass(h->go);
-	demand(lf_release(&lock) == 0);
-	return 0;
+	actor_must(holder, ACQUIRE, 0, 0);
+	return holder;
 }
 
-TEST(one_that_is_held_gives_none)
+TEST(if_one_is_held_none_is_acquired)
 {
 	struct lf_lock *locks[FILES];
 
 	for (size_t i = 0; i < FILES; i += 3) {
-		struct hold h = { names[i], gate_new(), gate_new() };
-		pid_t pid = child_start(hold, &h);
+		struct actor *holder = hold(names[i]);
 		size_t failed = 99;
 
-		gate_pass(h.held);
 		assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0,
-						&failed), -EAGAIN);
+						&failed),
+				 -EAGAIN);
 		assert_int_equal(failed, i);
 		assert_int_equal(lf_acquire_all(locks, names, FILES, 20, 0,
-						NULL), -ETIMEDOUT);
+						NULL),
+				 -ETIMEDOUT);
 		for (size_t k = 0; k < FILES; k++) {
 			assert_null(locks[k]);
 			assert_true(exists(names[k]) == (k == i));
 		}
-		gate_open(h.go);
-		assert_finish(pid);
-		gate_free(h.held);
-		gate_free(h.go);
+		actor_release(holder);
 	}
 }
 
-TEST(an_error_names_its_path_and_gives_none)
+TEST(an_error_has_the_index_of_its_path_and_none_is_acquired)
 {
 	const char *paths[] = { "a", "missing/b", "c", NULL };
 	struct lf_lock *locks[4];
 	size_t failed = 99;
 
-	assert_int_equal(lf_acquire_all(locks, paths, 3, LF_FOREVER, 0, &failed),
+	assert_int_equal(lf_acquire_all(locks, paths, 3, LF_FOREVER, 0,
+					&failed),
 			 -ENOENT);
 	assert_int_equal(failed, 1);
 	for (size_t i = 0; i < 3; i++)
@@ -130,8 +107,8 @@ TEST(a_file_that_is_named_twice_counts_once)
 			int handles = 0;
 
 			assert_int_equal(lf_acquire_all(locks, paths, 6,
-							timeout,
-							mode | LF_KEEP, NULL),
+							timeout, mode | LF_KEEP,
+							NULL),
 					 0);
 			for (size_t i = 0; i < 6; i++)
 				handles += locks[i] != NULL;
@@ -140,36 +117,30 @@ TEST(a_file_that_is_named_twice_counts_once)
 		}
 }
 
-/* What it waits for is not the first, and it holds nothing meanwhile. */
-static int acquire_all_and_go(void *unused)
+static int acquire_and_release_all(void *unused)
 {
 	struct lf_lock *locks[FILES];
 
 	(void)unused;
-	demand(lf_acquire_all(locks, names, FILES, 3600000, 0,
-			      NULL) == 0);
+	demand(lf_acquire_all(locks, names, FILES, 3600000, 0, NULL) == 0);
 	demand(release_all(locks, FILES) == 0);
 	return 0;
 }
 
-TEST(it_waits_while_it_holds_nothing)
+/* The file that it waits for is not the first. */
+TEST(a_waiter_holds_nothing)
 {
-	struct hold h = { names[5], gate_new(), gate_new() };
-	pid_t holder = child_start(hold, &h), waiter;
+	struct actor *holder = hold(names[5]);
+	pid_t waiter = child_start(acquire_and_release_all, NULL);
 
-	gate_pass(h.held);
-	waiter = child_start(acquire_all_and_go, NULL);
 	assert_true(waiters_reach(names[5], 1));
 	for (size_t i = 0; i < FILES; i++)
 		if (i != 5)
-			assert_true(is_free(names[i]));
-	gate_open(h.go);
-	assert_finish(holder);
+			assert_free(names[i]);
+	actor_release(holder);
 	assert_finish(waiter);
 	for (size_t i = 0; i < FILES; i++)
-		unlink(names[i]); /* try_lock keeps them */
-	gate_free(h.held);
-	gate_free(h.go);
+		unlink(names[i]); /* assert_free() keeps them */
 }
 
 struct arena {
@@ -229,21 +200,21 @@ static void compete(int processes, int rounds)
 	shared_free(a, sizeof(*a));
 }
 
-/* Of all together. */
+/* Rounds of all processes together. */
 #define ROUNDS rounds(1000)
 
-TEST(two_in_any_order_end)
+TEST(two_processes_in_any_order_do_not_block_for_ever)
 {
 	compete(2, ROUNDS / 2);
 }
 
-TEST(four_in_any_order_end)
+TEST(four_processes_in_any_order_do_not_block_for_ever)
 {
 	compete(4, ROUNDS / 4);
 }
 
-/* Killed at any place, between two locks too. */
-TEST(a_killed_one_holds_none)
+/* Killed anywhere, between two locks too. */
+TEST(a_killed_process_holds_none)
 {
 	struct arena *a = shared_new(sizeof(*a));
 
@@ -254,18 +225,16 @@ TEST(a_killed_one_holds_none)
 
 		a->seed = (unsigned)round + 1;
 		pid = child_start(contend, a);
-		/* It competes with us until it is killed. */
+		/* It competes with us until then. */
 		for (int i = 0; i < 5; i++) {
 			assert_int_equal(lf_acquire_all(locks, names, FILES,
 							LF_FOREVER, 0, NULL),
 					 0);
 			assert_int_equal(release_all(locks, FILES), 0);
 		}
-		kill(pid, SIGKILL);
-		assert_int_equal(child_finish(pid), -SIGKILL);
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0,
-						NULL),
-				 0);
+		assert_kill(pid);
+		assert_int_equal(
+			lf_acquire_all(locks, names, FILES, 0, 0, NULL), 0);
 		assert_int_equal(release_all(locks, FILES), 0);
 	}
 	for (size_t i = 0; i < FILES; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* LF_PID: the PID in the file, while it is locked and no longer. */
+/* LF_PID: the PID is in the file while it is locked, and no longer. */
 #include "config.h"
 
 #include "harness.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *own_stamp(void)
+static const char *own_pid(void)
 {
 	static char text[32];
 
@@ -28,92 +28,76 @@ static int has_content(void *text)
 	return 0;
 }
 
-/* To another process: who closes his own lock file may drop the lock. */
-static bool shows_own_stamp(void)
+/* Another process looks: a close of the file here may drop our lock. */
+static bool shows_own_pid(void)
 {
 	char text[32];
 
-	strcpy(text, own_stamp());
+	strcpy(text, own_pid());
 	return child_run(has_content, text) == 0;
 }
 
-TEST(the_pid_is_there_while_it_is_locked)
+TEST(the_file_has_the_PID_while_it_is_locked)
 {
 	struct lf_lock *lock;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
-	assert_true(shows_own_stamp());
+	assert_true(shows_own_pid());
 	assert_held(lock_path);
-	assert_true(shows_own_stamp());
+	assert_true(shows_own_pid());
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
 }
 
-TEST(a_file_that_stays_is_emptied)
+TEST(a_file_that_stays_is_emptied_on_release)
 {
 	struct lf_lock *lock;
 
 	for (int round = 0; round < 2; round++) {
-		assert_int_equal(lf_acquire(&lock, lock_path, 0,
-					    LF_PID | LF_KEEP),
-				 0);
-		assert_content(lock_path, own_stamp());
+		assert_int_equal(
+			lf_acquire(&lock, lock_path, 0, LF_PID | LF_KEEP), 0);
+		assert_content(lock_path, own_pid());
 		assert_int_equal(lf_release(&lock), 0);
 		assert_content(lock_path, "");
 	}
 }
 
-static const char *const stamps[] = {
-	"1\n",
-	"0000000001\n",
-	"4294967295\n",
-	"12 host.example\n",
+static const char *const pids[] = {
+	"1\n",	       "0000000001\n", "4294967295\n", "12 host.example\n",
 	"12 \xff\t\n",
 };
 
-TEST(a_stamp_of_a_dead_holder_is_replaced)
+TEST(the_PID_of_a_dead_holder_is_replaced)
 {
 	struct lf_lock *lock;
 
-	for (size_t i = 0; i < sizeof(stamps) / sizeof(stamps[0]); i++) {
-		write_to(lock_path, stamps[i]);
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+		write_to(lock_path, pids[i]);
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
-		assert_content(lock_path, own_stamp());
+		assert_content(lock_path, own_pid());
 		assert_int_equal(lf_release(&lock), 0);
 		assert_false(exists(lock_path));
 	}
 }
 
-TEST(a_stamp_is_content_like_any_other_without_the_flag)
+TEST(without_LF_PID_a_PID_is_content_like_any_other)
 {
 	struct lf_lock *lock;
 
-	for (size_t i = 0; i < sizeof(stamps) / sizeof(stamps[0]); i++) {
-		write_to(lock_path, stamps[i]);
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+		write_to(lock_path, pids[i]);
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 		assert_int_equal(lf_release(&lock), 1);
-		assert_content(lock_path, stamps[i]);
+		assert_content(lock_path, pids[i]);
 	}
 }
 
-TEST(other_content_is_refused_and_left_as_it_is)
+TEST(other_content_is_ENOTEMPTY_and_left_as_it_is)
 {
 	static const char *const contents[] = {
-		"\n",
-		"12",
-		" 12\n",
-		"+12\n",
-		"-12\n",
-		"0x12\n",
-		"12 \n",
-		"12  host\n",
-		"12 host \n",
-		"12 host",
-		"12\n\n",
-		"12\n13\n",
-		"12345678901\n",
-		"12 a b\n",
-		"pid 12\n",
+		"\n",	  "12",	      " 12\n",	       "+12\n",	     "-12\n",
+		"0x12\n", "12 \n",    "12  host\n",    "12 host \n", "12 host",
+		"12\n\n", "12\n13\n", "12345678901\n", "12 a b\n",   "pid 12\n",
 	};
 	struct lf_lock *lock;
 
@@ -121,17 +105,19 @@ TEST(other_content_is_refused_and_left_as_it_is)
 		for (unsigned keep = 0; keep <= LF_KEEP; keep++) {
 			write_to(lock_path, contents[i]);
 			assert_int_equal(lf_acquire(&lock, lock_path, 0,
-						    LF_PID | keep), -ENOTEMPTY);
+						    LF_PID | keep),
+					 -ENOTEMPTY);
 			assert_null(lock);
 			assert_content(lock_path, contents[i]);
 			assert_int_equal(lf_acquire(&lock, lock_path, 1000,
-						    LF_PID | keep), -ENOTEMPTY);
+						    LF_PID | keep),
+					 -ENOTEMPTY);
 			assert_free(lock_path);
 			assert_content(lock_path, contents[i]);
 		}
 }
 
-TEST(a_null_byte_is_no_end_of_a_stamp)
+TEST(a_null_byte_does_not_end_the_PID)
 {
 	static const char text[] = "12\n\0more";
 	struct lf_lock *lock;
@@ -145,7 +131,7 @@ TEST(a_null_byte_is_no_end_of_a_stamp)
 	assert_int_equal(st.st_size, sizeof(text));
 }
 
-TEST(content_that_comes_under_the_lock_is_not_lost)
+TEST(content_written_under_the_lock_is_not_lost)
 {
 	struct lf_lock *lock;
 
@@ -167,7 +153,7 @@ static int hold_and_die(void *with_pid)
 	return 0;
 }
 
-TEST(what_a_killed_holder_left_is_taken_over)
+TEST(the_file_of_an_ended_holder_is_taken_over)
 {
 	unsigned flags = LF_PID;
 	struct lf_lock *lock;
@@ -175,17 +161,16 @@ TEST(what_a_killed_holder_left_is_taken_over)
 	assert_child(hold_and_die, &flags);
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
-	assert_content(lock_path, own_stamp());
+	assert_content(lock_path, own_pid());
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
 }
 
-TEST(a_file_that_cannot_be_read_cannot_be_stamped)
+TEST(a_file_without_read_permission_is_EACCES)
 {
 	struct lf_lock *lock;
 
-	if (geteuid() == 0)
-		skip_because("needs an ordinary user: root may read all");
+	needs(geteuid() != 0, "an ordinary user: root may read all");
 	write_to(lock_path, "12\n");
 	assert_int_equal(chmod(lock_path, 0200), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), -EACCES);
@@ -203,7 +188,7 @@ static int acquire_on_full_disk(void *unused)
 	if (!own_mounts() ||
 	    mount("none", "/tmp", "tmpfs", 0, "size=32k,mode=777") < 0 ||
 	    chdir("/tmp") < 0)
-		return 77;
+		return IMPOSSIBLE;
 	fd = open("filler", O_CREAT | O_WRONLY, 0666);
 	while (write(fd, block, sizeof(block)) > 0)
 		;
@@ -221,13 +206,10 @@ static int acquire_on_full_disk(void *unused)
 	return 0;
 }
 
-TEST(a_full_disk_fails_the_acquisition_and_leaves_nothing)
+TEST(a_full_disk_is_ENOSPC_and_leaves_nothing)
 {
-	int status = child_run(acquire_on_full_disk, NULL);
-
-	if (status == 77)
-		skip_because("needs a mount namespace");
-	assert_int_equal(status, 0);
+	assert_child_if_possible(acquire_on_full_disk, NULL,
+				 "mounts of its own");
 }
 
 static int wait_for_it(void *unused)
@@ -236,12 +218,12 @@ static int wait_for_it(void *unused)
 
 	(void)unused;
 	demand(lf_acquire(&lock, lock_path, LF_FOREVER, LF_PID) == 0);
-	demand(shows_own_stamp());
+	demand(shows_own_pid());
 	demand(lf_release(&lock) == 0);
 	return 0;
 }
 
-TEST(who_waits_stamps_when_it_is_his_turn)
+TEST(a_waiter_writes_its_PID_once_it_holds_the_lock)
 {
 	struct lf_lock *lock;
 	pid_t first, second;
@@ -251,7 +233,7 @@ TEST(who_waits_stamps_when_it_is_his_turn)
 	assert_true(waiters_reach(lock_path, 1));
 	second = child_start(wait_for_it, NULL);
 	assert_true(waiters_reach(lock_path, 2));
-	assert_true(shows_own_stamp());
+	assert_true(shows_own_pid());
 	assert_int_equal(lf_release(&lock), 0);
 	assert_finish(first);
 	assert_finish(second);

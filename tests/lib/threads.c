@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include "actor.h"
-#include "harness.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
@@ -27,7 +26,7 @@ static const char *const names[FILES] = { "f0", "f1", "f2" };
 
 /* What the contenders of a test may do. */
 enum {
-	KEEP = 1, /* every second leaves the file */
+	KEEP = 1,  /* every second leaves the file */
 	SHARE = 2, /* every second shares it */
 };
 
@@ -43,7 +42,7 @@ static void enter(struct arena *a, int file, bool shared)
 	atomic_int *mine = shared ? &a->readers[file] : &a->writers[file];
 	int before = atomic_fetch_add(mine, 1);
 
-	/* Whoever gets in meanwhile is to be seen. */
+	/* Time for another to get in, if it can. */
 	for (int i = 0; i < 5; i++)
 		sched_yield();
 	if (shared ? atomic_load(&a->writers[file]) != 0 :
@@ -53,7 +52,7 @@ static void enter(struct arena *a, int file, bool shared)
 	atomic_fetch_sub(mine, 1);
 }
 
-/* Each thread has one lock at a time: nothing but "held" may refuse it. */
+/* Each thread has one lock at a time: only a held lock may refuse it. */
 static int one_round(struct arena *a, unsigned *seed)
 {
 	static const int timeouts[] = { 0, LF_FOREVER, 1, 60000 };
@@ -161,7 +160,7 @@ static int crowd(void *argument)
 
 	begin(c, THREADS, a);
 	end(c, THREADS);
-	/* While the process lives: its end would tidy up. */
+	/* Counted while the process lives: its end would tidy up. */
 	after = open_descriptors();
 	locks = locks_of_this_process();
 	gate_open(a->done);
@@ -214,23 +213,23 @@ static void crowds(int what)
 	arena_free(a);
 }
 
-TEST(exclusive_removers_leave_nothing)
+TEST(threads_that_remove_exclude_and_leave_nothing)
 {
 	crowds(0);
 }
 
-TEST(keepers_among_them)
+TEST(threads_that_keep_among_them_exclude)
 {
 	crowds(KEEP);
 }
 
-TEST(sharers_among_them_leave_nothing)
+TEST(threads_that_share_among_them_exclude_and_leave_nothing)
 {
 	needs_shared_locks();
 	crowds(SHARE);
 }
 
-TEST(all_kinds_at_once)
+TEST(threads_of_all_kinds_exclude)
 {
 	needs_shared_locks();
 	crowds(SHARE | KEEP);
@@ -243,24 +242,21 @@ struct scene {
 
 static struct scene scene_new(int timeout_ms)
 {
-	struct scene s = { actor_process(), actor_thread() };
+	struct scene s = { actor_holder(0), actor_thread() };
 
-	actor_must(s.holder, ACQUIRE, 0, 0);
 	actor_begin(s.waiter, ACQUIRE, timeout_ms, 0);
 	assert_true(waiters_reach(lock_path, 1));
 	return s;
 }
 
-/* The wait went on, and ends as any other. */
+/* The wait has gone on, and ends like any other. */
 static void scene_end(struct scene s)
 {
 	assert_true(waiters_reach(lock_path, 1));
-	actor_must(s.holder, RELEASE, 0, 0);
+	actor_release(s.holder);
 	assert_int_equal(actor_result(s.waiter), 0);
 	assert_held(lock_path);
-	actor_must(s.waiter, RELEASE, 0, 0);
-	actor_end(s.holder);
-	actor_end(s.waiter);
+	actor_release(s.waiter);
 	assert_false(exists(lock_path));
 }
 
@@ -287,7 +283,7 @@ TEST(a_fork_leaves_the_wait_of_a_thread_alone)
 	}
 }
 
-/* cat has begun when it says again what it was told. */
+/* Whatever cat reads, it writes: then it is running. */
 struct cat {
 	struct gate in, out;
 };
@@ -297,7 +293,7 @@ static struct cat cat_new(void)
 	return (struct cat){ gate_new(), gate_new() };
 }
 
-/* It ends where its input does. */
+/* It ends with its input. */
 static int cat_end(struct cat *cat, pid_t pid)
 {
 	int status;
@@ -321,7 +317,7 @@ static int become_cat(void *argument)
 	return 127;
 }
 
-TEST(exec_in_a_child_frees_the_child_s_lock_alone)
+TEST(exec_in_a_child_frees_the_lock_of_the_child_alone)
 {
 	struct scene s;
 	struct cat cat;
@@ -332,7 +328,7 @@ TEST(exec_in_a_child_frees_the_child_s_lock_alone)
 	pid = child_start(become_cat, &cat);
 	gate_open(cat.in);
 	gate_pass(cat.out);
-	assert_free("f0");
+	assert_free(names[0]);
 	assert_held(lock_path);
 	assert_int_equal(cat_end(&cat, pid), 0);
 	scene_end(s);
@@ -375,17 +371,17 @@ TEST(vfork_and_exec_free_nothing)
 
 		gate_open(cat.in);
 		gate_pass(cat.out);
-		assert_held("f0");
+		assert_held(names[0]);
 		assert_int_equal(cat_end(&cat, pid), 0);
 		assert_finish(spawn_true());
 	}
-	assert_held("f0");
+	assert_held(names[0]);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(names[0]));
 	scene_end(s);
 }
 
-/* In the middle of whatever the threads of its parent are about. */
+/* In a child that was forked at any moment of the threads of its parent. */
 static int contend_for_each(void *argument)
 {
 	struct arena *a = argument;
