@@ -1,4 +1,5 @@
-/* The fuzzer's target without a fuzzer: each file of the corpus, as a test. */
+/* SPDX-License-Identifier: 0BSD */
+/* The target of the fuzzer, without a fuzzer: each file of the corpus in turn. */
 #include "config.h"
 
 #include <dirent.h>

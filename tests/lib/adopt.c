@@ -112,7 +112,7 @@ TEST(the_child_is_the_holder_once_the_parent_has_ended)
 
 	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
-	/* The parent has the tag as long as it lives; the file has the new PID. */
+	/* The parent keeps the tag as long as it lives; the PID is new. */
 	assert_true(is_named(parent));
 	content(text);
 	snprintf(expected, sizeof(expected), "%ld\n", (long)scene->child);

@@ -57,7 +57,7 @@ static void write_in(struct arena *a)
 	atomic_fetch_sub(&a->writers, 1);
 }
 
-/* Up if possible, and down again; 0, or an error that does not mean "shared". */
+/* Up if possible, and down again; 0, or an unexpected error. */
 static int convert(struct arena *a, struct lf_lock *lock, int kind)
 {
 	int rc = lf_convert(lock, kind & BOUND ? 1 : 0, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
  * Each system call of the library fails once, or from then on, with each error
- * that is to be expected of it: nothing leaks, nothing stays locked, nobody
- * gets what another has, and the caller is told what happened.
+ * that it may return: nothing leaks, nothing stays locked, no second process
+ * gets the lock, and the caller gets the error.
  */
 #include "config.h"
 
@@ -18,16 +18,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-
-/* --- Another process: it holds the lock, or tries whether it is free. */
+/* --- Another process holds the lock, or tries it. */
 
 static int witness_fd;
 static pid_t witness_pid;
 
-/* Without the library's help.  A file that is not there is not locked. */
+/* Without the library.  A missing file is not locked. */
 static char try_alone(void)
 {
 	struct flock whole = { .l_type = F_WRLCK };
@@ -44,7 +42,7 @@ struct hold {
 	int original; /* or -1 */
 };
 
-static char let_go(struct hold *h)
+static char release_hold(struct hold *h)
 {
 	char was = h->ours || h->original >= 0 ? 'h' : 'n';
 
@@ -56,7 +54,7 @@ static char let_go(struct hold *h)
 	return was;
 }
 
-/* 'p': holds until somebody waits; 'r': releases, and did it hold still? */
+/* 'p': holds until another waits; 'r': releases, answers whether it held. */
 static int witness(void *argument)
 {
 	struct hold h = { NULL, -1 };
@@ -70,7 +68,7 @@ static int witness(void *argument)
 
 		if ((poll)(&asked, 1, passing ? 1 : -1) == 0) {
 			if (waiters(lock_path) > 0) {
-				let_go(&h);
+				release_hold(&h);
 				passing = false;
 			}
 			continue;
@@ -90,7 +88,7 @@ static int witness(void *argument)
 			break;
 		case 'r':
 			passing = false;
-			word = let_go(&h);
+			word = release_hold(&h);
 			break;
 		case 't':
 			word = try_alone();
@@ -102,25 +100,25 @@ static int witness(void *argument)
 	}
 }
 
-static char tell(char word)
+static char ask_witness(char word)
 {
 	assert_int_equal(write(witness_fd, &word, 1), 1);
 	assert_int_equal(read(witness_fd, &word, 1), 1);
 	return word;
 }
 
-/* --- What is done, and what it finds */
+/* --- The operations, and what each one finds */
 
 enum before { MISSING, EXISTS, OURS, OF_US, ORIGINALS };
 
 struct operation {
 	const char *name;
 	int (*run)(struct lf_lock **);
-	unsigned functions; /* whose errors may come */
+	unsigned functions; /* whose errors the result may be */
 	enum before before;
-	bool passes; /* the holder goes once somebody waits */
+	bool passes; /* the holder releases once another waits */
 	bool keep;
-	bool acquires; /* 0 means that the lock is had */
+	bool acquires; /* 0 means that the lock is held */
 	int usual; /* the result when nothing fails */
 };
 
@@ -183,7 +181,7 @@ static int check(struct lf_lock **lock)
 	return rc;
 }
 
-/* What could be had is told; no PID is made up. */
+/* No PID is made up. */
 static int inspect_all(struct lf_lock **lock)
 {
 	struct lf_report *report = (struct lf_report *)lock;
@@ -267,7 +265,7 @@ static const struct operation operations[] = {
 struct fault {
 	enum faulty call;
 	int errors[ERRORS]; /* ended by 0 */
-	bool passes; /* does not come again and again */
+	bool passes; /* does not last */
 };
 
 static const struct fault faults[] = {
@@ -282,7 +280,7 @@ static const struct fault faults[] = {
 	{ F_SETLK_,
 	  { EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP, ESTALE },
 	  false },
-	/* Of a thread that holds nothing a misjudgement, which ends. */
+	/* A wrong answer to a thread that holds nothing, for a moment. */
 	{ F_SETLKW_, { EDEADLK }, true },
 	{ F_SETLKW_,
 	  { EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP,
@@ -326,7 +324,7 @@ static const struct fault faults[] = {
 	{ FDOPENDIR, { ENOMEM }, false },
 };
 
-/* --- One of them */
+/* --- One failure */
 
 static char current[200];
 static int complaints;
@@ -343,8 +341,8 @@ static void complain(const char *about)
 			complain(#condition); \
 	} while (0)
 
-/* What the library makes of an error where it is not told as it is. */
-static int told_as(enum faulty call, int error)
+/* The error that the library makes of this one. */
+static int reported_as(enum faulty call, int error)
 {
 	switch (call) {
 	case CREATE:
@@ -372,20 +370,20 @@ static int told_as(enum faulty call, int error)
 	}
 }
 
-/* As it is if a page of the functions has it, else as -EIO. */
+/* An error that no manual page of the functions lists becomes -EIO. */
 static bool is_expected(const struct operation *op, int rc, enum faulty call,
 			int error)
 {
-	int told = -told_as(call, error);
+	int reported = -reported_as(call, error);
 	bool expected = rc == op->usual;
 	struct call c;
 
 	if (op->functions & RELEASE && exists(lock_path))
 		expected |= rc == 1;
-	/* A file that is not there is not locked. */
+	/* A missing file is not locked. */
 	if (op->functions & (CHECK | INSPECT) && error == ENOENT)
 		expected |= rc == 0;
-	/* How lockf() says that it is. */
+	/* Thus lockf() reports a held file. */
 	if (op->functions & (CHECK | INSPECT) && call == LOCKF &&
 	    error == EAGAIN)
 		expected |= rc == 1;
@@ -393,15 +391,15 @@ static bool is_expected(const struct operation *op, int rc, enum faulty call,
 	for (unsigned function = ACQUIRE; function <= INSPECT; function <<= 1) {
 		call_enter(&c);
 		if (op->functions & function)
-			expected |= rc == call_leave(&c, told,
+			expected |= rc == call_leave(&c, reported,
 						     (enum function)function);
 	}
 	return expected;
 }
 
 /*
- * Who cannot lock the file, or look at it, must not remove it; nor does who
- * fails remove what was there before.
+ * A process that cannot lock the file, or stat it, must not remove it; nor may
+ * one that fails remove a file that existed before.
  */
 static bool may_stay(const struct operation *op, int rc, enum faulty call)
 {
@@ -423,15 +421,14 @@ static bool may_stay(const struct operation *op, int rc, enum faulty call)
 	}
 }
 
-/* A thread that cannot be cancelled ends by itself, once it has the lock. */
+/* A thread that cannot be cancelled ends later, once it has the lock. */
 static bool descriptors_become(int number)
 {
-	static const struct timespec breath = { 0, 1000000 };
-
-	for (int look = 0; look < (complaints ? 1000 : 30000); look++) {
+	for (int look = 0; look_again(&look);) {
 		if (open_descriptors() == number)
 			return true;
-		nanosleep(&breath, NULL);
+		if (complaints && look > 1000)
+			return false;
 	}
 	return false;
 }
@@ -440,7 +437,7 @@ static void look_at_lock(struct lf_lock **lock, bool witness_holds)
 {
 	expect(*lock);
 	expect(!witness_holds);
-	expect(tell('t') == 'h');
+	expect(ask_witness('t') == 'h');
 	expect(lf_verify(*lock) == 0);
 }
 
@@ -454,15 +451,15 @@ static struct lf_lock *set_up(const struct operation *op)
 	if (op->before == OF_US)
 		expect(lf_acquire(&lock, lock_path, 0, 0) == 0);
 	if (op->before == OURS)
-		tell('l');
+		ask_witness('l');
 	if (op->before == ORIGINALS)
-		tell('o');
+		ask_witness('o');
 	if (op->passes)
-		tell('p');
+		ask_witness('p');
 	return lock;
 }
 
-/* False: there was no such call. */
+/* Returns false if there was no such call. */
 static bool fail_one(const struct operation *op, enum faulty call, int error,
 		     int nth, bool all)
 {
@@ -476,7 +473,7 @@ static bool fail_one(const struct operation *op, enum faulty call, int error,
 	faulty_set(call, nth, all, error);
 	rc = op->run(&lock);
 	failed = faulty_clear();
-	witness_holds = tell('r') == 'h';
+	witness_holds = ask_witness('r') == 'h';
 
 	if (!is_expected(op, rc, call, error))
 		complain(lf_strerror(rc));
@@ -487,7 +484,7 @@ static bool fail_one(const struct operation *op, enum faulty call, int error,
 	if (lock)
 		expect(lf_release(&lock) == (exists(lock_path) && !op->keep));
 	expect(descriptors_become(descriptors));
-	expect(tell('t') == 'f');
+	expect(ask_witness('t') == 'f');
 	if (exists(lock_path) && !may_stay(op, rc, call))
 		complain("it stays");
 	return failed > 0;
@@ -519,7 +516,7 @@ static void fail_everywhere(void **state)
 	assert_true(done > 0);
 }
 
-/* A call that never comes back would else not say which it is. */
+/* Prints the call that hangs. */
 static void on_alarm(int sig)
 {
 	(void)sig;

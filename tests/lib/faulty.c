@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 #include "config.h"
 
 #include "faulty.h"
@@ -60,7 +61,7 @@ static const struct {
 	ERROR(EROFS), ERROR(ESRCH), ERROR(ESTALE), ERROR(ETXTBSY),
 };
 
-/* Several threads make the calls of one operation. */
+/* Atomic: several threads make the calls of one operation. */
 static atomic_int failing, left, failed;
 static int why;
 static bool for_ever;

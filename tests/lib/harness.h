@@ -91,7 +91,7 @@ int rounds(int usual);
 #define needs_shared_locks() needs(!os_locks_by_lockf(), "shared locks")
 
 /* The marks depend on what serves the file system. */
-#define needs_file_systems_told_apart() \
+#define needs_known_file_systems() \
 	needs(knows_file_systems(), "to know what serves a file")
 
 /* Without it a process that keeps the tag for long is taken for the holder. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * lf_inspect() beside many who take the lock in turns: who is told to hold it
- * has had it meanwhile, and nobody is disturbed.
+ * lf_inspect() beside many processes that take the lock in turns: each holder
+ * that it reports has held the lock meanwhile, and no process is disturbed.
  */
 #include "config.h"
 
@@ -20,14 +20,14 @@
 #define PLAYERS 4
 #define TURNS (1 << 20)
 
-/* Turns are counted by who holds the lock, and so are in order. */
+/* The holder counts the turns, so they are in order. */
 struct game {
 	atomic_int turns;
 	atomic_bool over;
-	bool stray; /* the tag is lost */
+	bool stray; /* a stray close loses the tag */
 	bool linger;
 	int most; /* turns, or 0 */
-	pid_t who[TURNS];
+	pid_t holder[TURNS];
 };
 
 static void linger(int turn)
@@ -49,7 +49,7 @@ static int play(void *argument)
 		demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
 		turn = atomic_load(&game->turns) + 1;
 		demand(turn < TURNS);
-		game->who[turn] = getpid();
+		game->holder[turn] = getpid();
 		atomic_store(&game->turns, turn);
 		if (game->stray)
 			close(open(lock_path, O_RDONLY | O_CLOEXEC));
@@ -65,12 +65,10 @@ static int play(void *argument)
 /* Whether PID had one of these turns, or the one after, which had begun. */
 static bool had_a_turn(struct game *game, pid_t pid, int first, int last)
 {
-	static const struct timespec breath = { 0, 1000000 };
-
-	for (int i = 0; i < 10000 && atomic_load(&game->turns) <= last; i++)
-		nanosleep(&breath, NULL);
+	for (int i = 0; atomic_load(&game->turns) <= last && look_again(&i);)
+		;
 	for (int turn = first; turn <= last + 1; turn++)
-		if (game->who[turn] == pid)
+		if (game->holder[turn] == pid)
 			return true;
 	return false;
 }
@@ -124,7 +122,7 @@ static int look_as_ordinary(void *argument)
 	return 0;
 }
 
-static void who_is_told_has_had_it_meanwhile(bool stray)
+static void check_reported_holders(bool stray)
 {
 	struct game *game = shared_new(sizeof(*game));
 	pid_t player[PLAYERS];
@@ -145,15 +143,15 @@ static void who_is_told_has_had_it_meanwhile(bool stray)
 	shared_free(game, sizeof(*game));
 }
 
-TEST(who_holds_is_told)
+TEST(a_reported_holder_has_held_the_lock_meanwhile)
 {
-	who_is_told_has_had_it_meanwhile(false);
+	check_reported_holders(false);
 }
 
-TEST(who_waits_for_one_without_a_tag_is_not_told)
+TEST(a_waiter_for_a_holder_without_a_tag_is_not_reported_as_holder)
 {
 	needs_locks_of_descriptions();
-	who_is_told_has_had_it_meanwhile(true);
+	check_reported_holders(true);
 }
 
 /* --- Never in the way */
@@ -171,7 +169,7 @@ static int look_on_and_on(void *unused)
 	}
 }
 
-TEST(who_waits_is_not_disturbed)
+TEST(waiters_are_not_disturbed)
 {
 	struct game *game = shared_new(sizeof(*game));
 	pid_t looker = child_start(look_on_and_on, NULL), player[PLAYERS];
@@ -185,7 +183,7 @@ TEST(who_waits_is_not_disturbed)
 	shared_free(game, sizeof(*game));
 }
 
-TEST(who_does_not_wait_is_not_refused)
+TEST(a_call_that_does_not_wait_is_not_refused)
 {
 	pid_t looker = child_start(look_on_and_on, NULL);
 	struct lf_lock *lock;
@@ -198,48 +196,30 @@ TEST(who_does_not_wait_is_not_refused)
 	assert_false(exists(lock_path));
 }
 
-#define QUEUE 5
-
-static int take_in_turn(void *argument)
-{
-	struct game *game = argument;
-	struct lf_lock *lock;
-
-	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
-	game->who[atomic_fetch_add(&game->turns, 1)] = getpid();
-	demand(lf_release(&lock) == 0);
-	return 0;
-}
-
 TEST(the_queue_keeps_its_order)
 {
-	struct game *game;
-	pid_t looker, pid[QUEUE];
+	struct queue *queue;
+	pid_t looker;
 
 	needs_locks_of_descriptions();
-	game = shared_new(sizeof(*game));
+	queue = queue_new();
 	looker = child_start(look_on_and_on, NULL);
 	for (int round = 0; round < 20; round++) {
 		struct lf_lock *lock;
 
-		atomic_store(&game->turns, 0);
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-		for (int i = 0; i < QUEUE; i++) {
-			pid[i] = child_start(take_in_turn, game);
-			assert_true(waiters_reach(lock_path, i + 1));
-		}
+		for (int i = 0; i < 5; i++)
+			queue_join(queue, LF_FOREVER, 0);
 		assert_int_equal(lf_release(&lock), 0);
-		assert_all_finish(pid, QUEUE);
-		for (int i = 0; i < QUEUE; i++)
-			assert_int_equal(game->who[i], pid[i]);
+		queue_end(queue);
 		assert_false(exists(lock_path));
 	}
 	assert_kill(looker);
-	shared_free(game, sizeof(*game));
+	queue_free(queue);
 }
 
-/* Nor is a lease broken, as it would be if it were opened to be written. */
-TEST(nothing_is_opened_that_should_not_be)
+/* Opening a file for writing would break a lease, too. */
+TEST(a_fifo_is_not_opened_and_no_file_for_writing)
 {
 	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	pid_t pid = holder_new(take, NULL);

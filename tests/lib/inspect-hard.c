@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
  * lf_inspect() where the system shows less, or something else: namespaces, a
- * /proc that is hidden or not there, a PID that is used anew.
+ * /proc that is hidden or missing, a PID that is used again.
  */
 #include "config.h"
 
@@ -12,31 +12,24 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOT_HERE 77
-
-static void expect_here(int status)
-{
-	if (status == NOT_HERE)
-		skip_because("no namespaces or mounts of its own to be had");
-	assert_int_equal(status, 0);
-}
+#define assert_child_if_allowed(body, argument) \
+	assert_child_if_possible(body, argument, "namespaces and mounts")
 
 /* --- PID namespaces */
 
-/* The first process of a new one; it may have a /proc of its own. */
+/* Runs BODY as the first process of a new one. */
 static int in_namespace(int (*body)(void *), void *argument)
 {
 	pid_t pid;
 
 	if (unshare(CLONE_NEWPID) < 0)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	pid = child_start(body, argument);
 	return child_finish(pid);
 }
@@ -65,12 +58,12 @@ static int hold_in_namespace(void *inner)
 {
 	int status = in_namespace(hold_inside, inner);
 
-	if (status == NOT_HERE)
+	if (status == IMPOSSIBLE)
 		gate_open(((struct inner *)inner)->got);
 	return status;
 }
 
-/* The child of PID, as we know it. */
+/* The child of PID, by its PID in our namespace. */
 static pid_t child_of(pid_t pid)
 {
 	char name[64];
@@ -87,7 +80,7 @@ static pid_t child_of(pid_t pid)
 	return child;
 }
 
-TEST(a_holder_in_a_namespace_has_our_PID_for_it)
+TEST(a_holder_in_a_namespace_has_its_PID_in_ours)
 {
 	struct inner inner = { gate_new() };
 	pid_t outer, pid, last;
@@ -97,7 +90,7 @@ TEST(a_holder_in_a_namespace_has_our_PID_for_it)
 	gate_pass(inner.got);
 	pid = child_of(outer);
 	if (pid == 0) {
-		expect_here(child_finish(outer));
+		needs(child_finish(outer) != IMPOSSIBLE, "namespaces");
 		fail();
 	}
 	assert_true(sees("1; %d %s", pid, by_us()));
@@ -114,7 +107,7 @@ static int see_nobody(void *unused)
 {
 	(void)unused;
 	if (!own_proc())
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(sees("1 partial; 0 unknown %s",
 		    os_has_description_locks() ? "ofd" : "unknown"));
 	return 0;
@@ -138,38 +131,37 @@ static int see_nobody_in_namespace_by_outer_proc(void *unused)
 	return in_namespace(see_nobody_by_outer_proc, unused);
 }
 
-TEST(a_holder_outside_has_no_PID_for_us)
+TEST(a_holder_outside_our_namespace_has_no_PID)
 {
 	pid_t pid;
 
 	needs_holders_with_names();
 	pid = holder_new(take, NULL);
-	expect_here(child_run(see_nobody_in_namespace, NULL));
-	expect_here(child_run(see_nobody_in_namespace_by_outer_proc, NULL));
+	assert_child_if_allowed(see_nobody_in_namespace, NULL);
+	assert_child_if_allowed(see_nobody_in_namespace_by_outer_proc, NULL);
 	assert_kill(pid);
 }
 
-/* Two of one namespace, by the /proc of another: F_GETLK tells. */
-static int see_a_fellow(void *unused)
+/* Two processes of one namespace, with the /proc of another. */
+static int see_a_neighbour(void *unused)
 {
 	pid_t pid = holder_new(take, unused);
 
 	demand(sees("1 partial; %d lock %s", pid,
 		    os_has_description_locks() ? "ofd" : "posix"));
-	kill(pid, SIGKILL);
-	demand(child_finish(pid) == -SIGKILL);
+	demand(child_kill(pid) == -SIGKILL);
 	return 0;
 }
 
-static int see_a_fellow_in_namespace(void *unused)
+static int see_a_neighbour_in_namespace(void *unused)
 {
-	return in_namespace(see_a_fellow, unused);
+	return in_namespace(see_a_neighbour, unused);
 }
 
-TEST(a_fellow_is_told_by_the_file)
+TEST(a_holder_in_our_namespace_is_known_by_the_lock)
 {
 	needs_holders_with_names();
-	expect_here(child_run(see_a_fellow_in_namespace, NULL));
+	assert_child_if_allowed(see_a_neighbour_in_namespace, NULL);
 }
 
 /* --- No /proc, or one that hides */
@@ -177,23 +169,22 @@ TEST(a_fellow_is_told_by_the_file)
 static int without_proc(void *pid)
 {
 	if (!own_mounts() || umount2("/proc", MNT_DETACH) < 0)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(sees("1 partial; %d lock unknown", *(pid_t *)pid));
 	demand(become_ordinary());
 	demand(sees("1 partial; %d lock unknown", *(pid_t *)pid));
 	return 0;
 }
 
-TEST(without_proc_the_file_tells)
+TEST(without_proc_a_holder_is_known_by_the_lock)
 {
 	pid_t pid;
 
 	needs_holders_with_names();
-	if (geteuid() != 0)
-		skip_because("needs to be root, to take /proc away");
+	needs_root("to unmount /proc");
 	umask(022);
 	pid = holder_new(take, NULL);
-	expect_here(child_run(without_proc, &pid));
+	assert_child_if_allowed(without_proc, &pid);
 	assert_kill(pid);
 }
 
@@ -201,23 +192,22 @@ static int with_hidepid(void *pid)
 {
 	if (!own_mounts() ||
 	    mount("proc", "/proc", "proc", 0, "hidepid=2") < 0)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(sees("1; %d %s", *(pid_t *)pid, by_us()));
 	demand(become_ordinary());
 	demand(sees("1; %d %s", *(pid_t *)pid, by_us()));
 	return 0;
 }
 
-TEST(with_hidepid_the_tag_tells)
+TEST(with_hidepid_a_holder_is_known_by_its_tag)
 {
 	pid_t pid;
 
 	needs_holders_with_names();
-	if (geteuid() != 0)
-		skip_because("needs to be root, to mount /proc");
+	needs_root("to mount /proc");
 	umask(022);
 	pid = holder_new(take, NULL);
-	expect_here(child_run(with_hidepid, &pid));
+	assert_child_if_allowed(with_hidepid, &pid);
 	assert_kill(pid);
 }
 
@@ -226,23 +216,22 @@ static int with_hidepid_and_no_tag(void *unused)
 	(void)unused;
 	if (!own_mounts() ||
 	    mount("proc", "/proc", "proc", 0, "hidepid=2") < 0)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(become_ordinary());
 	demand(sees("1; 0 unknown ofd; 0 waits ofd"));
 	return 0;
 }
 
-TEST(with_hidepid_nobody_is_guessed)
+TEST(with_hidepid_a_holder_without_a_tag_has_no_PID)
 {
 	pid_t pid, last;
 
 	needs_locks_of_descriptions();
-	if (geteuid() != 0)
-		skip_because("needs to be root, to mount /proc");
+	needs_root("to mount /proc");
 	umask(022);
 	pid = holder_new(take_without_tag, NULL);
 	last = waiter_new(0);
-	expect_here(child_run(with_hidepid_and_no_tag, NULL));
+	assert_child_if_allowed(with_hidepid_and_no_tag, NULL);
 	assert_kill(last);
 	assert_kill(pid);
 }
@@ -254,8 +243,8 @@ static int hold_and_exit(void *unused)
 	return take(unused);
 }
 
-/* It holds for a moment, at no moment that we know. */
-TEST(who_ends_meanwhile_was_the_holder)
+/* It holds the lock for a moment, which we do not know. */
+TEST(a_process_that_ends_meanwhile_is_reported_or_nobody)
 {
 	for (int i = 0; i < rounds(300); i++) {
 		pid_t pid = child_start(hold_and_exit, NULL);
@@ -286,7 +275,7 @@ static bool next_pid_is(pid_t pid)
 	return done;
 }
 
-/* With no copy of a descriptor that would tell more. */
+/* Without a copy of a descriptor that would show more. */
 static int stay(void *unused)
 {
 	(void)unused;
@@ -295,8 +284,8 @@ static int stay(void *unused)
 	return raise(SIGSTOP);
 }
 
-/* The list is older than the process that has the PID of one that waited. */
-static int use_a_pid_anew(void *unused)
+/* The list is older than the process that has the PID of a former waiter. */
+static int use_a_pid_again(void *unused)
 {
 	struct os_lock_list list = { .count = 0 };
 	struct lf_report *report;
@@ -304,19 +293,18 @@ static int use_a_pid_anew(void *unused)
 	pid_t first, second;
 
 	if (!own_proc())
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(take(unused) == 0);
 	first = waiter_new(0);
 	demand(os_list_locks(&list) == 0);
-	kill(first, SIGKILL);
-	demand(child_finish(first) == -SIGKILL);
+	demand(child_kill(first) == -SIGKILL);
 	while (os_ticks() <= list.when)
 		sched_yield();
 	if (!next_pid_is(first))
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	second = child_start(stay, NULL);
 	if (second != first)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(waitpid(second, NULL, WUNTRACED) == second);
 	demand(inspect(lock_path, &list, &report) == 1);
 	entry = lf_report_next(report, NULL);
@@ -324,19 +312,18 @@ static int use_a_pid_anew(void *unused)
 	demand(!lf_report_next(report, entry));
 	lf_report_free(report);
 	os_lock_list_free(&list);
-	kill(second, SIGKILL);
-	demand(child_finish(second) == -SIGKILL);
+	demand(child_kill(second) == -SIGKILL);
 	return 0;
 }
 
-static int use_a_pid_anew_in_namespace(void *unused)
+static int use_a_pid_again_in_namespace(void *unused)
 {
-	return in_namespace(use_a_pid_anew, unused);
+	return in_namespace(use_a_pid_again, unused);
 }
 
-TEST(a_PID_that_is_used_anew_is_not_told)
+TEST(a_PID_that_is_used_again_is_not_reported)
 {
-	expect_here(child_run(use_a_pid_anew_in_namespace, NULL));
+	assert_child_if_allowed(use_a_pid_again_in_namespace, NULL);
 }
 
 int main(void)

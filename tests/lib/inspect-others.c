@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* lf_inspect(): locks of other programs, and the files of other users. */
+/* lf_inspect(): locks of other programs, and files of other users. */
 #include "config.h"
 
 #include "harness.h"
@@ -42,7 +42,7 @@ static void expect_foreign(struct foreign f, const char *words)
 
 	for (int i = 0; i < 10; i++)
 		assert_true(sees("1; %d %s", pid, words));
-	/* Nobody of ours waits for what he does not have. */
+	/* A waiter of ours waits where its PID shows. */
 	if (f.type == F_WRLCK && f.start == 0 && f.command == F_SETLK &&
 	    os_has_description_locks()) {
 		last = waiter_new(LF_KEEP);
@@ -53,40 +53,50 @@ static void expect_foreign(struct foreign f, const char *words)
 	assert_true(sees("0"));
 }
 
-TEST(locks_of_a_process_are_told)
+TEST(locks_of_a_process_are_listed)
 {
-	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 0, 0 },
-		       "lock posix");
+	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 0, 0 }, "lock "
+								      "posix");
 	needs_shared_locks();
-	expect_foreign((struct foreign){ F_SETLK, F_RDLCK, 0, 0, 0 },
-		       "lock posix shared");
+	expect_foreign((struct foreign){ F_SETLK, F_RDLCK, 0, 0, 0 }, "lock "
+								      "posix "
+								      "shared");
 }
 
 TEST(several_pieces_are_one_entry)
 {
-	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 10, 100 },
-		       "lock posix");
-	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 5, 10, 100 },
-		       "lock posix");
+	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 10, 100 }, "lock "
+									 "posi"
+									 "x");
+	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 5, 10, 100 }, "lock "
+									 "posi"
+									 "x");
 	needs_locks_of_descriptions();
 	expect_foreign((struct foreign){ F_OFD_SETLK, F_WRLCK, 5, 10, 100 },
 		       "descriptor ofd");
 }
 
-TEST(the_first_byte_alone_is_told)
+TEST(a_lock_on_the_first_byte_is_listed)
 {
 	needs_holders_with_names();
-	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 1, 0 },
-		       "lock posix");
+	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 1, 0 }, "lock "
+								      "posix");
 }
 
-TEST(locks_of_a_description_are_told)
+TEST(locks_of_a_description_are_listed)
 {
 	needs_locks_of_descriptions();
-	expect_foreign((struct foreign){ F_OFD_SETLK, F_WRLCK, 0, 0, 0 },
-		       "descriptor ofd");
-	expect_foreign((struct foreign){ F_OFD_SETLK, F_RDLCK, 0, 0, 0 },
-		       "descriptor ofd shared");
+	expect_foreign((struct foreign){ F_OFD_SETLK, F_WRLCK, 0, 0, 0 }, "desc"
+									  "ript"
+									  "or "
+									  "of"
+									  "d");
+	expect_foreign((struct foreign){ F_OFD_SETLK, F_RDLCK, 0, 0, 0 }, "desc"
+									  "ript"
+									  "or "
+									  "ofd "
+									  "shar"
+									  "ed");
 }
 
 /* --- flock(2) */
@@ -98,10 +108,10 @@ static int flock_as(void *operation)
 	return flock(fd, *(int *)operation);
 }
 
-TEST(flock_is_told_and_the_file_is_free)
+TEST(flock_is_listed_and_the_file_is_free)
 {
 	int operations[] = { LOCK_SH, LOCK_EX };
-	/* Without presence who removes the file does not mind them. */
+	/* Without presence a remover ignores flock(2). */
 	unsigned flags = os_has_description_locks() ? 0 : LF_KEEP;
 	struct lf_lock *lock;
 
@@ -110,10 +120,9 @@ TEST(flock_is_told_and_the_file_is_free)
 		pid_t pid = holder_new(flock_as, &operations[i]), last;
 
 		assert_true(sees("0; %d lock flock%s", pid, shared));
-		/* That we share it is ours, and nobody's business. */
-		assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER,
-					    flags),
-				 0);
+		/* Our presence, shared with it, is not listed. */
+		assert_int_equal(
+			lf_acquire(&lock, lock_path, LF_FOREVER, flags), 0);
 		last = waiter_new(flags);
 		assert_true(sees("1; %d %s; %d lock flock%s; %d waits posix",
 				 getpid(), by_us(), pid, shared, last));
@@ -126,7 +135,7 @@ TEST(flock_is_told_and_the_file_is_free)
 	}
 }
 
-TEST(who_waits_for_flock_is_told)
+TEST(a_waiter_for_flock_is_listed)
 {
 	int exclusive = LOCK_EX;
 	pid_t pid = holder_new(flock_as, &exclusive), last;
@@ -138,14 +147,14 @@ TEST(who_waits_for_flock_is_told)
 	assert_true(sees("0"));
 }
 
-/* As "flock 9" in a shell: listed is a program that has ended. */
+/* As "flock 9" in a shell: the kernel lists a program that has ended. */
 static int flock_by_a_child(void *fd)
 {
 	return flock(*(int *)fd, LOCK_EX);
 }
 
-/* The kernel does not, where such a process has no PID any more. */
-static bool lists_who_has_ended(void)
+/* In a PID namespace such a process has no PID, and the kernel skips it. */
+static bool lists_ended_processes(void)
 {
 	static const char initial[] = "pid:[4026531836]";
 	char name[32] = "";
@@ -154,12 +163,11 @@ static bool lists_who_has_ended(void)
 	       strcmp(name, initial) == 0;
 }
 
-TEST(the_heir_of_who_has_ended_is_told)
+TEST(the_heir_of_an_ended_process_is_listed)
 {
 	int fd;
 
-	if (!lists_who_has_ended())
-		skip_because("needs to be outside of any PID namespace");
+	needs(lists_ended_processes(), "the initial PID namespace");
 	fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	assert_child(flock_by_a_child, &fd);
 	assert_true(sees("0; %d descriptor flock", getpid()));
@@ -190,12 +198,11 @@ static void expect_ordinary_to_see(const char *format, ...)
 	assert_child(see_as_ordinary, text);
 }
 
-TEST(anybody_is_told_of_another_user_by_the_tag)
+TEST(a_holder_of_another_user_is_known_by_its_tag)
 {
 	pid_t pid;
 
-	if (geteuid() != 0)
-		skip_because("needs to be root, to hold as another user");
+	needs_root("to hold the lock as another user");
 	needs_holders_with_names();
 	umask(022);
 	pid = holder_new(take, NULL);
@@ -204,14 +211,13 @@ TEST(anybody_is_told_of_another_user_by_the_tag)
 	expect_ordinary_to_see("0");
 }
 
-TEST(what_may_not_be_opened_is_told_from_the_list)
+TEST(a_file_that_may_not_be_opened_is_known_from_the_list)
 {
 	struct foreign byte = { F_SETLK, F_WRLCK, 0, 1, 0 };
 	struct foreign body = { F_OFD_SETLK, F_WRLCK, 1, 0, 0 };
 	pid_t pid;
 
-	if (geteuid() != 0)
-		skip_because("needs to be root, to hold as another user");
+	needs_root("to hold the lock as another user");
 	make_file(lock_path, 0600);
 	assert_int_equal(chmod(lock_path, 0600), 0);
 	expect_ordinary_to_see("%d", -EACCES);
@@ -229,7 +235,7 @@ TEST(what_may_not_be_opened_is_told_from_the_list)
 	assert_kill(pid);
 }
 
-/* The tag is free, and so his for a moment, again and again. */
+/* The tag is free: each call has it for a moment. */
 static int try_on_and_on(void *unused)
 {
 	struct lf_lock *lock;
@@ -248,40 +254,41 @@ static int wait_a_little_on_and_on(void *unused)
 		demand(lf_acquire(&lock, lock_path, 1, LF_KEEP) == -ETIMEDOUT);
 }
 
-static bool tells_only(pid_t pid)
+static bool reports_only(pid_t pid)
 {
 	const struct lf_entry *entry = NULL;
 	struct lf_report *report;
-	pid_t told;
+	pid_t checked;
 	bool good;
 
-	good = lf_check(lock_path, &told) == 1 && (told == 0 || told == pid) &&
+	good = lf_check(lock_path, &checked) == 1 &&
+	       (checked == 0 || checked == pid) &&
 	       lf_inspect(lock_path, &report) == 1;
 	while (good && (entry = lf_report_next(report, entry)) != NULL)
 		good = lf_entry_waits(entry) || lf_entry_pid(entry) == pid ||
 		       lf_entry_pid(entry) == 0;
 	if (!good)
-		print_message("# %d: %s\n", told, seen(lock_path));
+		print_message("# %d: %s\n", checked, seen(lock_path));
 	lf_report_free(report);
 	return good;
 }
 
-static int tell_only_often(void *pid)
+static int check_reports_often(void *pid)
 {
 	for (int i = 0; i < rounds(100); i++)
-		demand(tells_only(*(pid_t *)pid));
+		demand(reports_only(*(pid_t *)pid));
 	return 0;
 }
 
-static int tell_only_as_ordinary(void *pid)
+static int check_reports_as_ordinary(void *pid)
 {
 	demand(become_ordinary());
 	for (int i = 0; i < rounds(25); i++)
-		demand(tells_only(*(pid_t *)pid));
+		demand(reports_only(*(pid_t *)pid));
 	return 0;
 }
 
-TEST(who_tries_again_and_again_is_not_told)
+TEST(a_process_that_only_tries_is_not_reported)
 {
 	int (*const bodies[])(void *) = { try_on_and_on,
 					  wait_a_little_on_and_on };
@@ -294,12 +301,12 @@ TEST(who_tries_again_and_again_is_not_told)
 	pid = holder_new(take_without_tag, NULL);
 	for (size_t i = 0; i < 4; i++)
 		other[i] = child_start(bodies[i % 2], NULL);
-	assert_child(tell_only_often, &pid);
-	assert_child(tell_only_as_ordinary, &pid);
-	/* One alone has the tag half of the time. */
+	assert_child(check_reports_often, &pid);
+	assert_child(check_reports_as_ordinary, &pid);
+	/* A single process has the tag half of the time. */
 	for (size_t i = 1; i < 4; i++)
 		assert_kill(other[i]);
-	assert_child(tell_only_as_ordinary, &pid);
+	assert_child(check_reports_as_ordinary, &pid);
 	assert_kill(other[0]);
 	assert_kill(pid);
 }

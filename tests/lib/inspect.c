@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* lf_inspect(): who holds and who waits, among ourselves and other programs. */
+/* lf_inspect(): holders and waiters of this library. */
 #include "config.h"
 
-#include "actor.h"
 #include "harness.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
@@ -16,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-TEST(nobody_has_a_free_file_or_a_missing_one)
+TEST(a_free_or_missing_file_has_no_entries)
 {
 	assert_true(sees("0"));
 	assert_false(exists(lock_path));
@@ -37,7 +36,7 @@ static int inspect_without_permission(void *unused)
 	return 0;
 }
 
-TEST(what_cannot_be_told_is_an_error)
+TEST(a_file_that_cannot_be_inspected_has_its_error)
 {
 	struct lf_report *report = (struct lf_report *)1;
 	int before = open_descriptors();
@@ -58,7 +57,7 @@ TEST(what_cannot_be_told_is_an_error)
 	assert_int_equal(open_descriptors(), before);
 }
 
-TEST(nothing_is_asked_of_no_report)
+TEST(accessors_accept_NULL)
 {
 	pid_t pid = 42;
 	long long written = 42;
@@ -97,7 +96,7 @@ TEST(we_are_seen_by_us_and_by_others)
 	assert_true(sees("0"));
 }
 
-TEST(a_process_is_told_by_its_start_too)
+TEST(an_entry_has_the_start_time_of_its_process)
 {
 	pid_t pid[] = { holder_new(take, NULL), waiter_new(0) };
 	const struct lf_entry *entry = NULL;
@@ -117,19 +116,19 @@ TEST(a_process_is_told_by_its_start_too)
 	assert_kill(pid[0]);
 }
 
-TEST(a_stamp_is_told_with_its_time)
+TEST(the_PID_in_the_file_is_reported_with_its_time)
 {
 	struct lf_report *report;
 	struct stat st;
 	long long written;
-	pid_t pid, told;
+	pid_t pid, written_pid;
 
 	write_to(lock_path, "4242\n");
 	pid = holder_new(take, NULL);
 	assert_int_equal(lf_inspect(lock_path, &report), 1);
-	assert_int_equal(lf_report_stamp(report, &told, &written), 1);
+	assert_int_equal(lf_report_stamp(report, &written_pid, &written), 1);
 	assert_int_equal(stat(lock_path, &st), 0);
-	assert_int_equal(told, 4242);
+	assert_int_equal(written_pid, 4242);
 	assert_int_equal(written, st.st_mtime);
 	lf_report_free(report);
 	assert_kill(pid);
@@ -141,7 +140,7 @@ TEST(a_stamp_is_told_with_its_time)
 
 #define QUEUE 6
 
-TEST(who_waits_is_told_in_order)
+TEST(waiters_are_listed_in_order)
 {
 	pid_t first = holder_new(take, NULL), pid[QUEUE];
 
@@ -149,21 +148,23 @@ TEST(who_waits_is_told_in_order)
 		pid[i] = waiter_new(i % 2 ? LF_KEEP : 0);
 	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
 			 "%d waits posix; %d waits posix; %d waits posix; "
-			 "%d waits posix", first, by_us(), pid[0], pid[1],
-			 pid[2], pid[3], pid[4], pid[5]));
-	/* He is out, wherever he was. */
+			 "%d waits posix",
+			 first, by_us(), pid[0], pid[1], pid[2], pid[3], pid[4],
+			 pid[5]));
+	/* A killed waiter leaves the queue, wherever it was. */
 	assert_kill(pid[2]);
 	assert_true(waiters_reach(lock_path, QUEUE - 1));
 	assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
 			 "%d waits posix; %d waits posix; %d waits posix",
 			 first, by_us(), pid[0], pid[1], pid[3], pid[4],
 			 pid[5]));
-	/* Without presence who removes the file undoes the queue. */
+	/* Without presence a remover breaks the queue up. */
 	if (os_has_description_locks()) {
 		holder_release(first);
 		assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
-				 "%d waits posix; %d waits posix", pid[0],
-				 by_us(), pid[1], pid[3], pid[4], pid[5]));
+				 "%d waits posix; %d waits posix",
+				 pid[0], by_us(), pid[1], pid[3], pid[4],
+				 pid[5]));
 	} else {
 		assert_kill(first);
 	}
@@ -174,8 +175,8 @@ TEST(who_waits_is_told_in_order)
 	assert_kill(pid[0]);
 }
 
-/* Who shares gets it together with those who share and wait already. */
-TEST(who_will_get_it_together_is_told_so)
+/* The kernel serves a sharer together with the sharers that wait already. */
+TEST(sharers_that_will_be_served_together_are_listed_together)
 {
 	pid_t first, s1, s2, x3, s4, x5;
 
@@ -188,8 +189,8 @@ TEST(who_will_get_it_together_is_told_so)
 	x5 = waiter_new(0);
 	assert_true(sees("1; %d %s; %d waits posix shared; "
 			 "%d waits posix shared; %d waits posix shared; "
-			 "%d waits posix; %d waits posix", first, by_us(), s1,
-			 s2, s4, x3, x5));
+			 "%d waits posix; %d waits posix",
+			 first, by_us(), s1, s2, s4, x3, x5));
 	assert_kill(x5);
 	assert_kill(x3);
 	assert_kill(s4);
@@ -198,7 +199,7 @@ TEST(who_will_get_it_together_is_told_so)
 	assert_kill(first);
 }
 
-TEST(a_deep_queue_is_told_whole)
+TEST(a_deep_queue_is_listed_whole)
 {
 	enum { DEEP = 150 };
 	static pid_t pid[DEEP];
@@ -223,9 +224,9 @@ TEST(a_deep_queue_is_told_whole)
 		assert_kill(pid[i]);
 }
 
-/* --- Who shares */
+/* --- Sharers */
 
-TEST(each_who_shares_is_told)
+TEST(each_sharer_is_listed)
 {
 	pid_t pid[3], last;
 
@@ -255,7 +256,7 @@ static bool each_once(const pid_t *pid, int count)
 {
 	const struct lf_entry *entry = NULL;
 	struct lf_report *report;
-	bool told[MANY] = { false }, good;
+	bool listed[MANY] = { false }, good;
 	int found = 0;
 
 	good = lf_inspect(lock_path, &report) == 1 &&
@@ -265,16 +266,16 @@ static bool each_once(const pid_t *pid, int count)
 
 		while (i < count && pid[i] != lf_entry_pid(entry))
 			i++;
-		assert_true(i < count && !told[i]);
+		assert_true(i < count && !listed[i]);
 		good = lf_entry_shared(entry);
-		told[i] = true;
+		listed[i] = true;
 		found++;
 	}
 	lf_report_free(report);
 	return good && found == count;
 }
 
-TEST(hundreds_who_share_are_told_once_each)
+TEST(hundreds_of_sharers_are_listed_once_each)
 {
 	static pid_t pid[MANY];
 	bool good = false;
@@ -310,10 +311,9 @@ TEST(two_locks_of_one_process_are_one_entry)
 	assert_kill(pid);
 }
 
-/* --- Who inherited */
+/* --- Heirs */
 
-
-/* In a process that will be killed before its child; its PID is *CHILD. */
+/* For a process that will be killed before its child, whose PID is *CHILD. */
 static int leave_to_child(pid_t *child)
 {
 	pid_t pid = fork();
@@ -346,7 +346,7 @@ static int see_as_ordinary(void *wanted)
 	return 0;
 }
 
-TEST(a_child_has_the_lock_of_who_was_killed)
+TEST(a_child_holds_the_lock_of_a_killed_parent)
 {
 	pid_t *child = shared_new(sizeof(*child)), pid, last;
 	char unknown[64];
@@ -357,7 +357,7 @@ TEST(a_child_has_the_lock_of_who_was_killed)
 	last = waiter_new(0);
 	assert_true(sees("1; %d tag ofd; %d waits posix", pid, last));
 	assert_kill(pid);
-	/* He has had the tag, and waits for the body now. */
+	/* The waiter got the tag, gave it back, and waits for the body. */
 	assert_true(sees("1; %d descriptor ofd; 0 waits ofd", *child));
 	snprintf(unknown, sizeof(unknown), "1; 0 unknown ofd; 0 waits ofd");
 	if (geteuid() == 0)
@@ -368,8 +368,8 @@ TEST(a_child_has_the_lock_of_who_was_killed)
 	shared_free(child, sizeof(*child));
 }
 
-/* Nor is a child whose parent lives a holder beside it. */
-TEST(a_child_shares_for_who_was_killed)
+/* A child whose parent lives is not a holder beside it. */
+TEST(a_child_shares_for_a_killed_parent_alone)
 {
 	pid_t *child = shared_new(3 * sizeof(*child)), pid[3];
 
@@ -378,14 +378,15 @@ TEST(a_child_shares_for_who_was_killed)
 		pid[i] = holder_new(share_and_fork, &child[i]);
 	assert_kill(pid[1]);
 	for (int i = 0; i < 20; i++)
-		assert_true(sees_in_any_order(
-			"1; %d tag ofd shared; %d tag ofd shared; "
-			"%d descriptor ofd shared", pid[0], pid[2], child[1]));
+		assert_true(sees_in_any_order("1; %d tag ofd shared; %d tag "
+					      "ofd shared; "
+					      "%d descriptor ofd shared",
+					      pid[0], pid[2], child[1]));
 	assert_kill(child[1]);
 	for (int i = 0; i < 20; i++)
-		assert_true(sees_in_any_order(
-			"1; %d tag ofd shared; %d tag ofd shared", pid[0],
-			pid[2]));
+		assert_true(sees_in_any_order("1; %d tag ofd shared; %d tag "
+					      "ofd shared",
+					      pid[0], pid[2]));
 	assert_kill(pid[0]);
 	assert_kill(pid[2]);
 	assert_kill(child[0]);
@@ -393,7 +394,7 @@ TEST(a_child_shares_for_who_was_killed)
 	shared_free(child, 3 * sizeof(*child));
 }
 
-/* As "lf-acquire --fd 9" in a shell, whose descriptor 9 is. */
+/* As "lf-acquire --fd 9" locks descriptor 9 of a shell. */
 static int lock_descriptor(void *fd)
 {
 	struct lf_lock *lock;
@@ -411,7 +412,7 @@ static int lock_by_a_child(void *unused)
 	return 0;
 }
 
-TEST(a_lock_left_by_a_program_is_who_has_the_descriptor)
+TEST(a_lock_of_an_ended_program_belongs_to_the_descriptor)
 {
 	pid_t pid;
 
@@ -422,7 +423,7 @@ TEST(a_lock_left_by_a_program_is_who_has_the_descriptor)
 	assert_true(sees("0"));
 }
 
-/* --- Who adopts */
+/* --- Adoption */
 
 static int adopt_after_fork(void *child)
 {
@@ -444,14 +445,14 @@ static int adopt_after_fork(void *child)
 		pause();
 }
 
-TEST(who_adopted_is_the_holder_when_the_parent_has_gone)
+TEST(a_child_that_adopted_is_the_holder_once_the_parent_has_ended)
 {
 	pid_t *child = shared_new(sizeof(*child)), pid;
 
 	needs_locks_of_descriptions();
 	pid = holder_new(adopt_after_fork, child);
 	assert_true(waiters_reach(lock_path, 1));
-	/* Both have it; but he who waits for the tag waits for no lock. */
+	/* Both have the lock; the child waits for the tag only. */
 	assert_true(sees("1; %d tag ofd", pid));
 	assert_kill(pid);
 	assert_true(waiters_reach(lock_path, 0));
@@ -461,8 +462,8 @@ TEST(who_adopted_is_the_holder_when_the_parent_has_gone)
 	shared_free(child, sizeof(*child));
 }
 
-/* He has a copy of the body, but is not to have it before it is released. */
-TEST(a_child_may_wait_for_the_lock_of_its_parent)
+/* It has a copy of the body, but must not count as a holder. */
+TEST(a_child_that_waits_for_its_parent_is_a_waiter)
 {
 	struct lf_lock *lock;
 	pid_t pid;
@@ -477,7 +478,7 @@ TEST(a_child_may_wait_for_the_lock_of_its_parent)
 
 /* --- A holder without a tag */
 
-TEST(who_lost_the_tag_is_told_by_the_descriptor)
+TEST(a_holder_without_a_tag_is_known_by_its_descriptor)
 {
 	pid_t pid, last;
 
@@ -497,8 +498,8 @@ TEST(who_lost_the_tag_is_told_by_the_descriptor)
 	assert_kill(last);
 }
 
-/* He who has waited has presence, by flock(2), on the body's descriptor. */
-TEST(presence_is_no_lock)
+/* A former waiter has presence, by flock(2), on the descriptor of the body. */
+TEST(presence_is_not_a_lock)
 {
 	pid_t first, second, third;
 
@@ -514,7 +515,7 @@ TEST(presence_is_no_lock)
 	assert_kill(third);
 }
 
-TEST(a_presence_that_was_inherited_is_no_lock)
+TEST(an_inherited_presence_is_not_a_lock)
 {
 	pid_t *child = shared_new(sizeof(*child)), first, second, third;
 
@@ -522,11 +523,11 @@ TEST(a_presence_that_was_inherited_is_no_lock)
 	first = holder_new(take, NULL);
 	second = waiter_new_by(take_and_fork, child);
 	third = waiter_new(0);
-	assert_true(sees("1; %d tag ofd; %d waits posix; %d waits posix",
-			 first, second, third));
+	assert_true(sees("1; %d tag ofd; %d waits posix; %d waits posix", first,
+			 second, third));
 	holder_release(first);
 	assert_true(sees("1; %d tag ofd; %d waits posix", second, third));
-	/* It has the lock before it has the child. */
+	/* It holds the lock before it forks. */
 	while (*(volatile pid_t *)child == 0)
 		sched_yield();
 	assert_kill(second);
@@ -541,7 +542,7 @@ int main(void)
 {
 	if (!shows_locks_of_processes())
 		return skip_all_tests("needs to see the locks in proc(5)");
-	/* Whose parent was killed is ours to wait for. */
+	/* A child whose parent was killed becomes ours to wait for. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return run_all_tests("inspect");
 }

@@ -156,7 +156,7 @@ TEST_WITH_FAULTS(a_local_file_has_all_marks)
 TEST_WITH_FAULTS(a_network_file_has_the_body_alone)
 {
 	needs_locks_of_descriptions();
-	needs_file_systems_told_apart();
+	needs_known_file_systems();
 	faulty_file_system(NFS);
 	assert_false(expect_a_lock(expect_body_alone));
 	expect_holder(0);
@@ -165,7 +165,7 @@ TEST_WITH_FAULTS(a_network_file_has_the_body_alone)
 TEST_WITH_FAULTS(an_unknown_file_system_counts_as_a_network)
 {
 	needs_locks_of_descriptions();
-	needs_file_systems_told_apart();
+	needs_known_file_systems();
 	faulty_set(FSTATFS, 1, true, ENOSYS);
 	assert_false(expect_a_lock(expect_body_alone));
 }
@@ -173,7 +173,7 @@ TEST_WITH_FAULTS(an_unknown_file_system_counts_as_a_network)
 TEST_WITH_FAULTS(fuse_with_locks_of_the_kernel_is_local)
 {
 	needs_locks_of_descriptions();
-	needs_file_systems_told_apart();
+	needs_known_file_systems();
 	faulty_file_system(FUSE);
 	assert_int_equal(expect_a_lock(expect_tag_and_body), has_flock());
 	/* Unknown: the PID may have been the answer of a server. */
@@ -182,7 +182,7 @@ TEST_WITH_FAULTS(fuse_with_locks_of_the_kernel_is_local)
 
 TEST_WITH_FAULTS(fuse_with_locks_of_a_server_has_a_lock_of_the_process)
 {
-	needs_file_systems_told_apart();
+	needs_known_file_systems();
 	faulty_file_system(FUSE);
 	faulty_hide_locks(true);
 	expect_a_lock(expect_lock_of_the_process);
@@ -191,7 +191,7 @@ TEST_WITH_FAULTS(fuse_with_locks_of_a_server_has_a_lock_of_the_process)
 
 TEST_WITH_FAULTS(unknown_fuse_has_a_lock_of_the_process)
 {
-	needs_file_systems_told_apart();
+	needs_known_file_systems();
 	faulty_file_system(FUSE);
 	faulty_set(FDOPENDIR, 1, true, ENOMEM);
 	expect_a_lock(expect_lock_of_the_process);

@@ -24,7 +24,8 @@ int original_acquire(const char *path, bool wait)
 			return -1;
 		}
 		if (stat(path, &theirs) == 0 && fstat(fd, &ours) == 0 &&
-		    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino)
+		    ours.st_dev == theirs.st_dev &&
+		    ours.st_ino == theirs.st_ino)
 			return fd;
 		close(fd);
 	}

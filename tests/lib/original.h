@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* The descriptor, or -1 with errno set: EAGAIN or EACCES if the file is held. */
+/* The descriptor, or -1 and errno: EAGAIN or EACCES if the file is held. */
 int original_acquire(const char *path, bool wait);
 void original_release(int fd, const char *path, bool keep);
 

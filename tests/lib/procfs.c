@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* The locks that Linux lists, more than fit on a page, and those of a process. */
+/* The list of locks, longer than a page, and the locks of a process. */
 #include "config.h"
 
 #include "harness.h"

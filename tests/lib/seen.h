@@ -15,8 +15,8 @@ const char *seen(const char *path);
 
 /*
  * Whether lock_path is seen as FORMAT, of printf(3), says; looks again for a
- * while, as a look may miss a line of the kernel's list.  No look may show a PID
- * that is not in the text of FORMAT.
+ * while, as a look may miss a line of the kernel's list.  No look may show a
+ * PID that is not in the text of FORMAT.
  */
 bool sees(const char *format, ...)
 	__attribute__((__format__(__printf__, 1, 2)));
@@ -45,7 +45,7 @@ int take(void *unused);
 int share(void *unused);
 int take_without_tag(void *unused);
 
-/* A process that waits for the lock, by lf_acquire() or by BODY, and keeps it. */
+/* A process that waits, by lf_acquire() or by BODY, and then keeps the lock. */
 pid_t waiter_new(unsigned flags);
 pid_t waiter_new_by(int (*body)(void *), void *argument);
 

@@ -37,7 +37,7 @@ static bool is_listed_now(pid_t pid)
 }
 
 /*
- * The kernel writes the list a page at a time, and skips a line of the next page
+ * The kernel writes the list a page at a time, and skips a line of the next one
  * if another lock, on whatever file, has gone in between.
  */
 static bool is_listed(pid_t pid)
@@ -523,8 +523,8 @@ TEST(a_waiting_thread_does_not_keep_sharers_out)
 
 /*
  * The waiter waits for the tag when another thread of its process begins to
- * share.  When the other process releases the tag, the waiter gets it at once,
- * for its process shares it already.
+ * share.  When the other process releases the tag, the waiter gets it
+ * immediately, for its process shares it already.
  */
 TEST(a_thread_that_waited_first_does_not_keep_sharers_out)
 {

@@ -289,7 +289,7 @@ TEST(a_directory_without_permission_is_EACCES)
 	assert_child(wait_as_anybody, NULL);
 }
 
-/* --- While a process holds the lock, and nobody waits */
+/* --- While a process holds the lock, and no other waits */
 
 static void change_while_holding(void (*change)(void), void (*look)(void))
 {
