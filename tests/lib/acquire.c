@@ -84,12 +84,11 @@ TEST(acquire_at_uses_directory_and_mode)
 
 TEST(a_waiter_gets_the_lock_on_release)
 {
-	struct actor *waiter = actor_process();
+	struct actor *waiter;
 	struct lf_lock *lock;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
-	assert_true(waiters_reach(lock_path, 1));
+	waiter = actor_waiter(LF_FOREVER, 0, 1);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(actor_result(waiter), 0);
 	assert_true(exists(lock_path));
@@ -123,42 +122,41 @@ TEST(LF_NOCREATE_needs_the_file)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
-static int be_interrupted(void *unused)
+/* Waits, and is interrupted or not, as the FLAGS of the handler say. */
+static int wait_for_signal(void *flags)
 {
+	bool restarts = *(int *)flags == SA_RESTART;
 	struct lf_lock *lock;
 
-	(void)unused;
-	interrupt_on(SIGUSR1, 0);
-	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == -EINTR);
-	demand(lock == NULL);
+	interrupt_on(SIGUSR1, *(int *)flags);
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) ==
+	       (restarts ? 0 : -EINTR));
+	demand(restarts == (lock != NULL));
+	if (restarts) {
+		demand(lf_verify(lock) == 0);
+		demand(lf_release(&lock) == 0);
+	}
 	return 0;
+}
+
+static pid_t signal_waiter(int flags)
+{
+	pid_t pid = child_start(wait_for_signal, &flags);
+
+	assert_true(waiters_reach(lock_path, 1));
+	kill(pid, SIGUSR1);
+	return pid;
 }
 
 TEST(a_signal_handler_interrupts_a_wait)
 {
 	struct lf_lock *lock;
-	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = child_start(be_interrupted, NULL);
-	assert_true(waiters_reach(lock_path, 1));
-	kill(pid, SIGUSR1);
-	assert_finish(pid);
+	assert_finish(signal_waiter(0));
 	assert_true(exists(lock_path));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
-}
-
-static int be_restarted(void *unused)
-{
-	struct lf_lock *lock;
-
-	(void)unused;
-	interrupt_on(SIGUSR1, SA_RESTART);
-	demand(lf_acquire(&lock, lock_path, LF_FOREVER, 0) == 0);
-	demand(lf_verify(lock) == 0);
-	demand(lf_release(&lock) == 0);
-	return 0;
 }
 
 TEST(a_handler_with_SA_RESTART_does_not_interrupt_a_wait)
@@ -167,9 +165,7 @@ TEST(a_handler_with_SA_RESTART_does_not_interrupt_a_wait)
 	pid_t pid;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	pid = child_start(be_restarted, NULL);
-	assert_true(waiters_reach(lock_path, 1));
-	kill(pid, SIGUSR1);
+	pid = signal_waiter(SA_RESTART);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_release(&lock), 0);
 	assert_finish(pid);

@@ -156,6 +156,15 @@ struct actor *actor_holder(unsigned flags)
 	return actor;
 }
 
+struct actor *actor_waiter(int timeout_ms, unsigned flags, int n)
+{
+	struct actor *actor = actor_process();
+
+	actor_begin(actor, ACQUIRE, timeout_ms, flags);
+	assert_true(waiters_reach(lock_path, n));
+	return actor;
+}
+
 void actor_release(struct actor *actor)
 {
 	actor_must(actor, RELEASE, 0, 0);

@@ -34,8 +34,11 @@ int actor_do(struct actor *actor, enum act act, int timeout_ms, unsigned flags);
 void actor_end(struct actor *actor);
 void actor_kill(struct actor *actor);
 
-/* A process that holds lock_path; released, and gone. */
+/* A process that holds lock_path, and one that waits, as the Nth waiter. */
 struct actor *actor_holder(unsigned flags);
+struct actor *actor_waiter(int timeout_ms, unsigned flags, int n);
+
+/* Releases the lock, and ends. */
 void actor_release(struct actor *actor);
 
 /* The same actions of several processes or threads. */

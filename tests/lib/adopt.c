@@ -19,13 +19,16 @@ struct scene {
 	struct gate adopted, parent_may_go, parent_gone;
 	struct gate child_may_go, child_gone;
 	unsigned flags;
-	pid_t child;
+	pid_t parent, child;
 };
 
-static struct scene *scene_new(unsigned flags)
+/* PARENT is the body of the parent, if it is not the test itself. */
+static struct scene *scene_new(int (*parent)(void *), unsigned flags)
 {
-	struct scene *scene = shared_new(sizeof(*scene));
+	struct scene *scene;
 
+	needs_locks_of_descriptions();
+	scene = shared_new(sizeof(*scene));
 	*scene = (struct scene){
 		.adopted = gate_new(),
 		.parent_may_go = gate_new(),
@@ -34,10 +37,12 @@ static struct scene *scene_new(unsigned flags)
 		.child_gone = gate_new(),
 		.flags = flags,
 	};
+	if (parent)
+		scene->parent = child_start(parent, scene);
 	return scene;
 }
 
-/* The child releases the lock, and ends. */
+/* The child releases the lock, and ends; frees. */
 static void scene_end(struct scene *scene)
 {
 	gate_open(scene->child_may_go);
@@ -106,20 +111,18 @@ static int acquire_and_fork(void *argument)
 
 TEST(the_child_is_the_holder_once_the_parent_has_ended)
 {
-	struct scene *scene = scene_new(LF_PID);
-	pid_t parent = child_start(acquire_and_fork, scene);
+	struct scene *scene = scene_new(acquire_and_fork, LF_PID);
 	char text[32], expected[32];
 
-	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
 	/* The parent keeps the tag as long as it lives; the PID is new. */
-	assert_true(is_named(parent));
+	assert_true(is_named(scene->parent));
 	content(text);
 	snprintf(expected, sizeof(expected), "%ld\n", (long)scene->child);
 	assert_string_equal(text, expected);
 
 	gate_open(scene->parent_may_go);
-	assert_finish(parent);
+	assert_finish(scene->parent);
 	assert_true(is_named(scene->child));
 	assert_held(lock_path);
 	scene_end(scene);
@@ -151,10 +154,9 @@ static int acquire_fork_and_release(void *argument)
 
 TEST(a_parent_that_lives_on_releases_and_competes)
 {
-	struct scene *scene = scene_new(0);
-	pid_t parent = child_start(acquire_fork_and_release, scene);
+	struct scene *scene = scene_new(acquire_fork_and_release, 0);
+	pid_t parent = scene->parent;
 
-	needs_locks_of_descriptions();
 	gate_pass(scene->parent_gone);
 	assert_true(is_named(scene->child));
 	assert_true(exists(lock_path));
@@ -183,13 +185,11 @@ static int acquire_and_fork_twice(void *argument)
 
 TEST(a_grandchild_can_adopt)
 {
-	struct scene *scene = scene_new(0);
-	pid_t parent = child_start(acquire_and_fork_twice, scene);
+	struct scene *scene = scene_new(acquire_and_fork_twice, 0);
 
-	needs_locks_of_descriptions();
 	gate_pass(scene->adopted);
 	gate_open(scene->parent_may_go);
-	assert_finish(parent);
+	assert_finish(scene->parent);
 	assert_true(is_named(scene->child));
 	scene_end(scene);
 	assert_false(exists(lock_path));
@@ -221,13 +221,10 @@ static int adopt_and_pass_on(void *argument)
 TEST(a_child_that_adopted_can_pass_the_lock_on)
 {
 	struct scene *scene;
-	pid_t parent;
 
-	needs_locks_of_descriptions();
 	needs_threads_after_a_fork_beside_threads();
-	scene = scene_new(0);
-	parent = child_start(adopt_and_pass_on, scene);
-	assert_finish(parent);
+	scene = scene_new(adopt_and_pass_on, 0);
+	assert_finish(scene->parent);
 	assert_true(is_named(scene->child));
 	scene_end(scene);
 	assert_false(exists(lock_path));
@@ -245,11 +242,9 @@ static int become_daemon(void *argument)
 
 TEST(a_daemon_adopts_after_daemon_3)
 {
-	struct scene *scene = scene_new(0);
-	pid_t parent = child_start(become_daemon, scene);
+	struct scene *scene = scene_new(become_daemon, 0);
 
-	needs_locks_of_descriptions();
-	assert_finish(parent);
+	assert_finish(scene->parent);
 	gate_pass(scene->adopted);
 	assert_true(is_named(scene->child));
 	scene_end(scene);
@@ -271,8 +266,7 @@ static int serve_parent(void *argument)
 /* Half of the waiters come before the parent ends. */
 static void check_queue(unsigned flags)
 {
-	struct scene *scene = scene_new(flags);
-	pid_t parent = child_start(acquire_and_fork, scene);
+	struct scene *scene = scene_new(acquire_and_fork, flags);
 	struct queue *queue = queue_new();
 
 	gate_pass(scene->adopted);
@@ -282,7 +276,7 @@ static void check_queue(unsigned flags)
 	for (int i = 0; i < 4; i++)
 		queue_join(queue, LF_FOREVER, flags);
 	gate_open(scene->parent_may_go);
-	assert_finish(parent);
+	assert_finish(scene->parent);
 	assert_true(is_named(scene->child));
 	queue->other_waiters = 0;
 	for (int i = 4; i < 8; i++)
@@ -294,7 +288,6 @@ static void check_queue(unsigned flags)
 
 TEST(the_queue_stays_in_order)
 {
-	needs_locks_of_descriptions();
 	check_queue(in_order());
 	assert_int_equal(exists(lock_path), in_order() == LF_KEEP);
 	check_queue(LF_KEEP);
@@ -304,12 +297,11 @@ TEST(the_queue_stays_in_order)
 /* Woken when the parent ends, each waits on for the child. */
 TEST(waiters_from_before_the_adoption_wait_on)
 {
-	struct scene *scene = scene_new(0);
+	struct scene *scene = scene_new(NULL, 0);
 	struct queue *queue = queue_new();
 	struct lf_lock *lock;
 	pid_t child;
 
-	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	for (int i = 0; i < 4; i++)
 		queue_join(queue, LF_FOREVER, 0);

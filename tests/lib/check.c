@@ -34,9 +34,7 @@ TEST(our_own_lock_is_seen_and_unharmed)
 
 	needs_holders_with_names();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	waiter = actor_process();
-	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
-	assert_true(waiters_reach(lock_path, 1));
+	waiter = actor_waiter(LF_FOREVER, 0, 1);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(lf_check(lock_path, &pid), 1);
 		assert_int_equal(pid, getpid());
@@ -76,9 +74,7 @@ TEST(any_user_finds_the_holder)
 	first = actor_holder(0);
 	pid = actor_pid(first);
 	assert_child(find_holder, &pid);
-	second = actor_process();
-	actor_begin(second, ACQUIRE, LF_FOREVER, 0);
-	assert_true(waiters_reach(lock_path, 1));
+	second = actor_waiter(LF_FOREVER, 0, 1);
 	assert_child(find_holder, &pid);
 	actor_release(first);
 	assert_int_equal(actor_result(second), 0);

@@ -96,12 +96,8 @@ TEST(a_lock_that_becomes_shared_lets_a_waiting_sharer_in)
 
 	needs_shared_locks();
 	holder = actor_holder(0);
-	sharer = actor_process();
-	writer = actor_process();
-	actor_begin(sharer, ACQUIRE, LF_FOREVER, LF_SHARED);
-	assert_true(waiters_reach(lock_path, 1));
-	actor_begin(writer, ACQUIRE, LF_FOREVER, 0);
-	assert_true(waiters_reach(lock_path, 2));
+	sharer = actor_waiter(LF_FOREVER, LF_SHARED, 1);
+	writer = actor_waiter(LF_FOREVER, 0, 2);
 	actor_must(holder, CONVERT, 0, LF_SHARED);
 	assert_int_equal(actor_result(sharer), 0);
 	assert_shared();

@@ -151,9 +151,7 @@ TEST(a_stray_close_drops_nothing_and_names_no_waiter)
 
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	waiter = actor_process();
-	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
-	assert_true(waiters_reach(lock_path, 1));
+	waiter = actor_waiter(LF_FOREVER, 0, 1);
 	for (int i = 0; i < 200; i++) {
 		pid_t holder;
 

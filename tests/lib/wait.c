@@ -74,9 +74,7 @@ TEST(a_waiter_with_a_bound_gets_the_lock)
 
 	needs_holders_with_names();
 	holder = actor_holder(0);
-	waiter = actor_process();
-	actor_begin(waiter, ACQUIRE, LONG_MS, 0);
-	assert_true(waiters_reach(lock_path, 1));
+	waiter = actor_waiter(LONG_MS, 0, 1);
 	actor_release(holder);
 	assert_int_equal(actor_result(waiter), 0);
 	assert_int_equal(lf_check(lock_path, &named), 1);
