@@ -188,3 +188,59 @@ void actors_end(struct actor **actors, int count)
 	for (int i = 0; i < count; i++)
 		actor_end(actors[i]);
 }
+
+/* --- Processes that queue */
+
+struct queue *queue_new(void)
+{
+	return shared_new(sizeof(struct queue));
+}
+
+void queue_free(struct queue *queue)
+{
+	shared_free(queue, sizeof(*queue));
+}
+
+struct place {
+	struct queue *queue;
+	int number, timeout_ms;
+	unsigned flags;
+};
+
+static int take_turn(void *argument)
+{
+	struct place *place = argument;
+	struct queue *queue = place->queue;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, place->timeout_ms, place->flags) ==
+	       0);
+	queue->order[atomic_fetch_add(&queue->served, 1)] = place->number;
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+void queue_join(struct queue *queue, int timeout_ms, unsigned flags)
+{
+	struct place place = { queue, queue->count, timeout_ms, flags };
+
+	assert_true(queue->count < QUEUE_MAX);
+	queue->pid[queue->count++] = child_start(take_turn, &place);
+	assert_true(
+		waiters_reach(lock_path, queue->other_waiters + queue->count));
+}
+
+void queue_end(struct queue *queue)
+{
+	int out_of_order = 0;
+
+	assert_all_finish(queue->pid, queue->count);
+	assert_int_equal(atomic_load(&queue->served), queue->count);
+	for (int i = 0; i < queue->count; i++)
+		out_of_order += queue->order[i] != i;
+	print_message("# %d waiters, %d out of order\n", queue->count,
+		      out_of_order);
+	assert_int_equal(out_of_order, 0);
+	atomic_store(&queue->served, 0);
+	queue->count = 0;
+}

@@ -8,6 +8,7 @@
 
 #include "harness.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 enum act { ACQUIRE, START, FINISH, CONVERT, RELEASE, END };
@@ -46,5 +47,27 @@ void actors_new(struct actor **actors, int count, struct actor *(*make)(void));
 void actors_must(struct actor **actors, int count, enum act act,
 		 unsigned flags);
 void actors_end(struct actor **actors, int count);
+
+/*
+ * Processes that queue for lock_path.  Each releases the lock once it has noted
+ * when it came.
+ */
+#define QUEUE_MAX 40
+
+struct queue {
+	atomic_int served;
+	int order[QUEUE_MAX];
+	pid_t pid[QUEUE_MAX];
+	int count, other_waiters;
+};
+
+struct queue *queue_new(void);
+
+/* One more process; returns when the kernel shows that it waits. */
+void queue_join(struct queue *queue, int timeout_ms, unsigned flags);
+
+/* Waits until all were served, in order. */
+void queue_end(struct queue *queue);
+void queue_free(struct queue *queue);
 
 #endif

@@ -2,7 +2,7 @@
 /* lf_adopt(): a lock passes from a parent to its child. */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>

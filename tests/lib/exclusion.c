@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 #include "original.h"
 
@@ -25,7 +25,7 @@ enum kind {
 	GIVE_UP = 8, /* signals interrupt its waits */
 	BOUND = 16, /* every second wait, and each to convert, has a bound */
 	SHARED = 32,
-	CONVERT = 64,
+	CONVERTING = 64,
 };
 
 struct arena {
@@ -101,9 +101,9 @@ static int one_round(struct arena *a, int kind, int timeout_ms)
 		read_in(a);
 	else
 		write_in(a);
-	if (kind & CONVERT && !(kind & SHARED))
+	if (kind & CONVERTING && !(kind & SHARED))
 		rc = lf_convert(lock, 0, LF_SHARED);
-	if (rc == 0 && kind & CONVERT)
+	if (rc == 0 && kind & CONVERTING)
 		rc = convert(a, lock, kind);
 	if (rc == 0)
 		rc = lf_release(&lock);
@@ -253,8 +253,8 @@ TEST(every_pair_of_kinds_excludes)
 				     SHARED,
 				     SHARED | WAIT,
 				     SHARED | KEEP,
-				     SHARED | WAIT | CONVERT,
-				     WAIT | CONVERT,
+				     SHARED | WAIT | CONVERTING,
+				     WAIT | CONVERTING,
 				     SHARED | WAIT | GIVE_UP | BOUND,
 				     ORIGINAL | WAIT,
 				     ORIGINAL | KEEP };
@@ -279,9 +279,10 @@ TEST(removers_of_all_kinds_that_share_leave_no_file)
 		  SHARED | WAIT | GIVE_UP | BOUND },
 		{ SHARED, SHARED | WAIT, SHARED | WAIT | GIVE_UP | BOUND,
 		  SHARED, SHARED | WAIT, SHARED },
-		{ SHARED | WAIT | CONVERT,
-		  SHARED | WAIT | CONVERT | GIVE_UP | BOUND, WAIT | CONVERT,
-		  SHARED, WAIT | GIVE_UP | BOUND, SHARED | WAIT },
+		{ SHARED | WAIT | CONVERTING,
+		  SHARED | WAIT | CONVERTING | GIVE_UP | BOUND,
+		  WAIT | CONVERTING, SHARED, WAIT | GIVE_UP | BOUND,
+		  SHARED | WAIT },
 	};
 	struct arena *a = arena_new();
 	int up = 0, given_up = 0;
@@ -304,10 +305,10 @@ TEST(keepers_and_originals_among_sharers_exclude)
 {
 	static const int mixes[][PROCESSES] = {
 		{ SHARED | KEEP | WAIT, SHARED | WAIT, KEEP | WAIT, WAIT,
-		  SHARED | WAIT | CONVERT | KEEP,
+		  SHARED | WAIT | CONVERTING | KEEP,
 		  SHARED | WAIT | GIVE_UP | BOUND },
 		{ ORIGINAL | WAIT, SHARED | WAIT, SHARED | KEEP, WAIT,
-		  SHARED | WAIT | CONVERT, ORIGINAL | KEEP },
+		  SHARED | WAIT | CONVERTING, ORIGINAL | KEEP },
 	};
 	struct arena *a = arena_new();
 
@@ -360,9 +361,9 @@ TEST(threads_of_several_processes_exclude)
 				     WAIT,
 				     SHARED,
 				     SHARED | WAIT | BOUND,
-				     SHARED | CONVERT | WAIT,
+				     SHARED | CONVERTING | WAIT,
 				     0,
-				     WAIT | CONVERT };
+				     WAIT | CONVERTING };
 	struct arena *a = arena_new();
 	struct contender c[3 * THREADS];
 	pid_t pid[3];

@@ -13,7 +13,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -223,25 +222,5 @@ void shared_free(void *memory, size_t size);
 
 /* In milliseconds: long enough that only a failure waits it out. */
 #define LONG_MS 60000
-
-/* --- Processes that queue for lock_path, and count in which order it comes */
-
-#define QUEUE_MAX 40
-
-struct queue {
-	atomic_int served;
-	int order[QUEUE_MAX];
-	pid_t pid[QUEUE_MAX];
-	int count, other_waiters;
-};
-
-struct queue *queue_new(void);
-
-/* One more process; returns when the kernel shows that it waits. */
-void queue_join(struct queue *queue, int timeout_ms, unsigned flags);
-
-/* Waits until all were served, in order. */
-void queue_end(struct queue *queue);
-void queue_free(struct queue *queue);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "harness.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
