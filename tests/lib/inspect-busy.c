@@ -207,12 +207,13 @@ TEST(the_queue_keeps_its_order)
 	for (int round = 0; round < 20; round++) {
 		struct lf_lock *lock;
 
-		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, in_order()),
+				 0);
 		for (int i = 0; i < 5; i++)
-			queue_join(queue, LF_FOREVER, 0);
+			queue_join(queue, LF_FOREVER, in_order());
 		assert_int_equal(lf_release(&lock), 0);
 		queue_end(queue);
-		assert_false(exists(lock_path));
+		assert_int_equal(exists(lock_path), in_order() == LF_KEEP);
 	}
 	assert_kill(looker);
 	queue_free(queue);

@@ -112,7 +112,7 @@ TEST(flock_is_listed_and_the_file_is_free)
 {
 	int operations[] = { LOCK_SH, LOCK_EX };
 	/* Without presence a remover ignores flock(2). */
-	unsigned flags = os_has_description_locks() ? 0 : LF_KEEP;
+	unsigned flags = os_has_description_locks() ? in_order() : LF_KEEP;
 	struct lf_lock *lock;
 
 	for (int i = 0; i < 2; i++) {

@@ -159,7 +159,7 @@ TEST(waiters_are_listed_in_order)
 			 first, by_us(), pid[0], pid[1], pid[3], pid[4],
 			 pid[5]));
 	/* Without presence a remover breaks the queue up. */
-	if (os_has_description_locks()) {
+	if (os_has_description_locks() && has_flock()) {
 		holder_release(first);
 		assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
 				 "%d waits posix; %d waits posix",
@@ -520,6 +520,7 @@ TEST(an_inherited_presence_is_not_a_lock)
 	pid_t *child = shared_new(sizeof(*child)), first, second, third;
 
 	needs_locks_of_descriptions();
+	needs(has_flock(), "flock(2), for presence");
 	first = holder_new(take, NULL);
 	second = waiter_new_by(take_and_fork, child);
 	third = waiter_new(0);
