@@ -52,7 +52,7 @@ static void assert_exclusive(void)
 {
 	assert_held(lock_path);
 	assert_int_equal(child_run(try_to_share, lock_path),
-			 os_locks_by_lockf() ? ENOLCK : EAGAIN);
+			 has_shared_locks() ? EAGAIN : ENOLCK);
 }
 
 TEST(a_lone_holder_converts_both_ways_without_waiting)
@@ -163,7 +163,7 @@ TEST(two_sharers_that_both_convert_do_not_block_for_ever)
 	rc = actor_do(other, CONVERT, 10, 0);
 	/* The kernel sees the cycle if the locks belong to processes. */
 	assert_true(rc == -ETIMEDOUT ||
-		    (rc == -EDEADLK && !os_has_description_locks()));
+		    (rc == -EDEADLK && !has_description_locks()));
 	assert_shared();
 	actor_must(other, RELEASE, 0, 0);
 	assert_int_equal(actor_result(one), 0);
@@ -253,7 +253,7 @@ TEST(threads_convert_as_processes_do)
 		assert_int_equal(actor_do(one, CONVERT, 0, 0), -EAGAIN);
 		assert_int_equal(actor_do(other, CONVERT, 2, 0), -ETIMEDOUT);
 		actor_begin(one, CONVERT, LONG_MS, 0);
-		if (i % 2 && os_has_description_locks())
+		if (i % 2 && has_description_locks())
 			assert_true(waiters_reach(lock_path, 1));
 		actor_must(other, RELEASE, 0, 0);
 		assert_int_equal(actor_result(one), 0);

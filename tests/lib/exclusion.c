@@ -67,7 +67,7 @@ static int convert(struct arena *a, struct lf_lock *lock, int kind)
 		atomic_fetch_add(&a->up, 1);
 		rc = lf_convert(lock, 0, LF_SHARED);
 	} else if (rc == -EAGAIN || rc == -ETIMEDOUT || rc == -EINTR ||
-		   (rc == -EDEADLK && !os_has_description_locks())) {
+		   (rc == -EDEADLK && !has_description_locks())) {
 		rc = 0;
 	}
 	read_in(a);

@@ -244,7 +244,7 @@ TEST(a_thread_that_holds_nothing_is_in_no_cycle)
 	pthread_create(&thread, NULL, wait_for_other,
 		       (void *)(uintptr_t)chain.other);
 	/* The kernel refuses to wait otherwise, and the library polls. */
-	if (os_has_description_locks())
+	if (has_description_locks())
 		assert_true(waiters_reach(chain.other, 1));
 	chain_release(&chain);
 	pthread_join(thread, &result);

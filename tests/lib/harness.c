@@ -5,6 +5,7 @@
 
 #include "lockfile-fcntl.h"
 #include "marks.h"
+#include "port/os.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -88,6 +89,31 @@ int rounds(int usual)
 
 /* --- What a test needs */
 
+/* Of the file system of the tests. */
+static int backend;
+
+static int find_backend(void)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, lock_path, 0, 0);
+
+	if (rc < 0)
+		return rc;
+	rc = lf_backend(lock);
+	lf_release(&lock);
+	return rc;
+}
+
+bool has_description_locks(void)
+{
+	return backend == LF_BACKEND_OFD;
+}
+
+bool has_shared_locks(void)
+{
+	return backend != LF_BACKEND_LOCKF;
+}
+
 static int find_parent(void *unused)
 {
 	struct os_range whole = { 0, 0 };
@@ -159,7 +185,9 @@ int enter_directory(void **state)
 		return -1;
 	sprintf(lock_path, "%s/lock", directory);
 	alarm(LONGEST);
-	return 0;
+	if (backend == 0)
+		backend = find_backend();
+	return backend > 0 ? 0 : -1;
 }
 
 const char *numbered(int i)

@@ -6,7 +6,6 @@
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
 
-#include "port/os.h"
 #include "waiters.h"
 
 #include <errno.h>
@@ -80,14 +79,14 @@ int rounds(int usual);
 
 /* Locks of the process are weaker by their nature. */
 #define needs_locks_of_descriptions() \
-	needs(os_has_description_locks(), "open-file-description locks")
+	needs(has_description_locks(), "open-file-description locks")
 
 /* lockf(3) cannot report the holder. */
 #define needs_holders_with_names() \
 	needs(shows_holders(), "locks that show their holder")
 
 /* lockf(3) has exclusive locks only. */
-#define needs_shared_locks() needs(!os_locks_by_lockf(), "shared locks")
+#define needs_shared_locks() needs(has_shared_locks(), "shared locks")
 
 /* The marks depend on what serves the file system. */
 #define needs_known_file_systems() \
@@ -110,6 +109,8 @@ int rounds(int usual);
 # define needs_threads_after_a_fork_beside_threads() (void)0
 #endif
 
+bool has_description_locks(void);
+bool has_shared_locks(void);
 bool shows_holders(void);
 bool has_flock(void);
 bool knows_file_systems(void);

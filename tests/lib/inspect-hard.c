@@ -109,7 +109,7 @@ static int see_nobody(void *unused)
 	if (!own_proc())
 		return IMPOSSIBLE;
 	demand(sees("1 partial; 0 unknown %s",
-		    os_has_description_locks() ? "ofd" : "unknown"));
+		    has_description_locks() ? "ofd" : "unknown"));
 	return 0;
 }
 
@@ -122,7 +122,7 @@ static int see_nobody_by_outer_proc(void *unused)
 {
 	(void)unused;
 	demand(sees("1 partial; 0 unknown %s",
-		    os_has_description_locks() ? "ofd" : "posix"));
+		    has_description_locks() ? "ofd" : "posix"));
 	return 0;
 }
 
@@ -148,7 +148,7 @@ static int see_a_neighbour(void *unused)
 	pid_t pid = holder_new(take, unused);
 
 	demand(sees("1 partial; %d lock %s", pid,
-		    os_has_description_locks() ? "ofd" : "posix"));
+		    has_description_locks() ? "ofd" : "posix"));
 	demand(child_kill(pid) == -SIGKILL);
 	return 0;
 }

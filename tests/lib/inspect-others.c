@@ -44,7 +44,7 @@ static void expect_foreign(struct foreign f, const char *words)
 		assert_true(sees("1; %d %s", pid, words));
 	/* A waiter of ours waits where its PID shows. */
 	if (f.type == F_WRLCK && f.start == 0 && f.command == F_SETLK &&
-	    os_has_description_locks()) {
+	    has_description_locks()) {
 		last = waiter_new(LF_KEEP);
 		assert_true(sees("1; %d %s; %d waits posix", pid, words, last));
 		assert_kill(last);
@@ -112,7 +112,7 @@ TEST(flock_is_listed_and_the_file_is_free)
 {
 	int operations[] = { LOCK_SH, LOCK_EX };
 	/* Without presence a remover ignores flock(2). */
-	unsigned flags = os_has_description_locks() ? in_order() : LF_KEEP;
+	unsigned flags = has_description_locks() ? in_order() : LF_KEEP;
 	struct lf_lock *lock;
 
 	for (int i = 0; i < 2; i++) {

@@ -159,7 +159,7 @@ TEST(waiters_are_listed_in_order)
 			 first, by_us(), pid[0], pid[1], pid[3], pid[4],
 			 pid[5]));
 	/* Without presence a remover breaks the queue up. */
-	if (os_has_description_locks() && has_flock()) {
+	if (has_description_locks() && has_flock()) {
 		holder_release(first);
 		assert_true(sees("1; %d %s; %d waits posix; %d waits posix; "
 				 "%d waits posix; %d waits posix",

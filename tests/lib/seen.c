@@ -132,7 +132,7 @@ bool sees_in_any_order(const char *format, ...)
 
 const char *by_us(void)
 {
-	return lf_has_ofd_locks() ? "tag ofd" : "lock posix";
+	return has_description_locks() ? "tag ofd" : "lock posix";
 }
 
 unsigned long long start_time(pid_t pid)

@@ -97,7 +97,7 @@ TEST(an_error_has_the_index_of_its_path_and_none_is_acquired)
 TEST(a_file_that_is_named_twice_counts_once)
 {
 	const char *paths[] = { "b", "./a", "a", lock_path, "hard", "lock" };
-	unsigned last = os_locks_by_lockf() ? 0 : LF_SHARED;
+	unsigned last = has_shared_locks() ? LF_SHARED : 0;
 	struct lf_lock *locks[6];
 
 	write_to("lock", "");

@@ -411,7 +411,7 @@ TEST(without_shared_locks_LF_SHARED_is_ENOLCK)
 {
 	struct lf_lock *lock;
 
-	needs(os_locks_by_lockf(), "locks that cannot be shared");
+	needs(!has_shared_locks(), "locks that cannot be shared");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), -ENOLCK);
 	assert_int_equal(lf_acquire(&lock, lock_path, 10, LF_SHARED), -ENOLCK);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
@@ -500,7 +500,7 @@ TEST(a_waiting_thread_does_not_keep_sharers_out)
 	needs_shared_locks();
 	actor_must(sharer, ACQUIRE, 0, LF_SHARED);
 	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
-	if (os_has_description_locks())
+	if (has_description_locks())
 		assert_true(waiters_reach(lock_path, 1));
 	for (int i = 0; i < 100; i++) {
 		actor_must(other, ACQUIRE, 0, LF_SHARED);
