@@ -6,7 +6,7 @@
 #ifndef TESTS_ACTOR_H
 #define TESTS_ACTOR_H
 
-#include "harness.h"
+#include "child.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>

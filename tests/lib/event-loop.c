@@ -2,7 +2,7 @@
 /* A hundred pending locks in the event loop of another project, libuv. */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>

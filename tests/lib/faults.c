@@ -7,7 +7,7 @@
 #include "config.h"
 
 #include "call.h"
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 #include "original.h"
 
@@ -212,7 +212,8 @@ static const struct operation operations[] = {
 	{ .name = "keep, missing", ACQUIRES(acquire_and_keep), .keep = true },
 	{ .name = "keep, free", ACQUIRES(acquire_and_keep), .before = EXISTS,
 	  .keep = true },
-	{ .name = "no create", ACQUIRES(acquire_what_exists), .before = EXISTS },
+	{ .name = "no create", ACQUIRES(acquire_what_exists),
+	  .before = EXISTS },
 	{ .name = "timed, free", ACQUIRES(acquire_in_time) },
 	{ .name = "timed, held", ACQUIRES(acquire_for_a_moment),
 	  .before = OURS, .usual = -ETIMEDOUT },
@@ -292,8 +293,10 @@ static const struct fault faults[] = {
 	  { EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP, ESTALE },
 	  false },
 	{ F_OFD_SETLKW_,
-	  { EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP, ESTALE }, false },
-	{ F_OFD_GETLK_, { EINVAL, EIO, ENOLCK, ENOSYS, ENOTSUP, ESTALE }, false },
+	  { EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP, ESTALE },
+	  false },
+	{ F_OFD_GETLK_,
+	  { EINVAL, EIO, ENOLCK, ENOSYS, ENOTSUP, ESTALE }, false },
 	{ F_DUPFD_, { EMFILE }, false },
 	{ UNLOCK, { EINTR, EIO, ENOLCK }, false },
 	{ LOCKF, { EAGAIN, EDEADLK }, true },
@@ -306,7 +309,8 @@ static const struct fault faults[] = {
 	{ LSTAT, { EACCES, EIO, ENOENT, ENOMEM, ENOTDIR, ESTALE }, false },
 	{ FSTATFS, { EIO, ENOSYS, ESTALE }, false },
 	{ UNLINKAT,
-	  { EACCES, EIO, EISDIR, ENOENT, ENOMEM, EPERM, EROFS, ESTALE }, false },
+	  { EACCES, EIO, EISDIR, ENOENT, ENOMEM, EPERM, EROFS, ESTALE },
+	  false },
 	{ PIPE, { EMFILE, ENFILE, ENOMEM }, false },
 	{ POLL, { EINTR, EINVAL, ENOMEM }, false },
 	{ MALLOC, { ENOMEM }, false },

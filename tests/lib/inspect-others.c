@@ -2,7 +2,7 @@
 /* lf_inspect(): locks of other programs, and files of other users. */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 

@@ -2,7 +2,7 @@
 /* lf_inspect(): holders and waiters of this library. */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
@@ -64,7 +64,7 @@ TEST(accessors_accept_NULL)
 
 	assert_null(lf_report_next(NULL, NULL));
 	assert_false(lf_report_partial(NULL));
-	assert_false(lf_report_stamp(NULL, &pid, &written));
+	assert_false(lf_report_pidfile(NULL, &pid, &written));
 	assert_int_equal(pid, 0);
 	assert_int_equal(written, 0);
 	assert_int_equal(lf_entry_pid(NULL), 0);
@@ -126,7 +126,7 @@ TEST(the_PID_in_the_file_is_reported_with_its_time)
 	write_to(lock_path, "4242\n");
 	pid = holder_new(take, NULL);
 	assert_int_equal(lf_inspect(lock_path, &report), 1);
-	assert_int_equal(lf_report_stamp(report, &written_pid, &written), 1);
+	assert_int_equal(lf_report_pidfile(report, &written_pid, &written), 1);
 	assert_int_equal(stat(lock_path, &st), 0);
 	assert_int_equal(written_pid, 4242);
 	assert_int_equal(written, st.st_mtime);

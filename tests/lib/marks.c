@@ -2,7 +2,7 @@
 /* Which marks a lock has on which file system, as other processes see them. */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 
 #include "faulty.h"

@@ -2,7 +2,7 @@
 /* The list of locks, longer than a page, and the locks of a process. */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "marks.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* What the system refuses has its own error; nothing is created or lost. */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 
 #include "faulty.h"

@@ -3,7 +3,7 @@
 
 #include "seen.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 
 #include <fcntl.h>

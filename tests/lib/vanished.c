@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>

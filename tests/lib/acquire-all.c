@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILES 10
@@ -30,7 +31,8 @@ TEST(all_are_held_and_removed_on_release)
 	struct lf_lock *locks[FILES];
 	size_t failed = 99;
 
-	assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0, &failed), 0);
+	assert_int_equal(
+		lf_acquire_all(locks, names, FILES, 0666, 0, 0, &failed), 0);
 	for (size_t i = 0; i < FILES; i++) {
 		assert_string_equal(lf_path(locks[i]), names[i]);
 		assert_held(names[i]);
@@ -38,6 +40,23 @@ TEST(all_are_held_and_removed_on_release)
 	assert_int_equal(release_all(locks, FILES), 0);
 	for (size_t i = 0; i < FILES; i++)
 		assert_false(exists(names[i]));
+}
+
+TEST(new_files_have_the_mode_less_the_umask)
+{
+	mode_t mask = umask(022);
+	struct lf_lock *locks[FILES];
+	struct stat st;
+
+	make_file(names[1], 0644);
+	assert_int_equal(lf_acquire_all(locks, names, FILES, 0660, 0, 0, NULL),
+			 0);
+	umask(mask);
+	for (size_t i = 0; i < FILES; i++) {
+		assert_int_equal(stat(names[i], &st), 0);
+		assert_int_equal(st.st_mode & 07777, i == 1 ? 0644 : 0640);
+	}
+	assert_int_equal(release_all(locks, FILES), 0);
 }
 
 static struct actor *hold(const char *path)
@@ -56,12 +75,12 @@ TEST(if_one_is_held_none_is_acquired)
 		struct actor *holder = hold(names[i]);
 		size_t failed = 99;
 
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 0, 0,
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 0, 0,
 						&failed),
 				 -EAGAIN);
 		assert_int_equal(failed, i);
-		assert_int_equal(lf_acquire_all(locks, names, FILES, 20, 0,
-						NULL),
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 20,
+						0, NULL),
 				 -ETIMEDOUT);
 		for (size_t k = 0; k < FILES; k++) {
 			assert_null(locks[k]);
@@ -77,7 +96,7 @@ TEST(an_error_has_the_index_of_its_path_and_none_is_acquired)
 	struct lf_lock *locks[4];
 	size_t failed = 99;
 
-	assert_int_equal(lf_acquire_all(locks, paths, 3, LF_FOREVER, 0,
+	assert_int_equal(lf_acquire_all(locks, paths, 3, 0666, LF_FOREVER, 0,
 					&failed),
 			 -ENOENT);
 	assert_int_equal(failed, 1);
@@ -85,13 +104,22 @@ TEST(an_error_has_the_index_of_its_path_and_none_is_acquired)
 		assert_null(locks[i]);
 	assert_false(exists("a"));
 	assert_false(exists("c"));
-	assert_int_equal(lf_acquire_all(locks, paths, 4, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 0, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(NULL, paths, 1, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, NULL, 1, 0, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 1, -2, 0, NULL), -EINVAL);
-	assert_int_equal(lf_acquire_all(locks, paths, 1, 0, 1u << 31, NULL),
+	assert_int_equal(lf_acquire_all(locks, paths, 4, 0666, 0, 0, NULL),
 			 -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 0, 0666, 0, 0, NULL),
+			 -EINVAL);
+	assert_int_equal(lf_acquire_all(NULL, paths, 1, 0666, 0, 0, NULL),
+			 -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, NULL, 1, 0666, 0, 0, NULL),
+			 -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 1, 0666, -2, 0, NULL),
+			 -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 1, 0666, 0, 1u << 31,
+					NULL),
+			 -EINVAL);
+	assert_int_equal(lf_acquire_all(locks, paths, 1, 0100644, 0, 0, NULL),
+			 -EINVAL);
+	assert_false(exists("a"));
 }
 
 TEST(a_file_that_is_named_twice_counts_once)
@@ -106,7 +134,7 @@ TEST(a_file_that_is_named_twice_counts_once)
 		for (int timeout = LF_FOREVER; timeout <= 1; timeout++) {
 			int handles = 0;
 
-			assert_int_equal(lf_acquire_all(locks, paths, 6,
+			assert_int_equal(lf_acquire_all(locks, paths, 6, 0666,
 							timeout, mode | LF_KEEP,
 							NULL),
 					 0);
@@ -122,7 +150,8 @@ static int acquire_and_release_all(void *unused)
 	struct lf_lock *locks[FILES];
 
 	(void)unused;
-	demand(lf_acquire_all(locks, names, FILES, 3600000, 0, NULL) == 0);
+	demand(lf_acquire_all(locks, names, FILES, 0666, 3600000, 0, NULL) ==
+	       0);
 	demand(release_all(locks, FILES) == 0);
 	return 0;
 }
@@ -171,7 +200,7 @@ static int contend(void *argument)
 
 		memcpy(paths, names, sizeof(paths));
 		shuffle(paths, &seed);
-		demand(lf_acquire_all(locks, paths, FILES, LF_FOREVER, 0,
+		demand(lf_acquire_all(locks, paths, FILES, 0666, LF_FOREVER, 0,
 				      NULL) == 0);
 		for (size_t i = 0; i < FILES; i++)
 			if (atomic_fetch_add(&a->inside[i], 1) != 0)
@@ -228,13 +257,15 @@ TEST(a_killed_process_holds_none)
 		/* It competes with us until then. */
 		for (int i = 0; i < 5; i++) {
 			assert_int_equal(lf_acquire_all(locks, names, FILES,
-							LF_FOREVER, 0, NULL),
+							0666, LF_FOREVER, 0,
+							NULL),
 					 0);
 			assert_int_equal(release_all(locks, FILES), 0);
 		}
 		assert_kill(pid);
-		assert_int_equal(
-			lf_acquire_all(locks, names, FILES, 0, 0, NULL), 0);
+		assert_int_equal(lf_acquire_all(locks, names, FILES, 0666, 0, 0,
+						NULL),
+				 0);
 		assert_int_equal(release_all(locks, FILES), 0);
 	}
 	for (size_t i = 0; i < FILES; i++)

@@ -2,7 +2,7 @@
 /* LF_PID: the PID is in the file while it is locked, and no longer. */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
