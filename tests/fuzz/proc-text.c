@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "lockfile-fcntl.h"
 #include "port/proc-text.h"
 
 #include <limits.h>
@@ -38,10 +39,10 @@ static char *exact_copy(const void *text, size_t length)
 	return copy;
 }
 
-static bool is_same(const struct os_listed_lock *a,
-		    const struct os_listed_lock *b)
+static bool is_same(const struct lf_listed_lock *a,
+		    const struct lf_listed_lock *b)
 {
-	return a->type == b->type && a->mode == b->mode &&
+	return a->kind == b->kind && a->type == b->type &&
 	       a->waits == b->waits && a->depth == b->depth &&
 	       a->pid == b->pid &&
 	       a->inode.major == b->inode.major &&
@@ -52,9 +53,13 @@ static bool is_same(const struct os_listed_lock *a,
 
 /* As lock_get_status() in fs/locks.c of Linux. */
 static void format(char line[LINE_SIZE + DEPTH_SIZE],
-		   const struct os_listed_lock *lock)
+		   const struct lf_listed_lock *lock)
 {
-	static const char *const types[] = { "POSIX ", "OFDLCK", "FLOCK " };
+	static const char *const types[] = {
+		[LF_TYPE_POSIX] = "POSIX ",
+		[LF_TYPE_OFDLCK] = "OFDLCK",
+		[LF_TYPE_FLOCK] = "FLOCK ",
+	};
 	char last[32] = "EOF";
 
 	if (lock->last != ULLONG_MAX)
@@ -62,30 +67,30 @@ static void format(char line[LINE_SIZE + DEPTH_SIZE],
 	snprintf(line, LINE_SIZE + DEPTH_SIZE,
 		 "1:%*s%s%s ADVISORY  %s %ld %02x:%02x:%llu %llu %s\n",
 		 (int)lock->depth, "", lock->waits ? "-> " : "",
-		 types[lock->type], lock->mode == OS_READ ? "READ" : "WRITE",
+		 types[lock->kind], lock->type == F_RDLCK ? "READ" : "WRITE",
 		 (long)lock->pid, lock->inode.major, lock->inode.minor,
 		 lock->inode.number, lock->first, last);
 }
 
-static bool parse(const char *line, struct os_listed_lock *lock)
+static bool parse(const char *line, struct lf_listed_lock *lock)
 {
 	char *copy = exact_copy(line, strlen(line));
-	bool is = proc_parse_lock(copy, lock);
+	bool is = lf_proc_parse_lock(copy, lock);
 
 	free(copy);
 	return is;
 }
 
-static bool check_lock(const char *line, struct os_listed_lock *lock)
+static bool check_lock(const char *line, struct lf_listed_lock *lock)
 {
-	struct os_listed_lock again;
+	struct lf_listed_lock again;
 	static char formatted[LINE_SIZE + DEPTH_SIZE];
 
 	if (!parse(line, lock))
 		return false;
-	demand(lock->type == OS_TYPE_POSIX || lock->type == OS_TYPE_OFDLCK ||
-	       lock->type == OS_TYPE_FLOCK);
-	demand(lock->mode == OS_READ || lock->mode == OS_WRITE);
+	demand(lock->kind == LF_TYPE_POSIX || lock->kind == LF_TYPE_OFDLCK ||
+	       lock->kind == LF_TYPE_FLOCK);
+	demand(lock->type == F_RDLCK || lock->type == F_WRLCK);
 	demand(lock->pid >= 0);
 	demand(lock->first <= lock->last);
 	demand(lock->depth < strlen(line) && lock->depth < DEPTH_SIZE);
@@ -96,11 +101,11 @@ static bool check_lock(const char *line, struct os_listed_lock *lock)
 }
 
 /* The next lock of the text, with or without the first word of fdinfo. */
-static bool next_lock(char **rest, struct os_listed_lock *lock)
+static bool next_lock(char **rest, struct lf_listed_lock *lock)
 {
 	char *line;
 
-	while ((line = proc_cut_line(rest)) != NULL) {
+	while ((line = lf_proc_cut_line(rest)) != NULL) {
 		if (check_lock(line, lock))
 			return true;
 		if (strncmp(line, "lock:", 5) == 0 &&
@@ -115,7 +120,7 @@ static void check_locks(const char *text, size_t whole, size_t part)
 {
 	char *all = exact_copy(text, whole), *few = exact_copy(text, part);
 	char *rest_of_all = all, *rest_of_few = few;
-	struct os_listed_lock lock, same;
+	struct lf_listed_lock lock, same;
 
 	while (next_lock(&rest_of_few, &lock)) {
 		demand(next_lock(&rest_of_all, &same));
@@ -132,22 +137,22 @@ static void check_number(const char *text, const char *name)
 	unsigned long long number, again;
 	char line[LINE_SIZE];
 
-	if (!proc_parse_number(text, name, &number))
+	if (!lf_proc_parse_number(text, name, &number))
 		return;
 	snprintf(line, sizeof(line), "pos:\t0\n%s:\t%llu\n", name, number);
-	demand(proc_parse_number(line, name, &again) && again == number);
+	demand(lf_proc_parse_number(line, name, &again) && again == number);
 }
 
 static void check_mount(const char *text, unsigned long long id)
 {
-	struct os_inode device, again;
+	struct lf_inode device, again;
 	char line[LINE_SIZE];
 
-	if (!proc_parse_mount(text, id, &device))
+	if (!lf_proc_parse_mount(text, id, &device))
 		return;
 	snprintf(line, sizeof(line), "%llu 1 %u:%u / / rw - tmpfs tmpfs rw\n",
 		 id, device.major, device.minor);
-	demand(proc_parse_mount(line, id, &again));
+	demand(lf_proc_parse_mount(line, id, &again));
 	demand(again.major == device.major && again.minor == device.minor);
 }
 
@@ -165,11 +170,11 @@ static void check_start_time(const char *text)
 	unsigned long long time, again;
 	char line[LINE_SIZE];
 
-	if (!proc_parse_start_time(text, &time))
+	if (!lf_proc_parse_start_time(text, &time))
 		return;
 	snprintf(line, sizeof(line),
 		 "1 (a) S 0 1 1 0 -1 0 0 0 0 0 0 0 0 0 0 0 1 0 %llu 0\n", time);
-	demand(proc_parse_start_time(line, &again) && again == time);
+	demand(lf_proc_parse_start_time(line, &again) && again == time);
 }
 
 static void check_run(const char *text)
@@ -177,13 +182,13 @@ static void check_run(const char *text)
 	unsigned long long ticks, again;
 	char line[LINE_SIZE], state, same;
 
-	if (!proc_parse_run(text, &state, &ticks))
+	if (!lf_proc_parse_run(text, &state, &ticks))
 		return;
 	demand(state != '\0');
 	snprintf(line, sizeof(line),
 		 "1 (a) %c 0 1 1 0 -1 0 0 0 0 0 %llu 0 0 0 0 0 1 0 1 0\n",
 		 state, ticks);
-	demand(proc_parse_run(line, &same, &again));
+	demand(lf_proc_parse_run(line, &same, &again));
 	demand(same == state && again == ticks);
 }
 

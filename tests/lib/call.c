@@ -2,7 +2,7 @@
 /* What the library reports about itself, its errors and its handles. */
 #include "config.h"
 
-#include "call.h"
+#include "lock.h"
 #include "harness.h"
 #include "lockfile-fcntl.h"
 
@@ -32,13 +32,10 @@ PLAIN_TEST(each_error_has_a_text_of_its_own)
 
 PLAIN_TEST(an_undocumented_error_becomes_EIO)
 {
-	struct call call;
-
-	call_enter(&call);
-	assert_int_equal(call_leave(&call, -EAGAIN, ACQUIRE), -EAGAIN);
-	assert_int_equal(call_leave(&call, -EAGAIN, CHECK), -EIO);
-	assert_int_equal(call_leave(&call, -ERANGE, ACQUIRE), -EIO);
-	assert_int_equal(call_leave(&call, 1, RELEASE), 1);
+	assert_int_equal(lf_documented(-EAGAIN, LF_ACQUIRE), -EAGAIN);
+	assert_int_equal(lf_documented(-EAGAIN, LF_CHECK), -EIO);
+	assert_int_equal(lf_documented(-ERANGE, LF_ACQUIRE), -EIO);
+	assert_int_equal(lf_documented(1, LF_RELEASE), 1);
 }
 
 TEST(a_handle_describes_itself)

@@ -6,9 +6,8 @@
  */
 #include "config.h"
 
-#include "call.h"
 #include "child.h"
-#include "lockfile-fcntl.h"
+#include "lock.h"
 #include "original.h"
 
 #include "faulty.h"
@@ -200,7 +199,7 @@ static int inspect_all(struct lf_lock **lock)
 	return rc;
 }
 
-#define ACQUIRES(how) .run = how, .functions = ACQUIRE, .acquires = true
+#define ACQUIRES(how) .run = how, .functions = LF_ACQUIRE, .acquires = true
 
 static const struct operation operations[] = {
 	{ .name = "acquire, missing", ACQUIRES(acquire_now) },
@@ -226,37 +225,37 @@ static const struct operation operations[] = {
 	{ .name = "wait, passed on by an original", ACQUIRES(acquire_at_last),
 	  .before = ORIGINALS, .passes = true },
 	{ .name = "pending, free", .run = start_and_finish, .acquires = true,
-	  .functions = START | FINISH },
+	  .functions = LF_START | LF_FINISH },
 	{ .name = "pending, passed on", .run = start_and_finish,
-	  .functions = START | FINISH, .acquires = true, .before = OURS,
+	  .functions = LF_START | LF_FINISH, .acquires = true, .before = OURS,
 	  .passes = true },
 	{ .name = "pending, given up", .run = start_and_give_up,
-	  .functions = START | RELEASE, .before = OURS },
+	  .functions = LF_START | LF_RELEASE, .before = OURS },
 	{ .name = "pending, free and given up", .run = start_and_give_up,
-	  .functions = START | RELEASE },
-	{ .name = "release", .run = lf_release, .functions = RELEASE,
+	  .functions = LF_START | LF_RELEASE },
+	{ .name = "release", .run = lf_release, .functions = LF_RELEASE,
 	  .before = OF_US },
-	{ .name = "verify", .run = verify, .functions = VERIFY,
+	{ .name = "verify", .run = verify, .functions = LF_VERIFY,
 	  .before = OF_US },
-	{ .name = "check, missing", .run = check, .functions = CHECK },
-	{ .name = "check, free", .run = check, .functions = CHECK,
+	{ .name = "check, missing", .run = check, .functions = LF_CHECK },
+	{ .name = "check, free", .run = check, .functions = LF_CHECK,
 	  .before = EXISTS, .keep = true },
-	{ .name = "check, held", .run = check, .functions = CHECK,
+	{ .name = "check, held", .run = check, .functions = LF_CHECK,
 	  .before = OURS, .usual = 1 },
 	{ .name = "check, held by an original", .run = check,
-	  .functions = CHECK, .before = ORIGINALS, .usual = 1 },
-	{ .name = "check, held by us", .run = check, .functions = CHECK,
+	  .functions = LF_CHECK, .before = ORIGINALS, .usual = 1 },
+	{ .name = "check, held by us", .run = check, .functions = LF_CHECK,
 	  .before = OF_US, .usual = 1 },
 	{ .name = "inspect, missing", .run = inspect_all,
-	  .functions = INSPECT },
-	{ .name = "inspect, free", .run = inspect_all, .functions = INSPECT,
+	  .functions = LF_INSPECT },
+	{ .name = "inspect, free", .run = inspect_all, .functions = LF_INSPECT,
 	  .before = EXISTS, .keep = true },
-	{ .name = "inspect, held", .run = inspect_all, .functions = INSPECT,
+	{ .name = "inspect, held", .run = inspect_all, .functions = LF_INSPECT,
 	  .before = OURS, .usual = 1 },
 	{ .name = "inspect, held by an original", .run = inspect_all,
-	  .functions = INSPECT, .before = ORIGINALS, .usual = 1 },
+	  .functions = LF_INSPECT, .before = ORIGINALS, .usual = 1 },
 	{ .name = "inspect, held by us", .run = inspect_all,
-	  .functions = INSPECT, .before = OF_US, .usual = 1 },
+	  .functions = LF_INSPECT, .before = OF_US, .usual = 1 },
 };
 
 /* --- What fails */
@@ -380,24 +379,21 @@ static bool is_expected(const struct operation *op, int rc, enum faulty call,
 {
 	int reported = -reported_as(call, error);
 	bool expected = rc == op->usual;
-	struct call c;
 
-	if (op->functions & RELEASE && exists(lock_path))
+	if (op->functions & LF_RELEASE && exists(lock_path))
 		expected |= rc == 1;
 	/* A missing file is not locked. */
-	if (op->functions & (CHECK | INSPECT) && error == ENOENT)
+	if (op->functions & (LF_CHECK | LF_INSPECT) && error == ENOENT)
 		expected |= rc == 0;
 	/* Thus lockf() reports a held file. */
-	if (op->functions & (CHECK | INSPECT) && call == LOCKF &&
+	if (op->functions & (LF_CHECK | LF_INSPECT) && call == LOCKF &&
 	    error == EAGAIN)
 		expected |= rc == 1;
 
-	for (unsigned function = ACQUIRE; function <= INSPECT; function <<= 1) {
-		call_enter(&c);
-		if (op->functions & function)
-			expected |= rc == call_leave(&c, reported,
-						     (enum function)function);
-	}
+	for (unsigned f = LF_ACQUIRE; f <= LF_RELEASE_FD; f <<= 1)
+		if (op->functions & f)
+			expected |= rc == lf_documented(reported,
+							(enum lf_function)f);
 	return expected;
 }
 

@@ -4,7 +4,7 @@
 #include "child.h"
 
 #include "lockfile-fcntl.h"
-#include "marks.h"
+#include "lock.h"
 #include "port/os.h"
 
 #include <dirent.h>
@@ -106,13 +106,12 @@ bool has_shared_locks(void)
 
 static int find_parent(void *unused)
 {
-	struct os_range whole = { 0, 0 };
+	struct flock other = { .l_type = F_WRLCK };
 	int fd = open(lock_path, O_RDWR);
-	pid_t pid = 0;
 
 	(void)unused;
-	return !(os_process_test(fd, OS_WRITE, &whole, &pid) == 1 &&
-		 pid == getppid());
+	return !(lf_getlk(fd, F_GETLK, &other) == 0 &&
+		 other.l_type != F_UNLCK && other.l_pid == getppid());
 }
 
 bool shows_holders(void)
@@ -131,20 +130,20 @@ bool shows_holders(void)
 /* Where it exists, it fails: the descriptor is bad. */
 bool has_flock(void)
 {
-	return os_flock(-1, OS_FLOCK_SHARED) != -ENOTSUP;
+	return flock(-1, LOCK_SH | LOCK_NB) == 0 || errno != ENOSYS;
 }
 
 /* An unknown file system counts as a network; so do all if none is known. */
 bool knows_file_systems(void)
 {
-	return os_filesystem(-1) == OS_FS_NETWORK;
+	return lf_filesystem(-1) == LF_FS_NETWORK;
 }
 
 bool shows_locks_of_processes(void)
 {
 	struct stat none = { 0 };
 
-	return os_process_has_lock(0, &none, lock_is_body) == 0;
+	return lf_process_has_lock(0, &none, lf_is_body) == 0;
 }
 
 unsigned in_order(void)

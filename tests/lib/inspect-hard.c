@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "child.h"
-#include "inspect.h"
+#include "inspect/inspect.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
@@ -287,31 +287,36 @@ static int stay(void *unused)
 /* The list is older than the process that has the PID of a former waiter. */
 static int use_a_pid_again(void *unused)
 {
-	struct os_lock_list list = { .count = 0 };
+	struct lf_lock_list list = { .count = 0 };
 	struct lf_report *report;
 	const struct lf_entry *entry;
 	pid_t first, second;
+	long hz = sysconf(_SC_CLK_TCK);
+	struct timespec now;
 
 	if (!own_proc())
 		return IMPOSSIBLE;
 	demand(take(unused) == 0);
 	first = waiter_new(0);
-	demand(os_list_locks(&list) == 0);
+	demand(lf_list_locks(&list) == 0);
 	demand(child_kill(first) == -SIGKILL);
-	while (os_ticks() <= list.when)
-		sched_yield();
+	do
+		clock_gettime(CLOCK_BOOTTIME, &now);
+	while ((unsigned long long)(now.tv_sec * hz + now.tv_nsec * hz /
+				    1000000000) <= list.when);
 	if (!next_pid_is(first))
 		return IMPOSSIBLE;
 	second = child_start(stay, NULL);
 	if (second != first)
 		return IMPOSSIBLE;
 	demand(waitpid(second, NULL, WUNTRACED) == second);
-	demand(inspect(lock_path, &list, &report) == 1);
+	demand(lf_inspect_file(&report, lock_path, &list) == 0 &&
+	       lf_report_status(report) == 1);
 	entry = lf_report_next(report, NULL);
 	demand(lf_entry_pid(entry) == getpid());
 	demand(!lf_report_next(report, entry));
 	lf_report_free(report);
-	os_lock_list_free(&list);
+	lf_lock_list_free(&list);
 	demand(child_kill(second) == -SIGKILL);
 	return 0;
 }

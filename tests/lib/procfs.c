@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "child.h"
-#include "marks.h"
+#include "lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,22 +27,22 @@ struct counts {
 
 static bool lists_locks(void)
 {
-	struct os_lock_list list;
-	int rc = os_list_locks(&list);
+	struct lf_lock_list list;
+	int rc = lf_list_locks(&list);
 
 	if (rc == 0)
-		os_lock_list_free(&list);
+		lf_lock_list_free(&list);
 	return rc != -ENOTSUP && rc != -ENOENT;
 }
 
-static struct counts count(const struct os_inode *file)
+static struct counts count(const struct lf_inode *file)
 {
 	struct counts counts = { 0, 0 };
-	struct os_lock_list list;
+	struct lf_lock_list list;
 
-	assert_int_equal(os_list_locks(&list), 0);
+	assert_int_equal(lf_list_locks(&list), 0);
 	for (size_t i = 0; i < list.count; i++) {
-		const struct os_listed_lock *lock = &list.locks[i];
+		const struct lf_listed_lock *lock = &list.locks[i];
 
 		if (lock->inode.number != file->number ||
 		    lock->inode.major != file->major ||
@@ -51,7 +51,7 @@ static struct counts count(const struct os_inode *file)
 		counts.waiters += lock->waits;
 		counts.locks += !lock->waits;
 	}
-	os_lock_list_free(&list);
+	lf_lock_list_free(&list);
 	return counts;
 }
 
@@ -62,9 +62,9 @@ static struct counts count(const struct os_inode *file)
  */
 static bool counts_reach(int waiters, int locks)
 {
-	struct os_inode file;
+	struct lf_inode file;
 
-	assert_int_equal(os_inode_of(lock_path, &file), 0);
+	assert_int_equal(lf_inode_of(lock_path, &file), 0);
 	for (int look = 0; look_again(&look);) {
 		struct counts counts = count(&file);
 
@@ -122,11 +122,11 @@ TEST(many_locks_are_read_all)
 static int bodies_of(int fd)
 {
 	struct stat st;
-	int process = os_process_open(getpid()), descriptor, found;
+	int process = lf_process_open(getpid()), descriptor, found;
 
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_true(process >= 0);
-	found = os_process_lock_descriptor(process, &st, lock_is_body,
+	found = lf_process_lock_descriptor(process, &st, lf_is_body,
 					   &descriptor);
 	if (found > 0)
 		assert_int_equal(descriptor, fd);
@@ -167,8 +167,8 @@ TEST(a_removed_file_is_not_held)
 	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
 	assert_int_equal(lstat(lock_path, &st), 0);
 	assert_int_equal(unlink(lock_path), 0);
-	process = os_process_open(getpid());
-	assert_int_equal(os_process_lock_descriptor(process, &st, lock_is_body,
+	process = lf_process_open(getpid());
+	assert_int_equal(lf_process_lock_descriptor(process, &st, lf_is_body,
 						    &descriptor),
 			 0);
 	close(process);
