@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* Who holds a lock file, seen from outside and without touching it. */
+/* The holder of a lock file, as a descriptor of the file shows it. */
 #include "config.h"
 
 #include "inspect/inspect.h"
@@ -7,69 +7,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-/* How much longer than a moment one that does not get to run is given. */
+/* A process that does not get to run is given more time than a moment. */
 #define LONGEST_MS 200
 
-/* Whether another holds the body: 1 and its process or 0, or 0. */
+/* Files that are watched at the same time: each takes a descriptor. */
+#define WATCHED 64
+
+/* ---- The question */
+
+/* Whether another owner has the body: 1 and its process or 0, or 0. */
 static int body_owner(const struct lf_lock *lock, pid_t *pid)
 {
 	int rc = lf_body_test(lock, F_WRLCK, pid);
 
 	return rc == LF_REMOVER ? 0 : rc;
-}
-
-static bool body_held(const struct lf_lock *lock)
-{
-	pid_t pid;
-
-	return body_owner(lock, &pid) > 0;
-}
-
-/*
- * Whether PID has the tag for longer than a waiter needs to try the body: at
- * each look, since who tries for the lock again and again has the tag again and
- * again.  One that only waits for a processor meanwhile, and got less than a
- * whole clock tick, may be such a waiter still.
- */
-static bool keeps_tag(const struct lf_lock *lock, pid_t pid)
-{
-	/* PID 0 is somebody of another namespace, and not ourselves. */
-	int process = pid > 0 ? lf_process_open(pid) : -1;
-	unsigned long long before = 0, now;
-	bool keeps = false;
-
-	lf_process_is_runnable(process, &before);
-	for (int ms = 1; ms <= LONGEST_MS && !keeps; ms++) {
-		pid_t again;
-
-		poll(NULL, 0, 1);
-		if (lf_tag_test(lock, &again) <= 0 || again != pid)
-			break;
-		keeps = ms >= LF_MOMENT_MS &&
-			(lf_process_is_runnable(process, &now) <= 0 ||
-			 now > before + 1);
-	}
-	if (process >= 0)
-		close(process);
-	return keeps;
-}
-
-/*
- * The owner of the tag is called the holder only if that is sure: it has the
- * body among its descriptors, or, where we may not look, it keeps the tag and
- * the body is held still.  A waiter behind a holder that lost
- * its tag has the tag for the instant until it has tried the body.
- */
-static bool is_holder(const struct lf_lock *lock, pid_t pid)
-{
-	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
-	int has = lf_process_has_lock(pid, &file, lf_is_body);
-
-	if (has >= 0)
-		return has;
-	return keeps_tag(lock, pid) && body_held(lock);
 }
 
 /* A server may give the PID of a process on another machine. */
@@ -79,30 +33,33 @@ static bool is_elsewhere(const struct lf_lock *lock)
 }
 
 /*
- * 1 held, 0 free; the PID is the holder's or 0.  The tag alone is held for the
- * moment between two steps of the protocol, or by a program that locks the
- * first byte and no more, which is in the way as well.
+ * The tag alone is held for the moment between two steps of the protocol, or by
+ * a program that locks the first byte and no more, which excludes others too.
+ * If the body is held, it is by the owner of the tag, or by a holder that lost
+ * its tag, and then a waiter has it for the instant until it has tried the body.
  */
-static int find_holder(const struct lf_lock *lock, struct lf_holder *holder)
+static void ask(const struct lf_lock *lock, struct lf_view *view)
 {
-	pid_t *pid = &holder->pid;
-	int rc = body_owner(lock, pid);
+	pid_t tag;
 
-	if (is_elsewhere(lock)) {
-		*pid = 0;
-		return rc;
-	}
-	if (rc == 0 && lf_tag_test(lock, pid) > 0)
-		return keeps_tag(lock, *pid);
-	if (rc > 0 && *pid == 0 && lf_tag_test(lock, pid) > 0) {
-		holder->nameless = *pid == 0;
-		if (*pid > 0 && !is_holder(lock, *pid))
-			*pid = 0;
-	}
-	return rc;
+	view->held = body_owner(lock, &view->pid);
+	view->elsewhere = is_elsewhere(lock);
+	if (view->held <= 0 || view->elsewhere)
+		view->pid = 0;
+	if (view->held < 0 || view->elsewhere || view->pid > 0 ||
+	    lf_tag_test(lock, &tag) <= 0)
+		return;
+	if (view->held == 0)
+		view->claim = LF_CLAIM_TAG;
+	else if (tag > 0)
+		view->claim = LF_CLAIM_BODY;
+	else
+		view->nameless = true;
+	view->held = 1;
+	view->pid = tag;
 }
 
-int lf_find_holder(const char *path, struct lf_holder *holder)
+static int open_file(struct lf_lock **lock, const char *path)
 {
 	struct lf_request request = {
 		.dirfd = AT_FDCWD,
@@ -111,37 +68,216 @@ int lf_find_holder(const char *path, struct lf_holder *holder)
 		.type = F_RDLCK,
 		.inspects = true,
 	};
+
+	return lf_file_open(lock, &request);
+}
+
+static void open_and_ask(struct lf_view *view, off_t size)
+{
 	struct lf_lock *lock;
+	int rc = open_file(&lock, view->path);
+
+	if (rc < 0) {
+		view->held = rc == -ENOENT ? 0 : rc;
+		return;
+	}
+	view->id.dev = lock->dev;
+	view->id.ino = lock->ino;
+	ask(lock, view);
+	if (view->held > 0 && size > 0)
+		view->pidfile = lf_pidfile_read(lock, &view->written);
+	lf_table_close(lock);
+}
+
+void lf_ask_file(struct lf_view *view)
+{
 	struct stat st;
+
+	view->asked = view->when = lf_ticks();
+	/* Not opened before: to open a device or a FIFO may have effects. */
+	if (lstat(view->path, &st) < 0) {
+		view->held = errno == ENOENT && view->path[0] != '\0' ? 0 :
+									-errno;
+		return;
+	}
+	view->held = lf_file_check_type(st.st_mode);
+	if (view->held < 0)
+		return;
+	view->exists = true;
+	view->id = (struct lf_file_id){ st.st_ino, st.st_dev, true };
+	/* Not opened while we hold it: the kernel hides our own locks from us. */
+	if (lf_table_process_holds(&st)) {
+		view->held = 1;
+		view->pid = getpid();
+	} else {
+		open_and_ask(view, st.st_size);
+	}
+}
+
+/* ---- Watching those whose answer has to be seen to last */
+
+struct watched {
+	struct lf_view *view;
+	struct lf_lock *lock; /* NULL: seen enough */
+	int error;
+	unsigned long long ticks; /* of CPU time, when it began */
+	bool lasts;
+};
+
+/* PID 0 is some process without a PID here, and not the caller. */
+static int is_runnable(pid_t pid, unsigned long long *ticks)
+{
+	return pid > 0 ? lf_process_is_runnable(pid, ticks) : -ENOTSUP;
+}
+
+/* Another file has come to the path meanwhile: the tag was given back. */
+static void begin_to_watch(struct watched *watched, struct lf_view *view)
+{
+	*watched = (struct watched){ .view = view };
+	watched->error = open_file(&watched->lock, view->path);
+	if (watched->error == -ENOENT)
+		watched->error = 0;
+	if (watched->lock && (watched->lock->dev != view->id.dev ||
+			      watched->lock->ino != view->id.ino)) {
+		lf_table_close(watched->lock);
+		watched->lock = NULL;
+	}
+	is_runnable(view->pid, &watched->ticks);
+}
+
+static void end_to_watch(struct watched *watched)
+{
+	if (watched->lock)
+		lf_table_close(watched->lock);
+	watched->lock = NULL;
+}
+
+/*
+ * The tag must be seen at each look, since a caller that tries for the lock
+ * again and again has the tag again and again.  A process that only waited for
+ * a processor meanwhile, and got less than a whole clock tick, may still be a
+ * waiter that is about to give the tag back.  False: seen enough.
+ */
+static bool watch(struct watched *watched, int ms)
+{
+	const struct lf_view *view = watched->view;
+	unsigned long long now;
+	pid_t pid;
+
+	if (lf_tag_test(watched->lock, &pid) <= 0 || pid != view->pid)
+		return false;
+	if (ms < LF_MOMENT_MS ||
+	    (is_runnable(pid, &now) > 0 && now <= watched->ticks + 1))
+		return true;
+	watched->lasts = view->claim != LF_CLAIM_BODY ||
+			 body_owner(watched->lock, &pid) > 0;
+	return false;
+}
+
+static bool any_is_watched(const struct watched *watched, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (watched[i].lock)
+			return true;
+	return false;
+}
+
+static void watch_all(struct watched *watched, size_t count)
+{
+	for (int ms = 1; ms <= LONGEST_MS && any_is_watched(watched, count);
+	     ms++) {
+		poll(NULL, 0, 1);
+		for (size_t i = 0; i < count; i++)
+			if (watched[i].lock && !watch(&watched[i], ms))
+				end_to_watch(&watched[i]);
+	}
+}
+
+/* ---- The answer */
+
+/* What could not be watched is not free. */
+static void settle(struct lf_view *view, bool is_true, int error)
+{
+	if (!is_true)
+		view->pid = 0;
+	if (!is_true && view->claim == LF_CLAIM_TAG) {
+		view->held = error;
+		view->pidfile = 0;
+	}
+	view->claim = LF_CLAIM_NONE;
+}
+
+static void watch_and_settle(struct lf_view **views, size_t count)
+{
+	struct watched watched[WATCHED];
+
+	for (size_t i = 0; i < count; i++)
+		begin_to_watch(&watched[i], views[i]);
+	watch_all(watched, count);
+	for (size_t i = 0; i < count; i++) {
+		end_to_watch(&watched[i]);
+		settle(views[i], watched[i].lasts, watched[i].error);
+	}
+}
+
+/* The owner of the tag is sure to hold the body if it is among its descriptors. */
+static bool has_shown_body(struct lf_view *view)
+{
+	struct lf_use use;
+	int rc = lf_view_ask(view, view->pid, &use);
+
+	if (rc == 0)
+		rc = lf_use_bodies(&use);
+	if (rc >= 0)
+		settle(view, rc > 0, 0);
+	return rc >= 0;
+}
+
+void lf_settle_claims(struct lf_view *const *views, size_t count)
+{
+	struct lf_view *doubtful[WATCHED];
+	size_t doubts = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct lf_view *view = views[i];
+
+		if (view->claim == LF_CLAIM_NONE ||
+		    (view->claim == LF_CLAIM_BODY && has_shown_body(view)))
+			continue;
+		doubtful[doubts++] = view;
+		if (doubts == WATCHED) {
+			watch_and_settle(doubtful, doubts);
+			doubts = 0;
+		}
+	}
+	watch_and_settle(doubtful, doubts);
+}
+
+static int settle_one(struct lf_view *view)
+{
+	struct lf_file_id *id = malloc(sizeof(*id));
+	struct lf_snapshot snapshot;
 	int rc;
 
-	*holder = (struct lf_holder){ .pid = 0 };
-	/* Not opened before: to open a device or a FIFO may have effects. */
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT && path[0] != '\0' ? 0 : -errno;
-	if (!S_ISREG(st.st_mode))
-		return lf_file_check_type(st.st_mode);
-	/* Nor while we hold it: the kernel does not show us our own locks. */
-	if (lf_table_process_holds(&st)) {
-		holder->pid = getpid();
-		return 1;
-	}
-	rc = lf_file_open(&lock, &request);
-	if (rc < 0)
-		return rc == -ENOENT ? 0 : rc;
-	rc = find_holder(lock, holder);
-	holder->elsewhere = is_elsewhere(lock);
-	if (rc > 0 && st.st_size > 0)
-		holder->pidfile = lf_pidfile_read(lock, &holder->written);
-	lf_table_close(lock);
+	if (!id)
+		return -ENOMEM;
+	*id = view->id;
+	view->snapshot = &snapshot;
+	rc = lf_snapshot_begin(&snapshot, id, 1);
+	if (rc == 0)
+		lf_settle_claims(&view, 1);
+	lf_snapshot_end(&snapshot);
 	return rc;
 }
 
 int lf_check_holder(const char *path, pid_t *pid)
 {
-	struct lf_holder holder;
-	int rc = lf_find_holder(path, &holder);
+	struct lf_view view = { .path = path };
+	int rc = 0;
 
-	*pid = rc > 0 ? holder.pid : 0;
-	return rc;
+	lf_ask_file(&view);
+	if (view.claim != LF_CLAIM_NONE)
+		rc = settle_one(&view);
+	*pid = rc == 0 && view.held > 0 ? view.pid : 0;
+	return rc < 0 ? rc : view.held;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * Locks of flock(2), which keep no record lock out: told as what they are, but
- * for our own presence, which is no lock.
+ * Locks of flock(2), which exclude no record lock, are reported as what they
+ * are.  Our own presence is no lock and is not reported.
  */
 #include "config.h"
 
@@ -10,10 +10,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static bool is_flock(const struct lf_listed_lock *lock)
+{
+	return lock->kind == LF_TYPE_FLOCK && !lock->waits;
+}
+
 /*
- * Holders and waiters of ours have a flock(2) lock too, their presence.  Who
- * waits for a body is listed without a PID, so that any that is shared may be
- * the presence of such a one.
+ * Our holders and waiters have a lock of flock(2) too, their presence.  A waiter
+ * for a body is listed without a PID, so any shared lock may be its presence.
  */
 static bool is_ours(const struct lf_view *view,
 		    const struct lf_listed_lock *presence)
@@ -29,64 +33,23 @@ static bool is_ours(const struct lf_view *view,
 	return false;
 }
 
-static bool is_flock(const struct lf_listed_lock *lock)
+int lf_find_flocks(struct lf_view *view)
 {
-	return lock->kind == LF_TYPE_FLOCK && !lock->waits;
+	const struct lf_listed_lock *lock = NULL;
+	size_t count = 0;
+
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		count += is_flock(lock);
+	if (count == 0)
+		return 0;
+	view->flocks = calloc(count, sizeof(*view->flocks));
+	if (!view->flocks)
+		return -ENOMEM;
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (is_flock(lock) && !is_ours(view, lock))
+			view->flocks[view->flock_count++].lock = lock;
+	return 0;
 }
-
-/* Whether it has a lock of flock(2) by one of its descriptors. */
-static bool has_descriptor(const struct lf_view *view, pid_t pid)
-{
-	int descriptor;
-
-	return lf_view_ask(view, pid, is_flock, &descriptor) > 0;
-}
-
-/* All that have the descriptor, as far as we may look, or one not known. */
-static int add_flock_heirs(struct lf_view *view, const struct lf_listed_lock *lock)
-{
-	size_t count = 0, before = view->report->count;
-	pid_t *pids;
-	int rc = lf_list_processes(&pids, &count);
-
-	if (rc == -ENOMEM)
-		return rc;
-	if (rc < 0)
-		return lf_view_add_listed(view, lock, 0);
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		if (!has_descriptor(view, pids[i]))
-			continue;
-		rc = lf_view_add(view, (struct lf_entry){
-					    .pid = pids[i],
-					    .source = LF_SOURCE_DESCRIPTOR,
-					    .type = LF_TYPE_FLOCK,
-				    });
-	}
-	free(pids);
-	if (rc < 0 || view->report->count > before)
-		return rc;
-	return lf_view_add_listed(view, lock, 0);
-}
-
-/*
- * It is listed by the process that asked for it, which may have ended while
- * another has the descriptor, as flock(1) leaves it to a shell.  If it is shared
- * and there is a holder that had no tag, it is the presence of one that ended.
- */
-static int add_flock(struct lf_view *view, const struct lf_listed_lock *lock)
-{
-	if (has_descriptor(view, lock->pid))
-		return lf_view_add_listed(view, lock, lock->pid);
-	if (lock->type == F_WRLCK)
-		return add_flock_heirs(view, lock);
-	return view->holders > 0 ? 0 : lf_view_add_listed(view, lock, 0);
-}
-
-/* What is told, unless it is seen to be ours, or is not seen again. */
-struct candidate {
-	const struct lf_listed_lock *lock;
-	bool again, ours;
-};
 
 static bool has_flock(const struct lf_view *view,
 		      const struct lf_listed_lock *wanted)
@@ -101,47 +64,64 @@ static bool has_flock(const struct lf_view *view,
 }
 
 /*
- * A process of ours has its presence for an instant before it is listed as one
- * who waits, and on its way from the tag to the body, and out.
+ * A process of ours has its presence for an instant before it is listed as a
+ * waiter, and between the tag and the body, and on its way out.
  */
-static int look_at_flocks(const struct lf_view *view, struct candidate *flocks,
-			  size_t count)
+void lf_watch_flocks(const struct lf_view *later, struct lf_flock *flocks,
+		     size_t count)
 {
-	for (int i = 0; i < LF_MOMENTS && count > 0; i++) {
-		struct lf_view later;
-		int rc = lf_view_later(view, &later);
-
-		if (rc < 0)
-			return rc;
-		for (size_t j = 0; j < count; j++) {
-			flocks[j].ours |= is_ours(&later, flocks[j].lock);
-			flocks[j].again |= has_flock(&later, flocks[j].lock);
-		}
-		free(later.locks);
+	for (size_t i = 0; i < count; i++) {
+		flocks[i].ours |= is_ours(later, flocks[i].lock);
+		flocks[i].again |= has_flock(later, flocks[i].lock);
 	}
-	return 0;
+}
+
+/* All processes that have the descriptor, as far as they are visible. */
+static int add_heirs(struct lf_view *view, const struct lf_listed_lock *lock)
+{
+	size_t before = view->report->count;
+	int rc = lf_snapshot_scan(view->snapshot);
+	const struct lf_use *use = NULL;
+
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc == 0)
+		use = view->snapshot->users[view->file].first;
+	for (rc = 0; use && rc == 0; use = use->next)
+		if (use->has_flock)
+			rc = lf_view_add(view, (struct lf_entry){
+						 .pid = use->pid,
+						 .source = LF_SOURCE_DESCRIPTOR,
+						 .type = LF_TYPE_FLOCK,
+					 });
+	if (rc < 0 || view->report->count > before)
+		return rc;
+	return lf_view_add_listed(view, lock, 0);
+}
+
+/*
+ * The list names the process that asked for the lock.  It may have ended while
+ * another has the descriptor, as flock(1) leaves it to a shell.  A shared lock
+ * without its process, where there is a holder that had no tag, is the presence
+ * of one that has ended.
+ */
+static int add_flock(struct lf_view *view, const struct lf_listed_lock *lock)
+{
+	struct lf_use use;
+
+	if (lf_view_ask(view, lock->pid, &use) == 0 && use.has_flock)
+		return lf_view_add_listed(view, lock, lock->pid);
+	if (lock->type == F_WRLCK)
+		return add_heirs(view, lock);
+	return view->holders > 0 ? 0 : lf_view_add_listed(view, lock, 0);
 }
 
 int lf_add_flocks(struct lf_view *view)
 {
-	const struct lf_listed_lock *lock = NULL;
-	struct candidate *flocks;
-	size_t count = 0;
-	int rc;
+	int rc = 0;
 
-	while ((lock = lf_view_next(view, lock)) != NULL)
-		count += is_flock(lock);
-	flocks = calloc(count + 1, sizeof(*flocks));
-	if (!flocks)
-		return -ENOMEM;
-	count = 0;
-	while ((lock = lf_view_next(view, lock)) != NULL)
-		if (is_flock(lock) && !is_ours(view, lock))
-			flocks[count++].lock = lock;
-	rc = look_at_flocks(view, flocks, count);
-	for (size_t i = 0; i < count && rc == 0; i++)
-		if (flocks[i].again && !flocks[i].ours)
-			rc = add_flock(view, flocks[i].lock);
-	free(flocks);
+	for (size_t i = 0; i < view->flock_count && rc == 0; i++)
+		if (view->flocks[i].again && !view->flocks[i].ours)
+			rc = add_flock(view, view->flocks[i].lock);
 	return rc;
 }

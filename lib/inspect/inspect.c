@@ -1,41 +1,270 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * First the file is asked, by lf_check(): that alone can tell "free".  The
- * kernel's list then tells of everybody, but for a lock of an open file
- * description it has no PID.
+ * The steps of an inspection.  First each file is asked, with F_GETLK: nothing
+ * else can say that it is free.  The kernel's list then has everybody, but gives
+ * no PID for a lock of an open file description.  Those PIDs come from the
+ * descriptors of the processes.
  *
- * The list is of a moment ago.  Nobody is called by a PID that may have become
- * another's: a process is asked itself, or is older than the list.
+ * The list is of a moment ago.  No process is called by a PID that may have
+ * become another's: it shows the lock itself, or it is older than the list.
  */
 #include "config.h"
 
 #include "inspect/inspect.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The list is told in parts, and may miss a lock or tell it twice, but not often. */
+/*
+ * The kernel gives the list a page at a time, so that it may miss a lock or
+ * repeat it, but not often.
+ */
 #define LOOKS 4
 
-static int add_all(struct lf_view *view)
-{
-	int held = view->held;
-	int rc = lf_view_pick(view, view->list);
+/* ---- 1. Each file is asked, and it is found out how the list names it. */
 
-	if (rc == 0 && held != 0)
-		rc = lf_add_holders(view);
-	view->holders = view->report->count;
-	if (rc == 0 && held < 0 && view->holders == 0)
-		return held;
+static int ask(struct lf_view *view, struct lf_mounts *mounts)
+{
+	struct stat st;
+	int rc;
+
+	lf_ask_file(view);
+	view->status = view->held;
+	if (view->held < 0 && view->held != -EACCES)
+		return view->held == -ENOMEM ? -ENOMEM : 0;
+	view->report = lf_report_new(view->path);
+	if (!view->report)
+		return -ENOMEM;
+	if (!view->exists)
+		return 0;
+	rc = lf_inode_of(view->path, mounts, &st, &view->inode);
+	if (rc == -ENOENT) {
+		view->exists = false;
+		view->claim = LF_CLAIM_NONE;
+		view->status = view->held < 0 ? view->held : 0;
+		return 0;
+	}
 	if (rc == 0)
-		rc = lf_add_flocks(view);
-	if (rc == 0 && held != 0)
-		rc = lf_add_waiters(view);
-	return rc < 0 ? rc : lf_add_flock_waiters(view);
+		view->id = (struct lf_file_id){ st.st_ino, st.st_dev,
+						st.st_nlink == 0 };
+	view->is_listed = rc == 0;
+	return 0;
 }
 
-static bool is_listed(const struct lf_view *view, pid_t pid)
+/* ---- 2. The list is read, and each file takes its locks from it. */
+
+static int pick(struct lf_view *const *views, size_t count,
+		struct lf_listing *listing)
+{
+	int rc = 0;
+
+	if (!listing->sorted)
+		rc = lf_listing_read(listing);
+	if (rc == -ENOMEM)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		if (rc < 0)
+			views[i]->is_listed = false;
+		else if (views[i]->is_listed &&
+			 lf_view_pick(views[i], listing) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int read_list(struct lf_view *const *views, size_t count,
+		     struct lf_listing *listing)
+{
+	for (size_t i = 0; i < count; i++)
+		if (views[i]->is_listed)
+			return pick(views, count, listing);
+	return 0;
+}
+
+/* ---- 3. The files in question are those with a lock. */
+
+static bool is_in_question(const struct lf_view *view)
+{
+	return view->report && view->exists &&
+	       (view->held != 0 || view->lock_count > 0);
+}
+
+static int begin_snapshot(struct lf_view *const *views, size_t count,
+			  struct lf_snapshot *snapshot)
+{
+	struct lf_file_id *files = calloc(count, sizeof(*files));
+	size_t used = 0;
+	int rc;
+
+	if (!files)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (is_in_question(views[i]))
+			files[used++] = views[i]->id;
+	rc = lf_snapshot_begin(snapshot, files, used);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		views[i]->snapshot = snapshot;
+		if (is_in_question(views[i]))
+			views[i]->file = lf_snapshot_file(snapshot,
+							  &views[i]->id);
+	}
+	return rc;
+}
+
+/* ---- 4. What has to be seen to last is watched, for all files together. */
+
+static int find_doubts(struct lf_view *view)
+{
+	int rc = lf_find_flocks(view);
+
+	if (rc == 0 && view->held != 0)
+		rc = lf_find_owners(view);
+	view->doubtful = rc == 0 ? lf_keep_doubtful(view, &view->bodies) : 0;
+	return rc;
+}
+
+static bool is_watched(const struct lf_view *view)
+{
+	return view->doubtful > 0 || view->flock_count > 0;
+}
+
+static int watch(struct lf_view *view, const struct lf_listing *listing)
+{
+	struct lf_view later = *view;
+	int rc = lf_view_pick(&later, listing);
+
+	if (rc < 0)
+		return rc;
+	view->doubtful = lf_keep_doubtful(&later, &view->bodies);
+	lf_watch_flocks(&later, view->flocks, view->flock_count);
+	free(later.locks);
+	return 0;
+}
+
+/* A part of a moment later.  The number of files that are to be watched on. */
+static int watch_once(struct lf_view *const *views, size_t count)
+{
+	struct lf_listing later;
+	int watched = 0, rc;
+
+	poll(NULL, 0, LF_MOMENT_MS / LF_MOMENTS);
+	rc = lf_listing_read(&later);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		if (!is_watched(views[i]))
+			continue;
+		rc = watch(views[i], &later);
+		watched += is_watched(views[i]);
+	}
+	lf_listing_free(&later);
+	return rc < 0 ? rc : watched;
+}
+
+/* A list that cannot be read leaves no answer for the files that need it. */
+static int watch_for_a_moment(struct lf_view *const *views, size_t count)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < count; i++)
+		rc |= is_watched(views[i]);
+	for (int i = 0; i < LF_MOMENTS && rc > 0; i++)
+		rc = watch_once(views, count);
+	if (rc == -ENOMEM)
+		return rc;
+	for (size_t i = 0; i < count && rc < 0; i++)
+		if (is_watched(views[i])) {
+			views[i]->is_listed = false;
+			views[i]->status = rc;
+		}
+	return 0;
+}
+
+/* ---- 5. The conclusion for one file: its report, and 1, 0 or an error. */
+
+/* Whether an owner of the first byte without a PID here is not listed either. */
+static bool is_hidden(const struct lf_view *view)
+{
+	const struct lf_listed_lock *lock = NULL;
+
+	/* lockf(3) never reports a PID. */
+	if (!view->nameless || lf_locks_by_lockf())
+		return false;
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (!lock->waits && lock->kind != LF_TYPE_FLOCK &&
+		    lock->first == 0)
+			return false;
+	return true;
+}
+
+static int conclude(struct lf_view *view)
+{
+	int rc = view->held != 0 ? lf_add_holders(view) : 0;
+
+	view->holders = view->report->count;
+	if (rc == 0 && view->held < 0 && view->holders == 0)
+		return view->held;
+	if (rc == 0)
+		rc = lf_add_flocks(view);
+	if (rc == 0 && view->held != 0)
+		rc = lf_add_waiters(view);
+	if (rc == 0)
+		rc = lf_add_flock_waiters(view);
+	view->report->partial |= is_hidden(view);
+	return rc < 0 ? rc : view->held != 0;
+}
+
+/* ---- One look at all files: the steps in order */
+
+static int examine(struct lf_view *const *views, size_t count,
+		   struct lf_snapshot *snapshot)
+{
+	int rc = 0;
+
+	lf_settle_claims(views, count);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		struct lf_view *view = views[i];
+
+		if (!view->report || !view->exists)
+			continue;
+		view->status = view->held;
+		view->report->partial = !view->is_listed || view->elsewhere ||
+					!snapshot->is_ours;
+		if (view->is_listed)
+			rc = find_doubts(view);
+	}
+	if (rc == 0)
+		rc = watch_for_a_moment(views, count);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		if (views[i]->is_listed)
+			views[i]->status = conclude(views[i]);
+		if (views[i]->status == -ENOMEM)
+			rc = -ENOMEM;
+	}
+	return rc;
+}
+
+static int look(struct lf_view *const *views, size_t count,
+		struct lf_listing *listing, struct lf_snapshot *snapshot)
+{
+	struct lf_mounts mounts = { .is_read = false };
+	int rc = 0;
+
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = ask(views[i], &mounts);
+	lf_mounts_free(&mounts);
+	if (rc == 0)
+		rc = read_list(views, count, listing);
+	if (rc == 0)
+		rc = begin_snapshot(views, count, snapshot);
+	return rc < 0 ? rc : examine(views, count, snapshot);
+}
+
+/* ---- Whether to look again */
+
+static bool is_listed_holder(const struct lf_view *view, pid_t pid)
 {
 	const struct lf_listed_lock *lock = NULL;
 
@@ -47,14 +276,14 @@ static bool is_listed(const struct lf_view *view, pid_t pid)
 }
 
 /*
- * Whether the holder that the file tells of is there, and the lock by which it
- * is known: those who wait are listed with that.
+ * The holder that the file names must be reported, and the lock by which it is
+ * known must be listed, because its waiters are listed with that.
  */
 static bool is_complete(const struct lf_view *view)
 {
-	pid_t pid = view->holder.pid;
+	pid_t pid = view->pid;
 
-	if (pid != 0 && pid != getpid() && !is_listed(view, pid))
+	if (pid != 0 && pid != getpid() && !is_listed_holder(view, pid))
 		return false;
 	return view->holders > 0 &&
 	       (pid == 0 || lf_view_has_entry(view, pid, LF_TYPE_OFDLCK) ||
@@ -62,68 +291,14 @@ static bool is_complete(const struct lf_view *view)
 }
 
 /*
- * Whether somebody has the first byte who is not listed: a process that has no
- * PID in this namespace.  lockf(3) never tells one.
- */
-static bool is_hidden(const struct lf_view *view)
-{
-	const struct lf_listed_lock *lock = NULL;
-
-	if (!view->holder.nameless || lf_locks_by_lockf())
-		return false;
-	while ((lock = lf_view_next(view, lock)) != NULL)
-		if (!lock->waits && lock->kind != LF_TYPE_FLOCK &&
-		    lock->first == 0)
-			return false;
-	return true;
-}
-
-static int get_list(struct lf_lock_list *list, bool anew)
-{
-	if (list->when != 0 && !anew)
-		return 0;
-	lf_lock_list_free(list);
-	return lf_list_locks(list);
-}
-
-/* One look at all of it: 1 held, 0 free, -EACCES cannot be told. */
-static int look(struct lf_view *view, bool anew)
-{
-	int held = lf_find_holder(view->path, &view->holder), rc;
-
-	view->held = held;
-	if (held < 0 && held != -EACCES)
-		return held;
-	view->report = lf_report_new(view->path);
-	if (!view->report)
-		return -ENOMEM;
-	if (lstat(view->path, &view->st) < 0)
-		return held < 0 ? held : errno == ENOENT ? 0 : -errno;
-	rc = get_list(view->list, anew);
-	if (rc == 0)
-		rc = lf_inode_of(view->path, &view->inode);
-	if (rc == -ENOMEM)
-		return rc;
-	view->report->partial = rc < 0 || view->holder.elsewhere ||
-				!lf_proc_is_ours();
-	if (rc < 0)
-		return held;
-	rc = add_all(view);
-	if (rc < 0)
-		return rc;
-	view->report->partial |= is_hidden(view);
-	return held != 0;
-}
-
-/*
- * What the file says, where the list does not; nothing, if the list has another,
- * who got it since.
+ * Adds what the file says to what the list says; nothing if the list has another
+ * holder, which got the lock since.
  */
 static int add_unlisted(struct lf_view *view)
 {
 	struct lf_entry *first = view->report->entries;
 	struct lf_entry unlisted = {
-		.pid = view->holder.pid,
+		.pid = view->pid,
 		.source = LF_SOURCE_LOCK,
 		.type = LF_TYPE_UNKNOWN,
 	};
@@ -135,12 +310,13 @@ static int add_unlisted(struct lf_view *view)
 	view->report->partial = true;
 	/* The list of another PID namespace, which has no PIDs for us. */
 	if (view->holders == 1 && first->pid == 0) {
-		first->pid = view->holder.pid;
+		first->pid = view->pid;
 		first->source = LF_SOURCE_LOCK;
 		return 0;
 	}
+	view->when = view->asked;
 	rc = lf_view_add(view, unlisted);
-	/* It has ended, and was the last that is known. */
+	/* It has ended, and was the last one known. */
 	if (rc == 0 && view->report->count == count && view->holders == 0) {
 		unlisted.pid = 0;
 		rc = lf_view_add(view, unlisted);
@@ -150,53 +326,116 @@ static int add_unlisted(struct lf_view *view)
 	return rc;
 }
 
-int lf_inspect_file(struct lf_report **report, const char *path,
-		    struct lf_lock_list *list)
+static void reset(struct lf_view *view)
 {
-	struct lf_view view;
-	bool again = true;
+	lf_view_clear(view);
+	lf_report_free(view->report);
+	*view = (struct lf_view){ .path = view->path };
+}
+
+/*
+ * Keeps in VIEWS those that another look may complete; without a list there is
+ * nothing to wait for.
+ */
+static int keep_incomplete(struct lf_view **views, size_t *count, bool is_last)
+{
+	size_t incomplete = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < *count && rc == 0; i++) {
+		struct lf_view *view = views[i];
+
+		if (view->status <= 0 || (is_complete(view) &&
+					  (is_last || !view->surplus)))
+			continue;
+		if (is_last || !view->is_listed) {
+			rc = add_unlisted(view);
+			continue;
+		}
+		reset(view);
+		views[incomplete++] = view;
+	}
+	*count = incomplete;
+	return rc;
+}
+
+static int look_until_complete(struct lf_view **views, size_t count,
+			       struct lf_listing *listing)
+{
+	int rc = 0;
+
+	for (int looks = 1; count > 0 && rc == 0; looks++) {
+		struct lf_snapshot snapshot = { .file_count = 0 };
+
+		rc = look(views, count, listing, &snapshot);
+		if (rc == 0)
+			rc = keep_incomplete(views, &count, looks == LOOKS);
+		lf_snapshot_end(&snapshot);
+		lf_listing_free(listing);
+	}
+	return rc;
+}
+
+/* ---- The reports */
+
+static int finish(struct lf_view *view, struct lf_report **report)
+{
+	if (!view->report)
+		view->report = lf_report_new(view->path);
+	if (!view->report)
+		return -ENOMEM;
+	view->report->status = view->status;
+	view->report->pidfile = view->pidfile;
+	view->report->written = view->written;
+	*report = view->report;
+	view->report = NULL;
+	return 0;
+}
+
+static int inspect(struct lf_report **reports, struct lf_view *all,
+		   struct lf_view **views, const char *const *paths,
+		   size_t count, struct lf_listing *listing)
+{
 	int rc;
 
-	for (int looks = 1; again; looks++) {
-		view = (struct lf_view){ .path = path, .list = list };
-		rc = look(&view, looks > 1);
-		again = rc > 0 && (!is_complete(&view) ||
-				   (view.surplus && looks < LOOKS));
-		free(view.locks);
-		if (again && looks == LOOKS) {
-			again = false;
-			if (add_unlisted(&view) < 0)
-				rc = -ENOMEM;
-		}
-		if (again)
-			lf_report_free(view.report);
+	for (size_t i = 0; i < count; i++) {
+		all[i].path = paths[i];
+		views[i] = &all[i];
 	}
-	if (rc == -ENOMEM || !view.report) {
-		lf_report_free(view.report);
-		*report = rc == -ENOMEM ? NULL : lf_report_new(path);
-		if (!*report)
-			return -ENOMEM;
-	} else {
-		*report = view.report;
+	rc = look_until_complete(views, count, listing);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = finish(&all[i], &reports[i]);
+	for (size_t i = 0; i < count; i++)
+		reset(&all[i]);
+	return rc;
+}
+
+int lf_inspect_listed(struct lf_report **reports, const char *const *paths,
+		      size_t count, struct lf_listing *listing)
+{
+	struct lf_view *all = calloc(count + 1, sizeof(*all));
+	struct lf_view **views = calloc(count + 1, sizeof(struct lf_view *));
+	int rc = -ENOMEM;
+
+	for (size_t i = 0; i < count; i++)
+		reports[i] = NULL;
+	if (all && views)
+		rc = inspect(reports, all, views, paths, count, listing);
+	free(views);
+	free(all);
+	for (size_t i = 0; i < count && rc < 0; i++) {
+		lf_report_free(reports[i]);
+		reports[i] = NULL;
 	}
-	(*report)->status = rc;
-	(*report)->pidfile = view.holder.pidfile;
-	(*report)->written = view.holder.written;
-	return 0;
+	return rc;
 }
 
 int lf_inspect_files(struct lf_report **reports, const char *const *paths,
 		     size_t count)
 {
-	struct lf_lock_list list = { .count = 0 };
-	int rc = 0;
+	struct lf_listing listing = { .sorted = NULL };
+	int rc = lf_inspect_listed(reports, paths, count, &listing);
 
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = lf_inspect_file(&reports[i], paths[i], &list);
-	lf_lock_list_free(&list);
-	for (size_t i = 0; i < count && rc < 0; i++) {
-		lf_report_free(reports[i]);
-		reports[i] = NULL;
-	}
+	lf_listing_free(&listing);
 	return rc;
 }

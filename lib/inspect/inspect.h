@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
  * Private to lib/inspect: one inspection of one or more lock files, and the
- * report that comes of each.  check.c asks the file, snapshot.c the system;
- * holders.c, flock.c and waiters.c conclude; report.c is what the caller gets.
+ * report that comes of each.  Each file calls only those below it:
+ *
+ *   inspect.c   the steps of a look, and whether to look again
+ *   waiters.c   the queue
+ *   flock.c     locks of flock(2) that are no presence of ours
+ *   holders.c   the holders: tags, bodies, locks of processes
+ *   check.c     one file, asked through a descriptor of it
+ *   view.c      one file under inspection, and what the snapshot has of it
+ *   snapshot.c  the system, asked once for all files
+ *   report.c    the report
+ *
+ * A look asks each file once, then reads /proc/locks once, then each process
+ * that matters once.  So its cost is that of the files, their locks and those
+ * processes, added and not multiplied.  What has to be seen to last is watched
+ * for all files at the same time.
  */
 #ifndef LF_INSPECT_H
 #define LF_INSPECT_H
 
 #include "lock.h"
 
-/* How long a waiter that runs may have the tag before it has tried the body. */
+/* How long a running waiter may have the tag before it has tried the body. */
 #define LF_MOMENT_MS 20
 
-/* In how many looks one sees whether something lasts for a moment. */
+/* The number of looks at the list in a moment. */
 #define LF_MOMENTS 10
-
-/* ---- check.c: the holder of a lock file, as a descriptor of it shows */
-
-struct lf_holder {
-	pid_t pid;	/* 0: unknown */
-	bool elsewhere; /* it may be on another machine */
-	bool nameless;	/* the owner of the first byte has no PID here */
-	pid_t pidfile;	/* the PID in the file, or 0 */
-	time_t written;
-};
-
-/* 1 held, 0 free. */
-int lf_find_holder(const char *path, struct lf_holder *holder);
-int lf_check_holder(const char *path, pid_t *pid);
 
 /* ---- report.c */
 
@@ -57,8 +56,199 @@ struct lf_report *lf_report_new(const char *path);
 /* 0 or -ENOMEM. */
 int lf_report_add(struct lf_report *report, const struct lf_entry *entry);
 
-/* The last entry goes before all from FIRST on that are deeper. */
+/* Moves the last entry before all from FIRST on that are deeper. */
 void lf_report_sort_in(struct lf_report *report, size_t first);
+
+/* ---- snapshot.c: the list of locks, and the processes */
+
+/* The list in the order of inodes; the locks of one file stay in order. */
+struct lf_listing {
+	struct lf_lock_list list;
+	const struct lf_listed_lock **sorted;
+};
+
+int lf_listing_read(struct lf_listing *listing);
+void lf_listing_free(struct lf_listing *listing);
+
+/* The locks on a file, *COUNT of them. */
+const struct lf_listed_lock *const *
+lf_listing_find(const struct lf_listing *listing, const struct lf_inode *inode,
+		size_t *count);
+
+/* What one process has of one file in question. */
+struct lf_use {
+	struct lf_use *next; /* of the same file, by another process */
+	pid_t pid;
+	size_t file;
+	size_t descriptors;
+	size_t bodies;
+	int descriptor; /* the first with a body, or -1 */
+	bool has_flock;
+	int error; /* why the locks of a descriptor are not shown */
+};
+
+/* A process, as it was when it was read. */
+struct lf_examined {
+	struct lf_examined *next;
+	pid_t pid;
+	int error; /* why its descriptors are not shown */
+	unsigned long long start_time; /* 0: unknown */
+	size_t count;
+	struct lf_use uses[]; /* by file */
+};
+
+#define LF_BUCKETS 512
+
+struct lf_snapshot {
+	bool is_ours; /* see lf_proc_is_ours() */
+	struct lf_file_id *files; /* in question */
+	size_t file_count;
+	struct {
+		struct lf_use *first, *last;
+	} *users; /* of each file */
+	struct lf_examined *examined[LF_BUCKETS];
+	bool scanned;
+	int scan_result;
+	bool denied; /* a process does not show its descriptors to us */
+};
+
+/* Takes FILES, from malloc(3) and in any order.  0 or -ENOMEM. */
+int lf_snapshot_begin(struct lf_snapshot *snapshot, struct lf_file_id *files,
+		      size_t count);
+void lf_snapshot_end(struct lf_snapshot *snapshot);
+
+/* Which of the files in question it is. */
+size_t lf_snapshot_file(const struct lf_snapshot *snapshot,
+			const struct lf_file_id *file);
+
+/* Reads the process unless it has been read.  0 or -ENOMEM. */
+int lf_snapshot_examine(struct lf_snapshot *snapshot, pid_t pid,
+		       const struct lf_examined **examined);
+
+/*
+ * Reads all processes, once: then the users of a file are known.  -ENOMEM; or
+ * another error, and the processes are not listed.
+ */
+int lf_snapshot_scan(struct lf_snapshot *snapshot);
+
+/* ---- view.c: one file under inspection */
+
+/* What F_GETLK says of the tag, before it is known who has the body. */
+enum lf_claim {
+	LF_CLAIM_NONE,
+	LF_CLAIM_TAG,  /* the tag alone is held */
+	LF_CLAIM_BODY, /* the owner of the tag may hold the body */
+};
+
+/* The owner of a tag, and how many bodies it has: negative, unknown. */
+struct lf_owner {
+	pid_t pid;
+	int has_body;
+	int descriptor;
+};
+
+struct lf_bodies {
+	size_t count; /* locks of open file descriptions */
+	bool shared;  /* they are shared ones */
+	struct lf_owner *owners; /* of tags */
+	size_t owner_count;
+};
+
+/* A lock of flock(2), which is reported if seen AGAIN and never to be OURS. */
+struct lf_flock {
+	const struct lf_listed_lock *lock;
+	bool again, ours;
+};
+
+struct lf_view {
+	const char *path;
+	int status; /* as lf_report_status(), or unknown before the end */
+	/* check.c: as the file itself shows */
+	bool exists;
+	int held; /* 1, 0, or negative: unknown */
+	enum lf_claim claim;
+	pid_t pid;	/* of the holder; 0: unknown */
+	bool elsewhere; /* the holder may be on another machine */
+	bool nameless;	/* the owner of the first byte has no PID here */
+	pid_t pidfile;	/* the PID in the file, or 0 */
+	time_t written;
+	unsigned long long asked; /* clock ticks after boot */
+	struct lf_file_id id;
+	/* the list */
+	bool is_listed; /* it could be read, and the file found in it */
+	struct lf_inode inode;
+	unsigned long long when; /* a process that began later is another */
+	struct lf_listed_lock *locks;
+	size_t lock_count;
+	/* the processes */
+	struct lf_snapshot *snapshot;
+	size_t file; /* which of the snapshot's */
+	/* the conclusions */
+	struct lf_bodies bodies;
+	size_t doubtful; /* owners of tags */
+	struct lf_flock *flocks;
+	size_t flock_count;
+	size_t holders; /* reported, of locks that keep others out */
+	bool surplus;	/* more locks are listed than known holders have */
+	struct lf_report *report;
+};
+
+/* Frees what a look found, but not the report. */
+void lf_view_clear(struct lf_view *view);
+
+/* Takes the locks on this file from LISTING.  0 or -ENOMEM. */
+int lf_view_pick(struct lf_view *view, const struct lf_listing *listing);
+
+/* The next on this file after LOCK, which is NULL at first. */
+const struct lf_listed_lock *lf_view_next(const struct lf_view *view,
+					  const struct lf_listed_lock *lock);
+
+/* What the process has of this file.  0, or why that is unknown. */
+int lf_view_ask(const struct lf_view *view, pid_t pid, struct lf_use *use);
+
+/* The number of bodies that are meant by USE, or why it is unknown. */
+int lf_use_bodies(const struct lf_use *use);
+
+/* Adds an entry, unless its process has ended or has such an entry already. */
+int lf_view_add(struct lf_view *view, struct lf_entry entry);
+int lf_view_add_listed(struct lf_view *view, const struct lf_listed_lock *lock,
+		       pid_t pid);
+bool lf_view_has_entry(const struct lf_view *view, pid_t pid, int type);
+
+/* ---- check.c */
+
+/* Asks the file; VIEW->held is preliminary while there is a claim. */
+void lf_ask_file(struct lf_view *view);
+
+/* Settles all claims, by what the snapshot shows or by watching the files. */
+void lf_settle_claims(struct lf_view *const *views, size_t count);
+
+/* 1 held, 0 free; the PID is a holder's, or 0. */
+int lf_check_holder(const char *path, pid_t *pid);
+
+/* ---- holders.c */
+
+int lf_find_owners(struct lf_view *view);
+
+/* How many owners are doubtful still as VIEW has the list now. */
+size_t lf_keep_doubtful(const struct lf_view *view, struct lf_bodies *bodies);
+
+int lf_add_holders(struct lf_view *view);
+
+/* ---- flock.c */
+
+int lf_find_flocks(struct lf_view *view);
+
+/* Marks those that are seen again, or to be ours, as LATER has the list. */
+void lf_watch_flocks(const struct lf_view *later, struct lf_flock *flocks,
+		     size_t count);
+
+int lf_add_flocks(struct lf_view *view);
+
+/* ---- waiters.c */
+
+int lf_add_waiters(struct lf_view *view);
+int lf_add_flock_waiters(struct lf_view *view);
 
 /* ---- inspect.c */
 
@@ -66,51 +256,8 @@ void lf_report_sort_in(struct lf_report *report, size_t first);
 int lf_inspect_files(struct lf_report **reports, const char *const *paths,
 		     size_t count);
 
-/*
- * The same for one file.  LIST, empty at first and freed by the caller, serves
- * many files: it is read once, and again for a file whose holder it lacks.
- */
-int lf_inspect_file(struct lf_report **report, const char *path,
-		    struct lf_lock_list *list);
-
-/* ---- view.c: one file under inspection */
-
-struct lf_view {
-	const char *path;
-	struct stat st;
-	struct lf_inode inode;
-	struct lf_lock_list *list;
-	struct lf_listed_lock *locks; /* those of the list on this file */
-	size_t lock_count;
-	struct lf_report *report;
-	int held; /* as the file itself shows; negative: unknown */
-	struct lf_holder holder;
-	size_t holders; /* reported, of locks that keep others out */
-	bool surplus;	/* more locks are listed than known holders have */
-};
-
-/* Takes the locks on this file from LIST; the caller frees VIEW->locks. */
-int lf_view_pick(struct lf_view *view, const struct lf_lock_list *list);
-
-/* The same a part of a moment later; the caller frees LATER->locks. */
-int lf_view_later(const struct lf_view *view, struct lf_view *later);
-
-/* The next on this file after LOCK, which is NULL at first. */
-const struct lf_listed_lock *lf_view_next(const struct lf_view *view,
-					  const struct lf_listed_lock *lock);
-
-/* How many such locks the process has on the file, and the first descriptor. */
-int lf_view_ask(const struct lf_view *view, pid_t pid, lf_lock_filter *filter,
-		int *descriptor);
-
-int lf_view_add(struct lf_view *view, struct lf_entry entry);
-int lf_view_add_listed(struct lf_view *view, const struct lf_listed_lock *lock,
-		       pid_t pid);
-bool lf_view_has_entry(const struct lf_view *view, pid_t pid, int type);
-
-int lf_add_holders(struct lf_view *view);
-int lf_add_flocks(struct lf_view *view);
-int lf_add_waiters(struct lf_view *view);
-int lf_add_flock_waiters(struct lf_view *view);
+/* The same; the first look believes LISTING if that has been read, not NULL. */
+int lf_inspect_listed(struct lf_report **reports, const char *const *paths,
+		      size_t count, struct lf_listing *listing);
 
 #endif

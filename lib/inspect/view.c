@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: 0BSD */
+/* One file under inspection, and what the snapshot has of it. */
 #include "config.h"
 
 #include "inspect/inspect.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-static bool is_here(const struct lf_view *view, const struct lf_listed_lock *lock)
+void lf_view_clear(struct lf_view *view)
 {
-	return lock->inode.number == view->inode.number &&
-	       lock->inode.major == view->inode.major &&
-	       lock->inode.minor == view->inode.minor;
+	free(view->locks);
+	free(view->bodies.owners);
+	free(view->flocks);
+	view->locks = NULL;
+	view->bodies.owners = NULL;
+	view->flocks = NULL;
 }
 
-/* Only those that share a lock, and have no PID there, can be alike. */
-static bool is_told_before(const struct lf_view *view,
-			   const struct lf_listed_lock *lock)
+/* ---- The list */
+
+/* Only shared locks without a PID can be alike. */
+static bool is_repeated(const struct lf_view *view,
+			const struct lf_listed_lock *lock)
 {
 	if (lock->type == F_RDLCK &&
 	    (lock->kind != LF_TYPE_POSIX || lock->pid == 0))
@@ -35,67 +39,89 @@ static bool is_told_before(const struct lf_view *view,
 }
 
 /*
- * The list comes in parts: if a new lock is put before one that has been told,
- * that is told again in the next part, with all who wait for it.
+ * The kernel gives the list a page at a time: if a new lock is put before one
+ * that was on the last page, that one is repeated on the next, with all its
+ * waiters.
  */
-int lf_view_pick(struct lf_view *view, const struct lf_lock_list *list)
+int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 {
-	size_t count = 0;
-	bool again = false;
+	const struct lf_listed_lock *const *found;
+	bool repeated = false;
+	size_t count;
 
-	for (size_t i = 0; i < list->count; i++)
-		count += is_here(view, &list->locks[i]);
+	found = lf_listing_find(listing, &view->inode, &count);
+	view->when = listing->list.when;
 	view->lock_count = 0;
 	view->locks = calloc(count + 1, sizeof(*view->locks));
 	if (!view->locks)
 		return -ENOMEM;
-	for (size_t i = 0; i < list->count; i++) {
-		const struct lf_listed_lock *lock = &list->locks[i];
-
-		if (!is_here(view, lock))
-			continue;
-		if (!lock->waits)
-			again = is_told_before(view, lock);
-		if (!again)
-			view->locks[view->lock_count++] = *lock;
+	for (size_t i = 0; i < count; i++) {
+		if (!found[i]->waits)
+			repeated = is_repeated(view, found[i]);
+		if (!repeated)
+			view->locks[view->lock_count++] = *found[i];
 	}
 	return 0;
 }
 
-int lf_view_later(const struct lf_view *view, struct lf_view *later)
-{
-	struct lf_lock_list list;
-	int rc;
-
-	poll(NULL, 0, LF_MOMENT_MS / LF_MOMENTS);
-	rc = lf_list_locks(&list);
-	if (rc < 0)
-		return rc;
-	*later = *view;
-	rc = lf_view_pick(later, &list);
-	lf_lock_list_free(&list);
-	return rc;
-}
-
 const struct lf_listed_lock *lf_view_next(const struct lf_view *view,
-				       const struct lf_listed_lock *lock)
+					  const struct lf_listed_lock *lock)
 {
 	lock = lock ? lock + 1 : view->locks;
 	return lock && lock < view->locks + view->lock_count ? lock : NULL;
 }
 
-/* Whether the process that was listed under this PID has ended since. */
-static bool is_gone(const struct lf_view *view, struct lf_entry *entry)
-{
-	int process = lf_process_open(entry->pid);
+/* ---- The processes */
 
-	if (process >= 0) {
-		entry->start_time = lf_start_time(process);
-		close(process);
-	}
+static int compare_uses(const void *left, const void *right)
+{
+	const struct lf_use *a = left, *b = right;
+
+	return (a->file > b->file) - (a->file < b->file);
+}
+
+int lf_view_ask(const struct lf_view *view, pid_t pid, struct lf_use *use)
+{
+	struct lf_use wanted = { .file = view->file, .descriptor = -1 };
+	const struct lf_examined *examined;
+	const struct lf_use *found;
+	int rc;
+
+	*use = wanted;
+	/* PID 0 is some process without a PID here, and not the caller. */
+	if (pid <= 0)
+		return -ENOTSUP;
+	rc = lf_snapshot_examine(view->snapshot, pid, &examined);
+	if (rc == 0)
+		rc = examined->error;
+	if (rc < 0)
+		return rc;
+	found = bsearch(&wanted, examined->uses, examined->count,
+			sizeof(wanted), compare_uses);
+	if (found)
+		*use = *found;
+	return 0;
+}
+
+int lf_use_bodies(const struct lf_use *use)
+{
+	return use->bodies > 0 ? (int)use->bodies : use->error;
+}
+
+/* ---- Entries of the report */
+
+/* Whether the process that was listed under this PID has ended since. */
+static int is_gone(const struct lf_view *view, struct lf_entry *entry)
+{
+	const struct lf_examined *examined;
+	int rc = lf_snapshot_examine(view->snapshot, entry->pid, &examined);
+
+	if (rc < 0)
+		return rc;
+	entry->start_time = examined->start_time;
 	if (entry->start_time == 0)
 		return kill(entry->pid, 0) < 0 && errno == ESRCH;
-	return entry->start_time > view->list->when;
+	return entry->start_time > view->when;
 }
 
 bool lf_view_has_entry(const struct lf_view *view, pid_t pid, int type)
@@ -110,46 +136,28 @@ bool lf_view_has_entry(const struct lf_view *view, pid_t pid, int type)
 
 int lf_view_add(struct lf_view *view, struct lf_entry entry)
 {
+	int gone = 0;
+
 	if (entry.pid != 0 && !entry.waits &&
 	    lf_view_has_entry(view, entry.pid, entry.type))
 		return 0;
 	if (entry.pid == 0)
 		entry.source = LF_SOURCE_NONE;
-	else if (is_gone(view, &entry))
-		return 0;
-	return lf_report_add(view->report, &entry);
+	else
+		gone = is_gone(view, &entry);
+	return gone != 0 ? (gone < 0 ? gone : 0) :
+			   lf_report_add(view->report, &entry);
 }
 
 int lf_view_add_listed(struct lf_view *view, const struct lf_listed_lock *lock,
-		    pid_t pid)
+		       pid_t pid)
 {
-	static const int types[] = {
-		[LF_TYPE_POSIX] = LF_TYPE_POSIX,
-		[LF_TYPE_OFDLCK] = LF_TYPE_OFDLCK,
-		[LF_TYPE_FLOCK] = LF_TYPE_FLOCK,
-	};
-
 	return lf_view_add(view, (struct lf_entry){
-				 .pid = pid,
-				 .source = LF_SOURCE_LOCK,
-				 .type = types[lock->kind],
-				 .waits = lock->waits,
-				 .shared = lock->type == F_RDLCK,
-				 .depth = lock->waits ? lock->depth : 0,
-			 });
-}
-
-int lf_view_ask(const struct lf_view *view, pid_t pid, lf_lock_filter *is_meant,
-	     int *descriptor)
-{
-	/* 0 is somebody, and not ourselves. */
-	int process = pid > 0 ? lf_process_open(pid) : -ENOTSUP, count;
-
-	*descriptor = -1;
-	if (process < 0)
-		return process;
-	count = lf_process_lock_descriptor(process, &view->st, is_meant,
-					   descriptor);
-	close(process);
-	return count;
+					 .pid = pid,
+					 .source = LF_SOURCE_LOCK,
+					 .type = lock->kind,
+					 .waits = lock->waits,
+					 .shared = lock->type == F_RDLCK,
+					 .depth = lock->waits ? lock->depth : 0,
+				 });
 }

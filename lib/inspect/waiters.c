@@ -1,36 +1,28 @@
 /* SPDX-License-Identifier: 0BSD */
-/* Who waits, in the order in which they will be served. */
+/* The waiters, in the order in which they will be served. */
 #include "config.h"
 
 #include "inspect/inspect.h"
 
-#include <unistd.h>
-
 /*
- * A child that adopted waits for the tag alone: it has the body.  A child that
- * has no more than a copy of its parent's waits by a descriptor of its own.
+ * A child that has adopted the lock waits for the tag alone: it has the body.  A
+ * child that has no more than a copy of its parent's descriptor waits for the
+ * lock, by another descriptor of its own.
  */
 static bool is_adopter(const struct lf_view *view,
 		       const struct lf_listed_lock *lock)
 {
-	int process, descriptor;
-	bool has;
+	struct lf_use use;
 
-	if (lock->kind != LF_TYPE_POSIX || lock->pid == 0)
-		return false;
-	process = lf_process_open(lock->pid);
-	if (process < 0)
-		return false;
-	has = lf_process_lock_descriptor(process, &view->st, lf_is_body,
-					 &descriptor) > 0 &&
-	      lf_process_descriptors(process, &view->st) == 1;
-	close(process);
-	return has;
+	return lock->kind == LF_TYPE_POSIX &&
+	       lf_view_ask(view, lock->pid, &use) == 0 && use.bodies > 0 &&
+	       use.descriptors == 1;
 }
 
 /*
- * The kernel lists each after the one it waits for.  All who wait for the same
- * one go when that goes, before those who wait for any of them.
+ * The kernel lists each waiter after the lock it waits for.  All waiters for the
+ * same lock are served when that is released, before those that wait for any of
+ * them.
  */
 static int add_waiters(struct lf_view *view, int type)
 {
@@ -51,7 +43,7 @@ static int add_waiters(struct lf_view *view, int type)
 	return rc;
 }
 
-/* Who waits for the body has had the tag: he is before those who have not. */
+/* A waiter for the body has had the tag: it is before those that have not. */
 int lf_add_waiters(struct lf_view *view)
 {
 	int rc = add_waiters(view, LF_TYPE_OFDLCK);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
-/* The system lists neither locks nor the descriptors of a process. */
+/* No list of locks, and no way to see those of a process. */
 #include "config.h"
 
 #include "port/os.h"
 
 #include <errno.h>
-#include <stddef.h>
 
 int lf_list_locks(struct lf_lock_list *list)
 {
@@ -18,10 +17,21 @@ void lf_lock_list_free(struct lf_lock_list *list)
 	(void)list;
 }
 
-int lf_inode_of(const char *path, struct lf_inode *inode)
+int lf_inode_of(const char *path, struct lf_mounts *mounts, struct stat *st,
+		struct lf_inode *inode)
 {
-	(void)path, (void)inode;
+	(void)path, (void)mounts, (void)st, (void)inode;
 	return -ENOTSUP;
+}
+
+void lf_mounts_free(struct lf_mounts *mounts)
+{
+	(void)mounts;
+}
+
+unsigned long long lf_ticks(void)
+{
+	return 0;
 }
 
 bool lf_proc_is_ours(void)
@@ -41,29 +51,30 @@ unsigned long long lf_start_time(int process)
 	return 0;
 }
 
-int lf_process_is_runnable(int process, unsigned long long *ticks)
+int lf_process_is_runnable(pid_t pid, unsigned long long *ticks)
 {
-	(void)process, (void)ticks;
+	(void)pid, (void)ticks;
 	return -ENOTSUP;
 }
 
-int lf_process_lock_descriptor(int process, const struct stat *file,
-			       lf_lock_filter *filter, int *descriptor)
+int lf_process_read(struct lf_process *process, pid_t pid,
+		    const struct lf_file_id *files, size_t file_count,
+		    lf_lock_filter *is_body, bool wants_start)
 {
-	(void)process, (void)file, (void)filter, (void)descriptor;
-	return -ENOTSUP;
+	(void)files, (void)file_count, (void)is_body, (void)wants_start;
+	*process = (struct lf_process){ .pid = pid, .error = -ENOTSUP };
+	return 0;
 }
 
-int lf_process_descriptors(int process, const struct stat *file)
+void lf_process_free(struct lf_process *process)
 {
-	(void)process, (void)file;
-	return -ENOTSUP;
+	(void)process;
 }
 
 int lf_process_has_lock(pid_t pid, const struct stat *file,
-			lf_lock_filter *filter)
+			lf_lock_filter *is_body)
 {
-	(void)pid, (void)file, (void)filter;
+	(void)pid, (void)file, (void)is_body;
 	return -ENOTSUP;
 }
 

@@ -152,12 +152,27 @@ struct lf_lock_list {
 
 int lf_list_locks(struct lf_lock_list *list);
 void lf_lock_list_free(struct lf_lock_list *list);
-int lf_inode_of(const char *path, struct lf_inode *inode);
+
+/* The devices of mounts: all zero at first, read when needed. */
+struct lf_mounts {
+	char *text;
+	bool is_read;
+	unsigned long long id; /* of the last mount asked for; DEVICE is its */
+	struct lf_inode device;
+};
+
+/* What stat(2) and the list of locks know of the file. */
+int lf_inode_of(const char *path, struct lf_mounts *mounts, struct stat *st,
+		struct lf_inode *inode);
+void lf_mounts_free(struct lf_mounts *mounts);
+
+/* The time since boot in clock ticks, which count start times; 0: unknown. */
+unsigned long long lf_ticks(void);
 
 /* Whether /proc/PID is the process that has this PID for the caller. */
 bool lf_proc_is_ours(void);
 
-/* All that can be seen; the caller frees. */
+/* All that are visible; the caller frees. */
 int lf_list_processes(pid_t **pids, size_t *count);
 
 /* A descriptor for questions about one process (0: the caller) and no other. */
@@ -167,28 +182,62 @@ int lf_process_open(pid_t pid);
 unsigned long long lf_start_time(int process);
 
 /*
- * Whether the process waits for a processor, and the clock ticks of CPU time
- * that it has used; or a negative errno value.
+ * Whether the process runs or waits for a processor, and the clock ticks of CPU
+ * time that it has used; or a negative errno value.
  */
-int lf_process_is_runnable(int process, unsigned long long *ticks);
+int lf_process_is_runnable(pid_t pid, unsigned long long *ticks);
+
+/*
+ * Files in question, sorted by lf_file_id_compare().  A file that has been
+ * removed is another one: it has the same inode, but no link.  Some file systems
+ * count no links: there a file is IS_UNCOUNTED and never another.
+ */
+struct lf_file_id {
+	ino_t ino;
+	dev_t dev;
+	bool is_uncounted;
+};
+
+static inline int lf_file_id_compare(const void *left, const void *right)
+{
+	const struct lf_file_id *a = left, *b = right;
+
+	return a->ino != b->ino ? (a->ino > b->ino) - (a->ino < b->ino) :
+				  (a->dev > b->dev) - (a->dev < b->dev);
+}
+
+/* A descriptor of one of the files in question, and the locks it shows. */
+struct lf_descriptor {
+	size_t file; /* index of the file */
+	int number;
+	int error;     /* or why its locks are not shown */
+	size_t bodies; /* locks that the filter accepts */
+	bool has_flock; /* a lock of flock(2) that is no presence of ours */
+};
 
 typedef bool lf_lock_filter(const struct lf_listed_lock *lock);
 
+struct lf_process {
+	pid_t pid;
+	int error;			/* why its descriptors are not shown */
+	unsigned long long start_time;	/* 0: unknown */
+	struct lf_descriptor *descriptors; /* by file, then by number */
+	size_t count;
+};
+
 /*
- * How many locks that the filter accepts the process has on FILE by its
- * descriptors, and the first such descriptor; or a negative errno value.  Locks
- * on a file that has been removed do not count, nor does a lock of flock(2) on
- * a descriptor that has an open-file-description lock too: it is our presence.
+ * Reads once what is shown of a process (PID 0: the caller) and its descriptors
+ * of FILES.  WANTS_START: its start time is read also if it has none of them.
+ * /proc must be ours.  0 or -ENOMEM; the caller frees.
  */
-int lf_process_lock_descriptor(int process, const struct stat *file,
-			       lf_lock_filter *filter, int *descriptor);
+int lf_process_read(struct lf_process *process, pid_t pid,
+		    const struct lf_file_id *files, size_t file_count,
+		    lf_lock_filter *is_body, bool wants_start);
+void lf_process_free(struct lf_process *process);
 
-/* How many descriptors of FILE the process has, or a negative errno value. */
-int lf_process_descriptors(int process, const struct stat *file);
-
-/* Whether a PID (0: the caller) has a lock on FILE that the filter accepts. */
+/* How many locks on FILE the caller has that the filter accepts. */
 int lf_process_has_lock(pid_t pid, const struct stat *file,
-			lf_lock_filter *filter);
+			lf_lock_filter *is_body);
 
 /* Whether two descriptors share an open file description; false: unknown. */
 bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b);

@@ -66,7 +66,7 @@ static int read_file(int dirfd, const char *name, char **text)
 	return fd < 0 ? -errno : read_all(fd, text);
 }
 
-static unsigned long long ticks_since_boot(void)
+unsigned long long lf_ticks(void)
 {
 	unsigned long long ticks = (unsigned long long)sysconf(_SC_CLK_TCK);
 	struct timespec now;
@@ -98,7 +98,7 @@ int lf_list_locks(struct lf_lock_list *list)
 	bool ours;
 	int rc;
 
-	*list = (struct lf_lock_list){ .when = ticks_since_boot() };
+	*list = (struct lf_lock_list){ .when = lf_ticks() };
 	rc = read_file(AT_FDCWD, "/proc/locks", &text);
 	if (rc < 0)
 		return rc;
@@ -124,8 +124,34 @@ void lf_lock_list_free(struct lf_lock_list *list)
 	*list = (struct lf_lock_list){ .count = 0 };
 }
 
-/* The mount that FD is on tells the device, also on btrfs and overlayfs. */
-static void read_device(int fd, struct lf_inode *inode)
+/* False: the mount is unknown, or what it is on. */
+static bool find_mount(struct lf_mounts *mounts, unsigned long long id)
+{
+	if (!mounts->is_read &&
+	    read_file(AT_FDCWD, "/proc/self/mountinfo", &mounts->text) < 0)
+		mounts->text = NULL;
+	mounts->is_read = true;
+	if (!mounts->text)
+		return false;
+	if (mounts->id == id)
+		return true;
+	mounts->id = 0;
+	if (!lf_proc_parse_mount(mounts->text, id, &mounts->device))
+		return false;
+	mounts->id = id;
+	return true;
+}
+
+void lf_mounts_free(struct lf_mounts *mounts)
+{
+	if (mounts->is_read)
+		free(mounts->text);
+	*mounts = (struct lf_mounts){ .is_read = false };
+}
+
+/* The mount that FD is on has the device, also on btrfs and overlayfs. */
+static void read_device(int fd, struct lf_mounts *mounts,
+			struct lf_inode *inode)
 {
 	unsigned long long mount;
 	char name[32], *text;
@@ -133,35 +159,32 @@ static void read_device(int fd, struct lf_inode *inode)
 	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
 	if (read_file(AT_FDCWD, name, &text) < 0)
 		return;
-	/* The number since Linux 5.14; else stat(2) has told it. */
+	/* The number since Linux 5.14; before, the one of stat(2) has to do. */
 	lf_proc_parse_number(text, "ino", &inode->number);
-	if (!lf_proc_parse_number(text, "mnt_id", &mount)) {
-		free(text);
-		return;
+	if (lf_proc_parse_number(text, "mnt_id", &mount) &&
+	    find_mount(mounts, mount)) {
+		inode->major = mounts->device.major;
+		inode->minor = mounts->device.minor;
 	}
-	free(text);
-	if (read_file(AT_FDCWD, "/proc/self/mountinfo", &text) < 0)
-		return;
-	lf_proc_parse_mount(text, mount, inode);
 	free(text);
 }
 
 /* O_PATH needs no permission to read, opens no device and drops no lock. */
-int lf_inode_of(const char *path, struct lf_inode *inode)
+int lf_inode_of(const char *path, struct lf_mounts *mounts, struct stat *st,
+		struct lf_inode *inode)
 {
 	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
 	int rc = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0) {
+	if (fstat(fd, st) < 0) {
 		rc = -errno;
 	} else {
-		inode->major = major(st.st_dev);
-		inode->minor = minor(st.st_dev);
-		inode->number = st.st_ino;
-		read_device(fd, inode);
+		inode->major = major(st->st_dev);
+		inode->minor = minor(st->st_dev);
+		inode->number = st->st_ino;
+		read_device(fd, mounts, inode);
 	}
 	close(fd);
 	return rc;
@@ -179,17 +202,20 @@ bool lf_proc_is_ours(void)
 	return strtol(self, NULL, 10) == getpid();
 }
 
-int lf_process_open(pid_t pid)
+static int open_process(pid_t pid)
 {
 	char name[32] = "/proc/self";
 	int process;
 
-	if (pid != 0 && !lf_proc_is_ours())
-		return -ENOTSUP;
 	if (pid != 0)
 		snprintf(name, sizeof(name), "/proc/%ld", (long)pid);
 	process = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return process < 0 ? -errno : process;
+}
+
+int lf_process_open(pid_t pid)
+{
+	return pid != 0 && !lf_proc_is_ours() ? -ENOTSUP : open_process(pid);
 }
 
 unsigned long long lf_start_time(int process)
@@ -205,11 +231,15 @@ unsigned long long lf_start_time(int process)
 	return start_time;
 }
 
-int lf_process_is_runnable(int process, unsigned long long *ticks)
+int lf_process_is_runnable(pid_t pid, unsigned long long *ticks)
 {
+	int process = lf_process_open(pid), rc;
 	char *text, state;
-	int rc = read_file(process, "stat", &text);
 
+	if (process < 0)
+		return process;
+	rc = read_file(process, "stat", &text);
+	close(process);
 	if (rc < 0)
 		return rc;
 	rc = lf_proc_parse_run(text, &state, ticks) ? state == 'R' : -ENOTSUP;
@@ -217,18 +247,39 @@ int lf_process_is_runnable(int process, unsigned long long *ticks)
 	return rc;
 }
 
+/* ---- The descriptors of a process */
+
+/* Which of FILES a descriptor is of, or NULL. */
+static const struct lf_file_id *find_file(int fds, const char *descriptor,
+					  const struct lf_file_id *files,
+					  size_t count)
+{
+	const struct lf_file_id *file;
+	struct lf_file_id wanted;
+	struct statx st;
+
+	if (statx(fds, descriptor, AT_STATX_DONT_SYNC, STATX_INO | STATX_NLINK,
+		  &st) < 0)
+		return NULL;
+	wanted.ino = (ino_t)st.stx_ino;
+	wanted.dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	file = bsearch(&wanted, files, count, sizeof(*files),
+		       lf_file_id_compare);
+	return file && (st.stx_nlink > 0 || file->is_uncounted) ? file : NULL;
+}
+
 /*
- * How many such locks fdinfo/DESCRIPTOR has; one of flock(2) that is beside one of
- * the description is our presence.
+ * What fdinfo/NUMBER lists.  A lock of flock(2) beside one of the description is
+ * our presence.
  */
-static int lists_locks(int process, const char *descriptor,
-		       lf_lock_filter *is_meant)
+static int read_locks(int process, struct lf_descriptor *descriptor,
+		      lf_lock_filter *is_body)
 {
 	char name[32], *text, *rest, *line;
-	bool body = false, presence = false;
-	int rc, count = 0;
+	bool has_ofd = false;
+	int rc;
 
-	snprintf(name, sizeof(name), "fdinfo/%.16s", descriptor);
+	snprintf(name, sizeof(name), "fdinfo/%d", descriptor->number);
 	rc = read_file(process, name, &text);
 	if (rc < 0)
 		return rc;
@@ -238,112 +289,148 @@ static int lists_locks(int process, const char *descriptor,
 		if (strncmp(line, "lock:", 5) != 0 ||
 		    !lf_proc_parse_lock(line + 5, &lock))
 			continue;
-		if (is_meant(&lock)) {
-			count++;
-			presence |= lock.kind == LF_TYPE_FLOCK;
-		}
-		body |= lock.kind == LF_TYPE_OFDLCK;
+		descriptor->bodies += is_body(&lock);
+		descriptor->has_flock |= lock.kind == LF_TYPE_FLOCK;
+		has_ofd |= lock.kind == LF_TYPE_OFDLCK;
 	}
+	descriptor->has_flock &= !has_ofd;
 	free(text);
-	return presence && body ? 0 : count;
-}
-
-/* And still has a name, unless it had none before: some file systems count none. */
-static bool is_file(int fds, const char *descriptor, const struct stat *file)
-{
-	struct statx st;
-
-	return statx(fds, descriptor, AT_STATX_DONT_SYNC,
-		     STATX_INO | STATX_NLINK, &st) == 0 &&
-	       (st.stx_nlink > 0 || file->st_nlink == 0) &&
-	       st.stx_ino == file->st_ino &&
-	       st.stx_dev_major == major(file->st_dev) &&
-	       st.stx_dev_minor == minor(file->st_dev);
-}
-
-/* "fd" is read through PROCESS so that a PID used anew cannot mix two. */
-static int open_descriptor_list(int process, DIR **list)
-{
-	int fds = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	*list = NULL;
-	if (fds < 0)
-		return -errno;
-	*list = fdopendir(fds);
-	if (*list)
-		return 0;
-	close(fds);
-	return -ENOMEM;
-}
-
-/* The name of the next that is of the file, or NULL. */
-static const char *next_descriptor(DIR *list, const struct stat *file)
-{
-	struct dirent *entry;
-
-	while ((entry = readdir(list)) != NULL)
-		if (entry->d_name[0] != '.' &&
-		    is_file(dirfd(list), entry->d_name, file))
-			return entry->d_name;
-	return NULL;
+	return 0;
 }
 
 /*
- * A file that has been removed is asked for after the lock: who waited for it has
- * the lock then, for as long as it takes to see that the file is gone.
+ * Closed or ended since: it holds nothing.  Whether the file has been removed is
+ * asked after the locks: a waiter then holds the lock for as long as it takes to
+ * find the file gone.
  */
-int lf_process_lock_descriptor(int process, const struct stat *file,
-			       lf_lock_filter *is_meant, int *descriptor)
+static bool read_descriptor(int process, int fds, const char *name,
+			    const struct lf_file_id *files, size_t count,
+			    lf_lock_filter *is_body,
+			    struct lf_descriptor *descriptor)
 {
-	int found = 0, failed;
-	const char *name;
-	DIR *list;
+	const struct lf_file_id *file = find_file(fds, name, files, count);
+	int rc;
 
-	failed = open_descriptor_list(process, &list);
-	if (failed < 0)
-		return failed;
-	while ((name = next_descriptor(list, file)) != NULL) {
-		int count = lists_locks(process, name, is_meant);
-
-		if (count > 0 && !is_file(dirfd(list), name, file))
-			count = 0;
-		/* Closed or ended since: it holds nothing. */
-		if (count < 0 && count != -ENOENT && count != -ESRCH)
-			failed = count;
-		if (count > 0 && found == 0)
-			*descriptor = (int)strtol(name, NULL, 10);
-		if (count > 0)
-			found += count;
+	if (!file)
+		return false;
+	*descriptor = (struct lf_descriptor){
+		.file = (size_t)(file - files),
+		.number = (int)strtol(name, NULL, 10),
+	};
+	rc = read_locks(process, descriptor, is_body);
+	if (rc == -ENOENT || rc == -ESRCH)
+		return false;
+	descriptor->error = rc;
+	if ((descriptor->bodies > 0 || descriptor->has_flock) &&
+	    find_file(fds, name, files, count) != file) {
+		descriptor->bodies = 0;
+		descriptor->has_flock = false;
 	}
-	closedir(list);
-	return found > 0 ? found : failed;
+	return true;
 }
 
-int lf_process_descriptors(int process, const struct stat *file)
+static int add_descriptor(struct lf_process *process,
+			  const struct lf_descriptor *descriptor)
 {
-	DIR *list;
-	int count = open_descriptor_list(process, &list);
+	/* The room is a power of two. */
+	if ((process->count & (process->count - 1)) == 0) {
+		size_t room = process->count ? 2 * process->count : 1;
+		struct lf_descriptor *more = realloc(process->descriptors,
+						     room * sizeof(*more));
 
-	if (count < 0)
-		return count;
-	while (next_descriptor(list, file))
-		count++;
+		if (!more)
+			return -ENOMEM;
+		process->descriptors = more;
+	}
+	process->descriptors[process->count++] = *descriptor;
+	return 0;
+}
+
+static int compare_descriptors(const void *left, const void *right)
+{
+	const struct lf_descriptor *a = left, *b = right;
+
+	return a->file != b->file ? (a->file > b->file) - (a->file < b->file) :
+				    (a->number > b->number) -
+					    (a->number < b->number);
+}
+
+/* "fd" is read through FD so that a PID that is used again cannot mix two. */
+static int read_descriptors(struct lf_process *process, int fd,
+			    const struct lf_file_id *files, size_t count,
+			    lf_lock_filter *is_body)
+{
+	int fds = openat(fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	DIR *list = fds < 0 ? NULL : fdopendir(fds);
+	struct lf_descriptor descriptor;
+	struct dirent *entry;
+
+	if (!list) {
+		process->error = fds < 0 ? -errno : -ENOMEM;
+		if (fds >= 0)
+			close(fds);
+		return 0;
+	}
+	while (rc == 0 && (entry = readdir(list)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    read_descriptor(fd, fds, entry->d_name, files, count,
+				    is_body, &descriptor))
+			rc = add_descriptor(process, &descriptor);
 	closedir(list);
-	return count;
+	if (process->count > 1)
+		qsort(process->descriptors, process->count, sizeof(descriptor),
+		      compare_descriptors);
+	return rc;
+}
+
+int lf_process_read(struct lf_process *process, pid_t pid,
+		    const struct lf_file_id *files, size_t file_count,
+		    lf_lock_filter *is_body, bool wants_start)
+{
+	int fd = open_process(pid), rc;
+
+	*process = (struct lf_process){ .pid = pid };
+	if (fd < 0) {
+		process->error = fd;
+		return 0;
+	}
+	rc = read_descriptors(process, fd, files, file_count, is_body);
+	if (rc == 0 && (wants_start || process->count > 0))
+		process->start_time = lf_start_time(fd);
+	close(fd);
+	if (rc < 0)
+		lf_process_free(process);
+	return rc;
+}
+
+void lf_process_free(struct lf_process *process)
+{
+	free(process->descriptors);
+	*process = (struct lf_process){ .pid = 0 };
 }
 
 int lf_process_has_lock(pid_t pid, const struct stat *file,
-			lf_lock_filter *is_meant)
+			lf_lock_filter *is_body)
 {
-	int process = lf_process_open(pid), descriptor, found;
+	struct lf_file_id id = { file->st_ino, file->st_dev,
+				 file->st_nlink == 0 };
+	struct lf_process process;
+	int rc = lf_process_read(&process, pid, &id, 1, is_body, false);
+	size_t found = 0;
 
-	if (process < 0)
-		return process;
-	found = lf_process_lock_descriptor(process, file, is_meant,
-					   &descriptor);
-	close(process);
-	return found;
+	if (rc < 0)
+		return rc;
+	rc = process.error;
+	for (size_t i = 0; i < process.count; i++) {
+		if (process.descriptors[i].error < 0)
+			rc = process.descriptors[i].error;
+		found += process.descriptors[i].bodies;
+	}
+	lf_process_free(&process);
+	return found > 0 ? (int)found : rc;
 }
+
+/* ---- All processes */
 
 int lf_list_processes(pid_t **pids, size_t *count)
 {
