@@ -63,7 +63,7 @@ static const struct {
 
 /* Atomic: several threads make the calls of one operation. */
 static atomic_int failing, left, failed;
-static int why;
+static int why, first;
 static bool for_ever;
 static unsigned file_system;
 static bool locks_hidden;
@@ -85,9 +85,15 @@ void faulty_set(enum faulty call, int nth, bool all, int error)
 {
 	why = error;
 	for_ever = all;
+	first = nth;
 	atomic_store(&left, nth);
 	atomic_store(&failed, 0);
 	atomic_store(&failing, (int)call);
+}
+
+int faulty_calls(void)
+{
+	return first - atomic_load(&left);
 }
 
 int faulty_clear(void)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The cost of an inspection, counted in system calls: each file, process and
+ * descriptor costs the same, however many of the others there are.
+ */
+#include "config.h"
+
+#include "harness.h"
+#include "lockfile-fcntl.h"
+#include "seen.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FEW 60
+#define TRIES 20
+
+static const char *paths[2 * FEW];
+static struct lf_report *reports[2 * FEW];
+
+static int name_files(void **state)
+{
+	int rc = enter_directory(state);
+
+	for (int i = 0; i < 2 * FEW && rc == 0; i++)
+		paths[i] = strdup(numbered(i));
+	return rc;
+}
+
+static int forget_files(void **state)
+{
+	for (int i = 0; i < 2 * FEW; i++)
+		free((void *)(uintptr_t)paths[i]);
+	return leave_directory(state);
+}
+
+#define with_files(test) \
+	cmocka_unit_test_setup_teardown(test, name_files, forget_files)
+
+struct part {
+	size_t count;
+	bool tagged; /* or not: another close of the file has dropped the tag */
+};
+
+static int take_files(void *argument)
+{
+	const struct part *part = argument;
+	struct lf_lock *lock;
+
+	for (size_t i = 0; i < part->count; i++) {
+		demand(lf_acquire(&lock, paths[i], 0, LF_KEEP) == 0);
+		if (!part->tagged)
+			close((openat)(AT_FDCWD, paths[i], O_RDONLY));
+	}
+	return 0;
+}
+
+/* The calls for the first COUNT files, all held by PID; 0: it is not complete. */
+static int calls_once(enum faulty call, size_t count, pid_t pid)
+{
+	bool complete = true;
+	int calls;
+
+	faulty_set(call, INT_MAX, false, EIO);
+	assert_int_equal(lf_inspect_all(reports, paths, count), 1);
+	calls = faulty_calls();
+	faulty_clear();
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(lf_report_status(reports[i]), 1);
+		complete &= lf_entry_pid(lf_report_next(reports[i], NULL)) == pid;
+		lf_report_free(reports[i]);
+	}
+	return complete ? calls : 0;
+}
+
+/* The fewest: the kernel's list may miss a line, and a file is asked again. */
+static int calls_for(enum faulty call, size_t count, pid_t pid)
+{
+	int fewest = INT_MAX;
+
+	for (int i = 0; i < TRIES; i++) {
+		int calls = calls_once(call, count, pid);
+
+		if (calls > 0 && calls < fewest)
+			fewest = calls;
+	}
+	assert_true(fewest < INT_MAX);
+	return fewest;
+}
+
+/* The same for as many files, which one process has taken. */
+static int calls_with_holder(enum faulty call, struct part part)
+{
+	pid_t pid = holder(take_files, &part);
+	int calls = calls_for(call, part.count, pid);
+
+	end(pid);
+	return calls;
+}
+
+static void many_files_of_one_process_cost_no_more_each(void **state)
+{
+	static const enum faulty each[] = { OPENAT, READ, STATX, LSTAT };
+	const struct part few = { FEW, true }, many = { 2 * FEW, true };
+
+	(void)state;
+	needs_holders_with_names();
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
+		assert_true(calls_with_holder(each[i], many) <=
+			    2 * calls_with_holder(each[i], few));
+	/* Its descriptors are listed once, and those of no other process. */
+	assert_int_equal(calls_with_holder(FDOPENDIR, few), 1);
+	assert_int_equal(calls_with_holder(FDOPENDIR, many), 1);
+}
+
+/* The processes are listed once, however many holders have to be found so. */
+static void many_holders_without_a_tag_are_found_at_one_go(void **state)
+{
+	const struct part few = { FEW, false }, many = { 2 * FEW, false };
+
+	(void)state;
+	needs_locks_of_descriptions();
+	assert_int_equal(calls_with_holder(OPENDIR, few), 1);
+	assert_int_equal(calls_with_holder(OPENDIR, many), 1);
+}
+
+static void each_process_in_a_queue_is_asked_once(void **state)
+{
+	enum { WAITERS = 10 };
+	pid_t pid, waiting[WAITERS];
+
+	(void)state;
+	needs_holders_with_names();
+	pid = holder(take, NULL);
+	for (int i = 0; i < WAITERS; i++)
+		waiting[i] = waiter(LF_KEEP);
+	paths[0] = lock_path;
+	assert_int_equal(calls_for(FDOPENDIR, 1, pid), 1 + WAITERS);
+	for (int i = WAITERS; i-- > 0;)
+		end(waiting[i]);
+	end(pid);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		with_files(many_files_of_one_process_cost_no_more_each),
+		with_files(many_holders_without_a_tag_are_found_at_one_go),
+		in_directory(each_process_in_a_queue_is_asked_once),
+	};
+
+	if (!shows_locks_of_processes())
+		return skip_all("needs to see the locks in proc(5)");
+	return cmocka_run_group_tests_name("inspect-many", tests, NULL, NULL);
+}
