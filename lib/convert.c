@@ -32,7 +32,7 @@ static int finish(struct lf_lock *lock, int rc)
 
 static int convert_now(struct lf_lock *lock)
 {
-	struct lf_claim claim = { .cancelled = false };
+	struct lf_claimant claim = { .cancelled = false };
 	int rc = lf_table_claim(lock, F_WRLCK, LF_NO_WAIT, &claim);
 
 	return rc == LF_GOT ? finish(lock, lf_body_try(lock, F_WRLCK)) : rc;
@@ -40,7 +40,7 @@ static int convert_now(struct lf_lock *lock)
 
 struct conversion {
 	struct lf_lock *lock;
-	struct lf_claim claim;
+	struct lf_claimant claim;
 	bool claimed;
 };
 

@@ -105,7 +105,7 @@ enum lf_how {
 };
 
 /* Whoever waits in lf_table_claim(), so that another thread can end the wait. */
-struct lf_claim {
+struct lf_claimant {
 	atomic_bool cancelled;
 	struct lf_file *file; /* table.c's */
 };
@@ -124,7 +124,7 @@ struct lf_request {
 	bool inspects;
 	bool process_owned;   /* open-file-description locks do not serve here */
 	unsigned long thread; /* that asks; a helper thread may wait for it */
-	struct lf_claim claim;
+	struct lf_claimant claim;
 	struct lf_lock *attempt; /* open, or NULL */
 };
 
@@ -344,10 +344,10 @@ bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request);
  * the other threads (or is refused), and then keeps them out.
  */
 int lf_table_claim(struct lf_lock *lock, short type, enum lf_how how,
-		   struct lf_claim *claim);
+		   struct lf_claimant *claim);
 
 /* Ends that wait, from another thread: LF_CANCELLED. */
-void lf_table_cancel(struct lf_claim *claim);
+void lf_table_cancel(struct lf_claimant *claim);
 
 /*
  * Before the release of what belongs to the process: keeps the other threads

@@ -496,7 +496,7 @@ static struct lf_lock *find_in_the_way(const struct lf_lock *lock, short type)
 }
 
 /* The file's mutex is held, as for pthread_cond_wait(3). */
-static void wait_for_change(struct lf_file *file, struct lf_claim *claim)
+static void wait_for_change(struct lf_file *file, struct lf_claimant *claim)
 {
 	pthread_mutex_lock(&mutex);
 	claim->file = file;
@@ -509,7 +509,7 @@ static void wait_for_change(struct lf_file *file, struct lf_claim *claim)
 }
 
 static int claim_file(struct lf_lock *lock, short type, enum lf_how how,
-		      struct lf_claim *claim)
+		      struct lf_claimant *claim)
 {
 	struct lf_lock *other;
 
@@ -533,7 +533,7 @@ static int claim_file(struct lf_lock *lock, short type, enum lf_how how,
 }
 
 int lf_table_claim(struct lf_lock *lock, short type, enum lf_how how,
-		   struct lf_claim *claim)
+		   struct lf_claimant *claim)
 {
 	int rc;
 
@@ -543,7 +543,7 @@ int lf_table_claim(struct lf_lock *lock, short type, enum lf_how how,
 	return rc;
 }
 
-void lf_table_cancel(struct lf_claim *claim)
+void lf_table_cancel(struct lf_claimant *claim)
 {
 	struct lf_file *file;
 

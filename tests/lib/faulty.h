@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * The library and the tools with system calls that fail when a test wants it:
- * the compiler reads this before each of their sources.  A macro with arguments
- * leaves "struct flock" alone, and "(flock)(fd, operation)" is the real one.
+ * The library and the tools with system calls that fail on demand: the compiler
+ * reads this before each of their sources.  A macro with arguments leaves
+ * "struct flock" alone, and "(flock)(fd, operation)" is the real function.
  */
 #ifndef TESTS_FAULTY_H
 #define TESTS_FAULTY_H
@@ -20,7 +21,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* fcntl() goes by its command, and UNLOCK is whatever gives a lock back. */
+/* fcntl() counts by its command; UNLOCK is each call that releases a lock. */
 enum faulty {
 	NOTHING,
 	OPENAT,
@@ -63,19 +64,19 @@ enum faulty {
 const char *faulty_name(enum faulty);
 const char *faulty_error_name(int number);
 
-/* The NTH call from here on fails with ERROR, or all of them from there on. */
+/* The NTH call from here on fails with ERROR, and ALL that follow it. */
 void faulty_set(enum faulty, int nth, bool all, int error);
 
 /* The calls since then, failed or not. */
 int faulty_calls(void);
 
-/* No longer.  How many failed. */
+/* No more failures.  Returns how many calls failed. */
 int faulty_clear(void);
 
-/* What fstatfs() says of every file system; 0: the truth. */
+/* The type that fstatfs() reports of each file system; 0: the true one. */
 void faulty_file_system(unsigned type);
 
-/* As on a FUSE file system whose server keeps the locks: proc(5) lists none. */
+/* As on a FUSE file system whose server keeps the locks: proc(5) shows none. */
 void faulty_hide_locks(bool);
 
 #define openat(...) faulty_openat(__VA_ARGS__)
@@ -105,11 +106,11 @@ void faulty_hide_locks(bool);
 #define readlink(path, text, size) faulty_readlink(path, text, size)
 #define fdopen(fd, mode) faulty_fdopen(fd, mode)
 #define fdopendir(fd) faulty_fdopendir(fd)
-/* A function of ours could not return in the child. */
+/* A function that calls vfork() must not return in the child. */
 #define vfork() (faulty_fails(VFORK) ? -1 : (vfork)())
 #define execvp(file, argv) (faulty_fails(EXECVP) ? -1 : (execvp)(file, argv))
 
-bool faulty_fails(enum faulty); /* and errno says why */
+bool faulty_fails(enum faulty); /* and sets errno */
 int faulty_openat(int, const char *, int, ...);
 int faulty_fcntl(int, int, ...);
 int faulty_lockf(int, int, off_t);

@@ -1,43 +1,37 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * lf_inspect() where the system shows less, or something else: namespaces, a
- * /proc that is hidden or not there, a PID that is used anew.
+ * /proc that is hidden or missing, a PID that is used again.
  */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "inspect/inspect.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOT_HERE 77
-
-static void expect_here(int status)
-{
-	if (status == NOT_HERE)
-		skip_because("no namespaces or mounts of its own to be had");
-	assert_int_equal(status, 0);
-}
+#define assert_child_if_allowed(body, argument) \
+	assert_child_if_possible(body, argument, "namespaces and mounts")
 
 /* --- PID namespaces */
 
-/* The first process of a new one; it may have a /proc of its own. */
+/* Runs BODY as the first process of a new one. */
 static int in_namespace(int (*body)(void *), void *argument)
 {
 	pid_t pid;
 
 	if (unshare(CLONE_NEWPID) < 0)
-		return NOT_HERE;
-	pid = start(body, argument);
-	return finish(pid);
+		return IMPOSSIBLE;
+	pid = child_start(body, argument);
+	return child_finish(pid);
 }
 
 static bool own_proc(void)
@@ -64,12 +58,12 @@ static int hold_in_namespace(void *inner)
 {
 	int status = in_namespace(hold_inside, inner);
 
-	if (status == NOT_HERE)
+	if (status == IMPOSSIBLE)
 		gate_open(((struct inner *)inner)->got);
 	return status;
 }
 
-/* The child of PID, as we know it. */
+/* The child of PID, by its PID in our namespace. */
 static pid_t child_of(pid_t pid)
 {
 	char name[64];
@@ -86,26 +80,25 @@ static pid_t child_of(pid_t pid)
 	return child;
 }
 
-static void a_holder_in_a_namespace_has_our_PID_for_it(void **state)
+TEST(a_holder_in_a_namespace_has_its_PID_in_ours)
 {
 	struct inner inner = { gate_new() };
 	pid_t outer, pid, last;
 
-	(void)state;
 	needs_holders_with_names();
-	outer = start(hold_in_namespace, &inner);
+	outer = child_start(hold_in_namespace, &inner);
 	gate_pass(inner.got);
 	pid = child_of(outer);
 	if (pid == 0) {
-		expect_here(finish(outer));
+		needs(child_finish(outer) != IMPOSSIBLE, "namespaces");
 		fail();
 	}
 	assert_true(sees("1; %d %s", pid, by_us()));
-	last = waiter(0);
+	last = waiter_new(0);
 	assert_true(sees("1; %d %s; %d waits posix", pid, by_us(), last));
-	end(last);
+	assert_kill(last);
 	kill(pid, SIGKILL);
-	finish(outer);
+	child_finish(outer);
 	assert_true(sees("0"));
 	gate_free(inner.got);
 }
@@ -114,9 +107,9 @@ static int see_nobody(void *unused)
 {
 	(void)unused;
 	if (!own_proc())
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(sees("1 partial; 0 unknown %s",
-		    lf_has_ofd_locks() ? "ofd" : "unknown"));
+		    has_description_locks() ? "ofd" : "unknown"));
 	return 0;
 }
 
@@ -129,7 +122,7 @@ static int see_nobody_by_outer_proc(void *unused)
 {
 	(void)unused;
 	demand(sees("1 partial; 0 unknown %s",
-		    lf_has_ofd_locks() ? "ofd" : "posix"));
+		    has_description_locks() ? "ofd" : "posix"));
 	return 0;
 }
 
@@ -138,41 +131,37 @@ static int see_nobody_in_namespace_by_outer_proc(void *unused)
 	return in_namespace(see_nobody_by_outer_proc, unused);
 }
 
-static void a_holder_outside_has_no_PID_for_us(void **state)
+TEST(a_holder_outside_our_namespace_has_no_PID)
 {
 	pid_t pid;
 
-	(void)state;
 	needs_holders_with_names();
-	pid = holder(take, NULL);
-	expect_here(finish(start(see_nobody_in_namespace, NULL)));
-	expect_here(finish(
-		start(see_nobody_in_namespace_by_outer_proc, NULL)));
-	end(pid);
+	pid = holder_new(take, NULL);
+	assert_child_if_allowed(see_nobody_in_namespace, NULL);
+	assert_child_if_allowed(see_nobody_in_namespace_by_outer_proc, NULL);
+	assert_kill(pid);
 }
 
-/* Two of one namespace, by the /proc of another: F_GETLK tells. */
-static int see_a_fellow(void *unused)
+/* Two processes of one namespace, with the /proc of another. */
+static int see_a_neighbour(void *unused)
 {
-	pid_t pid = holder(take, unused);
+	pid_t pid = holder_new(take, unused);
 
 	demand(sees("1 partial; %d lock %s", pid,
-		    lf_has_ofd_locks() ? "ofd" : "posix"));
-	kill(pid, SIGKILL);
-	demand(finish(pid) == -SIGKILL);
+		    has_description_locks() ? "ofd" : "posix"));
+	demand(child_kill(pid) == -SIGKILL);
 	return 0;
 }
 
-static int see_a_fellow_in_namespace(void *unused)
+static int see_a_neighbour_in_namespace(void *unused)
 {
-	return in_namespace(see_a_fellow, unused);
+	return in_namespace(see_a_neighbour, unused);
 }
 
-static void a_fellow_is_told_by_the_file(void **state)
+TEST(a_holder_in_our_namespace_is_known_by_the_lock)
 {
-	(void)state;
 	needs_holders_with_names();
-	expect_here(finish(start(see_a_fellow_in_namespace, NULL)));
+	assert_child_if_allowed(see_a_neighbour_in_namespace, NULL);
 }
 
 /* --- No /proc, or one that hides */
@@ -180,50 +169,46 @@ static void a_fellow_is_told_by_the_file(void **state)
 static int without_proc(void *pid)
 {
 	if (!own_mounts() || umount2("/proc", MNT_DETACH) < 0)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(sees("1 partial; %d lock unknown", *(pid_t *)pid));
 	demand(become_ordinary());
 	demand(sees("1 partial; %d lock unknown", *(pid_t *)pid));
 	return 0;
 }
 
-static void without_proc_the_file_tells(void **state)
+TEST(without_proc_a_holder_is_known_by_the_lock)
 {
 	pid_t pid;
 
-	(void)state;
 	needs_holders_with_names();
-	if (geteuid() != 0)
-		skip_because("needs to be root, to take /proc away");
+	needs_root("to unmount /proc");
 	umask(022);
-	pid = holder(take, NULL);
-	expect_here(finish(start(without_proc, &pid)));
-	end(pid);
+	pid = holder_new(take, NULL);
+	assert_child_if_allowed(without_proc, &pid);
+	assert_kill(pid);
 }
 
 static int with_hidepid(void *pid)
 {
 	if (!own_mounts() ||
 	    mount("proc", "/proc", "proc", 0, "hidepid=2") < 0)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(sees("1; %d %s", *(pid_t *)pid, by_us()));
 	demand(become_ordinary());
 	demand(sees("1; %d %s", *(pid_t *)pid, by_us()));
 	return 0;
 }
 
-static void with_hidepid_the_tag_tells(void **state)
+TEST(with_hidepid_a_holder_is_known_by_its_tag)
 {
 	pid_t pid;
 
-	(void)state;
 	needs_holders_with_names();
-	if (geteuid() != 0)
-		skip_because("needs to be root, to mount /proc");
+	needs_root("to mount /proc");
 	umask(022);
-	pid = holder(take, NULL);
-	expect_here(finish(start(with_hidepid, &pid)));
-	end(pid);
+	pid = holder_new(take, NULL);
+	assert_child_if_allowed(with_hidepid, &pid);
+	assert_kill(pid);
 }
 
 static int with_hidepid_and_no_tag(void *unused)
@@ -231,26 +216,24 @@ static int with_hidepid_and_no_tag(void *unused)
 	(void)unused;
 	if (!own_mounts() ||
 	    mount("proc", "/proc", "proc", 0, "hidepid=2") < 0)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(become_ordinary());
 	demand(sees("1; 0 unknown ofd; 0 waits ofd"));
 	return 0;
 }
 
-static void with_hidepid_nobody_is_guessed(void **state)
+TEST(with_hidepid_a_holder_without_a_tag_has_no_PID)
 {
 	pid_t pid, last;
 
-	(void)state;
 	needs_locks_of_descriptions();
-	if (geteuid() != 0)
-		skip_because("needs to be root, to mount /proc");
+	needs_root("to mount /proc");
 	umask(022);
-	pid = holder(take_without_tag, NULL);
-	last = waiter(0);
-	expect_here(finish(start(with_hidepid_and_no_tag, NULL)));
-	end(last);
-	end(pid);
+	pid = holder_new(take_without_tag, NULL);
+	last = waiter_new(0);
+	assert_child_if_allowed(with_hidepid_and_no_tag, NULL);
+	assert_kill(last);
+	assert_kill(pid);
 }
 
 /* --- Processes that come and go */
@@ -260,12 +243,11 @@ static int hold_and_exit(void *unused)
 	return take(unused);
 }
 
-/* It holds for a moment, at no moment that we know. */
-static void who_ends_meanwhile_was_the_holder(void **state)
+/* It holds the lock for a moment, which we do not know. */
+TEST(a_process_that_ends_meanwhile_is_reported_or_nobody)
 {
-	(void)state;
 	for (int i = 0; i < rounds(300); i++) {
-		pid_t pid = start(hold_and_exit, NULL);
+		pid_t pid = child_start(hold_and_exit, NULL);
 		const struct lf_entry *entry = NULL;
 		struct lf_report *report;
 
@@ -276,7 +258,7 @@ static void who_ends_meanwhile_was_the_holder(void **state)
 					    lf_entry_pid(entry) == 0);
 			lf_report_free(report);
 		}
-		assert_int_equal(finish(pid), 0);
+		assert_finish(pid);
 		assert_true(sees("0"));
 	}
 }
@@ -293,7 +275,7 @@ static bool next_pid_is(pid_t pid)
 	return done;
 }
 
-/* With no copy of a descriptor that would tell more. */
+/* Without a copy of a descriptor that would show more. */
 static int stay(void *unused)
 {
 	(void)unused;
@@ -302,8 +284,8 @@ static int stay(void *unused)
 	return raise(SIGSTOP);
 }
 
-/* The list is older than the process that has the PID of one that waited. */
-static int use_a_pid_anew(void *unused)
+/* The list is older than the process that has the PID of a former waiter. */
+static int use_a_pid_again(void *unused)
 {
 	const char *path = lock_path;
 	struct lf_listing listing = { .sorted = NULL };
@@ -314,21 +296,20 @@ static int use_a_pid_anew(void *unused)
 	struct timespec now;
 
 	if (!own_proc())
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(take(unused) == 0);
-	first = waiter(0);
+	first = waiter_new(0);
 	demand(lf_listing_read(&listing) == 0);
-	kill(first, SIGKILL);
-	demand(finish(first) == -SIGKILL);
+	demand(child_kill(first) == -SIGKILL);
 	do
 		clock_gettime(CLOCK_BOOTTIME, &now);
 	while ((unsigned long long)(now.tv_sec * hz + now.tv_nsec * hz /
 				    1000000000) <= listing.list.when);
 	if (!next_pid_is(first))
-		return NOT_HERE;
-	second = start(stay, NULL);
+		return IMPOSSIBLE;
+	second = child_start(stay, NULL);
 	if (second != first)
-		return NOT_HERE;
+		return IMPOSSIBLE;
 	demand(waitpid(second, NULL, WUNTRACED) == second);
 	demand(lf_inspect_listed(&report, &path, 1, &listing) == 0 &&
 	       lf_report_status(report) == 1);
@@ -337,36 +318,23 @@ static int use_a_pid_anew(void *unused)
 	demand(!lf_report_next(report, entry));
 	lf_report_free(report);
 	lf_listing_free(&listing);
-	kill(second, SIGKILL);
-	demand(finish(second) == -SIGKILL);
+	demand(child_kill(second) == -SIGKILL);
 	return 0;
 }
 
-static int use_a_pid_anew_in_namespace(void *unused)
+static int use_a_pid_again_in_namespace(void *unused)
 {
-	return in_namespace(use_a_pid_anew, unused);
+	return in_namespace(use_a_pid_again, unused);
 }
 
-static void a_PID_that_is_used_anew_is_not_told(void **state)
+TEST(a_PID_that_is_used_again_is_not_reported)
 {
-	(void)state;
-	expect_here(finish(start(use_a_pid_anew_in_namespace, NULL)));
+	assert_child_if_allowed(use_a_pid_again_in_namespace, NULL);
 }
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		in_directory(a_holder_in_a_namespace_has_our_PID_for_it),
-		in_directory(a_holder_outside_has_no_PID_for_us),
-		in_directory(a_fellow_is_told_by_the_file),
-		in_directory(without_proc_the_file_tells),
-		in_directory(with_hidepid_the_tag_tells),
-		in_directory(with_hidepid_nobody_is_guessed),
-		in_directory(who_ends_meanwhile_was_the_holder),
-		in_directory(a_PID_that_is_used_anew_is_not_told),
-	};
-
 	if (!shows_locks_of_processes())
-		return skip_all("needs to see the locks in proc(5)");
-	return cmocka_run_group_tests_name("inspect-hard", tests, NULL, NULL);
+		return skip_all_tests("needs to see the locks in proc(5)");
+	return run_all_tests("inspect-hard");
 }

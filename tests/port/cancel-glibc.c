@@ -4,7 +4,7 @@
 
 #include "config.h"
 
-#include "lib/harness.h"
+#include "lib/child.h"
 #include "port/cancel-glibc.c"
 #include "cancelled.h"
 
@@ -32,25 +32,12 @@ static int ask_too_late(void *unused)
 	return lf_can_cancel_threads() ? cancel_a_thread(unused) : 0;
 }
 
-static void an_early_answer_stays_true(void **state)
+PLAIN_TEST(an_early_answer_stays_true)
 {
-	(void)state;
-	assert_int_equal(finish(start(ask_early, NULL)), 0);
+	assert_child(ask_early, NULL);
 }
 
-static void a_late_answer_is_never_a_wrong_yes(void **state)
+PLAIN_TEST(a_late_answer_is_never_a_wrong_yes)
 {
-	(void)state;
-	assert_int_equal(finish(start(ask_too_late, NULL)), 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_early_answer_stays_true),
-		cmocka_unit_test(a_late_answer_is_never_a_wrong_yes),
-	};
-
-	return cmocka_run_group_tests_name("port/cancel-glibc", tests, NULL,
-					   NULL);
+	assert_child(ask_too_late, NULL);
 }

@@ -4,22 +4,12 @@
 
 #include "config.h"
 
-#include "lib/harness.h"
+#include "lib/child.h"
 #include "port/cancel.c"
 #include "cancelled.h"
 
-static void threads_can_be_cancelled(void **state)
+PLAIN_TEST(threads_can_be_cancelled)
 {
-	(void)state;
 	assert_true(lf_can_cancel_threads());
-	assert_int_equal(finish(start(cancel_a_thread, NULL)), 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads_can_be_cancelled),
-	};
-
-	return cmocka_run_group_tests_name("port/cancel", tests, NULL, NULL);
+	assert_child(cancel_a_thread, NULL);
 }

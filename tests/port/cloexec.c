@@ -11,40 +11,27 @@
 #undef HAVE_O_CLOEXEC
 #undef HAVE_PIPE2
 
-#include "lib/harness.h"
+#include "lib/child.h"
 #include "port/cloexec.c"
 #include "port/open.c"
 #include "port/pipe2.c"
 #include "descriptors.h"
 
-static void the_flag_is_set(void **state)
+PLAIN_TEST(the_flag_is_set)
 {
 	int fd = open("/", O_RDONLY);
 
-	(void)state;
 	assert_false(is_closed_on_exec(fd));
 	assert_int_equal(lf_cloexec(fd), fd);
 	assert_true(is_closed_on_exec(fd));
 	close(fd);
 }
 
-static void an_error_stays(void **state)
+PLAIN_TEST(an_error_stays)
 {
-	(void)state;
 	errno = ENOENT;
 	assert_int_equal(lf_cloexec(-1), -1);
 	assert_int_equal(errno, ENOENT);
 	assert_int_equal(lf_cloexec(1 << 30), -1);
 	assert_int_equal(errno, EBADF);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_flag_is_set),
-		cmocka_unit_test(an_error_stays),
-		DESCRIPTOR_TESTS,
-	};
-
-	return cmocka_run_group_tests_name("port/cloexec", tests, NULL, NULL);
 }

@@ -114,49 +114,43 @@ static int run_out(void *count)
 static void for_all_streams(int (*body)(void *))
 {
 	for (int which = 0; which < 8; which++)
-		assert_int_equal(finish(start(body, &which)), 0);
+		assert_child(body, &which);
 }
 
-static void a_file_is_opened_above_the_streams(void **state)
+TEST(a_file_is_opened_above_the_streams)
 {
-	(void)state;
 	for_all_streams(open_above);
 }
 
-static void a_directory_is_opened_above_the_streams(void **state)
+TEST(a_directory_is_opened_above_the_streams)
 {
-	(void)state;
 	for_all_streams(open_directory);
 }
 
-static void a_pipe_is_made_above_the_streams(void **state)
+TEST(a_pipe_is_made_above_the_streams)
 {
-	(void)state;
 	for_all_streams(make_pipe);
 }
 
-static void nothing_is_left_open_without_descriptors(void **state)
+TEST(nothing_is_left_open_without_descriptors)
 {
-	(void)state;
 	for (int count = 0; count <= 3; count++)
-		assert_int_equal(finish(start(run_out, &count)), 0);
+		assert_child(run_out, &count);
 }
 
-static void a_file_is_closed_on_exec(void **state)
+TEST(a_file_is_closed_on_exec)
 {
 	int fd = lf_open(AT_FDCWD, lock_path, O_RDWR | O_CREAT, 0600, false);
 
-	(void)state;
 	assert_true(fd >= 0);
 	assert_true(is_closed_on_exec(fd));
 	close(fd);
 }
 
-static void errors_are_those_of_open(void **state)
+TEST(errors_are_those_of_open)
 {
 	int before = open_descriptors();
 
-	(void)state;
 	for (int above = 0; above < 2; above++) {
 		assert_int_equal(lf_open(AT_FDCWD, "none", O_RDWR, 0, above),
 				 -ENOENT);
@@ -169,12 +163,5 @@ static void errors_are_those_of_open(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-#define DESCRIPTOR_TESTS \
-	in_directory(a_file_is_opened_above_the_streams), \
-	in_directory(a_directory_is_opened_above_the_streams), \
-	in_directory(a_pipe_is_made_above_the_streams), \
-	in_directory(nothing_is_left_open_without_descriptors), \
-	in_directory(a_file_is_closed_on_exec), \
-	in_directory(errors_are_those_of_open)
 
 #endif

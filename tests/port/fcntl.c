@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "lib/harness.h"
+#include "lib/child.h"
 #include "port/fcntl.c"
 #include "record-locks.h"
 
@@ -34,44 +34,40 @@ static int find_bytes_10_to_14(void *unused)
 	return 0;
 }
 
-static void sharers_exclude_a_writer_alone(void **state)
+TEST(sharers_exclude_a_writer_alone)
 {
 	int fd = open_file();
 
-	(void)state;
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_RDLCK, 0, 0), 0);
-	assert_int_equal(finish(start(try_shared, NULL)), 0);
-	assert_int_equal(finish(start(try, NULL)), EAGAIN);
+	assert_child(try_shared, NULL);
+	assert_int_equal(child_run(try, NULL), EAGAIN);
 	close(fd);
 }
 
-static void ranges_are_apart(void **state)
+TEST(ranges_are_apart)
 {
 	int fd = open_file();
 
-	(void)state;
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 0, 1), 0);
-	assert_int_equal(finish(start(try_from_byte_1, NULL)), 0);
-	assert_int_equal(finish(start(try, NULL)), EAGAIN);
+	assert_child(try_from_byte_1, NULL);
+	assert_int_equal(child_run(try, NULL), EAGAIN);
 	close(fd);
 }
 
-static void a_range_is_reported(void **state)
+TEST(a_range_is_reported)
 {
 	int fd = open_file();
 
-	(void)state;
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_RDLCK, 10, 5), 0);
-	assert_int_equal(finish(start(find_bytes_10_to_14, NULL)), 0);
+	assert_child(find_bytes_10_to_14, NULL);
 	close(fd);
 }
 
-static void descriptions_exclude_each_other(void **state)
+TEST(descriptions_exclude_each_other)
 {
 	struct flock other = whole_file();
 	int fd = open_file(), another = open_file();
 
-	(void)state;
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 1, 0), 0);
 	assert_int_equal(lf_setlk(another, F_OFD_SETLK, F_WRLCK, 0, 0),
@@ -87,17 +83,4 @@ static void descriptions_exclude_each_other(void **state)
 	assert_int_equal(lf_setlk(another, F_OFD_SETLKW, F_WRLCK, 0, 0), 0);
 	close(another);
 	close(fd);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		RECORD_LOCK_TESTS,
-		in_directory(sharers_exclude_a_writer_alone),
-		in_directory(ranges_are_apart),
-		in_directory(a_range_is_reported),
-		in_directory(descriptions_exclude_each_other),
-	};
-
-	return cmocka_run_group_tests_name("port/fcntl", tests, NULL, NULL);
 }

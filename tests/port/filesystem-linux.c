@@ -4,7 +4,7 @@
 
 #include "config.h"
 
-#include "lib/harness.h"
+#include "lib/child.h"
 
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -37,9 +37,8 @@ static enum lf_filesystem kind_of(unsigned magic)
 }
 
 /* From statfs(2): also numbers whose highest bit is set, in a signed f_type. */
-static void the_magic_number_decides(void **state)
+PLAIN_TEST(the_magic_number_decides)
 {
-	(void)state;
 	assert_int_equal(kind_of(0xef53), LF_FS_LOCAL);	    /* ext4 */
 	assert_int_equal(kind_of(0x58465342), LF_FS_LOCAL); /* XFS */
 	assert_int_equal(kind_of(0x9123683e), LF_FS_LOCAL); /* Btrfs */
@@ -51,31 +50,17 @@ static void the_magic_number_decides(void **state)
 	assert_int_equal(kind_of(0x65735546), LF_FS_FUSE);
 }
 
-static void proc_is_local(void **state)
+PLAIN_TEST(proc_is_local)
 {
 	int fd = open("/proc/self/stat", O_RDONLY);
 
-	(void)state;
 	if (fd < 0)
 		skip_because("needs proc(5)");
 	assert_int_equal(lf_filesystem(fd), LF_FS_LOCAL);
 	close(fd);
 }
 
-static void what_is_unknown_counts_as_a_network(void **state)
+PLAIN_TEST(what_is_unknown_counts_as_a_network)
 {
-	(void)state;
 	assert_int_equal(lf_filesystem(-1), LF_FS_NETWORK);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_magic_number_decides),
-		cmocka_unit_test(proc_is_local),
-		cmocka_unit_test(what_is_unknown_counts_as_a_network),
-	};
-
-	return cmocka_run_group_tests_name("port/filesystem-linux", tests,
-					   NULL, NULL);
 }

@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "lib/harness.h"
+#include "lib/child.h"
 #include "port/lockf.c"
 #include "record-locks.h"
 
@@ -21,33 +21,30 @@ static int be_refused_by_fcntl(void *unused)
 	return 0;
 }
 
-static void fcntl_is_excluded_too(void **state)
+TEST(fcntl_is_excluded_too)
 {
 	int fd = open_file();
 
-	(void)state;
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0), 0);
-	assert_int_equal(finish(start(be_refused_by_fcntl, NULL)), 0);
+	assert_child(be_refused_by_fcntl, NULL);
 	close(fd);
 }
 
-static void a_lock_is_never_shared(void **state)
+TEST(a_lock_is_never_shared)
 {
 	int fd = open_file();
 
-	(void)state;
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_RDLCK, 0, 0), -ENOLCK);
 	assert_int_equal(lf_setlk(fd, F_SETLKW, F_RDLCK, 0, 0), -ENOLCK);
-	assert_int_equal(finish(start(try, NULL)), 0);
+	assert_child(try, NULL);
 	close(fd);
 }
 
-static void what_lockf_has_not_is_refused(void **state)
+TEST(what_lockf_has_not_is_refused)
 {
 	struct flock other = whole_file();
 	int fd = open_file();
 
-	(void)state;
 	assert_false(lf_has_ofd_locks());
 	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 0, 0), -EINVAL);
 	assert_int_equal(lf_setlk(fd, F_OFD_SETLKW, F_WRLCK, 0, 0), -EINVAL);
@@ -56,18 +53,6 @@ static void what_lockf_has_not_is_refused(void **state)
 	assert_int_equal(lf_getlk(fd, F_OFD_GETLK, &other), -EINVAL);
 	other.l_start = 1;
 	assert_int_equal(lf_getlk(fd, F_GETLK, &other), -EINVAL);
-	assert_int_equal(finish(start(try, NULL)), 0);
+	assert_child(try, NULL);
 	close(fd);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		RECORD_LOCK_TESTS,
-		in_directory(fcntl_is_excluded_too),
-		in_directory(a_lock_is_never_shared),
-		in_directory(what_lockf_has_not_is_refused),
-	};
-
-	return cmocka_run_group_tests_name("port/lockf", tests, NULL, NULL);
 }

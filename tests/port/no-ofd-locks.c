@@ -10,32 +10,20 @@
 #undef LF_NO_OFD_LOCKS
 #define LF_NO_OFD_LOCKS 1
 
-#include "lib/harness.h"
+#include "lib/child.h"
 #include "port/fcntl.c"
 #include "record-locks.h"
 
-static void descriptions_have_no_locks(void **state)
+TEST(descriptions_have_no_locks)
 {
 	struct flock other = whole_file();
 	int fd = open_file();
 
-	(void)state;
 	assert_false(lf_has_ofd_locks());
 	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 0, 0), -EINVAL);
 	assert_int_equal(lf_setlk(fd, F_OFD_SETLKW, F_WRLCK, 0, 0), -EINVAL);
 	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 0, 0), -EINVAL);
 	assert_int_equal(lf_getlk(fd, F_OFD_GETLK, &other), -EINVAL);
-	assert_int_equal(finish(start(try, NULL)), 0);
+	assert_child(try, NULL);
 	close(fd);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		RECORD_LOCK_TESTS,
-		in_directory(descriptions_have_no_locks),
-	};
-
-	return cmocka_run_group_tests_name("port/no-ofd-locks", tests, NULL,
-					   NULL);
 }

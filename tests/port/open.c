@@ -6,7 +6,7 @@
 
 #include "config.h"
 
-#include "lib/harness.h"
+#include "lib/child.h"
 #include "port/open.c"
 #include "descriptors.h"
 
@@ -23,32 +23,20 @@ static int open_under_the_lease(void *unused)
 	return 0;
 }
 
-static void a_lease_is_busy(void **state)
+TEST(a_lease_is_busy)
 {
 	int fd = lf_open(AT_FDCWD, lock_path, O_RDWR | O_CREAT, 0600, true);
 
-	(void)state;
 	/* The kernel asks for the lease back by this signal. */
 	signal(SIGIO, SIG_IGN);
 	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
 		skip_because("needs a file system with leases");
-	assert_int_equal(finish(start(open_under_the_lease, NULL)), 0);
+	assert_child(open_under_the_lease, NULL);
 	close(fd);
 }
 #else
-static void a_lease_is_busy(void **state)
+TEST(a_lease_is_busy)
 {
-	(void)state;
 	skip_because("needs a system with leases");
 }
 #endif
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		DESCRIPTOR_TESTS,
-		in_directory(a_lease_is_busy),
-	};
-
-	return cmocka_run_group_tests_name("port/open", tests, NULL, NULL);
-}

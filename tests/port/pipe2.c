@@ -2,7 +2,7 @@
 /* pipe2(2) of the system, if it has one, and ours: the answers are the same. */
 #include "config.h"
 
-#include "lib/harness.h"
+#include "lib/child.h"
 
 #include <unistd.h>
 
@@ -46,14 +46,13 @@ static void assert_passes_a_byte(const int fd[2])
 	assert_int_equal(byte, 'x');
 }
 
-static void both_ends_have_the_flags(void **state)
+PLAIN_TEST(both_ends_have_the_flags)
 {
 	static const int flags[] = {
 		0, O_CLOEXEC, O_NONBLOCK, O_CLOEXEC | O_NONBLOCK,
 	};
 	int fd[2];
 
-	(void)state;
 	for (size_t i = 0; i < SOURCES; i++)
 		for (size_t j = 0; j < sizeof(flags) / sizeof(flags[0]); j++) {
 			assert_int_equal(sources[i](fd, flags[j]), 0);
@@ -65,11 +64,10 @@ static void both_ends_have_the_flags(void **state)
 		}
 }
 
-static void other_flags_are_refused(void **state)
+PLAIN_TEST(other_flags_are_refused)
 {
 	int fd[2] = { -1, -1 };
 
-	(void)state;
 	for (size_t i = 0; i < SOURCES; i++) {
 		errno = 0;
 		assert_int_equal(sources[i](fd, O_CREAT), -1);
@@ -98,19 +96,7 @@ static int run_out(void *unused)
 	return 0;
 }
 
-static void nothing_is_left_open_without_descriptors(void **state)
+PLAIN_TEST(nothing_is_left_open_without_descriptors)
 {
-	(void)state;
-	assert_int_equal(finish(start(run_out, NULL)), 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_ends_have_the_flags),
-		cmocka_unit_test(other_flags_are_refused),
-		cmocka_unit_test(nothing_is_left_open_without_descriptors),
-	};
-
-	return cmocka_run_group_tests_name("port/pipe2", tests, NULL, NULL);
+	assert_child(run_out, NULL);
 }

@@ -58,38 +58,35 @@ static int find_no_lock(void *unused)
 
 /* ---- Tests */
 
-static void a_lock_excludes_another_process(void **state)
+TEST(a_lock_excludes_another_process)
 {
 	int fd = open_file();
 
-	(void)state;
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0), 0);
-	assert_int_equal(finish(start(try, NULL)), EAGAIN);
+	assert_int_equal(child_run(try, NULL), EAGAIN);
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_UNLCK, 0, 0), 0);
-	assert_int_equal(finish(start(try, NULL)), 0);
+	assert_child(try, NULL);
 	close(fd);
 }
 
-static void another_process_finds_the_lock(void **state)
+TEST(another_process_finds_the_lock)
 {
 	pid_t pid = lf_locks_by_lockf() ? 0 : getpid();
 	int fd = open_file();
 
-	(void)state;
-	assert_int_equal(finish(start(find_no_lock, NULL)), 0);
+	assert_child(find_no_lock, NULL);
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0), 0);
-	assert_int_equal(finish(start(find_the_lock, &pid)), 0);
+	assert_child(find_the_lock, &pid);
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_UNLCK, 0, 0), 0);
-	assert_int_equal(finish(start(find_no_lock, NULL)), 0);
+	assert_child(find_no_lock, NULL);
 	close(fd);
 }
 
-static void a_process_is_never_in_its_own_way(void **state)
+TEST(a_process_is_never_in_its_own_way)
 {
 	struct flock other = whole_file();
 	int fd = open_file(), again = open_file();
 
-	(void)state;
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 0, 0), 0);
 	assert_int_equal(lf_setlk(again, F_SETLK, F_WRLCK, 0, 0), 0);
 	assert_int_equal(lf_getlk(again, F_GETLK, &other), 0);
@@ -98,25 +95,23 @@ static void a_process_is_never_in_its_own_way(void **state)
 	close(fd);
 }
 
-static void a_wait_ends_with_the_lock(void **state)
+TEST(a_wait_ends_with_the_lock)
 {
 	int fd = open_file();
 	pid_t waiter;
 
-	(void)state;
 	assert_int_equal(lf_setlk(fd, F_SETLKW, F_WRLCK, 0, 0), 0);
-	waiter = start(wait_and_lock, NULL);
+	waiter = child_start(wait_and_lock, NULL);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_UNLCK, 0, 0), 0);
-	assert_int_equal(finish(waiter), 0);
+	assert_finish(waiter);
 	close(fd);
 }
 
-static void a_bad_descriptor_is_refused(void **state)
+TEST(a_bad_descriptor_is_refused)
 {
 	struct flock other = whole_file();
 
-	(void)state;
 	assert_int_equal(lf_setlk(-1, F_SETLK, F_WRLCK, 0, 0), -EBADF);
 	assert_int_equal(lf_setlk(-1, F_SETLKW, F_WRLCK, 0, 0), -EBADF);
 	assert_int_equal(lf_setlk(-1, F_SETLK, F_UNLCK, 0, 0), -EBADF);
@@ -125,22 +120,14 @@ static void a_bad_descriptor_is_refused(void **state)
 	assert_int_equal(lf_getlk(-1, F_OFD_GETLK, &other), -EBADF);
 }
 
-static void a_descriptor_not_open_for_writing_is_refused(void **state)
+TEST(a_descriptor_not_open_for_writing_is_refused)
 {
 	int fd = open_file(), reader = open(lock_path, O_RDONLY);
 
-	(void)state;
 	assert_int_equal(lf_setlk(reader, F_SETLK, F_WRLCK, 0, 0), -EBADF);
 	close(reader);
 	close(fd);
 }
 
-#define RECORD_LOCK_TESTS \
-	in_directory(a_lock_excludes_another_process), \
-	in_directory(another_process_finds_the_lock), \
-	in_directory(a_process_is_never_in_its_own_way), \
-	in_directory(a_wait_ends_with_the_lock), \
-	in_directory(a_bad_descriptor_is_refused), \
-	in_directory(a_descriptor_not_open_for_writing_is_refused)
 
 #endif
