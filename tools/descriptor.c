@@ -81,10 +81,6 @@ int descriptor_leave(struct lf_lock *lock, const char *name)
 	return not_for_a_shell(name);
 }
 
-/*
- * Not by way of the library, which would have to take the lock first and might
- * meet a waiter's tag.
- */
 int descriptor_unlock(int fd, const char *name)
 {
 	const char *advice;
@@ -92,7 +88,7 @@ int descriptor_unlock(int fd, const char *name)
 
 	if (rc == 0)
 		return 0;
-	if (rc == -ENOLCK)
+	if (rc == -ENOTSUP)
 		return not_for_a_shell(name);
 	advice = descriptor_advice(fd, rc);
 	message_about(name, "%s", advice ? advice : lf_strerror(rc));

@@ -11,40 +11,33 @@
  * The process may end, and its PID be another's, while we read of it: what was
  * read is the holder's only if it holds the lock afterwards too.
  */
-int holder_find(const char *path, struct holder *holder)
+int holder_find(const char *path, struct process *holder)
 {
+	pid_t pid;
 	int rc;
 
-	*holder = (struct holder){ .pid = 0 };
-	rc = lf_check(path, &holder->pid);
-	for (int look = 0; rc > 0 && holder->pid > 0; look++) {
-		pid_t again;
+	*holder = (struct process){ .pid = 0 };
+	rc = lf_check(path, &pid);
+	for (int look = 0; rc > 0 && pid > 0 && look < LOOKS; look++) {
+		pid_t before = pid;
 
-		if (look == LOOKS) {
-			holder->pid = 0;
-			break;
-		}
-		process_free(&holder->process);
-		process_read(&holder->process, holder->pid, 0);
-		rc = lf_check(path, &again);
-		if (rc > 0 && again == holder->pid)
-			break;
-		holder->pid = again;
+		process_free(holder);
+		process_read(holder, pid, lf_process_start_time(pid));
+		rc = lf_check(path, &pid);
+		if (rc > 0 && pid == before)
+			return rc;
 	}
+	process_free(holder);
+	*holder = (struct process){ .pid = 0 };
 	return rc;
 }
 
-void holder_free(struct holder *holder)
-{
-	process_free(&holder->process);
-}
-
-void holder_print(FILE *to, const struct holder *holder)
+void holder_print(FILE *to, const struct process *holder)
 {
 	if (holder->pid == 0) {
 		fprintf(to, "held; holder not known%s", try_as_root());
 		return;
 	}
 	fputs("held by ", to);
-	process_print(to, holder->pid, &holder->process, COMMAND_WIDTH);
+	process_print(to, holder, COMMAND_WIDTH);
 }

@@ -4,16 +4,10 @@
 
 #include "process.h"
 
-struct holder {
-	pid_t pid; /* 0: not known */
-	struct process process;
-};
-
 /* As lf_check(3): 1 held, 0 free, or an error.  To be freed in any case. */
-int holder_find(const char *path, struct holder *);
-void holder_free(struct holder *);
+int holder_find(const char *path, struct process *holder);
 
 /* "held by PID 4242 (rsync -a / /mnt), user root" */
-void holder_print(FILE *, const struct holder *);
+void holder_print(FILE *to, const struct process *holder);
 
 #endif

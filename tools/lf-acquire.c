@@ -20,7 +20,7 @@
 static void say_holder(const char *path, bool follow, const char *more)
 {
 	char *target = follow ? realpath(path, NULL) : NULL;
-	struct holder holder;
+	struct process holder;
 	char *text = NULL;
 	size_t size;
 	FILE *to;
@@ -35,7 +35,7 @@ static void say_holder(const char *path, bool follow, const char *more)
 		holder_print(to, &holder);
 		fclose(to);
 	}
-	holder_free(&holder);
+	process_free(&holder);
 	message_about(path, "%s%s", text ? text : "was held just now", more);
 	free(text);
 }
@@ -127,13 +127,11 @@ static int take(struct lf_lock **locks, const struct options *o, int timeout_ms,
 	if (o->has_mode)
 		mask = umask(0);
 	if (o->count > 1)
-		rc = lf_acquire_all(locks, o->paths, o->count,
-				    o->has_mode ? o->mode : 0666, timeout_ms,
-				    o->flags, &failed);
+		rc = lf_acquire_all(locks, o->paths, o->count, o->mode,
+				    timeout_ms, o->flags, &failed);
 	else
-		rc = lf_acquire_at(locks, AT_FDCWD, o->paths[0],
-				   o->has_mode ? o->mode : 0666, timeout_ms,
-				   o->flags);
+		rc = lf_acquire_at(locks, AT_FDCWD, o->paths[0], o->mode,
+				   timeout_ms, o->flags);
 	if (o->has_mode)
 		umask(mask);
 	*path = o->paths[failed];

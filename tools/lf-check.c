@@ -15,53 +15,53 @@
 
 enum { HELD = 0, FREE = 1, CANNOT_TELL = 2 };
 
-static void find(struct findings *found, const struct check_options *o)
+static void find(struct files *files, const struct check_options *o)
 {
-	unsigned how = o->all ? LOOK_ALL : 0;
-
-	if (o->wait)
-		look_until_free(found, o->paths, how, o->timeout_ms);
-	else
-		look(found, o->paths, how | (o->quiet ? LOOK_BRIEFLY : 0));
+	if (o->wait) {
+		look_until_free(files, o->paths, o->all, o->timeout_ms);
+		return;
+	}
+	files_collect(files, o->paths);
+	files_inspect(files, o->all, o->quiet);
 }
 
-static void say_failure(const struct finding *finding)
+static void say_failure(const struct file *file)
 {
-	const char *hint = finding->rc == -EACCES ? try_as_root() : "";
+	const char *hint = file->status == -EACCES ? try_as_root() : "";
 
-	if (finding->more == 0)
-		message_about(finding->path, "%s%s", lf_strerror(finding->rc),
+	if (file->more == 0)
+		message_about(file->path, "%s%s", lf_strerror(file->status),
 			      hint);
 	else
-		message_about(finding->path,
+		message_about(file->path,
 			      "%s%s; of %zu more files there it cannot be "
 			      "told either",
-			      lf_strerror(finding->rc), hint, finding->more);
+			      lf_strerror(file->status), hint, file->more);
 }
 
-static void print(const struct findings *found, const struct check_options *o)
+static void print(const struct files *files, const struct check_options *o)
 {
 	sentence_begin();
-	for (size_t i = 0; i < found->count; i++) {
-		const struct finding *finding = &found->list[i];
+	for (size_t i = 0; i < files->count; i++) {
+		const struct file *file = &files->list[i];
 
-		if (finding->rc < 0)
-			say_failure(finding);
+		if (file->status < 0)
+			say_failure(file);
 		else if (!o->quiet && !o->pid && !o->table)
-			sentence_print(finding);
+			sentence_print(file);
 	}
 	if (o->table)
-		table_print(found);
+		table_print(files);
 	else if (o->pid && !o->quiet)
-		print_pids(found);
+		print_pids(files);
 }
 
-static int status(const struct findings *found, const struct check_options *o)
+static int status(const struct files *files, const struct check_options *o)
 {
-	bool held = first_held(found), failed = false;
+	bool held = files_held(files), failed = false;
 
-	for (size_t i = 0; i < found->count; i++)
-		failed |= found->list[i].rc < 0;
+	for (size_t i = 0; i < files->count; i++)
+		failed |= files->list[i].status < 0;
 	if (failed && !(o->quiet && held))
 		return CANNOT_TELL;
 	return held ? HELD : FREE;
@@ -70,14 +70,14 @@ static int status(const struct findings *found, const struct check_options *o)
 int main(int argc, char **argv)
 {
 	struct check_options o;
-	struct findings found;
+	struct files files;
 	int rc;
 
 	message_begin("lf-check");
 	parse_check_options(argc, argv, &o);
-	find(&found, &o);
-	print(&found, &o);
-	rc = status(&found, &o);
-	forget(&found);
+	find(&files, &o);
+	print(&files, &o);
+	rc = status(&files, &o);
+	files_free(&files);
 	return finish_output(rc);
 }

@@ -1,3 +1,8 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The paths are collected first and inspected together, so that the kernel's
+ * list of locks is read once for all of them.
+ */
 #include "config.h"
 
 #include "look.h"
@@ -11,73 +16,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static struct finding *add(struct findings *found, const char *path, int rc)
+static void *checked(void *memory)
 {
-	struct finding *finding;
+	if (!memory)
+		refuse_for_memory();
+	return memory;
+}
 
-	if (found->count == found->room) {
-		size_t room = found->room ? 2 * found->room : 16;
-
-		found->list = realloc(found->list,
-				      room * sizeof(*found->list));
-		if (!found->list)
-			refuse_for_memory();
-		found->room = room;
+/* PATH becomes the list's. */
+static struct file *add(struct files *files, char *path)
+{
+	if (files->count == files->room) {
+		files->room = files->room ? 2 * files->room : 16;
+		files->list = checked(realloc(
+			files->list, files->room * sizeof(*files->list)));
 	}
-	finding = &found->list[found->count++];
-	*finding = (struct finding){ .path = strdup(path), .rc = rc };
-	if (!finding->path)
-		refuse_for_memory();
-	return finding;
-}
-
-/* The kernel's list of locks is read once for all of them. */
-static void look_at_file(struct findings *found, const char *path,
-			 unsigned how)
-{
-	struct lf_report *report = NULL;
-	int rc = how & LOOK_BRIEFLY ? lf_check(path, NULL) : -EACCES;
-
-	/* Not to be opened: it may be in the list. */
-	if (rc == -EACCES)
-		rc = lf_inspect(path, &report);
-	add(found, path, rc)->report = report;
-}
-
-/*
- * Most files are free, of which lf_check() tells at less cost.  Of what may not
- * be opened the first is told: in a directory there may be many.
- */
-static void look_at_entry(struct findings *found, const char *path,
-			  unsigned how, size_t *failed)
-{
-	struct lf_report *report = NULL;
-	int rc = lf_check(path, NULL);
-
-	if (rc == -EACCES || (rc > 0 && !(how & LOOK_BRIEFLY)))
-		rc = lf_inspect(path, &report);
-	if (rc < 0 && *failed > 0)
-		found->list[*failed - 1].more++;
-	else if (rc != 0 || (how & LOOK_ALL))
-		add(found, path, rc)->report = report;
-	else
-		lf_report_free(report);
-	if (rc < 0 && *failed == 0)
-		*failed = found->count;
-}
-
-static char *path_in(const char *directory, const char *name)
-{
-	size_t length = strlen(directory);
-	char *path = malloc(length + strlen(name) + 2);
-
-	if (!path)
-		refuse_for_memory();
-	memcpy(path, directory, length);
-	if (length > 0 && path[length - 1] != '/')
-		path[length++] = '/';
-	strcpy(path + length, name);
-	return path;
+	files->list[files->count] = (struct file){ .path = path };
+	return &files->list[files->count++];
 }
 
 static int is_entry(const struct dirent *entry)
@@ -91,30 +46,50 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void look_in_directory(struct findings *found, const char *directory,
-			      unsigned how)
+static char *path_in(const char *directory, const char *name)
+{
+	size_t length = strlen(directory);
+	char *path = checked(malloc(length + strlen(name) + 2));
+
+	memcpy(path, directory, length);
+	if (length > 0 && path[length - 1] != '/')
+		path[length++] = '/';
+	strcpy(path + length, name);
+	return path;
+}
+
+static bool is_regular(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static void collect_directory(struct files *files, const char *directory)
 {
 	struct dirent **entries;
 	int count = scandir(directory, &entries, is_entry, by_name);
-	size_t failed = 0; /* 1 + where it is */
+	struct file *file;
 
 	if (count < 0) {
-		add(found, directory, -errno);
+		file = add(files, checked(strdup(directory)));
+		file->status = -errno;
+		file->known = true;
 		return;
 	}
 	for (int i = 0; i < count; i++) {
 		char *path = path_in(directory, entries[i]->d_name);
-		struct stat st;
 
-		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
-			look_at_entry(found, path, how, &failed);
-		free(path);
+		if (is_regular(path))
+			add(files, path)->directory = directory;
+		else
+			free(path);
 		free(entries[i]);
 	}
 	free(entries);
 }
 
-/* A symbolic link to a directory will do, such as /var/lock. */
+/* So is a symbolic link to one, such as /var/lock. */
 static bool is_directory(const char *path)
 {
 	struct stat st;
@@ -122,40 +97,115 @@ static bool is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-void look(struct findings *found, char *const *paths, unsigned how)
+void files_collect(struct files *files, char *const *paths)
 {
-
-	*found = (struct findings){ .count = 0 };
+	*files = (struct files){ .count = 0 };
 	for (; *paths; paths++) {
 		if (is_directory(*paths))
-			look_in_directory(found, *paths, how);
+			collect_directory(files, *paths);
 		else
-			look_at_file(found, *paths, how);
+			add(files, checked(strdup(*paths)));
 	}
 }
 
-void forget(struct findings *found)
+/*
+ * Most files of a directory are free, which lf_check() finds out at less cost.
+ * A file that may not be opened needs the kernel's list.
+ */
+static void check(struct file *file, bool briefly)
 {
-	for (size_t i = 0; i < found->count; i++) {
-		lf_report_free(found->list[i].report);
-		free(found->list[i].path);
-	}
-	free(found->list);
+	if (file->known || !(briefly || file->directory))
+		return;
+	file->status = lf_check(file->path, NULL);
+	file->known = file->status != -EACCES && (briefly || file->status <= 0);
 }
 
-const struct finding *first_held(const struct findings *found)
+static void inspect(struct files *files)
 {
-	for (size_t i = 0; i < found->count; i++)
-		if (found->list[i].rc > 0)
-			return &found->list[i];
+	const char **paths = checked(calloc(files->count, sizeof(*paths)));
+	struct lf_report **reports =
+		checked(calloc(files->count, sizeof(*reports)));
+	size_t count = 0;
+
+	for (size_t i = 0; i < files->count; i++)
+		if (!files->list[i].known)
+			paths[count++] = files->list[i].path;
+	if (count > 0 && lf_inspect_all(reports, paths, count) < 0)
+		refuse_for_memory();
+	count = 0;
+	for (size_t i = 0; i < files->count; i++) {
+		struct file *file = &files->list[i];
+
+		if (file->known)
+			continue;
+		file->report = reports[count++];
+		file->status = lf_report_status(file->report);
+	}
+	free(reports);
+	free(paths);
+}
+
+static void file_free(struct file *file)
+{
+	lf_report_free(file->report);
+	free(file->path);
+}
+
+/* A directory may hold many files that are free, or that may not be opened. */
+static void select_files(struct files *files, bool all)
+{
+	struct file *failed = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < files->count; i++) {
+		struct file *file = &files->list[i];
+		bool again = failed && failed->directory == file->directory;
+
+		if (file->directory && file->status == 0 && !all) {
+			file_free(file);
+		} else if (file->directory && file->status < 0 && again) {
+			failed->more++;
+			file_free(file);
+		} else {
+			files->list[count] = *file;
+			if (file->directory && file->status < 0)
+				failed = &files->list[count];
+			count++;
+		}
+	}
+	files->count = count;
+}
+
+void files_inspect(struct files *files, bool all, bool briefly)
+{
+	if (files->count == 0)
+		return;
+	for (size_t i = 0; i < files->count; i++)
+		check(&files->list[i], briefly);
+	inspect(files);
+	select_files(files, all);
+}
+
+void files_free(struct files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		file_free(&files->list[i]);
+	free(files->list);
+}
+
+const struct file *files_held(const struct files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (files->list[i].status > 0)
+			return &files->list[i];
 	return NULL;
 }
 
-pid_t any_holder(const struct finding *finding)
+pid_t any_holder(const struct file *file)
 {
 	const struct lf_entry *entry = NULL;
 
-	while ((entry = lf_report_next(finding->report, entry)) != NULL)
+	while ((entry = lf_report_next(file->report, entry)) != NULL)
 		if (!lf_entry_waits(entry) && lf_entry_pid(entry) > 0 &&
 		    lf_entry_type(entry) != LF_TYPE_FLOCK)
 			return lf_entry_pid(entry);

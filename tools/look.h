@@ -1,4 +1,5 @@
-/* What lf-check finds out: of each path, and of what is in a directory. */
+/* SPDX-License-Identifier: 0BSD */
+/* The files that lf-check is asked about, and what is known of each. */
 #ifndef LOOK_H
 #define LOOK_H
 
@@ -8,31 +9,34 @@
 
 struct lf_report;
 
-struct finding {
+struct file {
 	char *path;
-	int rc; /* 1 held, 0 free, or an error */
-	struct lf_report *report; /* or NULL: only that is known */
-	size_t more; /* files of the directory that cannot be told of, too */
+	const char *directory; /* the path that was given for it, or NULL */
+	bool known;	       /* STATUS is known without a report */
+	int status;	       /* 1 held, 0 free, or a negative errno value */
+	struct lf_report *report; /* NULL: no more than STATUS is known */
+	size_t more; /* files of the same directory that failed as well */
 };
 
-struct findings {
-	struct finding *list;
+struct files {
+	struct file *list;
 	size_t count, room;
 };
 
-enum {
-	LOOK_ALL = 1,	  /* in a directory, at what is free too */
-	LOOK_BRIEFLY = 2, /* only at whether it is held */
-};
+/* The files PATHS, of a directory its regular files, in the order of output. */
+void files_collect(struct files *files, char *const *paths);
 
-/* To be forgotten by the caller. */
-void look(struct findings *, char *const *paths, unsigned how);
-void forget(struct findings *);
+/*
+ * Finds out about each.  BRIEFLY: no more than the status.  Drops the files of a
+ * directory that are free, unless ALL is set, and its errors after the first.
+ */
+void files_inspect(struct files *files, bool all, bool briefly);
+void files_free(struct files *files);
 
 /* The first that is held, or NULL. */
-const struct finding *first_held(const struct findings *);
+const struct file *files_held(const struct files *files);
 
-/* A process that holds it, or 0: none is known. */
-pid_t any_holder(const struct finding *);
+/* A process that holds it, or 0: unknown. */
+pid_t any_holder(const struct file *file);
 
 #endif

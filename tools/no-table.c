@@ -16,7 +16,7 @@ void table_begin(const struct table_style *style)
 		     "--noheadings and --raw are not to be had");
 }
 
-void table_print(const struct findings *found)
+void table_print(const struct files *files)
 {
-	(void)found;
+	(void)files;
 }

@@ -223,9 +223,6 @@ static void parse_operands(struct options *o, char **operand)
 			exit(STATUS_USAGE);
 		}
 	}
-	if (o->count > 1 && (o->mode & ~(mode_t)0666))
-		refuse(NULL, "for several lock files the mode can have read "
-			     "and write bits only, such as 600");
 	operand += o->count;
 	if (operand[0] && strcmp(operand[0], "--") == 0)
 		operand++;
@@ -248,6 +245,7 @@ void parse_options(int argc, char **argv, struct options *o)
 	int c;
 
 	*o = (struct options){
+		.mode = 0666,
 		.conflict_status = STATUS_HELD,
 		.count = 1,
 		.fd = -1,

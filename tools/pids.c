@@ -16,14 +16,14 @@ static bool is_holder(const struct lf_entry *entry)
 	       lf_entry_type(entry) != LF_TYPE_FLOCK;
 }
 
-static size_t count_entries(const struct findings *found)
+static size_t count_entries(const struct files *files)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < found->count; i++) {
+	for (size_t i = 0; i < files->count; i++) {
 		const struct lf_entry *entry = NULL;
 
-		while ((entry = lf_report_next(found->list[i].report,
+		while ((entry = lf_report_next(files->list[i].report,
 					       entry)) != NULL)
 			count++;
 	}
@@ -38,17 +38,17 @@ static bool is_in(const pid_t *pids, size_t count, pid_t pid)
 	return false;
 }
 
-void print_pids(const struct findings *found)
+void print_pids(const struct files *files)
 {
-	size_t most = count_entries(found), count = 0;
+	size_t most = count_entries(files), count = 0;
 	pid_t *pids = most > 0 ? calloc(most, sizeof(*pids)) : NULL;
 
 	if (most > 0 && !pids)
 		refuse_for_memory();
-	for (size_t i = 0; i < found->count; i++) {
+	for (size_t i = 0; i < files->count; i++) {
 		const struct lf_entry *entry = NULL;
 
-		while ((entry = lf_report_next(found->list[i].report,
+		while ((entry = lf_report_next(files->list[i].report,
 					       entry)) != NULL) {
 			pid_t pid = lf_entry_pid(entry);
 

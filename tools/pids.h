@@ -2,9 +2,9 @@
 #ifndef PIDS_H
 #define PIDS_H
 
-struct findings;
+struct files;
 
 /* Who holds any of them, each once, one a line. */
-void print_pids(const struct findings *);
+void print_pids(const struct files *);
 
 #endif

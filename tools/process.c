@@ -1,8 +1,15 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * A process by Linux's proc(5); on other systems only its PID is known.
+ *
+ * /proc/PID is opened once, as a directory, and all facts are read through it.
+ * When the process ends and its PID becomes another's, reading fails instead of
+ * mixing the two.
+ */
 #include "config.h"
 
 #include "process.h"
 
-#include "port/os.h"
 #include "text.h"
 
 #include <fcntl.h>
@@ -10,13 +17,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-/* More of a command line is not read. */
+/* The rest of a longer command line is not read. */
 #define LONGEST_COMMAND 4096
 
-/* Its length; an unreadable file is as an empty one. */
+static int open_process(pid_t pid)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/%ld", (long)pid);
+	return open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Returns the length; a file that cannot be read counts as empty. */
 static size_t read_file(int process, const char *name, char *text, size_t size)
 {
 	int fd = openat(process, name, O_RDONLY | O_CLOEXEC);
@@ -29,7 +43,21 @@ static size_t read_file(int process, const char *name, char *text, size_t size)
 	return length > 0 ? (size_t)length : 0;
 }
 
-/* The arguments with blanks between. */
+/* Field 22 of "stat".  Field 2 may contain blanks and brackets, and ends with ). */
+static unsigned long long read_start_time(int process)
+{
+	char text[1024];
+	size_t length = read_file(process, "stat", text, sizeof(text) - 1);
+	char *end;
+
+	text[length] = '\0';
+	end = strrchr(text, ')');
+	for (int field = 2; end && field < 22; field++)
+		end = strchr(end + 1, ' ');
+	return end ? strtoull(end, NULL, 10) : 0;
+}
+
+/* The arguments, separated by blanks. */
 static char *read_arguments(int process)
 {
 	char text[LONGEST_COMMAND + 1];
@@ -51,7 +79,7 @@ static char *read_arguments(int process)
 	return strdup(text);
 }
 
-/* A thread of the kernel has no arguments: as ps(1), the name in brackets. */
+/* A thread of the kernel has no arguments: its name in brackets, as in ps(1). */
 static char *read_name(int process)
 {
 	char text[64] = "[";
@@ -75,7 +103,7 @@ static void name_user(uid_t uid, char *user, size_t size)
 		snprintf(user, size, "%lu", (unsigned long)uid);
 }
 
-/* Of hundreds of holders most are of one user. */
+/* Hundreds of holders mostly belong to one user, whose name is kept. */
 static void read_user(int process, char *user, size_t size)
 {
 	static char last_user[sizeof(((struct process *)0)->user)];
@@ -90,33 +118,15 @@ static void read_user(int process, char *user, size_t size)
 	snprintf(user, size, "%s", last_user);
 }
 
-static long long age_of(unsigned long long start_time)
-{
-	long long ticks = sysconf(_SC_CLK_TCK);
-	unsigned long long now;
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	now = (unsigned long long)(t.tv_sec * ticks +
-				   t.tv_nsec * ticks / 1000000000);
-
-	if (start_time == 0 || now < start_time || ticks <= 0)
-		return -1;
-	return (long long)(now - start_time) / ticks;
-}
-
-/* All of it is read through one descriptor, and so of one process. */
 void process_read(struct process *p, pid_t pid, unsigned long long start_time)
 {
-	unsigned long long began;
-	int process = pid > 0 ? lf_process_open(pid) : -1;
+	int process = pid > 0 && start_time > 0 ? open_process(pid) : -1;
 
-	*p = (struct process){ .age = -1 };
+	*p = (struct process){ .pid = pid };
 	if (process < 0)
 		return;
-	began = lf_start_time(process);
-	if (start_time == 0 || start_time == began) {
-		p->age = age_of(began);
+	if (read_start_time(process) == start_time) {
+		p->start_time = start_time;
 		p->command = read_arguments(process);
 		if (!p->command)
 			p->command = read_name(process);
@@ -131,9 +141,45 @@ void process_free(struct process *p)
 	p->command = NULL;
 }
 
-void process_print(FILE *to, pid_t pid, const struct process *p, size_t width)
+/* Seconds since the Epoch, or 0: unknown. */
+static long long read_boot_time(void)
 {
-	fprintf(to, "PID %ld", (long)pid);
+	FILE *stat = fopen("/proc/stat", "re");
+	long long when = 0;
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!stat)
+		return 0;
+	while (when == 0 && getline(&line, &size, stat) > 0)
+		if (strncmp(line, "btime ", 6) == 0)
+			when = strtoll(line + 6, NULL, 10);
+	free(line);
+	fclose(stat);
+	return when;
+}
+
+/*
+ * An age, taken from the clock, would be rounded differently from call to call.
+ * The kernel's boot time and the start time are whole numbers that stay.
+ */
+bool process_started(const struct process *p, time_t *started)
+{
+	static long long boot_time = -1;
+	long long ticks = sysconf(_SC_CLK_TCK);
+
+	if (p->start_time == 0 || ticks <= 0)
+		return false;
+	if (boot_time < 0)
+		boot_time = read_boot_time();
+	*started = (time_t)(boot_time + (long long)p->start_time / ticks);
+	/* Some containers show a boot time of their own. */
+	return boot_time > 0 && *started <= time(NULL) + 1;
+}
+
+void process_print(FILE *to, const struct process *p, size_t width)
+{
+	fprintf(to, "PID %ld", (long)p->pid);
 	if (p->command) {
 		fputs(" (", to);
 		print_shortened(to, p->command, width);
@@ -145,9 +191,9 @@ void process_print(FILE *to, pid_t pid, const struct process *p, size_t width)
 	}
 }
 
-size_t process_width(pid_t pid, const struct process *p)
+size_t process_width(const struct process *p)
 {
-	int width = snprintf(NULL, 0, "PID %ld", (long)pid);
+	int width = snprintf(NULL, 0, "PID %ld", (long)p->pid);
 
 	return (size_t)width + (p->command ? strlen(" ()") : 0) +
 	       (p->user[0] ? strlen(", user ") + escaped_width(p->user) : 0);

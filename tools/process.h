@@ -1,35 +1,42 @@
-/* What the system tells a person of a process: whose, doing what, how old. */
+/* SPDX-License-Identifier: 0BSD */
+/* A process as a person knows it: its command, its user, its start. */
 #ifndef PROCESS_H
 #define PROCESS_H
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct process {
-	char *command; /* with its arguments, or NULL: not known */
-	char user[64]; /* or "" */
-	long long age; /* seconds, or -1 */
+	pid_t pid; /* 0: unknown */
+	unsigned long long start_time; /* in clock ticks after boot; 0: unknown */
+	char *command; /* with its arguments; NULL: unknown */
+	char user[64]; /* "": unknown */
 };
 
 /*
- * Nothing is told unless the process began at START_TIME, as of
- * lf_entry_start_time(): a PID may have become another's.  0: the caller makes
- * sure of that itself.
+ * Reads what the system shows of the process PID that began at START_TIME, as
+ * lf_entry_start_time() and lf_process_start_time() return it.  Another process
+ * that has the PID by now, or a start time of 0, leaves all but the PID unknown.
  */
-void process_read(struct process *, pid_t pid, unsigned long long start_time);
-void process_free(struct process *);
+void process_read(struct process *process, pid_t pid,
+		  unsigned long long start_time);
+void process_free(struct process *process);
 
-/* "PID 4242 (rsync -a / /mnt), user root", the command in so many columns. */
-void process_print(FILE *, pid_t pid, const struct process *, size_t width);
+/* When it started, to the second, the same in every call; false: unknown. */
+bool process_started(const struct process *process, time_t *started);
 
-/* How many columns that is without the command itself. */
-size_t process_width(pid_t pid, const struct process *);
+/* "PID 4242 (rsync -a / /mnt), user root", the command in WIDTH columns. */
+void process_print(FILE *to, const struct process *process, size_t width);
 
-/* Of a command, where nothing else tells how many columns there are. */
+/* The columns that it takes without the command itself. */
+size_t process_width(const struct process *process);
+
+/* The width of a command where no terminal sets one. */
 #define COMMAND_WIDTH 79
 
-/* " (try as root)", where root would see more. */
+/* " (try as root)", where root may see more. */
 const char *try_as_root(void);
 
 #endif

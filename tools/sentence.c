@@ -74,10 +74,10 @@ static void say_duration(char *text, size_t size, long long s)
 		snprintf(text, size, "%lld d %lld h", d, h % 24);
 }
 
-static void say_more(char *text, size_t size, const struct finding *finding,
+static void say_more(char *text, size_t size, const struct file *file,
 		     const struct lf_entry *entry, const struct process *p)
 {
-	struct since since = since_when(finding->report, entry, p);
+	struct since since = since_when(file->report, entry, p);
 	const char *shared = lf_entry_shared(entry) ? ", shared" : "";
 	char duration[48];
 
@@ -95,39 +95,29 @@ static void say_more(char *text, size_t size, const struct finding *finding,
 		snprintf(text, size, "%s", shared);
 }
 
-/* Who began at a time that is not known may be another by now. */
-static void read_entry(struct process *p, const struct lf_entry *entry)
-{
-	unsigned long long start_time = lf_entry_start_time(entry);
-
-	process_read(p, start_time ? lf_entry_pid(entry) : 0, start_time);
-}
-
 /* After so many columns of the line. */
-static void print_entry(const struct finding *finding,
+static void print_entry(const struct file *file,
 			const struct lf_entry *entry, size_t used)
 {
-	pid_t pid = lf_entry_pid(entry);
 	struct process p;
 	char more[80];
 
-	read_entry(&p, entry);
-	say_more(more, sizeof(more), finding, entry, &p);
-	if (pid > 0)
-		process_print(stdout, pid, &p,
-			      room(used + process_width(pid, &p) +
-				   strlen(more)));
+	process_read(&p, lf_entry_pid(entry), lf_entry_start_time(entry));
+	say_more(more, sizeof(more), file, entry, &p);
+	if (p.pid > 0)
+		process_print(stdout, &p,
+			      room(used + process_width(&p) + strlen(more)));
 	else
 		fputs("a process that is not known", stdout);
 	fputs(more, stdout);
 	process_free(&p);
 }
 
-static void print_line(const struct finding *finding,
+static void print_line(const struct file *file,
 		       const struct lf_entry *entry, const char *lead)
 {
 	fputs(lead, stdout);
-	print_entry(finding, entry, strlen(lead));
+	print_entry(file, entry, strlen(lead));
 	putchar('\n');
 }
 
@@ -144,12 +134,12 @@ static enum kind kind_of(const struct lf_entry *entry)
 	return lf_entry_pid(entry) > 0 ? HOLDER : UNKNOWN_HOLDER;
 }
 
-static const struct lf_entry *next_of(const struct finding *finding,
+static const struct lf_entry *next_of(const struct file *file,
 				      const struct lf_entry *entry,
 				      enum kind kind)
 {
 	do {
-		entry = lf_report_next(finding->report, entry);
+		entry = lf_report_next(file->report, entry);
 	} while (entry && kind_of(entry) != kind);
 	return entry;
 }
@@ -161,57 +151,57 @@ static void print_unknown_holder(const struct lf_entry *entry)
 	       lf_entry_shared(entry) ? ", shared" : "", try_as_root());
 }
 
-static void print_holders(const struct finding *finding)
+static void print_holders(const struct file *file)
 {
 	const struct lf_entry *unknown, *entry;
 
-	unknown = next_of(finding, NULL, UNKNOWN_HOLDER);
-	entry = next_of(finding, NULL, HOLDER);
+	unknown = next_of(file, NULL, UNKNOWN_HOLDER);
+	entry = next_of(file, NULL, HOLDER);
 	if (!entry) {
 		print_unknown_holder(unknown);
 		return;
 	}
 	print_word("held", "1;31");
 	fputs(" by ", stdout);
-	print_entry(finding, entry,
-		    escaped_width(finding->path) + strlen(": held by "));
+	print_entry(file, entry,
+		    escaped_width(file->path) + strlen(": held by "));
 	putchar('\n');
-	while ((entry = next_of(finding, entry, HOLDER)) != NULL)
-		print_line(finding, entry, "  and by ");
+	while ((entry = next_of(file, entry, HOLDER)) != NULL)
+		print_line(file, entry, "  and by ");
 	if (unknown)
 		printf("  and by others that are not known%s\n",
 		       try_as_root());
 }
 
 /* All of a kind: the first with its own lead. */
-static void print_all(const struct finding *finding, enum kind kind,
+static void print_all(const struct file *file, enum kind kind,
 		      const char *first, const char *others)
 {
-	const struct lf_entry *entry = next_of(finding, NULL, kind);
+	const struct lf_entry *entry = next_of(file, NULL, kind);
 
 	if (entry)
-		print_line(finding, entry, first);
-	while (entry && (entry = next_of(finding, entry, kind)) != NULL)
-		print_line(finding, entry, others);
+		print_line(file, entry, first);
+	while (entry && (entry = next_of(file, entry, kind)) != NULL)
+		print_line(file, entry, others);
 }
 
-void sentence_print(const struct finding *finding)
+void sentence_print(const struct file *file)
 {
-	print_escaped(stdout, finding->path);
+	print_escaped(stdout, file->path);
 	fputs(": ", stdout);
-	if (finding->rc > 0) {
-		print_holders(finding);
+	if (file->status > 0) {
+		print_holders(file);
 	} else {
 		print_word("free", "32");
 		putchar('\n');
 	}
-	print_all(finding, WAITER, "  waiting: ", "  then: ");
-	if (finding->rc > 0 && lf_report_partial(finding->report))
+	print_all(file, WAITER, "  waiting: ", "  then: ");
+	if (file->status > 0 && lf_report_partial(file->report))
 		printf("  there may be more that cannot be seen here%s\n",
 		       try_as_root());
-	print_all(finding, FLOCK_HOLDER,
+	print_all(file, FLOCK_HOLDER,
 		  "  locked by flock(2), which keeps only its own kind out: ",
 		  "  and by ");
-	print_all(finding, FLOCK_WAITER, "  waiting in flock(2): ",
+	print_all(file, FLOCK_WAITER, "  waiting in flock(2): ",
 		  "  then: ");
 }

@@ -2,10 +2,10 @@
 #ifndef SENTENCE_H
 #define SENTENCE_H
 
-struct finding;
+struct file;
 
 /* First: whether and how wide a terminal there is. */
 void sentence_begin(void);
-void sentence_print(const struct finding *);
+void sentence_print(const struct file *);
 
 #endif

@@ -25,18 +25,20 @@ static bool is_by_holder(const struct lf_report *report,
 struct since since_when(const struct lf_report *report,
 			const struct lf_entry *entry, const struct process *p)
 {
-	time_t now = time(NULL);
+	time_t now = time(NULL), started;
+	bool known = process_started(p, &started);
 	long long written;
 
 	if (entry && is_by_holder(report, entry, &written)) {
 		long long age = (long long)now - written;
 
 		/* Left by another before, or the clock was set. */
-		if (age >= -SLACK && (p->age < 0 || age <= p->age + SLACK))
+		if (age >= -SLACK && (!known || written >= started - SLACK))
 			return (struct since){ LOCKED, age < 0 ? 0 : age,
 					       (time_t)written };
 	}
-	if (p->age < 0)
+	if (!known)
 		return (struct since){ .event = UNKNOWN };
-	return (struct since){ STARTED, p->age, now - (time_t)p->age };
+	return (struct since){ STARTED, now < started ? 0 : now - started,
+			       started };
 }

@@ -105,28 +105,25 @@ static void add_row(const struct row *row)
 	}
 }
 
-static void add_entry(const struct finding *finding,
+static void add_entry(const struct file *file,
 		      const struct lf_entry *entry)
 {
-	unsigned long long start_time = lf_entry_start_time(entry);
-	struct row row = { .path = finding->path, .entry = entry };
+	struct row row = { .path = file->path, .entry = entry };
 	struct process process;
 
-	/* Who began at a time that is not known may be another by now. */
-	process_read(&process, start_time ? lf_entry_pid(entry) : 0,
-		     start_time);
+	process_read(&process, lf_entry_pid(entry), lf_entry_start_time(entry));
 	row.process = &process;
-	row.since = since_when(finding->report, entry, &process);
+	row.since = since_when(file->report, entry, &process);
 	add_row(&row);
 	process_free(&process);
 }
 
-static void add_free(const struct finding *finding)
+static void add_free(const struct file *file)
 {
 	static const struct process nobody;
 
 	add_row(&(struct row){
-		.path = finding->path,
+		.path = file->path,
 		.free = true,
 		.process = &nobody,
 	});
@@ -139,26 +136,26 @@ static bool is_holder(const struct lf_entry *entry)
 }
 
 /* Each path has a line that says free, or one of a holder. */
-static void add_finding(const struct finding *finding)
+static void add_file(const struct file *file)
 {
 	const struct lf_entry *entry = NULL;
 	bool held = false;
 
-	while ((entry = lf_report_next(finding->report, entry)) != NULL)
+	while ((entry = lf_report_next(file->report, entry)) != NULL)
 		held |= is_holder(entry);
-	if (finding->rc == 0)
-		add_free(finding);
+	if (file->status == 0)
+		add_free(file);
 	else if (!held)
-		add_entry(finding, NULL);
-	while ((entry = lf_report_next(finding->report, entry)) != NULL)
-		add_entry(finding, entry);
+		add_entry(file, NULL);
+	while ((entry = lf_report_next(file->report, entry)) != NULL)
+		add_entry(file, entry);
 }
 
-void table_print(const struct findings *found)
+void table_print(const struct files *files)
 {
-	for (size_t i = 0; i < found->count; i++)
-		if (found->list[i].rc >= 0)
-			add_finding(&found->list[i]);
+	for (size_t i = 0; i < files->count; i++)
+		if (files->list[i].status >= 0)
+			add_file(&files->list[i]);
 	if (scols_print_table(table) < 0)
 		refuse_for_memory();
 	scols_unref_table(table);

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-struct findings;
+struct files;
 
 /* Lines of --help. */
 extern const char table_help[];
@@ -16,6 +16,6 @@ struct table_style {
 
 /* Ends with a message if there is no such table. */
 void table_begin(const struct table_style *);
-void table_print(const struct findings *);
+void table_print(const struct files *);
 
 #endif

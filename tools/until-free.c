@@ -24,18 +24,19 @@ static long long now_ms(void)
  * another's turn.  What is watched is looked at afterwards, so that no release
  * is missed.
  */
-void look_until_free(struct findings *found, char *const *paths, unsigned how,
+void look_until_free(struct files *files, char *const *paths, bool all,
 		     int timeout_ms)
 {
 	long long end = timeout_ms < 0 ? LLONG_MAX : now_ms() + timeout_ms;
-	const struct finding *held;
+	const struct file *held;
 	char *watched = NULL;
 
 	for (;;) {
 		long long left;
 
-		look(found, paths, how);
-		held = first_held(found);
+		files_collect(files, paths);
+		files_inspect(files, all, false);
+		held = files_held(files);
 		left = end - now_ms();
 		if (!held || left <= 0)
 			break;
@@ -53,7 +54,7 @@ void look_until_free(struct findings *found, char *const *paths, unsigned how,
 		}
 		/* It may be another file by now. */
 		watch_file(watched);
-		forget(found);
+		files_free(files);
 	}
 	free(watched);
 }

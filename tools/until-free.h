@@ -2,13 +2,15 @@
 #ifndef UNTIL_FREE_H
 #define UNTIL_FREE_H
 
-struct findings;
+#include <stdbool.h>
+
+struct files;
 
 /*
- * As look(), again and again until none is held or, unless it is negative,
+ * Collects and inspects, again and again until none is held or, unless it is negative,
  * TIMEOUT_MS is over.
  */
-void look_until_free(struct findings *, char *const *paths, unsigned how,
+void look_until_free(struct files *, char *const *paths, bool all,
 		     int timeout_ms);
 
 #endif

@@ -177,12 +177,13 @@ fails_there() {
 
 	hold lf-acquire lock
 	for fault in lstat:EACCES lstat:EIO openat:EACCES openat:EIO \
-		openat:EMFILE openat:ENFILE openat:ENOMEM fstat:EIO calloc:ENOMEM; do
+		openat:EMFILE openat:ENFILE openat:ENOMEM fstat:EIO; do
 		for option in '' -p -q; do
 			FAULTY=$fault told 2 'lock: ' \
 				faulty-check ${option:+"$option"} lock
 		done
 	done
+	FAULTY=calloc:ENOMEM told 71 'out of memory' faulty-check lock
 	need_locks_of_descriptors
 	for fault in F_OFD_GETLK:EIO F_OFD_GETLK:ENOLCK; do
 		FAULTY=$fault told 2 'lock: ' faulty-check lock
