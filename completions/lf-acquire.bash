@@ -48,70 +48,54 @@ _lf_acquire_command() {
 	_command_offset "$index"
 }
 
-# Whether a word, as typed for a shell, is a command.
-_lf_acquire_is_command() {
-	local word=${1/#\~\//$HOME/}
-
-	type -P -- "${word//[\\\"\']/}" >/dev/null
-}
-
 _lf_acquire() {
-	local cur prev words cword options arguments end='' fd='' i letter
+	local cur prev words cword options arguments end='' fd='' i letter option
 
 	_init_completion -n := || return
 	_lf_options "$1"
 	for ((i = 1; i < cword; i++)); do
-		case ${words[i]} in
+		option=${words[i]}
+		case $option in
 		--) end=$((i++)) && break ;;
 		--fd=*) fd=yes ;;
 		--*=*) ;;
 		--*)
-			[ "${words[i]}" != --fd ] || fd=yes
-			[[ $arguments != *" ${words[i]} "* ]] || ((i++)) ;;
+			[ "$option" != --fd ] || fd=yes
+			[[ $arguments != *" $option "* ]] || ((i++)) ;;
 		-?*)
-			# Of several letters the first that wants an argument has it.
+			# Of several letters the first that takes an argument has it.
 			for ((letter = 1; letter < ${#words[i]}; letter++)); do
-				[[ $arguments == *" -${words[i]:letter:1} "* ]] ||
-					continue
-				[ "${words[i]:letter:1}" != f ] || fd=yes
+				option=-${words[i]:letter:1}
+				[[ $arguments == *" $option "* ]] || continue
+				[ "$option" != -f ] || fd=yes
 				((letter + 1 < ${#words[i]})) || ((i++))
 				break
 			done ;;
 		*) break ;;
 		esac
 	done
-	# It is the argument of an option.
-	((i <= cword)) || return
+	# The word is the argument of an option.
+	((i <= cword)) || {
+		[[ $option != @(-a|--also) ]] || _lf_complete_files
+		return
+	}
+	[[ $i -lt $cword || -n $end || $cur != --also=* ]] || {
+		cur=${cur#--also=}
+		_lf_complete_files
+		return
+	}
 	[[ $i -lt $cword || -n $end || $cur != -* ]] || {
 		_lf_complete_options
 		return
 	}
-	# A descriptor is locked in place of a lock file.
+	# A descriptor takes the place of a lock file.
 	[ -z "$fd" ] || return
-	# words[i] is the first lock file.
+	# words[i] is the lock file.
 	((i < cword)) || {
 		_lf_complete_files
 		return
 	}
-	((++i < cword)) || {
-		_lf_acquire_command "$i"
-		[ "${#COMPREPLY[@]}" -gt 0 ] || _lf_complete_files
-		[[ -n $cur && -- != "$cur"* ]] || COMPREPLY+=(--)
-		return
-	}
-	# As lf-acquire decides whether a second lock file or COMMAND comes next.
-	[ "${words[i]}" = -- ] || _lf_acquire_is_command "${words[i]}" || {
-		for ((end = i; end < cword; end++)); do
-			[ "${words[end]}" != -- ] || break
-		done
-		((end < cword)) || {
-			_lf_complete_files
-			[[ -n $cur && -- != "$cur"* ]] || COMPREPLY+=(--)
-			return
-		}
-		i=$end
-	}
-	[ "${words[i]}" != -- ] || ((i++))
+	((++i >= cword)) || [ "${words[i]}" != -- ] || ((i++))
 	_lf_acquire_command "$i"
 } && complete -F _lf_acquire lf-acquire
 

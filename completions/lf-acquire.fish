@@ -2,9 +2,9 @@
 #
 # Completion of lf-acquire(1) in fish.  The options are those of --help.
 
-# Prints where the cursor is: "options" and, with them, the first lock file;
-# "argument" of an option; "second", which may be a lock file or COMMAND; "locks";
-# "end", where nothing follows; or the number of the word where COMMAND begins.
+# Prints where the cursor is: at the "options", or at LOCKFILE after them; in the
+# "argument" of an option; at LOCKFILE after a --, "lock"; at the "end", where
+# nothing follows; or the number of the word where COMMAND begins.
 # ? is no wildcard since fish 4.
 function __fish_lf_acquire_place
     set -l words (commandline -opc)
@@ -30,13 +30,13 @@ function __fish_lf_acquire_place
         end
         set i (math $i + 1)
     end
-    # The first lock file is word i.
+    # The lock file is word i.
     set -l next (math $i + 1)
     if test $i -eq (math $count + 2)
         echo argument
     else if test $i -gt $count
         if contains -- -- $words[2..]
-            echo locks
+            echo lock
         else if string match -q -- '--*=*' (commandline -ct)
             echo argument
         else if test -n "$fd"; and not string match -q -- '-*' (commandline -ct)
@@ -44,16 +44,10 @@ function __fish_lf_acquire_place
         else
             echo options
         end
-    else if test $next -gt $count
-        echo second
-    else if test "$words[$next]" = --
+    else if test $next -le $count; and test "$words[$next]" = --
         math $next + 1
-    else if command -q -- (string replace -r '^~/' "$HOME/" -- $words[$next])
-        echo $next
-    else if set -l end (contains -i -- -- $words[$next..])
-        math $next + $end
     else
-        echo locks
+        echo $next
     end
 end
 
@@ -74,9 +68,7 @@ function __fish_lf_acquire_command
 end
 
 complete -c lf-acquire -f
-complete -c lf-acquire -n '__fish_lf_acquire_is_at options second locks' -F
-complete -c lf-acquire -n '__fish_lf_acquire_is_at second locks' -a -- -d 'end of lock files'
-complete -c lf-acquire -n '__fish_lf_acquire_is_at second' -a '(__fish_complete_command)'
+complete -c lf-acquire -n '__fish_lf_acquire_is_at options lock' -F
 complete -c lf-acquire -n __fish_lf_acquire_is_in_command -a '(__fish_lf_acquire_command)'
 
 set -g __fish_lf_acquire_letters
@@ -86,7 +78,12 @@ __fish_lf_options lf-acquire | while read -l line
     set -l rules -n '__fish_lf_acquire_is_at options end' -l $option[2] -d $option[4]
     test -n "$option[1]"; and set -a rules -s $option[1]
     if test -n "$option[3]"
-        set -a rules -x
+        if test "$option[3]" = FILE
+            set -a rules -r -F
+            set rules[2] "$rules[2] argument"
+        else
+            set -a rules -x
+        end
         set __fish_lf_acquire_letters "$__fish_lf_acquire_letters$option[1]"
         set -a -- __fish_lf_acquire_words --$option[2]
     end

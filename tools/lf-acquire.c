@@ -89,10 +89,7 @@ static int cannot_run(const struct options *o, int error)
 		message_about(name, "cannot be run: its interpreter is missing");
 		return STATUS_CANNOT_RUN;
 	}
-	message_about(name, "cannot be run: %s%s", strerror(error),
-		      error == ENOENT && o->count == 1 && o->command[1] ?
-			      "; several lock files need -- before the command" :
-			      "");
+	message_about(name, "cannot be run: %s", strerror(error));
 	switch (error) {
 	case ENOENT:
 		return STATUS_NOT_FOUND;
@@ -176,8 +173,9 @@ static void pass_on_locks(struct lf_lock *const *locks, size_t count)
 
 int main(int argc, char **argv)
 {
-	static struct lf_lock **locks; /* for as long as the process lives */
-	struct options o;
+	/* They last as long as the process. */
+	static struct lf_lock **locks;
+	static struct options o;
 	struct signals was;
 	const char *path; /* that is waited for, or failed */
 	double start;

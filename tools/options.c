@@ -12,17 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char help[] =
 	"Usage: lf-acquire [OPTION]... LOCKFILE COMMAND [ARGUMENT]...\n"
-	"  or:  lf-acquire [OPTION]... LOCKFILE... -- COMMAND [ARGUMENT]...\n"
 	"  or:  lf-acquire [OPTION]... --fd N\n"
 	"Run COMMAND while holding a lock on LOCKFILE, which is created if it is\n"
 	"missing and removed afterwards.  The lock ends with its holder, however\n"
 	"that ends: it is never stale.\n"
 	"\n"
+	"  -a, --also FILE     lock FILE too: all of them or none; may be repeated\n"
 	"  -n, --no-wait       fail at once if the lock is held (default)\n"
 	"  -w, --wait          wait for the lock, as long as it takes\n"
 	"  -t, --timeout SECONDS\n"
@@ -53,8 +51,9 @@ static const char help[] =
 /* What has a long form only. */
 enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW };
 
-static const char short_options[] = "+nwt:xskpm:E:oFf:uqvhV";
+static const char short_options[] = "+a:nwt:xskpm:E:oFf:uqvhV";
 static const struct option long_options[] = {
+	{ "also", required_argument, NULL, 'a' },
 	{ "no-wait", no_argument, NULL, 'n' },
 	{ "wait", no_argument, NULL, 'w' },
 	{ "timeout", required_argument, NULL, 't' },
@@ -140,58 +139,13 @@ static void parse_descriptor(const struct options *o, char **operand)
 	if (operand[0])
 		refuse(operand[0], "with --fd there is neither lock file nor "
 				   "command; give the one or the other");
+	if (o->count > 1)
+		refuse(NULL, "--also cannot be used with --fd: lock the files "
+			     "one by one, or give all of them as LOCKFILE and "
+			     "--also");
 	if (o->flags & ~(LF_KEEP | LF_SHARED) || o->has_mode || o->close || o->exec)
 		refuse(NULL, "--fd goes with -n, -w, -t, -x, -s, -u, -E, -q, -v and "
 			     "nothing else: the file is open already");
-}
-
-/* Where all files are executable, as on vfat, a lock file is so: but empty. */
-static bool is_program(const char *file)
-{
-	struct stat st;
-
-	return stat(file, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	       access(file, X_OK) == 0;
-}
-
-/* As execvp(3) would find it. */
-static bool is_command(const char *name)
-{
-	const char *path = getenv("PATH");
-	char file[PATH_MAX], standard[256];
-	size_t length;
-
-	if (strchr(name, '/'))
-		return is_program(name);
-	if (!path && confstr(_CS_PATH, standard, sizeof(standard)) > 0)
-		path = standard;
-	if (!path)
-		return false;
-	for (;; path += length + 1) {
-		length = strcspn(path, ":");
-		snprintf(file, sizeof(file), "%.*s/%s", (int)length,
-			 length > 0 ? path : ".", name);
-		if (is_program(file))
-			return true;
-		if (path[length] == '\0')
-			return false;
-	}
-}
-
-/*
- * One, or all before a "--".  That may be COMMAND's own, as in LOCKFILE git
- * checkout -- FILE: so it is if the second word is a command.
- */
-static size_t count_lock_files(char **operand)
-{
-	size_t count = 0;
-
-	while (operand[count] && strcmp(operand[count], "--") != 0)
-		count++;
-	return count > 0 && operand[count] &&
-			       (count == 1 || !is_command(operand[1])) ?
-		       count :
-		       1;
 }
 
 static void parse_operands(struct options *o, char **operand)
@@ -208,22 +162,10 @@ static void parse_operands(struct options *o, char **operand)
 		message("no lock file and no command given");
 		exit(message_usage());
 	}
-	o->paths = (const char *const *)operand;
-	o->count = count_lock_files(operand);
-	for (size_t i = 0; i < o->count; i++) {
-		if (operand[i][0] == '\0')
-			refuse(NULL, "the name of the lock file is empty");
-		/* It may be of a command that is not installed. */
-		if (o->count > 1 && operand[i][0] == '-') {
-			message_about(operand[i], "would be a lock file here, "
-						  "and %s no command",
-				      operand[1]);
-			message("give options before the first lock file, and "
-				"-- before the command");
-			exit(STATUS_USAGE);
-		}
-	}
-	operand += o->count;
+	o->paths[0] = *operand++;
+	for (size_t i = 0; i < o->count; i++)
+		if (o->paths[i][0] == '\0')
+			refuse(NULL, "the name of a lock file is empty");
 	if (operand[0] && strcmp(operand[0], "--") == 0)
 		operand++;
 	else if (operand[0] && operand[0][0] == '-')
@@ -247,12 +189,18 @@ void parse_options(int argc, char **argv, struct options *o)
 	*o = (struct options){
 		.mode = 0666,
 		.conflict_status = STATUS_HELD,
+		.paths = calloc((size_t)argc, sizeof(*o->paths)),
 		.count = 1,
 		.fd = -1,
 	};
+	if (!o->paths)
+		refuse_for_memory();
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1) {
 		switch (c) {
+		case 'a':
+			o->paths[o->count++] = optarg;
+			break;
 		case 'n':
 			o->timeout_ms = 0;
 			break;

@@ -13,9 +13,9 @@ struct options {
 	bool has_mode;
 	mode_t mode;
 	int conflict_status;
-	const char *const *paths;
+	const char **paths; /* LOCKFILE, and the files of --also */
 	size_t count;
-	int fd; /* instead of PATHS and COMMAND, or -1 */
+	int fd; /* instead of LOCKFILE and COMMAND, or -1 */
 	char **command;
 };
 

@@ -151,17 +151,22 @@ completes() {
 	has lf-one
 	offers "$1" 'lf-acquire some.lock -- lf-o'
 	has lf-one
-	offers "$1" 'lf-acquire some.lock some.ot'
-	has some.other
-	offers "$1" 'lf-acquire some.lock some.other -- lf-o'
+	offers "$1" 'lf-acquire -a some.other some.lock -- lf-o'
 	has lf-one
+	# lock files of --also
+	for option in '-a ' '--also ' --also= '-wa ' '-a some.lock -a '; do
+		offers "$1" "lf-acquire ${option}so"
+		[[ $offered == *some.lock* && $offered == *some.other* ]]
+	done
+	offers "$1" 'lf-acquire -a some.lock so'
+	offered some.lock some.other
 	# its arguments, its options too
 	offers "$1" 'lf-acquire some.lock lf-one so'
 	offered some.lock some.other
 	offers "$1" 'lf-acquire some.lock lf-check --vers'
 	has --version
 	has_not --verbose
-	offers "$1" 'lf-acquire -E 5 some.lock some.other -- lf-check --vers'
+	offers "$1" 'lf-acquire -E 5 -a some.other some.lock -- lf-check --vers'
 	has --version
 	offers "$1" 'lf-acquire some.lock lf-one --verb'
 	has_not --verbose

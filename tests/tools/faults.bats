@@ -68,7 +68,8 @@ fails_there() {
 	fails create:EIO 71 'input/output error .*; see'
 	fails create:ENODEV 71 'input/output error or another failure'
 	fails create:EAGAIN 71 'another process has a lease on the file; try'
-	fails calloc:ENOMEM 71 'out of memory or threads; see'
+	FAULTY=calloc:ENOMEM told 71 'out of memory' faulty-acquire lock touch ran
+	absent lock
 	fails_there fstat:EIO 71 'input/output error .*; see'
 }
 

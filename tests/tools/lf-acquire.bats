@@ -928,7 +928,7 @@ refused() {
 }
 
 @test "an empty path is status 64" {
-	refused 64 'the name of the lock file is empty' ''
+	refused 64 'the name of a lock file is empty' ''
 }
 
 @test "an unknown option is status 64 and says where to read" {
