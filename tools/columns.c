@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 /* As lslocks(8) has them where they mean the same: its START does not. */
 static const char *const names[COLUMN_COUNT] = {
@@ -17,10 +18,10 @@ static const char *const names[COLUMN_COUNT] = {
 	[PID] = "PID",
 	[USER] = "USER",
 	[COMMAND] = "COMMAND",
-	[SINCE] = "SINCE",
+	[LOCKED] = "LOCKED",
+	[STARTED] = "STARTED",
 	[TYPE] = "TYPE",
 	[AGE] = "AGE",
-	[EVENT] = "EVENT",
 	[STARTTIME] = "STARTTIME",
 	[SOURCE] = "SOURCE",
 };
@@ -107,12 +108,13 @@ static char *number(unsigned long long n)
 }
 
 /* "2026-11-23T02:14:07+01:00" */
-static char *date_and_time(time_t when)
+static char *date_and_time(long long seconds)
 {
+	time_t when = (time_t)seconds;
 	char date[64], zone[16];
 	struct tm tm;
 
-	if (!localtime_r(&when, &tm) ||
+	if (seconds == UNKNOWN_TIME || !localtime_r(&when, &tm) ||
 	    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0 ||
 	    strftime(zone, sizeof(zone), "%z", &tm) != strlen("+0100"))
 		return NULL;
@@ -169,18 +171,14 @@ static char *number_unless_0(unsigned long long n)
 	return n > 0 ? number(n) : NULL;
 }
 
-static char *text_of_since(enum column column, const struct since *since)
+static char *age(const struct times *times)
 {
-	if (since->event == UNKNOWN)
+	long long since = times->locked != UNKNOWN_TIME ? times->locked :
+							  times->started;
+
+	if (since == UNKNOWN_TIME)
 		return NULL;
-	switch (column) {
-	case SINCE:
-		return date_and_time(since->time);
-	case AGE:
-		return number((unsigned long long)since->age);
-	default:
-		return text(since->event == LOCKED ? "locked" : "started");
-	}
+	return number((unsigned long long)seconds_since(since));
 }
 
 char *column_text(enum column column, const struct row *row)
@@ -199,6 +197,12 @@ char *column_text(enum column column, const struct row *row)
 		return text(row->process->user);
 	case COMMAND:
 		return text(row->process->command);
+	case LOCKED:
+		return date_and_time(row->times.locked);
+	case STARTED:
+		return date_and_time(row->times.started);
+	case AGE:
+		return age(&row->times);
 	case TYPE:
 		return text(type(row->entry));
 	case STARTTIME:
@@ -206,6 +210,6 @@ char *column_text(enum column column, const struct row *row)
 	case SOURCE:
 		return text(source(row->entry));
 	default:
-		return text_of_since(column, &row->since);
+		return NULL;
 	}
 }

@@ -14,10 +14,10 @@ enum column {
 	PID,
 	USER,
 	COMMAND,
-	SINCE,
+	LOCKED,
+	STARTED,
 	TYPE,
 	AGE,
-	EVENT,
 	STARTTIME,
 	SOURCE,
 	COLUMN_COUNT,
@@ -41,7 +41,7 @@ struct row {
 	bool free;
 	const struct lf_entry *entry; /* NULL: nobody, or not known at all */
 	const struct process *process;
-	struct since since;
+	struct times times;
 };
 
 /* New text, or NULL: nothing, or it is not known. */

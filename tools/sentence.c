@@ -77,7 +77,7 @@ static void say_duration(char *text, size_t size, long long s)
 static void say_more(char *text, size_t size, const struct file *file,
 		     const struct lf_entry *entry, const struct process *p)
 {
-	struct since since = since_when(file->report, entry, p);
+	struct times times = times_of(file->report, entry, p);
 	const char *shared = lf_entry_shared(entry) ? ", shared" : "";
 	char duration[48];
 
@@ -86,13 +86,17 @@ static void say_more(char *text, size_t size, const struct file *file,
 			 lf_entry_shared(entry) ? ", to share it" : "");
 		return;
 	}
-	say_duration(duration, sizeof(duration), since.age);
-	if (since.event == LOCKED)
+	if (times.locked != UNKNOWN_TIME) {
+		say_duration(duration, sizeof(duration),
+			     seconds_since(times.locked));
 		snprintf(text, size, "%s, locked %s ago", shared, duration);
-	else if (since.event == STARTED)
+	} else if (times.started != UNKNOWN_TIME) {
+		say_duration(duration, sizeof(duration),
+			     seconds_since(times.started));
 		snprintf(text, size, "%s, running for %s", shared, duration);
-	else
+	} else {
 		snprintf(text, size, "%s", shared);
+	}
 }
 
 /* After so many columns of the line. */

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * The kernel does not tell when a lock was taken.  A PID that the holder wrote
- * into the file does; else there is the age of the process, and it is no less.
+ * The kernel does not record when a lock was taken.  A holder that writes its PID
+ * into the file leaves the time of writing there.
  */
 #include "config.h"
 
@@ -8,37 +9,45 @@
 
 #include "lockfile-fcntl.h"
 
-/* The times of a file system are coarse, and so are those of processes. */
+#include <time.h>
+
+/* File systems keep coarse times, and a process starts at a clock tick. */
 #define SLACK 2
 
-static bool is_by_holder(const struct lf_report *report,
-			 const struct lf_entry *entry, long long *written)
+static bool wrote_pid(const struct lf_report *report,
+		      const struct lf_entry *entry, long long *written)
 {
 	pid_t pid;
 
-	return !lf_entry_waits(entry) &&
+	return entry && !lf_entry_waits(entry) &&
 	       lf_entry_type(entry) != LF_TYPE_FLOCK &&
 	       lf_report_pidfile(report, &pid, written) &&
 	       pid == lf_entry_pid(entry);
 }
 
-struct since since_when(const struct lf_report *report,
-			const struct lf_entry *entry, const struct process *p)
+/*
+ * A PID that was written before its process started is left over from another
+ * process; a time in the future shows that the clock was set.
+ */
+struct times times_of(const struct lf_report *report,
+		      const struct lf_entry *entry, const struct process *p)
 {
-	time_t now = time(NULL), started;
-	bool known = process_started(p, &started);
+	struct times times = { UNKNOWN_TIME, UNKNOWN_TIME };
 	long long written;
+	time_t started;
 
-	if (entry && is_by_holder(report, entry, &written)) {
-		long long age = (long long)now - written;
+	if (process_started(p, &started))
+		times.started = started;
+	if (wrote_pid(report, entry, &written) &&
+	    written <= (long long)time(NULL) + SLACK &&
+	    written >= times.started - SLACK)
+		times.locked = written;
+	return times;
+}
 
-		/* Left by another before, or the clock was set. */
-		if (age >= -SLACK && (!known || written >= started - SLACK))
-			return (struct since){ LOCKED, age < 0 ? 0 : age,
-					       (time_t)written };
-	}
-	if (!known)
-		return (struct since){ .event = UNKNOWN };
-	return (struct since){ STARTED, now < started ? 0 : now - started,
-			       started };
+long long seconds_since(long long when)
+{
+	long long now = time(NULL);
+
+	return now > when ? now - when : 0;
 }

@@ -1,25 +1,26 @@
-/* How long a lock has been held, as far as that can be told. */
+/* SPDX-License-Identifier: 0BSD */
+/* When a lock was taken and when its process started, as far as is known. */
 #ifndef SINCE_H
 #define SINCE_H
 
 #include "process.h"
 
-#include <time.h>
-
 struct lf_entry;
 struct lf_report;
 
-/* What it was that is so long ago. */
-enum event { UNKNOWN, STARTED /* the process */, LOCKED /* the file */ };
+#define UNKNOWN_TIME (-1)
 
-struct since {
-	enum event event;
-	long long age; /* seconds */
-	time_t time;
+/* In seconds since the Epoch, or UNKNOWN_TIME. */
+struct times {
+	long long locked;
+	long long started;
 };
 
-/* For one who waits that is since its process started. */
-struct since since_when(const struct lf_report *, const struct lf_entry *,
-			const struct process *);
+struct times times_of(const struct lf_report *report,
+		      const struct lf_entry *entry,
+		      const struct process *process);
+
+/* The seconds since WHEN, which is known; not negative. */
+long long seconds_since(long long when);
 
 #endif

@@ -18,7 +18,7 @@ const char table_help[] =
 	"  -J, --json          as JSON\n"
 	"  -o, --output COLUMNS\n"
 	"                      a table of these: LOCKFILE, ROLE, MODE, PID, USER,\n"
-	"                      COMMAND, SINCE, TYPE (default), AGE, EVENT,\n"
+	"                      COMMAND, LOCKED, STARTED, TYPE (default), AGE,\n"
 	"                      STARTTIME, SOURCE; +COLUMNS adds to the default\n"
 	"  -n, --noheadings    a table without the line of headings\n"
 	"  -r, --raw           a table for scripts: one blank between columns, no\n"
@@ -113,7 +113,7 @@ static void add_entry(const struct file *file,
 
 	process_read(&process, lf_entry_pid(entry), lf_entry_start_time(entry));
 	row.process = &process;
-	row.since = since_when(file->report, entry, &process);
+	row.times = times_of(file->report, entry, &process);
 	add_row(&row);
 	process_free(&process);
 }
@@ -126,6 +126,7 @@ static void add_free(const struct file *file)
 		.path = file->path,
 		.free = true,
 		.process = &nobody,
+		.times = { UNKNOWN_TIME, UNKNOWN_TIME },
 	});
 }
 

@@ -208,10 +208,10 @@ completes_odd_names() {
 completes_columns() {
 	need_shell "$1"
 	lf-check --help | grep -q STARTTIME || skip "built without libsmartcols"
-	offers "$1" 'lf-check -o STAR'
-	equal "${offered%,}" STARTTIME
-	offers "$1" 'lf-check -lo PID,STAR'
-	equal "${offered%,}" PID,STARTTIME
+	offers "$1" 'lf-check -o LOCKE'
+	equal "${offered%,}" LOCKED
+	offers "$1" 'lf-check -lo PID,STARTE'
+	equal "${offered%,}" PID,STARTED
 	offers "$1" 'lf-check --output COLUMN'
 	has_not COLUMNS
 }

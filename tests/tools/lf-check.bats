@@ -422,7 +422,7 @@ on_terminal() {
 	arguments=($'\e]0;x\a\xc2\x9b' $'\xe2\x81\xa7\xff')
 	hold lf-acquire -F "$name"
 	unset TERM
-	for option in '' -l -r -J '-lo+EVENT'; do
+	for option in '' -l -r -J '-lo+SOURCE'; do
 		[ -z "$option" ] || need_tables
 		on_terminal lf-check ${option:+"$option"} "$name"
 		[[ $output != *[$'\e\a']* && $output != *$'\x9b'* ]]

@@ -7,7 +7,7 @@
 
 load helper
 
-default='LOCKFILE ROLE MODE PID USER COMMAND SINCE TYPE'
+default='LOCKFILE ROLE MODE PID USER COMMAND LOCKED STARTED TYPE'
 
 # words TEXT: with one blank between.
 words() {
@@ -76,36 +76,92 @@ json() {
 	run -0 lf-check -o pid,LockFile lock
 	equal "$(words "${lines[0]}")" "PID LOCKFILE"
 	equal "$(words "${lines[1]}")" "$holder lock"
-	run -0 lf-check --output=+AGE,EVENT lock
-	equal "$(words "${lines[0]}")" "$default AGE EVENT"
+	run -0 lf-check --output=+AGE,SOURCE lock
+	equal "$(words "${lines[0]}")" "$default AGE SOURCE"
 	run -0 lf-check -o PID,PID lock
 	equal "$(words "${lines[0]}")" "PID"
 	run -0 lf-check -o ROLE -o PID lock
 	equal "$(words "${lines[0]}")" "PID"
-	run -0 lf-check -rno EVENT,STARTTIME,SOURCE lock
-	like "$output" '^started [0-9]+ (tag|lock)$'
+	run -0 lf-check -rno LOCKED,STARTTIME,SOURCE lock
+	like "$output" '^- [0-9]+ (tag|lock)$'
 }
 
-@test "the start time is that of the process" {
-	local stat start
+# started PID: when, in seconds since the Epoch, and in clock ticks after boot.
+started() {
+	local stat btime
+
+	btime=$(sed -n 's/^btime //p' /proc/stat)
+	read -r stat <"/proc/$1/stat"
+	read -ra stat <<<"${stat##*) }"
+	ticks=${stat[19]}
+	seconds=$((btime + ticks / $(getconf CLK_TCK)))
+}
+
+# iso SECONDS: as the tables have it.
+iso() {
+	date -d "@$1" +%Y-%m-%dT%H:%M:%S%:z
+}
+
+@test "STARTED and STARTTIME are those of the process, the same in each call" {
+	local look
 
 	need_tables
 	need_inspection
 	hold lf-acquire lock
-	read -r stat <"/proc/$holder/stat"
-	read -ra stat <<<"${stat##*) }"
-	run -0 lf-check -rno STARTTIME lock
-	equal "$output" "${stat[19]}"
+	start lf-acquire -w lock true
+	queued "$pid"
+	for look in {1..10}; do
+		run -0 lf-check -rno LOCKED,STARTED,STARTTIME lock
+		started "$holder"
+		equal "${lines[0]}" "- $(iso "$seconds") $ticks"
+		started "$pid"
+		equal "${lines[1]}" "- $(iso "$seconds") $ticks"
+	done
 }
 
-@test "a stamp of the holder is when it locked" {
+@test "LOCKED is when the holder wrote its PID into the file" {
 	need_tables
 	need_inspection
 	hold lf-acquire -p lock
-	run -0 lf-check -rno EVENT,SINCE lock
-	equal "$output" "locked $(date -r lock +%Y-%m-%dT%H:%M:%S%:z)"
-	TZ=Pacific/Chatham run -0 lf-check -rno SINCE lock
-	equal "$output" "$(TZ=Pacific/Chatham date -r lock +%Y-%m-%dT%H:%M:%S%:z)"
+	started "$holder"
+	run -0 lf-check -rno LOCKED,STARTED lock
+	equal "$output" "$(iso "$(stat -c %Y lock)") $(iso "$seconds")"
+	TZ=Pacific/Chatham run -0 lf-check -rno LOCKED,STARTED lock
+	export TZ=Pacific/Chatham
+	equal "$output" "$(iso "$(stat -c %Y lock)") $(iso "$seconds")"
+}
+
+@test "LOCKED is empty if the PID in the file cannot be the holder's" {
+	need_tables
+	need_inspection
+	hold lf-acquire -p lock
+	touch -d '2001-02-03 04:05:06' lock
+	run -0 lf-check -rno LOCKED lock
+	equal "$output" -
+	echo 1 >lock
+	run -0 lf-check -rno LOCKED lock
+	equal "$output" -
+}
+
+@test "AGE counts from LOCKED, and from STARTED if that is unknown" {
+	local before after
+
+	need_tables
+	need_inspection
+	hold lf-acquire -p lock
+	started "$holder"
+	touch -d "@$((seconds - 1))" lock
+	before=$EPOCHSECONDS
+	run -0 lf-check -rno AGE lock
+	after=$EPOCHSECONDS
+	[ "$output" -ge $((before - seconds + 1)) ]
+	[ "$output" -le $((after - seconds + 1)) ]
+	touch -d "@$((seconds - 100))" lock
+	before=$EPOCHSECONDS
+	run -0 lf-check -rno AGE lock
+	after=$EPOCHSECONDS
+	[ "$output" -ge $((before - seconds)) ]
+	[ "$output" -le $((after - seconds)) ]
 }
 
 @test "headings are left away on demand" {
@@ -131,8 +187,8 @@ json() {
 	for option in -r --raw -rl; do
 		run -0 lf-check "$option" 'a lock' free
 		equal "${lines[0]}" "$default"
-		like "${lines[1]}" '^a\\x20lock holder WRITE [0-9]+ [^ ]+ lf-acquire\\x20a\\x20lock\\x20sh[^ ]* [^ ]+ (OFDLCK|POSIX)$'
-		equal "${lines[2]}" "free free - - - - - -"
+		like "${lines[1]}" '^a\\x20lock holder WRITE [0-9]+ [^ ]+ lf-acquire\\x20a\\x20lock\\x20sh[^ ]* - [^ ]+ (OFDLCK|POSIX)$'
+		equal "${lines[2]}" "free free - - - - - - -"
 	done
 }
 
@@ -201,7 +257,7 @@ json() {
 	kill -KILL "$holder"
 	finish "$holder"
 	run -0 unprivileged lf-check -J lock
-	equal "$(jq -c '.locks[] | [.role, .pid, .command, .since]' \
+	equal "$(jq -c '.locks[] | [.role, .pid, .command, .started]' \
 		<<<"$output")" '["holder",null,null,null]'
 	run -0 unprivileged lf-check -rno ROLE,PID lock
 	equal "$output" "holder -"
@@ -331,8 +387,8 @@ refused() {
 
 	need_tables
 	: >lock
-	for columns in '' ',' 'PID,' ',PID' 'PID,,ROLE' 'PID ' NAME START + +NAME; do
-		refused '.*: is no column; there are LOCKFILE, ROLE, MODE, PID, USER, COMMAND, SINCE, TYPE, AGE, EVENT, STARTTIME, SOURCE' \
+	for columns in '' ',' 'PID,' ',PID' 'PID,,ROLE' 'PID ' NAME SINCE EVENT + +NAME; do
+		refused '.*: is no column; there are LOCKFILE, ROLE, MODE, PID, USER, COMMAND, LOCKED, STARTED, TYPE, AGE, STARTTIME, SOURCE' \
 			-o "$columns" lock
 	done
 	refused 'e\\x1b: is no column' -o $'e\e' lock
@@ -371,7 +427,7 @@ refused() {
 	need_tables
 	run -0 lf-check --help
 	for what in '-l, --list' '-J, --json' '-o, --output COLUMNS' \
-		'-n, --noheadings' '-r, --raw' $default AGE EVENT STARTTIME \
+		'-n, --noheadings' '-r, --raw' $default AGE STARTTIME \
 		SOURCE; do
 		[[ $output == *"$what"* ]] || equal "$output" "... $what"
 	done
