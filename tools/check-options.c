@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* The command line of lf-check. */
 #include "config.h"
 
@@ -13,23 +14,23 @@
 
 static const char help[] =
 	"Usage: lf-check [OPTION]... PATH...\n"
-	"Tell whether each lock file PATH is held: by whom, for how long, and who\n"
-	"waits for it.  A directory means the lock files in it that are held.\n"
-	"Nothing is locked, changed or delayed by that.\n"
+	"Show whether each lock file PATH is held, by which processes, for how long,\n"
+	"and which processes wait for it.  A directory means the lock files in it\n"
+	"that are held.  Nothing is locked, changed or delayed.\n"
 	"\n"
-	"  -a, --all           of a directory, also the files that are free\n"
-	"  -p, --pid           print only the PIDs of the holders, one a line\n"
-	"  -q, --quiet         print nothing, only exit\n";
+	"  -a, --all           also show the free files of a directory\n"
+	"  -p, --pid           print only the PIDs of the holders, one per line\n"
+	"  -q, --quiet         print nothing, only set the exit status\n";
 
 static const char more_help[] =
 	"  -w, --wait          wait until none is held, without taking a lock\n"
 	"  -t, --timeout SECONDS\n"
-	"                      wait at most so long; fractions are allowed\n"
-	"  -h, --help          show this and exit\n"
+	"                      wait at most this long; fractions are allowed\n"
+	"  -h, --help          show this help and exit\n"
 	"  -V, --version       show the version and exit\n"
 	"\n"
 	"Exit status: 0 if any is held, 1 if none is, also after waiting; 2 or more\n"
-	"on an error; with --quiet, 0 if any is held, whatever else.\n";
+	"on an error; with --quiet, 0 if any is held, even on an error.\n";
 
 static const char short_options[] = "apqlJo:nrwt:hV";
 static const struct option long_options[] = {
@@ -56,13 +57,7 @@ __attribute__((__noreturn__)) static void show_help(void)
 	exit(finish_output(0));
 }
 
-__attribute__((__noreturn__)) static void show_version(void)
-{
-	printf("lf-check (liblockfile-fcntl) %s\n", lf_version());
-	exit(finish_output(0));
-}
-
-/* Columns, headings and so on are of a table: they ask for one. */
+/* Each of these options asks for a table. */
 static void parse_table_option(int c, struct check_options *o)
 {
 	o->table = true;
@@ -98,8 +93,7 @@ static void parse_option(int c, struct check_options *o)
 		o->wait = true;
 		break;
 	case 't':
-		if (!parse_seconds(optarg, &o->timeout_ms))
-			refuse(optarg, IS_NO_TIME);
+		o->timeout_ms = parse_timeout(optarg);
 		o->wait = true;
 		break;
 	case 'h':
@@ -107,7 +101,7 @@ static void parse_option(int c, struct check_options *o)
 	case 'V':
 		show_version();
 	case '?':
-		exit(message_usage());
+		show_hint();
 	default:
 		parse_table_option(c, o);
 	}
@@ -122,15 +116,15 @@ void parse_check_options(int argc, char **argv, struct check_options *o)
 				NULL)) != -1)
 		parse_option(c, o);
 	if (o->table && (o->pid || o->quiet))
-		refuse(NULL, "a table or JSON goes with neither --pid nor "
-			     "--quiet: give the one or the other");
+		usage_error("--list, --json, --output, --noheadings and --raw "
+			    "cannot be used with --pid or --quiet");
 	if (o->style.json && o->style.raw)
-		refuse(NULL, "--json with --raw: give one of them");
+		usage_error("--json cannot be used with --raw");
 	if (o->table)
 		table_begin(&o->style);
 	o->paths = argv + optind;
 	if (!*o->paths) {
 		message("no lock file given");
-		exit(message_usage());
+		show_hint();
 	}
 }

@@ -4,6 +4,7 @@
 
 #include "lockfile-fcntl.h"
 #include "message.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,8 @@ __attribute__((__noreturn__)) static void refuse_column(const char *name)
 		strcat(known, i > 0 ? ", " : "");
 		strcat(known, names[i]);
 	}
-	message_about(name, "is no column; there are %s", known);
-	exit(STATUS_USAGE);
+	usage_error("invalid column %s: the columns are %s", quoted(name),
+		    known);
 }
 
 static enum column column_by_name(const char *name)
@@ -78,7 +79,7 @@ size_t columns_parse(const char *list, enum column *chosen)
 		return count;
 	copy = rest = strdup(list + (*list == '+'));
 	if (!copy)
-		refuse_for_memory();
+		out_of_memory();
 	while (rest) {
 		name = rest;
 		rest = strchr(name, ',');
@@ -95,7 +96,7 @@ static char *text(const char *string)
 	char *copy = string && *string ? strdup(string) : NULL;
 
 	if (string && *string && !copy)
-		refuse_for_memory();
+		out_of_memory();
 	return copy;
 }
 

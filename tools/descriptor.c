@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Linux tells it in proc(5), if nobody has renamed or removed it since. */
+/* By Linux's proc(5), unless the file has been renamed or removed since. */
 static bool find_path(int fd, char *path, size_t size)
 {
 	struct stat file, named;
@@ -44,13 +44,13 @@ static const char *why_not_lockable(int fd)
 	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0)
-		return "is not open here; open it first, for example "
+		return "not open; open it first, for example with "
 		       "exec 9>>LOCKFILE";
 	if ((flags & O_ACCMODE) == O_WRONLY)
-		return "is not open for reading, which --shared needs; open it "
-		       "so, for example exec 9<>LOCKFILE";
-	return "is not open for writing; open it so, for example "
-	       "exec 9>>LOCKFILE, or share it, with --shared";
+		return "not open for reading, which --shared needs; open it "
+		       "for example with exec 9<>LOCKFILE";
+	return "not open for writing; open it for example with "
+	       "exec 9>>LOCKFILE, or use --shared";
 }
 
 const char *descriptor_advice(int fd, int error)
@@ -59,8 +59,8 @@ const char *descriptor_advice(int fd, int error)
 	case EBADF:
 		return why_not_lockable(fd);
 	case ESTALE:
-		return "has been removed since it was opened; all who lock it "
-		       "must keep it, with --keep";
+		return "removed since it was opened; every lf-acquire that "
+		       "locks this file needs --keep";
 	default:
 		return NULL;
 	}
@@ -68,8 +68,9 @@ const char *descriptor_advice(int fd, int error)
 
 static int not_for_a_shell(const char *name)
 {
-	message_about(name, "locks belong to the process here, and end with "
-			    "it; use lf-acquire LOCKFILE COMMAND");
+	message_about(name, "a lock belongs to the process on this system and "
+			    "would end with lf-acquire; use lf-acquire "
+			    "LOCKFILE COMMAND");
 	return STATUS_SYSTEM;
 }
 

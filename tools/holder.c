@@ -35,7 +35,7 @@ int holder_find(const char *path, struct process *holder)
 void holder_print(FILE *to, const struct process *holder)
 {
 	if (holder->pid == 0) {
-		fprintf(to, "held; holder not known%s", try_as_root());
+		fprintf(to, "held; holder unknown%s", try_as_root());
 		return;
 	}
 	fputs("held by ", to);

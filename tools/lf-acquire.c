@@ -44,7 +44,7 @@ static int conflict(const struct options *o, const char *path, int error)
 {
 	if (!o->quiet)
 		say_holder(path, o->flags & LF_FOLLOW,
-			   error == -ETIMEDOUT ? "; gave up" : "");
+			   error == -ETIMEDOUT ? "; timed out" : "");
 	return o->conflict_status;
 }
 
@@ -59,9 +59,9 @@ static int failure(const struct options *o, const char *path, int error)
 	}
 	hint = o->fd >= 0 ? NULL : advice(error);
 	if (error == -ENOENT && (o->flags & LF_NOCREATE))
-		hint = "it is to be there, by --no-create";
+		hint = "with --no-create it must exist";
 	if (error == -ELOOP && (o->flags & LF_FOLLOW))
-		hint = "it leads to itself, or through too many others";
+		hint = "the link leads to itself, or there are too many links";
 	message_about(path, "%s%s%s", lf_strerror(error), hint ? "; " : "",
 		      hint ? hint : "");
 	switch (-error) {

@@ -25,18 +25,17 @@ static void find(struct files *files, const struct check_options *o)
 	files_inspect(files, o->all, o->quiet);
 }
 
-static void say_failure(const struct file *file)
+static void print_failure(const struct file *file)
 {
 	const char *hint = file->status == -EACCES ? try_as_root() : "";
+	char more[80] = "";
 
-	if (file->more == 0)
-		message_about(file->path, "%s%s", lf_strerror(file->status),
-			      hint);
-	else
-		message_about(file->path,
-			      "%s%s; of %zu more files there it cannot be "
-			      "told either",
-			      lf_strerror(file->status), hint, file->more);
+	if (file->more > 0)
+		snprintf(more, sizeof(more),
+			 "; %zu more file%s of this directory cannot be checked",
+			 file->more, file->more > 1 ? "s" : "");
+	message_about(file->path, "%s%s%s", lf_strerror(file->status), hint,
+		      more);
 }
 
 static void print(const struct files *files, const struct check_options *o)
@@ -46,7 +45,7 @@ static void print(const struct files *files, const struct check_options *o)
 		const struct file *file = &files->list[i];
 
 		if (file->status < 0)
-			say_failure(file);
+			print_failure(file);
 		else if (!o->quiet && !o->pid && !o->table)
 			sentence_print(file);
 	}

@@ -19,7 +19,7 @@
 static void *checked(void *memory)
 {
 	if (!memory)
-		refuse_for_memory();
+		out_of_memory();
 	return memory;
 }
 
@@ -131,7 +131,7 @@ static void inspect(struct files *files)
 		if (!files->list[i].known)
 			paths[count++] = files->list[i].path;
 	if (count > 0 && lf_inspect_all(reports, paths, count) < 0)
-		refuse_for_memory();
+		out_of_memory();
 	count = 0;
 	for (size_t i = 0; i < files->count; i++) {
 		struct file *file = &files->list[i];

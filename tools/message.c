@@ -2,6 +2,7 @@
 
 #include "message.h"
 
+#include "lockfile-fcntl.h"
 #include "text.h"
 
 #include <errno.h>
@@ -51,22 +52,28 @@ void message_about(const char *name, const char *format, ...)
 	va_end(arguments);
 }
 
-int message_usage(void)
+void usage_error(const char *format, ...)
 {
-	message("'%s --help' shows what it takes", tool_name);
-	return STATUS_USAGE;
-}
+	va_list arguments;
 
-void refuse(const char *about, const char *what)
-{
-	if (about)
-		message_about(about, "%s", what);
-	else
-		message("%s", what);
+	va_start(arguments, format);
+	say(NULL, format, arguments);
+	va_end(arguments);
 	exit(STATUS_USAGE);
 }
 
-void refuse_for_memory(void)
+void show_hint(void)
+{
+	usage_error("try '%s --help' for more information", tool_name);
+}
+
+void show_version(void)
+{
+	printf("%s (liblockfile-fcntl) %s\n", tool_name, lf_version());
+	exit(finish_output(0));
+}
+
+void out_of_memory(void)
 {
 	message("out of memory");
 	exit(STATUS_SYSTEM);
@@ -76,44 +83,44 @@ const char *advice(int error)
 {
 	switch (-error) {
 	case EACCES:
-		return "see who may write it and its directory";
+		return "check the permissions of the file and its directory";
 	case EBUSY:
-		return "try again, it has been asked to give it up";
+		return "try again: the kernel has asked that process to give it up";
 	case EIO:
-		return "see the log of the system";
+		return "check the system log";
 	case EISDIR:
 		return "name a file in it";
 	case ELOOP:
-		return "name the file it points to";
+		return "name the file it points to, or use --follow";
 	case ENAMETOOLONG:
 		return "choose a shorter one";
 	case ENOENT:
-		return "make the directory first, or correct the name";
+		return "create the directory first, or correct the name";
 	case ENOLCK:
 		return "use a local file system, such as /run";
 	case ENOMEM:
-		return "see the limits of memory and processes, ulimit -a";
+		return "check the limits on memory and processes, ulimit -a";
 	case ENOTDIR:
 		return "correct the name";
 	case ENOTSUP:
 		return "name a regular file, or one that does not exist yet";
 	case ENOTEMPTY:
-		return "use another lock file, or leave --pid away";
+		return "use another lock file, or omit --pid";
 	case EOVERFLOW:
 	case ETXTBSY:
-		return "name a file that is for the lock alone";
+		return "use a file that serves only as a lock";
 	case EPERM:
-		return "see whether it or its directory is immutable, lsattr";
+		return "check with lsattr whether the file or its directory is immutable";
 	case EROFS:
-		return "use a file system that can be written, such as /run";
+		return "use a writable file system, such as /run";
 	case EMFILE:
 	case ENFILE:
-		return "see the limits of open files, ulimit -n";
+		return "check the limit on open files, ulimit -n";
 	case ENOSPC:
 	case EDQUOT:
-		return "make room, or use another file system, such as /run";
+		return "free some space, or use another file system, such as /run";
 	case ESTALE:
-		return "see whether its file server is well, or use /run";
+		return "check its file server, or use a local file system, such as /run";
 	default:
 		return NULL;
 	}

@@ -25,17 +25,18 @@ __attribute__((__format__(__printf__, 1, 2))) void message(const char *, ...);
 __attribute__((__format__(__printf__, 2, 3))) void
 message_about(const char *name, const char *, ...);
 
-/* Where to read more, after a message on a wrong command line; its status. */
-int message_usage(void);
+/* message(), and the end with STATUS_USAGE. */
+__attribute__((__noreturn__, __format__(__printf__, 1, 2))) void
+usage_error(const char *format, ...);
 
-/*
- * Ends with the message, and what would be right.  The two have lines of their
- * own because getopt(3) may have written the first.
- */
-__attribute__((__noreturn__)) void refuse(const char *about, const char *what);
+/* Ends with STATUS_USAGE and a line on --help, after getopt(3)'s or another. */
+__attribute__((__noreturn__)) void show_hint(void);
+
+/* Ends after the answer to --version. */
+__attribute__((__noreturn__)) void show_version(void);
 
 /* Ends with STATUS_SYSTEM. */
-__attribute__((__noreturn__)) void refuse_for_memory(void);
+__attribute__((__noreturn__)) void out_of_memory(void);
 
 /* What to do about an error of the library on a lock file, or NULL. */
 const char *advice(int error);

@@ -7,13 +7,13 @@
 #include <stddef.h>
 
 const char table_help[] =
-	"  Built without libsmartcols: there are no tables and no JSON.\n";
+	"  Built without libsmartcols: tables and JSON are not available.\n";
 
 void table_begin(const struct table_style *style)
 {
 	(void)style;
-	refuse(NULL, "built without libsmartcols: --list, --json, --output, "
-		     "--noheadings and --raw are not to be had");
+	usage_error("--list, --json, --output, --noheadings and --raw need "
+		    "libsmartcols, without which this lf-check was built");
 }
 
 void table_print(const struct files *files)

@@ -2,6 +2,9 @@
 
 #include "number.h"
 
+#include "message.h"
+#include "text.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -45,4 +48,14 @@ bool parse_seconds(const char *text, int *milliseconds)
 	}
 	*milliseconds = (int)ms;
 	return ms <= INT_MAX;
+}
+
+int parse_timeout(const char *text)
+{
+	int milliseconds;
+
+	if (!parse_seconds(text, &milliseconds))
+		usage_error("invalid time %s: give seconds, such as 10 or 0.5, "
+			    "at most 2147483", quoted(text));
+	return milliseconds;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /* The command line of lf-acquire. */
 #include "config.h"
 
@@ -6,6 +7,7 @@
 #include "lockfile-fcntl.h"
 #include "message.h"
 #include "number.h"
+#include "text.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -21,12 +23,12 @@ static const char help[] =
 	"that ends: it is never stale.\n"
 	"\n"
 	"  -a, --also FILE     lock FILE too: all of them or none; may be repeated\n"
-	"  -n, --no-wait       fail at once if the lock is held (default)\n"
+	"  -n, --no-wait       fail immediately if the lock is held (default)\n"
 	"  -w, --wait          wait for the lock, as long as it takes\n"
 	"  -t, --timeout SECONDS\n"
-	"                      wait for it at most so long; fractions are allowed\n"
-	"  -x, --exclusive     nobody else may hold it (default)\n"
-	"  -s, --shared        others may hold it, if they share it too\n"
+	"                      wait for it at most this long; fractions are allowed\n"
+	"  -x, --exclusive     exclude all other holders (default)\n"
+	"  -s, --shared        exclude only holders that do not share the lock\n"
 	"  -k, --keep          do not remove LOCKFILE afterwards\n"
 	"  -p, --pid           write the PID into LOCKFILE\n"
 	"  -m, --mode MODE     mode for a new LOCKFILE, in octal\n"
@@ -37,18 +39,18 @@ static const char help[] =
 	"  -o, --close         do not pass the locked descriptor to COMMAND\n"
 	"  -F, --exec          become COMMAND instead of waiting for it; LOCKFILE\n"
 	"                      is kept\n"
-	"  -f, --fd N          lock descriptor N of the calling shell, and leave\n"
+	"  -f, --fd N          lock descriptor N of the calling shell, and exit\n"
 	"  -u, --unlock        with --fd: unlock it\n"
-	"  -q, --quiet         say nothing if the lock is held\n"
-	"  -v, --verbose       say what is waited for and how long it took\n"
-	"  -h, --help          show this and exit\n"
+	"  -q, --quiet         print nothing if the lock is held\n"
+	"  -v, --verbose       print the holder while waiting, and how long it took\n"
+	"  -h, --help          show this help and exit\n"
 	"  -V, --version       show the version and exit\n"
 	"\n"
-	"Exit status: COMMAND's own; 75 the lock is held; 64 wrong usage; 66, 73\n"
-	"LOCKFILE cannot be opened, created; 71 another failure of the system;\n"
-	"126, 127 COMMAND cannot be run, was not found.\n";
+	"Exit status: COMMAND's own; 75 if the lock is held; 64 for wrong usage;\n"
+	"66 or 73 if LOCKFILE cannot be opened or created; 71 if the system fails\n"
+	"otherwise; 126 or 127 if COMMAND cannot be run or is not found.\n";
 
-/* What has a long form only. */
+/* Options without a letter. */
 enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW };
 
 static const char short_options[] = "+a:nwt:xskpm:E:oFf:uqvhV";
@@ -80,6 +82,12 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+__attribute__((__noreturn__)) static void show(const char *text)
+{
+	fputs(text, stdout);
+	exit(finish_output(0));
+}
+
 static bool is_seconds(const char *text)
 {
 	int milliseconds;
@@ -88,102 +96,207 @@ static bool is_seconds(const char *text)
 }
 
 /*
- * Habits of flock(1) that would mean something else here, or nothing.  Said
- * after getopt(3) has said what it does not know.
+ * What to type instead of habits of flock(1) that mean something else here, or
+ * nothing; after the message of getopt(3) about the same argument.
  */
-static void say_what_flock_means(const char *argument)
+static void explain_flock_option(const char *argument)
 {
-	if (strncmp(argument, "--", 2) != 0 && strchr(argument, 'c'))
-		message("for a command of the shell: LOCKFILE sh -c 'COMMAND'");
-	else if (strncmp(argument, "--command", 9) == 0)
-		message("for a command of the shell: LOCKFILE sh -c 'COMMAND'");
+	if ((strncmp(argument, "--", 2) != 0 && strchr(argument, 'c')) ||
+	    strncmp(argument, "--command", 9) == 0)
+		message("to run a shell command, use LOCKFILE sh -c 'COMMAND'");
 	else if (strcmp(argument, "-e") == 0)
-		message("for an exclusive lock: -x, or nothing");
+		message("a lock is exclusive by default; use -x or nothing");
 	else if (strncmp(argument, "--wait=", 7) == 0 &&
 		 is_seconds(argument + 7))
-		message("to wait at most %s seconds: --timeout=%s",
+		message("to wait at most %s seconds, use --timeout=%s",
 			argument + 7, argument + 7);
 	else if (strncmp(argument, "-w", 2) == 0 && is_seconds(argument + 2))
-		message("to wait at most %s seconds: -t %s", argument + 2,
+		message("to wait at most %s seconds, use -t %s", argument + 2,
 			argument + 2);
 }
 
 /* The same for operands. */
-static void refuse_flock_operands(const struct options *o, char **operand)
+static void reject_flock_operands(const struct options *o, char **operand)
 {
-	if (o->timeout_ms == LF_FOREVER && is_seconds(operand[0]) &&
-	    operand[1]) {
-		message_about(operand[0], "would be the lock file here; to wait "
-					  "at most %s seconds: -t %s",
-			      operand[0], operand[0]);
-		message("for a lock file of this name: ./%s", operand[0]);
-		exit(STATUS_USAGE);
+	const char *name = operand[0], *next = operand[1];
+
+	if (o->timeout_ms == LF_FOREVER && is_seconds(name) && next) {
+		message("'%s' would be the lock file; to wait at most %s "
+			"seconds, use -t %s", name, name, name);
+		usage_error("for a lock file of that name, use ./%s", name);
 	}
-	if (operand[1] && (strcmp(operand[1], "-c") == 0 ||
-			   strcmp(operand[1], "--command") == 0))
-		refuse(operand[1], "would be the command here; for a command of "
-				   "the shell: LOCKFILE sh -c 'COMMAND'");
-	if (!operand[1] && strspn(operand[0], "0123456789") ==
-				   strlen(operand[0])) {
-		message_about(operand[0], "no command given to run under the "
-					  "lock; for this descriptor: "
-					  "%s--fd %s",
-			      o->unlock ? "-u " : "", operand[0]);
-		exit(STATUS_USAGE);
-	}
+	if (next && (strcmp(next, "-c") == 0 || strcmp(next, "--command") == 0))
+		usage_error("'%s' would be the command; to run a shell command, "
+			    "use LOCKFILE sh -c 'COMMAND'", next);
+	if (!next && *name && strspn(name, "0123456789") == strlen(name))
+		usage_error("%s: no command given to run under the lock; for "
+			    "descriptor %s, use %s--fd %s", name, name,
+			    o->unlock ? "-u " : "", name);
 }
 
-/* "--fd" says all; what is for LOCKFILE or COMMAND has no meaning with it. */
-static void parse_descriptor(const struct options *o, char **operand)
+/* Options for LOCKFILE or COMMAND mean nothing for an open descriptor. */
+static void check_descriptor_options(const struct options *o, char **operand)
 {
 	if (operand[0])
-		refuse(operand[0], "with --fd there is neither lock file nor "
-				   "command; give the one or the other");
+		usage_error("extra operand %s: --fd takes neither a lock file "
+			    "nor a command", quoted(operand[0]));
 	if (o->count > 1)
-		refuse(NULL, "--also cannot be used with --fd: lock the files "
-			     "one by one, or give all of them as LOCKFILE and "
-			     "--also");
-	if (o->flags & ~(LF_KEEP | LF_SHARED) || o->has_mode || o->close || o->exec)
-		refuse(NULL, "--fd goes with -n, -w, -t, -x, -s, -u, -E, -q, -v and "
-			     "nothing else: the file is open already");
+		usage_error("--also cannot be used with --fd: lock the "
+			    "descriptors one by one");
+	if (o->flags & ~(LF_KEEP | LF_SHARED) || o->has_mode || o->close ||
+	    o->exec)
+		usage_error("--fd cannot be used with -p, -m, -o, -F, --follow "
+			    "or --no-create: the file is already open");
 }
 
-static void parse_operands(struct options *o, char **operand)
+static void check_options(const struct options *o)
 {
 	if (o->unlock)
-		refuse(NULL, "-u unlocks a descriptor: give --fd N too");
+		usage_error("--unlock needs a descriptor: use -u --fd N");
 	if (o->flags & LF_PID && o->flags & LF_SHARED)
-		refuse(NULL, "--pid with --shared would name one of many: give "
-			     "one of them");
+		usage_error("--pid cannot be used with --shared: the file can "
+			    "contain the PID of one holder only");
 	if (o->exec && o->close)
-		refuse(NULL, "--exec with --close would drop the lock at once: "
-			     "give one of them");
+		usage_error("--exec cannot be used with --close: the lock would "
+			    "end immediately");
+}
+
+/* LOCKFILE, and COMMAND after it, perhaps with a -- between them. */
+static void parse_operands(struct options *o, char **operand)
+{
 	if (!operand[0]) {
 		message("no lock file and no command given");
-		exit(message_usage());
+		show_hint();
 	}
 	o->paths[0] = *operand++;
 	for (size_t i = 0; i < o->count; i++)
 		if (o->paths[i][0] == '\0')
-			refuse(NULL, "the name of a lock file is empty");
+			usage_error("the name of a lock file is empty");
 	if (operand[0] && strcmp(operand[0], "--") == 0)
 		operand++;
 	else if (operand[0] && operand[0][0] == '-')
-		refuse(operand[0], "would be the command here; give options "
-				   "before the lock file, or -- before such a "
-				   "command");
+		usage_error("%s would be the command: give options before the "
+			    "lock file, or -- before such a command",
+			    quoted(operand[0]));
 	if (!operand[0]) {
 		message_about(o->paths[0],
 			      "no command given to run under the lock");
-		exit(message_usage());
+		show_hint();
 	}
 	o->command = operand;
 }
 
+static mode_t parse_mode(const char *text)
+{
+	unsigned long mode;
+
+	if (!parse_number(text, 8, 07777, &mode))
+		usage_error("invalid mode %s: give up to four octal digits, "
+			    "such as 600", quoted(text));
+	return (mode_t)mode;
+}
+
+static int parse_status(const char *text)
+{
+	unsigned long status;
+
+	if (!parse_number(text, 10, 255, &status))
+		usage_error("invalid exit status %s: give a number from 0 to "
+			    "255", quoted(text));
+	return (int)status;
+}
+
+static int parse_descriptor(const char *text)
+{
+	unsigned long fd;
+
+	if (!parse_number(text, 10, INT_MAX, &fd))
+		usage_error("invalid descriptor %s: give a number, such as 9",
+			    quoted(text));
+	return (int)fd;
+}
+
+/* Options of the lock and its file; false: C is not one of them. */
+static bool parse_lock_option(int c, struct options *o)
+{
+	switch (c) {
+	case 'a':
+		o->paths[o->count++] = optarg;
+		return true;
+	case 'n':
+		o->timeout_ms = 0;
+		return true;
+	case 'w':
+		o->timeout_ms = LF_FOREVER;
+		return true;
+	case 't':
+		o->timeout_ms = parse_timeout(optarg);
+		return true;
+	case 'x':
+		o->flags &= ~LF_SHARED;
+		return true;
+	case 's':
+		o->flags |= LF_SHARED;
+		return true;
+	case 'k':
+		o->flags |= LF_KEEP;
+		return true;
+	case 'p':
+		o->flags |= LF_PID;
+		return true;
+	case 'm':
+		o->mode = parse_mode(optarg);
+		o->has_mode = true;
+		return true;
+	case NO_CREATE:
+		o->flags |= LF_NOCREATE;
+		return true;
+	case FOLLOW:
+		o->flags |= LF_FOLLOW;
+		return true;
+	case 'f':
+		o->fd = parse_descriptor(optarg);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The others; ARGUMENT is the one with the option. */
+static void parse_option(int c, const char *argument, struct options *o)
+{
+	switch (c) {
+	case 'E':
+		o->conflict_status = parse_status(optarg);
+		break;
+	case 'o':
+		o->close = true;
+		break;
+	case 'F':
+		o->exec = true;
+		break;
+	case 'u':
+		o->unlock = true;
+		break;
+	case 'q':
+		o->quiet = true;
+		break;
+	case 'v':
+		o->verbose = true;
+		break;
+	case 'h':
+		show(help);
+	case 'V':
+		show_version();
+	default:
+		explain_flock_option(argument);
+		show_hint();
+	}
+}
+
 void parse_options(int argc, char **argv, struct options *o)
 {
-	const char *argument = argv[1]; /* that is parsed next */
-	unsigned long number;
+	const char *argument = argv[1]; /* the next to be parsed */
 	int c;
 
 	*o = (struct options){
@@ -194,93 +307,19 @@ void parse_options(int argc, char **argv, struct options *o)
 		.fd = -1,
 	};
 	if (!o->paths)
-		refuse_for_memory();
+		out_of_memory();
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1) {
-		switch (c) {
-		case 'a':
-			o->paths[o->count++] = optarg;
-			break;
-		case 'n':
-			o->timeout_ms = 0;
-			break;
-		case 'w':
-			o->timeout_ms = LF_FOREVER;
-			break;
-		case 't':
-			if (!parse_seconds(optarg, &o->timeout_ms))
-				refuse(optarg, IS_NO_TIME);
-			break;
-		case 'x':
-			o->flags &= ~LF_SHARED;
-			break;
-		case 's':
-			o->flags |= LF_SHARED;
-			break;
-		case 'k':
-			o->flags |= LF_KEEP;
-			break;
-		case 'p':
-			o->flags |= LF_PID;
-			break;
-		case 'm':
-			if (!parse_number(optarg, 8, 07777, &number))
-				refuse(optarg, "is no mode: give up to four "
-					       "octal digits, such as 600");
-			o->has_mode = true;
-			o->mode = (mode_t)number;
-			break;
-		case NO_CREATE:
-			o->flags |= LF_NOCREATE;
-			break;
-		case FOLLOW:
-			o->flags |= LF_FOLLOW;
-			break;
-		case 'E':
-			if (!parse_number(optarg, 10, 255, &number))
-				refuse(optarg, "is no exit status: give a "
-					       "number from 0 to 255");
-			o->conflict_status = (int)number;
-			break;
-		case 'o':
-			o->close = true;
-			break;
-		case 'F':
-			o->exec = true;
-			break;
-		case 'f':
-			if (!parse_number(optarg, 10, INT_MAX, &number))
-				refuse(optarg, "is no descriptor: give a "
-					       "number, such as 9");
-			o->fd = (int)number;
-			break;
-		case 'u':
-			o->unlock = true;
-			break;
-		case 'q':
-			o->quiet = true;
-			break;
-		case 'v':
-			o->verbose = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(finish_output(0));
-		case 'V':
-			printf("lf-acquire (liblockfile-fcntl) %s\n",
-			       lf_version());
-			exit(finish_output(0));
-		default:
-			say_what_flock_means(argument);
-			exit(message_usage());
-		}
+		if (!parse_lock_option(c, o))
+			parse_option(c, argument, o);
 		argument = argv[optind];
 	}
 	if (o->fd >= 0) {
-		parse_descriptor(o, argv + optind);
+		check_descriptor_options(o, argv + optind);
 		return;
 	}
 	if (argv[optind])
-		refuse_flock_operands(o, argv + optind);
+		reject_flock_operands(o, argv + optind);
+	check_options(o);
 	parse_operands(o, argv + optind);
 }

@@ -44,7 +44,7 @@ void print_pids(const struct files *files)
 	pid_t *pids = most > 0 ? calloc(most, sizeof(*pids)) : NULL;
 
 	if (most > 0 && !pids)
-		refuse_for_memory();
+		out_of_memory();
 	for (size_t i = 0; i < files->count; i++) {
 		const struct lf_entry *entry = NULL;
 

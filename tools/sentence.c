@@ -112,7 +112,7 @@ static void print_entry(const struct file *file,
 		process_print(stdout, &p,
 			      room(used + process_width(&p) + strlen(more)));
 	else
-		fputs("a process that is not known", stdout);
+		fputs("an unknown process", stdout);
 	fputs(more, stdout);
 	process_free(&p);
 }
@@ -151,7 +151,7 @@ static const struct lf_entry *next_of(const struct file *file,
 static void print_unknown_holder(const struct lf_entry *entry)
 {
 	print_word("held", "1;31");
-	printf("%s; holder not known%s\n",
+	printf("%s; holder unknown%s\n",
 	       lf_entry_shared(entry) ? ", shared" : "", try_as_root());
 }
 
@@ -173,7 +173,7 @@ static void print_holders(const struct file *file)
 	while ((entry = next_of(file, entry, HOLDER)) != NULL)
 		print_line(file, entry, "  and by ");
 	if (unknown)
-		printf("  and by others that are not known%s\n",
+		printf("  and by unknown holders%s\n",
 		       try_as_root());
 }
 
@@ -201,10 +201,10 @@ void sentence_print(const struct file *file)
 	}
 	print_all(file, WAITER, "  waiting: ", "  then: ");
 	if (file->status > 0 && lf_report_partial(file->report))
-		printf("  there may be more that cannot be seen here%s\n",
+		printf("  there may be more holders and waiters, not visible here%s\n",
 		       try_as_root());
 	print_all(file, FLOCK_HOLDER,
-		  "  locked by flock(2), which keeps only its own kind out: ",
+		  "  locked by flock(2), which does not exclude lf-acquire: ",
 		  "  and by ");
 	print_all(file, FLOCK_WAITER, "  waiting in flock(2): ",
 		  "  then: ");

@@ -14,15 +14,15 @@
 #include <unistd.h>
 
 const char table_help[] =
-	"  -l, --list          as a table\n"
-	"  -J, --json          as JSON\n"
+	"  -l, --list          print a table\n"
+	"  -J, --json          print JSON\n"
 	"  -o, --output COLUMNS\n"
-	"                      a table of these: LOCKFILE, ROLE, MODE, PID, USER,\n"
+	"                      print these columns: LOCKFILE, ROLE, MODE, PID, USER,\n"
 	"                      COMMAND, LOCKED, STARTED, TYPE (default), AGE,\n"
 	"                      STARTTIME, SOURCE; +COLUMNS adds to the default\n"
-	"  -n, --noheadings    a table without the line of headings\n"
-	"  -r, --raw           a table for scripts: one blank between columns, no\n"
-	"                      blank in them, - for what is not known\n";
+	"  -n, --noheadings    print a table without headings\n"
+	"  -r, --raw           print a table for scripts: one blank between columns,\n"
+	"                      no blank in a column, - where a value is unknown\n";
 
 static struct libscols_table *table;
 static struct table_style style;
@@ -32,7 +32,7 @@ static size_t width;
 static void *checked(void *pointer)
 {
 	if (!pointer)
-		refuse_for_memory();
+		out_of_memory();
 	return pointer;
 }
 
@@ -67,7 +67,7 @@ void table_begin(const struct table_style *wanted)
 	/* It is escaped here. */
 	scols_table_enable_noencoding(table, 1);
 	if (scols_table_set_name(table, "locks") < 0)
-		refuse_for_memory();
+		out_of_memory();
 	for (size_t i = 0; i < width; i++)
 		add_column(chosen[i]);
 }
@@ -100,7 +100,7 @@ static void add_row(const struct row *row)
 		const char *nothing = style.raw ? "-" : NULL;
 
 		if (scols_line_set_data(line, i, text ? text : nothing) < 0)
-			refuse_for_memory();
+			out_of_memory();
 		free(text);
 	}
 }
@@ -158,6 +158,6 @@ void table_print(const struct files *files)
 		if (files->list[i].status >= 0)
 			add_file(&files->list[i]);
 	if (scols_print_table(table) < 0)
-		refuse_for_memory();
+		out_of_memory();
 	scols_unref_table(table);
 }

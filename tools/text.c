@@ -147,3 +147,14 @@ char *text_valid(const char *text)
 {
 	return escape(text, valid);
 }
+
+const char *quoted(const char *text)
+{
+	char *escaped = text_escaped(text), *with_quotes;
+
+	with_quotes = escaped ? malloc(strlen(escaped) + 3) : NULL;
+	if (with_quotes)
+		sprintf(with_quotes, "'%s'", escaped);
+	free(escaped);
+	return with_quotes ? with_quotes : "(out of memory)";
+}

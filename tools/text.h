@@ -27,4 +27,7 @@ size_t escaped_width(const char *);
 char *text_escaped(const char *);
 char *text_valid(const char *);
 
+/* 'TEXT', escaped, for a message; it is never freed. */
+const char *quoted(const char *text);
+
 #endif

@@ -50,7 +50,7 @@ void look_until_free(struct files *files, char *const *paths, bool all,
 			free(watched);
 			watched = strdup(held->path);
 			if (!watched)
-				refuse_for_memory();
+				out_of_memory();
 		}
 		/* It may be another file by now. */
 		watch_file(watched);

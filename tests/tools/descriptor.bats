@@ -82,7 +82,7 @@ is_queued_anyhow() {
 	exec 9>>lock
 	run "-$(timed 75)" lf-acquire -t 0.05 --fd 9
 	if has_threads; then
-		equal "${output#*/lock: }" "held by $(process "$holder" "lf-acquire -k lock sh -c $holding"); gave up"
+		equal "${output#*/lock: }" "held by $(process "$holder" "lf-acquire -k lock sh -c $holding"); timed out"
 	fi
 	start lf-acquire -w --fd 9
 	queued "$pid"
@@ -112,13 +112,13 @@ is_queued_anyhow() {
 	touch lock
 	exec 7<>fifo 8<lock
 	run -66 lf-acquire --fd 9
-	like "$output" '^lf-acquire: descriptor 9: is not open here; open it first'
+	like "$output" '^lf-acquire: descriptor 9: not open; open it first'
 	run -66 lf-acquire --fd 8
-	like "$output" '/lock: is not open for writing; open it so'
+	like "$output" '/lock: not open for writing; open it for example'
 	run -66 lf-acquire --fd 7
 	like "$output" '/fifo: is not a regular file'
 	run -66 lf-acquire --fd 9 -u
-	like "$output" '^lf-acquire: descriptor 9: is not open here'
+	like "$output" '^lf-acquire: descriptor 9: not open; '
 	exec 6<.
 	run -66 lf-acquire --fd 6
 	like "$output" 'is a directory'
@@ -148,7 +148,7 @@ is_queued_anyhow() {
 	need_shared_locks
 	exec 9>>lock
 	run -66 lf-acquire -s --fd 9
-	like "$output" '/lock: is not open for reading, which --shared needs'
+	like "$output" '/lock: not open for reading, which --shared needs'
 }
 
 @test "--fd with what has no meaning there is status 64" {
@@ -171,7 +171,7 @@ is_queued_anyhow() {
 	if lf-acquire --fd 9 2>err; then
 		skip "these locks belong to the open file description"
 	fi
-	like "$(cat err)" 'belong to the process'
+	like "$(cat err)" 'belongs to the process'
 	free lock
 }
 
@@ -208,6 +208,6 @@ is_queued_anyhow() {
 
 @test "-o with -F would drop the lock: status 64" {
 	run -64 lf-acquire -o -F lock true
-	like "$output" '--exec with --close'
+	like "$output" '--exec cannot be used with --close'
 	absent lock
 }

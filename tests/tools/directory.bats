@@ -129,9 +129,12 @@ load helper
 	run -2 --separate-stderr unprivileged lf-check dir
 	equal "${#lines[@]}" 1
 	begins "$output" "dir/lock: held"
-	equal "$stderr" "lf-check: dir/a: permission denied (try as root); of 2 more files there it cannot be told either"
+	equal "$stderr" "lf-check: dir/a: permission denied (try as root); 2 more files of this directory cannot be checked"
 	run -0 --separate-stderr unprivileged lf-check -q dir
-	rm -f dir/b dir/c
+	rm -f dir/c
+	run -2 --separate-stderr unprivileged lf-check dir
+	equal "$stderr" "lf-check: dir/a: permission denied (try as root); 1 more file of this directory cannot be checked"
+	rm -f dir/b
 	run -2 --separate-stderr unprivileged lf-check dir
 	equal "$stderr" "lf-check: dir/a: permission denied (try as root)"
 }

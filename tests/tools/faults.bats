@@ -45,32 +45,32 @@ fails_there() {
 }
 
 @test "what a new file is refused for is status 73, and says what to do" {
-	fails create:EACCES 73 'permission denied; see who may write'
-	fails create:EDQUOT 73 'disk quota exceeded; make room'
-	fails create:ENOSPC 73 'no space left on the device; make room'
-	fails create:EPERM 73 'operation not permitted; see whether .* immutable'
+	fails create:EACCES 73 'permission denied; check the permissions'
+	fails create:EDQUOT 73 'disk quota exceeded; free some space'
+	fails create:ENOSPC 73 'no space left on the device; free some space'
+	fails create:EPERM 73 'operation not permitted; check .* immutable'
 	fails create:EROFS 73 'the file system is read-only; use'
 	fails create:EINVAL 73 'invalid argument'
-	fails create:ESTALE 73 'the path no longer names .*; see'
+	fails create:ESTALE 73 'the path no longer names .*; check its file server'
 }
 
 @test "what a file that is there is refused for is status 66" {
 	fails_there create:EROFS 66 'the file system is read-only; use'
-	fails_there create:EPERM 66 'operation not permitted; see'
-	fails_there create:ETXTBSY 66 'is a program that is running; name'
-	fails_there create:EOVERFLOW 66 'the file is too large .*; name'
+	fails_there create:EPERM 66 'operation not permitted; check'
+	fails_there create:ETXTBSY 66 'is a program that is running; use a file'
+	fails_there create:EOVERFLOW 66 'the file is too large .*; use a file'
 }
 
 @test "what has nothing to do with the file is status 71" {
-	fails create:EMFILE 71 'too many open files in this process; see'
-	fails create:ENFILE 71 'too many open files in the system; see'
-	fails create:ENOMEM 71 'out of memory or threads; see'
-	fails create:EIO 71 'input/output error .*; see'
+	fails create:EMFILE 71 'too many open files in this process; check'
+	fails create:ENFILE 71 'too many open files in the system; check'
+	fails create:ENOMEM 71 'out of memory or threads; check'
+	fails create:EIO 71 'input/output error .*; check'
 	fails create:ENODEV 71 'input/output error or another failure'
-	fails create:EAGAIN 71 'another process has a lease on the file; try'
+	fails create:EAGAIN 71 'another process has a lease on the file; try again'
 	FAULTY=calloc:ENOMEM told 71 'out of memory' faulty-acquire lock touch ran
 	absent lock
-	fails_there fstat:EIO 71 'input/output error .*; see'
+	fails_there fstat:EIO 71 'input/output error .*; check'
 }
 
 @test "a file system without locks is status 71 and a hint, never unlocked" {
@@ -82,11 +82,11 @@ fails_there() {
 	for fault in F_SETLK:ENOLCK F_SETLK:EINVAL F_SETLK:ENOSYS \
 		F_SETLK:ENOTSUP; do
 		fails_there "$fault" 71 \
-			'no record locks are available here; use'
+			'.*record locks.*; use a local file system'
 	done
 	need_locks_of_descriptors
-	fails_there F_OFD_SETLK:ENOLCK 71 'no record locks are available'
-	fails_there F_OFD_SETLK:ENOTSUP 71 'no record locks are available'
+	fails_there F_OFD_SETLK:ENOLCK 71 '.*record locks'
+	fails_there F_OFD_SETLK:ENOTSUP 71 '.*record locks'
 }
 
 @test "a kernel without locks of descriptions runs COMMAND locked all the same" {
@@ -101,7 +101,7 @@ fails_there() {
 
 @test "a wait that finds no thread, memory or descriptor is status 71" {
 	hold lf-acquire lock
-	FAULTY=pthread_create:EAGAIN told 71 'lock: out of memory or threads; see' \
+	FAULTY=pthread_create:EAGAIN told 71 'lock: out of memory or threads; check' \
 		faulty-acquire -t 60 lock touch ran
 	FAULTY=malloc:ENOMEM told 71 'lock: out of memory or threads' \
 		faulty-acquire -t 60 lock touch ran
@@ -130,7 +130,7 @@ fails_there() {
 	for fault in openat:E{MFILE,ACCES,NOENT}:{3,4,5,6,7,8} lstat:EIO \
 		F_GETLK:EIO F_OFD_GETLK:EIO readlink:ENOENT fdopen:ENOMEM; do
 		FAULTY=$fault told 75 \
-			'lock: (was held just now|held; holder not|held by PID)' \
+			'lock: (was held just now|held; holder unknown|held by PID)' \
 			faulty-acquire lock touch ran
 	done
 	held lock
@@ -222,7 +222,7 @@ in_tmpfs() {
 		lf-acquire -F -k m/there touch ran; echo $?
 		lf-check m/there m/lock'
 	equal "${output//$'\n'/ }" "73 66 66 m/there: free m/lock: free"
-	like "$stderr" 'm/lock: the file system is read-only; use a file system'
+	like "$stderr" 'm/lock: the file system is read-only; use a writable file system'
 	absent ran
 }
 
@@ -231,7 +231,7 @@ in_tmpfs() {
 		lf-acquire -t 1 m/lock touch ran; echo $?
 		lf-acquire -k m/there lf-check -q m/there; echo $?; ls m'
 	equal "${output//$'\n'/ }" "73 73 0 there"
-	like "$stderr" 'm/lock: no space left on the device; make room'
+	like "$stderr" 'm/lock: no space left on the device; free some space'
 	absent ran
 }
 
@@ -248,7 +248,7 @@ in_tmpfs() {
 		! grep 'shared libraries' error || continue
 		equal "$rc" 71
 		like "$(cat error)" \
-			'lock: too many open files in this process; see .* ulimit'
+			'lock: too many open files in this process; check .* ulimit'
 		told=1
 	done
 	equal "$rc $told" "0 1"
@@ -292,7 +292,7 @@ in_tmpfs() {
 	for time in 2147483.648 2147484 0000000005 1..5 1.5. '1 ' '5 ' +.5 -.5 \
 		-inf infinity NaN 1e-3 1E3 0x.8 $'1\n' '١'; do
 		run -64 --separate-stderr lf-acquire -t "$time" lock touch ran
-		like "$stderr" 'is no time: give seconds'
+		like "$stderr" 'invalid time .*: give seconds'
 	done
 	absent lock
 	absent ran

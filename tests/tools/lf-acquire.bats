@@ -166,7 +166,7 @@ load helper
 	for wanted in 0 1 255; do
 		run lf-acquire -E "$wanted" lock touch ran
 		equal "$status" "$wanted"
-		like "$output" "held by PID|held; holder not known"
+		like "$output" "held by PID|held; holder unknown"
 		run lf-acquire --conflict-exit-code="$wanted" -q lock touch ran
 		equal "$status" "$wanted"
 		equal "$output" ""
@@ -271,7 +271,7 @@ load helper
 	need_holders_with_names
 	hold lf-acquire lock
 	run -75 lf-acquire -t 0.05 lock echo never
-	equal "$output" "lf-acquire: lock: held by $(process "$holder" "lf-acquire lock sh -c $holding"); gave up"
+	equal "$output" "lf-acquire: lock: held by $(process "$holder" "lf-acquire lock sh -c $holding"); timed out"
 	run -75 lf-acquire -q --timeout=.01 lock echo never
 	equal "$output" ''
 	run -9 lf-acquire -t 0.01 -E 9 lock echo never
@@ -956,7 +956,7 @@ refused() {
 	local bad
 
 	for bad in -1 256 1000 4294967296 18446744073709551616 x 1x ' 1' +1 0x1 1.5 ''; do
-		refused 64 'is no exit status' -E "$bad" lock
+		refused 64 'invalid exit status ' -E "$bad" lock
 	done
 	run -64 lf-acquire -E
 }
@@ -966,7 +966,7 @@ refused() {
 
 	for bad in -1 1e3 nan inf infinity 0x1 ' 1' +1 1s 1,5 . '' 2147484 \
 		99999999999999999999; do
-		refused 64 'is no time' -t "$bad" lock
+		refused 64 'invalid time ' -t "$bad" lock
 	done
 	run -64 lf-acquire -t
 }
@@ -975,7 +975,7 @@ refused() {
 	local bad
 
 	for bad in 8 10000 -1 rw u+r 0x1 ' 600' +600 99999999999 ''; do
-		refused 64 'is no mode' -m "$bad" lock
+		refused 64 'invalid mode ' -m "$bad" lock
 	done
 	run -64 lf-acquire -m
 }

@@ -129,7 +129,7 @@ load helper
 	kill -KILL "$holder"
 	finish "$holder"
 	run -0 lf-check lock
-	like "$output" "^lock: held(; holder not known( \(try as root\))?| by PID $command \(.*\), user .*)"
+	like "$output" "^lock: held(; holder unknown( \(try as root\))?| by PID $command \(.*\), user .*)"
 	run -0 lf-check -p lock
 	[[ -z $output || $output == "$command" ]]
 }
@@ -259,7 +259,7 @@ load helper
 	next "$fd"
 	run -1 lf-check lock
 	equal "${lines[0]}" "lock: free"
-	begins "${lines[1]}" "  locked by flock(2), which keeps only its own kind out: PID $pid (flock lock "
+	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $pid (flock lock "
 	run -1 lf-check -p lock
 	equal "$output" ""
 	hold lf-acquire lock
@@ -281,7 +281,7 @@ load helper
 	next "$fd"
 	run -1 lf-check lock
 	equal "${lines[0]}" "lock: free"
-	begins "${lines[1]}" "  locked by flock(2), which keeps only its own kind out: PID $pid (sh -c exec 9>>lock "
+	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $pid (sh -c exec 9>>lock "
 }
 
 @test "the holder of a lock of a shell's descriptor is found" {
@@ -319,7 +319,7 @@ load helper
 	kill -KILL "$holder"
 	finish "$holder"
 	run -0 unprivileged lf-check lock
-	equal "${lines[0]}" "lock: held; holder not known (try as root)"
+	equal "${lines[0]}" "lock: held; holder unknown (try as root)"
 	run -0 lf-check lock
 	begins "${lines[0]}" "lock: held by PID $command (sh -c "
 	run -0 lf-check -p lock

@@ -195,7 +195,7 @@ load helper
 
 @test "-s with -p is status 64: the PID would be that of one of many" {
 	run -64 lf-acquire -s -p lock true
-	like "$output" '--pid with --shared would name one of many'
+	like "$output" '--pid cannot be used with --shared'
 	absent lock
 	run -0 lf-acquire -s -p -x lock true
 }
@@ -232,18 +232,18 @@ says() {
 }
 
 @test "what flock(1) would take otherwise is refused, with what to type" {
-	says 'to wait at most 5 seconds: -t 5' -w5 lock true
-	says '5 seconds: -t 5' -w 5 lock true
-	says 'to wait at most 5 seconds: -t 5' --wait 5 lock true
-	says 'to wait at most 5 seconds: --timeout=5' --wait=5 lock true
-	says 'for an exclusive lock: -x' -e lock true
+	says 'to wait at most 5 seconds, use -t 5' -w5 lock true
+	says '5 seconds, use -t 5' -w 5 lock true
+	says 'to wait at most 5 seconds, use -t 5' --wait 5 lock true
+	says 'to wait at most 5 seconds, use --timeout=5' --wait=5 lock true
+	says 'exclusive by default; use -x' -e lock true
 	says "LOCKFILE sh -c 'COMMAND'" -c 'true' lock
 	says "LOCKFILE sh -c 'COMMAND'" lock -c 'true'
 	says "LOCKFILE sh -c 'COMMAND'" --command true lock
-	says 'for this descriptor: --fd 9' 9
-	says 'for this descriptor: --fd 9' -n 9
-	says 'for this descriptor: -u --fd 9' -u 9
-	says 'to wait at most 5 seconds: -t 5' -xw 5 lock true
+	says 'for descriptor 9, use --fd 9' 9
+	says 'for descriptor 9, use --fd 9' -n 9
+	says 'for descriptor 9, use -u --fd 9' -u 9
+	says 'to wait at most 5 seconds, use -t 5' -xw 5 lock true
 }
 
 @test "a lock file whose name is a number can be had all the same" {

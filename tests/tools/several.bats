@@ -39,7 +39,7 @@ load helper
 	absent c
 	run "-$(timed 75)" lf-acquire -t 0.05 -a b -a c a true
 	if has_threads; then
-		like "$output" '; gave up$'
+		like "$output" '; timed out$'
 	fi
 	absent a
 	release "$holder"

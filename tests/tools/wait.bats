@@ -310,7 +310,7 @@ polls() {
 	for time in '' x -1 1x 1..5 '1 ' +1 2147484 1e3 inf 0x1; do
 		run -64 --separate-stderr lf-check -t "$time" lock
 		equal "$output" ""
-		like "$stderr" '^lf-check: .*: is no time: give seconds'
+		like "$stderr" '^lf-check: invalid time .*: give seconds'
 	done
 	run -64 lf-check -t
 	run -64 lf-check lock -t
