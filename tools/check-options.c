@@ -2,11 +2,7 @@
 /* The command line of lf-check. */
 #include "config.h"
 
-#include "check-options.h"
-
-#include "lockfile-fcntl.h"
-#include "message.h"
-#include "number.h"
+#include "check.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -107,7 +103,7 @@ static void parse_option(int c, struct check_options *o)
 	}
 }
 
-void parse_check_options(int argc, char **argv, struct check_options *o)
+void parse_options(int argc, char **argv, struct check_options *o)
 {
 	int c;
 

@@ -1,30 +1,29 @@
+/* SPDX-License-Identifier: 0BSD */
+/* The columns of a table, and the text of a cell. */
 #include "config.h"
 
-#include "columns.h"
+#include "check.h"
 
-#include "lockfile-fcntl.h"
-#include "message.h"
-#include "text.h"
+#include <lockfile-fcntl.h>
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
-/* As lslocks(8) has them where they mean the same: its START does not. */
-static const char *const names[COLUMN_COUNT] = {
-	[LOCKFILE] = "LOCKFILE",
-	[ROLE] = "ROLE",
-	[MODE] = "MODE",
-	[PID] = "PID",
-	[USER] = "USER",
-	[COMMAND] = "COMMAND",
-	[LOCKED] = "LOCKED",
-	[STARTED] = "STARTED",
-	[TYPE] = "TYPE",
-	[AGE] = "AGE",
-	[STARTTIME] = "STARTTIME",
-	[SOURCE] = "SOURCE",
+static const char *const names[COLUMNS] = {
+	[COLUMN_LOCKFILE] = "LOCKFILE",
+	[COLUMN_ROLE] = "ROLE",
+	[COLUMN_MODE] = "MODE",
+	[COLUMN_PID] = "PID",
+	[COLUMN_USER] = "USER",
+	[COLUMN_COMMAND] = "COMMAND",
+	[COLUMN_LOCKED] = "LOCKED",
+	[COLUMN_STARTED] = "STARTED",
+	[COLUMN_TYPE] = "TYPE",
+	[COLUMN_AGE] = "AGE",
+	[COLUMN_STARTTIME] = "STARTTIME",
+	[COLUMN_SOURCE] = "SOURCE",
 };
 
 const char *column_name(enum column column)
@@ -34,14 +33,15 @@ const char *column_name(enum column column)
 
 bool column_is_number(enum column column)
 {
-	return column == PID || column == AGE || column == STARTTIME;
+	return column == COLUMN_PID || column == COLUMN_AGE ||
+	       column == COLUMN_STARTTIME;
 }
 
 __attribute__((__noreturn__)) static void refuse_column(const char *name)
 {
 	char known[256] = "";
 
-	for (int i = 0; i < COLUMN_COUNT; i++) {
+	for (int i = 0; i < COLUMNS; i++) {
 		strcat(known, i > 0 ? ", " : "");
 		strcat(known, names[i]);
 	}
@@ -51,13 +51,13 @@ __attribute__((__noreturn__)) static void refuse_column(const char *name)
 
 static enum column column_by_name(const char *name)
 {
-	for (int i = 0; i < COLUMN_COUNT; i++)
+	for (int i = 0; i < COLUMNS; i++)
 		if (strcasecmp(names[i], name) == 0)
 			return (enum column)i;
 	refuse_column(name);
 }
 
-/* JSON has each name once. */
+/* A JSON object may contain a name only once. */
 static size_t choose(enum column column, enum column *chosen, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -73,13 +73,11 @@ size_t columns_parse(const char *list, enum column *chosen)
 	char *copy, *rest, *name;
 
 	if (!list || *list == '+')
-		for (int i = 0; i < COLUMNS_BY_DEFAULT; i++)
+		for (int i = 0; i < DEFAULT_COLUMNS; i++)
 			count = choose((enum column)i, chosen, count);
 	if (!list)
 		return count;
-	copy = rest = strdup(list + (*list == '+'));
-	if (!copy)
-		out_of_memory();
+	copy = rest = checked(strdup(list + (*list == '+')));
 	while (rest) {
 		name = rest;
 		rest = strchr(name, ',');
@@ -93,11 +91,7 @@ size_t columns_parse(const char *list, enum column *chosen)
 
 static char *text(const char *string)
 {
-	char *copy = string && *string ? strdup(string) : NULL;
-
-	if (string && *string && !copy)
-		out_of_memory();
-	return copy;
+	return string && *string ? checked(strdup(string)) : NULL;
 }
 
 static char *number(unsigned long long n)
@@ -145,7 +139,7 @@ static const char *type(const struct lf_entry *entry)
 	}
 }
 
-/* Where the type is not known the mode is not either. */
+/* A lock of unknown type has an unknown mode. */
 static const char *mode(const struct lf_entry *entry)
 {
 	if (lf_entry_type(entry) == LF_TYPE_UNKNOWN)
@@ -185,30 +179,30 @@ static char *age(const struct times *times)
 char *column_text(enum column column, const struct row *row)
 {
 	switch (column) {
-	case LOCKFILE:
+	case COLUMN_LOCKFILE:
 		return text(row->path);
-	case ROLE:
+	case COLUMN_ROLE:
 		return text(role(row));
-	case MODE:
+	case COLUMN_MODE:
 		return text(mode(row->entry));
-	case PID:
+	case COLUMN_PID:
 		return number_unless_0(
 			(unsigned long long)lf_entry_pid(row->entry));
-	case USER:
+	case COLUMN_USER:
 		return text(row->process->user);
-	case COMMAND:
+	case COLUMN_COMMAND:
 		return text(row->process->command);
-	case LOCKED:
+	case COLUMN_LOCKED:
 		return date_and_time(row->times.locked);
-	case STARTED:
+	case COLUMN_STARTED:
 		return date_and_time(row->times.started);
-	case AGE:
+	case COLUMN_AGE:
 		return age(&row->times);
-	case TYPE:
+	case COLUMN_TYPE:
 		return text(type(row->entry));
-	case STARTTIME:
+	case COLUMN_STARTTIME:
 		return number_unless_0(lf_entry_start_time(row->entry));
-	case SOURCE:
+	case COLUMN_SOURCE:
 		return text(source(row->entry));
 	default:
 		return NULL;

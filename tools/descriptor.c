@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: 0BSD */
+/* A descriptor of the calling shell, which keeps the lock after lf-acquire. */
 #include "config.h"
 
-#include "descriptor.h"
+#include "acquire.h"
+#include "common.h"
 
-#include "lockfile-fcntl.h"
-#include "message.h"
+#include <lockfile-fcntl.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +68,7 @@ const char *descriptor_advice(int fd, int error)
 	}
 }
 
-static int not_for_a_shell(const char *name)
+static int locks_end_with_process(const char *name)
 {
 	message_about(name, "a lock belongs to the process on this system and "
 			    "would end with lf-acquire; use lf-acquire "
@@ -79,7 +81,7 @@ int descriptor_leave(struct lf_lock *lock, const char *name)
 	if (lf_backend(lock) == LF_BACKEND_OFD)
 		return 0;
 	lf_release(&lock);
-	return not_for_a_shell(name);
+	return locks_end_with_process(name);
 }
 
 int descriptor_unlock(int fd, const char *name)
@@ -90,7 +92,7 @@ int descriptor_unlock(int fd, const char *name)
 	if (rc == 0)
 		return 0;
 	if (rc == -ENOTSUP)
-		return not_for_a_shell(name);
+		return locks_end_with_process(name);
 	advice = descriptor_advice(fd, rc);
 	message_about(name, "%s", advice ? advice : lf_strerror(rc));
 	return STATUS_CANNOT_OPEN;

@@ -1,24 +1,80 @@
-/* lf-check: tell whether a lock is held, by whom, and who waits for it. */
+/* SPDX-License-Identifier: 0BSD */
+/* lf-check: shows whether a lock is held, by which processes, and its queue. */
 #include "config.h"
 
-#include "check-options.h"
-#include "lockfile-fcntl.h"
-#include "look.h"
-#include "message.h"
-#include "pids.h"
-#include "process.h"
-#include "sentence.h"
-#include "table.h"
-#include "until-free.h"
+#include "check.h"
+
+#include <lockfile-fcntl.h>
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 enum { HELD = 0, FREE = 1, CANNOT_TELL = 2 };
 
-static void find(struct files *files, const struct check_options *o)
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A process that holds it, or 0: unknown. */
+static pid_t any_holder(const struct file *file)
+{
+	const struct lf_entry *entry = NULL;
+
+	while ((entry = lf_report_next(file->report, entry)) != NULL)
+		if (is_holder(entry) && lf_entry_pid(entry) > 0)
+			return lf_entry_pid(entry);
+	return 0;
+}
+
+/*
+ * Inspects the files again and again until none is held, or TIMEOUT_MS is over.
+ * The first file that is held is watched, and inspected again after the watch
+ * began, so that no release is missed.
+ */
+static void inspect_until_free(struct files *files, char *const *paths,
+			       bool all, int timeout_ms)
+{
+	long long end = timeout_ms < 0 ? LLONG_MAX : now_ms() + timeout_ms;
+	const struct file *held;
+	char *watched = NULL;
+
+	for (;;) {
+		long long left;
+
+		files_collect(files, paths);
+		files_inspect(files, all, false);
+		held = files_held(files);
+		left = end - now_ms();
+		if (!held || left <= 0)
+			break;
+		if (watched && strcmp(watched, held->path) == 0) {
+			watch_process(any_holder(held));
+			watch_wait(left < WATCH_LONGEST_MS ? (int)left :
+							     WATCH_LONGEST_MS);
+		} else {
+			if (watched)
+				watch_wait(WATCH_PAUSE_MS);
+			free(watched);
+			watched = checked(strdup(held->path));
+		}
+		/* The path may name another file by now. */
+		watch_file(watched);
+		files_free(files);
+	}
+	free(watched);
+}
+
+static void inspect(struct files *files, const struct check_options *o)
 {
 	if (o->wait) {
-		look_until_free(files, o->paths, o->all, o->timeout_ms);
+		inspect_until_free(files, o->paths, o->all, o->timeout_ms);
 		return;
 	}
 	files_collect(files, o->paths);
@@ -32,7 +88,8 @@ static void print_failure(const struct file *file)
 
 	if (file->more > 0)
 		snprintf(more, sizeof(more),
-			 "; %zu more file%s of this directory cannot be checked",
+			 "; %zu more file%s of this directory cannot be "
+			 "checked",
 			 file->more, file->more > 1 ? "s" : "");
 	message_about(file->path, "%s%s%s", lf_strerror(file->status), hint,
 		      more);
@@ -40,14 +97,14 @@ static void print_failure(const struct file *file)
 
 static void print(const struct files *files, const struct check_options *o)
 {
-	sentence_begin();
+	print_begin();
 	for (size_t i = 0; i < files->count; i++) {
 		const struct file *file = &files->list[i];
 
 		if (file->status < 0)
 			print_failure(file);
 		else if (!o->quiet && !o->pid && !o->table)
-			sentence_print(file);
+			print_file(file);
 	}
 	if (o->table)
 		table_print(files);
@@ -73,8 +130,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	message_begin("lf-check");
-	parse_check_options(argc, argv, &o);
-	find(&files, &o);
+	parse_options(argc, argv, &o);
+	inspect(&files, &o);
 	print(&files, &o);
 	rc = status(&files, &o);
 	files_free(&files);

@@ -1,10 +1,8 @@
+/* SPDX-License-Identifier: 0BSD */
+/* No tables and no JSON: libsmartcols is missing. */
 #include "config.h"
 
-#include "table.h"
-
-#include "message.h"
-
-#include <stddef.h>
+#include "check.h"
 
 const char table_help[] =
 	"  Built without libsmartcols: tables and JSON are not available.\n";

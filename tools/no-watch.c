@@ -1,7 +1,8 @@
-/* The system does not wake anyone. */
+/* SPDX-License-Identifier: 0BSD */
+/* The system cannot wake lf-check: it waits for its time. */
 #include "config.h"
 
-#include "watch.h"
+#include "check.h"
 
 #include <poll.h>
 #include <stddef.h>
@@ -19,6 +20,5 @@ void watch_process(pid_t pid)
 void watch_wait(int milliseconds)
 {
 	poll(NULL, 0,
-	     milliseconds < WATCH_LONGEST_MS ? milliseconds :
-					       WATCH_LONGEST_MS);
+	     milliseconds < WATCH_LONGEST_MS ? milliseconds : WATCH_LONGEST_MS);
 }

@@ -8,9 +8,7 @@
  */
 #include "config.h"
 
-#include "process.h"
-
-#include "text.h"
+#include "common.h"
 
 #include <fcntl.h>
 #include <pwd.h>
@@ -43,7 +41,7 @@ static size_t read_file(int process, const char *name, char *text, size_t size)
 	return length > 0 ? (size_t)length : 0;
 }
 
-/* Field 22 of "stat".  Field 2 may contain blanks and brackets, and ends with ). */
+/* Field 22 of "stat".  Field 2 is in brackets, and may contain any character. */
 static unsigned long long read_start_time(int process)
 {
 	char text[1024];

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: 0BSD */
+/* COMMAND: how it is started, which signals reach it, how it ends. */
 #include "config.h"
 
-#include "run.h"
-
-#include "message.h"
+#include "acquire.h"
+#include "common.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +23,9 @@ int become(char *const command[])
 static const struct sigaction by_default = { .sa_handler = SIG_DFL };
 
 /*
- * Signals are taken one by one by sigwaitinfo(2), which says who sent them, so
- * that no handler is needed.  SIGCHLD must not be ignored then; COMMAND gets
- * mask and disposition as they were.
+ * Signals are blocked and taken one by one by sigwaitinfo(2), which names their
+ * sender; no handler is needed.  An ignored SIGCHLD would never arrive.  COMMAND
+ * gets mask and disposition as they were.
  */
 void take_signals(struct signals *was)
 {
@@ -42,7 +43,7 @@ void give_signals_back(const struct signals *was)
 	sigprocmask(SIG_SETMASK, &was->mask, NULL);
 }
 
-/* Those that end a process and are meant to. */
+/* Signals that end a process and are meant to. */
 static const int ending[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGALRM, SIGTERM,
 			      SIGUSR1, SIGUSR2, SIGPIPE, SIGXCPU, SIGVTALRM };
 
@@ -50,7 +51,10 @@ static const int ending[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGALRM, SIGTERM,
 
 static volatile sig_atomic_t interrupted_by;
 
-/* One that came just before the wait began comes again, as an alarm. */
+/*
+ * A signal just before the wait begins would not interrupt it; the alarm that
+ * follows does.
+ */
 static void interrupt(int sig)
 {
 	if (!interrupted_by)
@@ -85,11 +89,11 @@ int take_signals_again(struct signals *was)
 }
 
 /*
- * A signal that another process sent to us was meant for COMMAND.  What the
- * kernel sends, the terminal's keys above all, goes to the whole process group:
- * COMMAND has it already, unless it was not there yet, or has left the group;
- * or it was an alarm that was set before exec, or the hang-up and the SIGCONT
- * after it, which a session leader gets alone.
+ * A signal that another process sent to lf-acquire was meant for COMMAND.  The
+ * kernel sends a signal, such as that of a terminal's key, to the whole process
+ * group: COMMAND has received it already, unless COMMAND did not exist yet or
+ * has left the group.  An alarm that was set before exec, and the SIGHUP and
+ * SIGCONT of a hang-up to a session leader, reach lf-acquire alone.
  */
 static bool is_for_us_alone(const siginfo_t *info, bool same_group, bool early)
 {
@@ -104,8 +108,9 @@ static bool is_for_us_alone(const siginfo_t *info, bool same_group, bool early)
 	return info->si_code <= 0 || !same_group || early;
 }
 
-/* What COMMAND or a process group of its own sends is not for itself. */
-static bool is_of_command(const siginfo_t *info, pid_t command, bool same_group)
+/* A signal from COMMAND, or from its own process group, is not for COMMAND. */
+static bool is_from_command(const siginfo_t *info, pid_t command,
+			    bool same_group)
 {
 	return info->si_code <= 0 && info->si_pid > 0 &&
 	       (info->si_pid == command ||
@@ -118,12 +123,12 @@ static void pass_on(const siginfo_t *info, pid_t command, const sigset_t *early)
 
 	if (is_for_us_alone(info, same_group,
 			    sigismember(early, info->si_signo)) &&
-	    !is_of_command(info, command, same_group))
+	    !is_from_command(info, command, same_group))
 		kill(command, info->si_signo);
 }
 
-/* What the signal does to a process that knows nothing of it. */
-static void suffer(int sig)
+/* Does to this process what the signal does by default. */
+static void take_default_action(int sig)
 {
 	sigset_t set;
 
@@ -136,11 +141,11 @@ static void suffer(int sig)
 }
 
 /*
- * A job that is stopped from its terminal stops whole; but not where no shell
- * is left to continue it, which the kernel knows.  SIGSTOP is for COMMAND alone,
- * as whoever sent it may continue COMMAND alone, unless COMMAND is a shell that
- * has the terminal and suspends itself: nobody could type any more.  It has the
- * terminal again when it goes on.
+ * A job that is stopped from its terminal stops as a whole; the kernel prevents
+ * that where no shell is left to continue it.  SIGSTOP stops COMMAND alone,
+ * since its sender may continue COMMAND alone.  A shell that has the terminal
+ * and suspends itself is the exception: nothing typed would reach a process any
+ * more.  COMMAND gets the terminal back when it continues.
  */
 static void stop_with(pid_t command, int sig)
 {
@@ -150,9 +155,9 @@ static void stop_with(pid_t command, int sig)
 			    tcgetpgrp(terminal) == group;
 
 	if (sig != SIGSTOP)
-		suffer(sig);
+		take_default_action(sig);
 	else if (has_terminal)
-		suffer(SIGTSTP);
+		take_default_action(SIGTSTP);
 	if (has_terminal && tcgetpgrp(terminal) == us)
 		tcsetpgrp(terminal, group);
 	if (terminal >= 0)
@@ -160,8 +165,9 @@ static void stop_with(pid_t command, int sig)
 }
 
 /*
- * COMMAND is looked at before a signal is passed on: the SIGCONT of a shell has
- * mostly reached it, and once more would undo a stop key pressed since.
+ * The state of COMMAND is read before a signal is passed on.  The SIGCONT of a
+ * shell has mostly reached COMMAND as well; a second one would undo a stop key
+ * that was pressed in between.
  */
 static int wait_for(pid_t command, const sigset_t *early)
 {
@@ -191,9 +197,9 @@ static int wait_for(pid_t command, const sigset_t *early)
 }
 
 /*
- * vfork(2), as posix_spawn(3) does inside, because to copy the page tables costs
- * more than all the locking; and posix_spawn cannot ignore a signal in COMMAND.
- * The child shares our memory: it leaves word of a failure and nothing else.
+ * fork(2) copies the page tables, which costs more than all the locking;
+ * posix_spawn(3) cannot make COMMAND ignore a signal.  The child of vfork(2)
+ * shares this process's memory: it changes nothing but ERROR.
  */
 int run(char *const command[], const struct signals *was, int *wait_status)
 {
@@ -212,7 +218,7 @@ int run(char *const command[], const struct signals *was, int *wait_status)
 		error = errno;
 	else
 		*wait_status = wait_for(pid, &early);
-	/* Signals stay blocked: the lock is released first, whatever comes. */
+	/* Signals stay blocked until the lock has been released. */
 	return error;
 }
 
@@ -224,7 +230,7 @@ int end_alike(int wait_status)
 	if (WIFEXITED(wait_status))
 		return WEXITSTATUS(wait_status);
 	sig = WTERMSIG(wait_status);
-	/* One core is enough.  1, not 0: that stops a core to a pipe too. */
+	/* One core is enough.  A limit of 0 would not stop a core to a pipe. */
 	if (getrlimit(RLIMIT_CORE, &core) == 0) {
 		core.rlim_cur = core.rlim_max < 1 ? 0 : 1;
 		setrlimit(RLIMIT_CORE, &core);
@@ -234,7 +240,7 @@ int end_alike(int wait_status)
 
 int end_by(int sig)
 {
-	suffer(sig);
-	/* Not by this signal, then: PID 1 of a container is spared. */
+	take_default_action(sig);
+	/* The kernel spares PID 1 of a container. */
 	return 128 + sig;
 }

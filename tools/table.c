@@ -1,14 +1,12 @@
+/* SPDX-License-Identifier: 0BSD */
+/* Tables and JSON, by libsmartcols. */
 #include "config.h"
 
-#include "table.h"
-
-#include "columns.h"
-#include "lockfile-fcntl.h"
-#include "look.h"
-#include "message.h"
-#include "text.h"
+#include "check.h"
 
 #include <libsmartcols.h>
+#include <lockfile-fcntl.h>
+
 #include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,21 +24,14 @@ const char table_help[] =
 
 static struct libscols_table *table;
 static struct table_style style;
-static enum column chosen[COLUMN_COUNT];
+static enum column chosen[COLUMNS];
 static size_t width;
-
-static void *checked(void *pointer)
-{
-	if (!pointer)
-		out_of_memory();
-	return pointer;
-}
 
 static void add_column(enum column column)
 {
-	int flags = column == COMMAND ? SCOLS_FL_TRUNC : 0;
-	/* Nothing else is made narrower than it is, which would fold it. */
-	double least = column == COMMAND ? 0.1 : 0;
+	int flags = column == COLUMN_COMMAND ? SCOLS_FL_TRUNC : 0;
+	/* A column that is made narrower is folded. */
+	double least = column == COLUMN_COMMAND ? 0.1 : 0;
 	struct libscols_column *new;
 
 	if (column_is_number(column))
@@ -56,15 +47,15 @@ void table_begin(const struct table_style *wanted)
 	style = *wanted;
 	width = columns_parse(style.columns, chosen);
 	/*
-	 * The text is UTF-8 whatever the locale of the caller, whose letters
-	 * and rules, such as for capitals in Turkish, have no say here.
+	 * The text is UTF-8 in every locale.  The caller's would change other
+	 * rules as well, such as capitals in Turkish.
 	 */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	table = checked(scols_new_table());
 	scols_table_enable_json(table, style.json);
 	scols_table_enable_raw(table, style.raw);
 	scols_table_enable_noheadings(table, style.noheadings);
-	/* It is escaped here. */
+	/* as_styled() escapes the text. */
 	scols_table_enable_noencoding(table, 1);
 	if (scols_table_set_name(table, "locks") < 0)
 		out_of_memory();
@@ -73,8 +64,8 @@ void table_begin(const struct table_style *wanted)
 }
 
 /*
- * Raw output is escaped by the library; JSON escapes control characters, but
- * not all that a terminal takes for one.
+ * libsmartcols escapes raw output.  In JSON it escapes control characters, but
+ * not all that a terminal interprets as such.
  */
 static char *as_styled(char *text)
 {
@@ -105,8 +96,7 @@ static void add_row(const struct row *row)
 	}
 }
 
-static void add_entry(const struct file *file,
-		      const struct lf_entry *entry)
+static void add_entry(const struct file *file, const struct lf_entry *entry)
 {
 	struct row row = { .path = file->path, .entry = entry };
 	struct process process;
@@ -128,12 +118,6 @@ static void add_free(const struct file *file)
 		.process = &nobody,
 		.times = { UNKNOWN_TIME, UNKNOWN_TIME },
 	});
-}
-
-static bool is_holder(const struct lf_entry *entry)
-{
-	return !lf_entry_waits(entry) &&
-	       lf_entry_type(entry) != LF_TYPE_FLOCK;
 }
 
 /* Each path has a line that says free, or one of a holder. */

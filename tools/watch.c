@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * By Linux's inotify(7) and pidfd_open(2).
+ * Wakes lf-check by Linux's inotify(7) and pidfd_open(2).
  *
- * The closing of a descriptor that could write is told, which ends almost every
- * lock.  That of one that could only read is not to be told: every lf-check
- * makes that, and they would wake each other for ever.
+ * An exclusive lock ends with the closing of a descriptor that is open for
+ * writing, which inotify(7) reports.  The closing of a descriptor that is open
+ * for reading only must not wake lf-check: every lf-check closes one, and they
+ * would wake each other for ever.
  */
 #include "config.h"
 
-#include "watch.h"
+#include "check.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,7 +27,7 @@ static struct pollfd watched[] = {
 	{ .fd = -1, .events = POLLIN }, /* the process */
 };
 
-/* What cannot be watched is looked at now and then. */
+/* On failure watch_wait() returns after its time. */
 void watch_file(const char *path)
 {
 	if (watched[0].fd >= 0)

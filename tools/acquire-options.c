@@ -2,12 +2,10 @@
 /* The command line of lf-acquire. */
 #include "config.h"
 
-#include "options.h"
+#include "acquire.h"
+#include "common.h"
 
-#include "lockfile-fcntl.h"
-#include "message.h"
-#include "number.h"
-#include "text.h"
+#include <lockfile-fcntl.h>
 
 #include <getopt.h>
 #include <limits.h>
@@ -122,16 +120,18 @@ static void reject_flock_operands(const struct options *o, char **operand)
 
 	if (o->timeout_ms == LF_FOREVER && is_seconds(name) && next) {
 		message("'%s' would be the lock file; to wait at most %s "
-			"seconds, use -t %s", name, name, name);
+			"seconds, use -t %s",
+			name, name, name);
 		usage_error("for a lock file of that name, use ./%s", name);
 	}
 	if (next && (strcmp(next, "-c") == 0 || strcmp(next, "--command") == 0))
-		usage_error("'%s' would be the command; to run a shell command, "
-			    "use LOCKFILE sh -c 'COMMAND'", next);
+		usage_error("'%s' would be the command; to run a shell "
+			    "command, use LOCKFILE sh -c 'COMMAND'",
+			    next);
 	if (!next && *name && strspn(name, "0123456789") == strlen(name))
 		usage_error("%s: no command given to run under the lock; for "
-			    "descriptor %s, use %s--fd %s", name, name,
-			    o->unlock ? "-u " : "", name);
+			    "descriptor %s, use %s--fd %s",
+			    name, name, o->unlock ? "-u " : "", name);
 }
 
 /* Options for LOCKFILE or COMMAND mean nothing for an open descriptor. */
@@ -139,7 +139,8 @@ static void check_descriptor_options(const struct options *o, char **operand)
 {
 	if (operand[0])
 		usage_error("extra operand %s: --fd takes neither a lock file "
-			    "nor a command", quoted(operand[0]));
+			    "nor a command",
+			    quoted(operand[0]));
 	if (o->count > 1)
 		usage_error("--also cannot be used with --fd: lock the "
 			    "descriptors one by one");
@@ -157,8 +158,8 @@ static void check_options(const struct options *o)
 		usage_error("--pid cannot be used with --shared: the file can "
 			    "contain the PID of one holder only");
 	if (o->exec && o->close)
-		usage_error("--exec cannot be used with --close: the lock would "
-			    "end immediately");
+		usage_error("--exec cannot be used with --close: the lock "
+			    "would end immediately");
 }
 
 /* LOCKFILE, and COMMAND after it, perhaps with a -- between them. */
@@ -192,7 +193,8 @@ static mode_t parse_mode(const char *text)
 
 	if (!parse_number(text, 8, 07777, &mode))
 		usage_error("invalid mode %s: give up to four octal digits, "
-			    "such as 600", quoted(text));
+			    "such as 600",
+			    quoted(text));
 	return (mode_t)mode;
 }
 
@@ -202,7 +204,8 @@ static int parse_status(const char *text)
 
 	if (!parse_number(text, 10, 255, &status))
 		usage_error("invalid exit status %s: give a number from 0 to "
-			    "255", quoted(text));
+			    "255",
+			    quoted(text));
 	return (int)status;
 }
 
@@ -302,12 +305,10 @@ void parse_options(int argc, char **argv, struct options *o)
 	*o = (struct options){
 		.mode = 0666,
 		.conflict_status = STATUS_HELD,
-		.paths = calloc((size_t)argc, sizeof(*o->paths)),
+		.paths = checked(calloc((size_t)argc, sizeof(*o->paths))),
 		.count = 1,
 		.fd = -1,
 	};
-	if (!o->paths)
-		out_of_memory();
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1) {
 		if (!parse_lock_option(c, o))

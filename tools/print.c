@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * For example
+ * Sentences, for example
  *
  *   data.lock: held by PID 812 (report), user www, shared, running for 3 min
  *     and by PID 815 (report -v), user www, shared, running for 12 s
@@ -8,13 +9,9 @@
  */
 #include "config.h"
 
-#include "sentence.h"
+#include "check.h"
 
-#include "lockfile-fcntl.h"
-#include "look.h"
-#include "process.h"
-#include "since.h"
-#include "text.h"
+#include <lockfile-fcntl.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +20,13 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* A command has as many columns in any case. */
+/* A command gets at least so many columns. */
 #define SHORTEST_COMMAND 24
 
 static size_t columns; /* of the terminal; 0: there is none */
 static bool colours;
 
-void sentence_begin(void)
+void print_begin(void)
 {
 	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
 	struct winsize size;
@@ -60,7 +57,7 @@ static size_t room(size_t used)
 }
 
 /* In two units at most: "12 s", "3 min", "2 h 5 min", "3 d 4 h". */
-static void say_duration(char *text, size_t size, long long s)
+static void format_duration(char *text, size_t size, long long s)
 {
 	long long min = s / 60, h = min / 60, d = h / 24;
 
@@ -74,8 +71,8 @@ static void say_duration(char *text, size_t size, long long s)
 		snprintf(text, size, "%lld d %lld h", d, h % 24);
 }
 
-static void say_more(char *text, size_t size, const struct file *file,
-		     const struct lf_entry *entry, const struct process *p)
+static void format_more(char *text, size_t size, const struct file *file,
+			const struct lf_entry *entry, const struct process *p)
 {
 	struct times times = times_of(file->report, entry, p);
 	const char *shared = lf_entry_shared(entry) ? ", shared" : "";
@@ -87,27 +84,27 @@ static void say_more(char *text, size_t size, const struct file *file,
 		return;
 	}
 	if (times.locked != UNKNOWN_TIME) {
-		say_duration(duration, sizeof(duration),
-			     seconds_since(times.locked));
+		format_duration(duration, sizeof(duration),
+				seconds_since(times.locked));
 		snprintf(text, size, "%s, locked %s ago", shared, duration);
 	} else if (times.started != UNKNOWN_TIME) {
-		say_duration(duration, sizeof(duration),
-			     seconds_since(times.started));
+		format_duration(duration, sizeof(duration),
+				seconds_since(times.started));
 		snprintf(text, size, "%s, running for %s", shared, duration);
 	} else {
 		snprintf(text, size, "%s", shared);
 	}
 }
 
-/* After so many columns of the line. */
-static void print_entry(const struct file *file,
-			const struct lf_entry *entry, size_t used)
+/* USED columns of the line are filled already. */
+static void print_entry(const struct file *file, const struct lf_entry *entry,
+			size_t used)
 {
 	struct process p;
 	char more[80];
 
 	process_read(&p, lf_entry_pid(entry), lf_entry_start_time(entry));
-	say_more(more, sizeof(more), file, entry, &p);
+	format_more(more, sizeof(more), file, entry, &p);
 	if (p.pid > 0)
 		process_print(stdout, &p,
 			      room(used + process_width(&p) + strlen(more)));
@@ -117,8 +114,8 @@ static void print_entry(const struct file *file,
 	process_free(&p);
 }
 
-static void print_line(const struct file *file,
-		       const struct lf_entry *entry, const char *lead)
+static void print_line(const struct file *file, const struct lf_entry *entry,
+		       const char *lead)
 {
 	fputs(lead, stdout);
 	print_entry(file, entry, strlen(lead));
@@ -138,9 +135,8 @@ static enum kind kind_of(const struct lf_entry *entry)
 	return lf_entry_pid(entry) > 0 ? HOLDER : UNKNOWN_HOLDER;
 }
 
-static const struct lf_entry *next_of(const struct file *file,
-				      const struct lf_entry *entry,
-				      enum kind kind)
+static const struct lf_entry *
+next_of(const struct file *file, const struct lf_entry *entry, enum kind kind)
 {
 	do {
 		entry = lf_report_next(file->report, entry);
@@ -173,11 +169,10 @@ static void print_holders(const struct file *file)
 	while ((entry = next_of(file, entry, HOLDER)) != NULL)
 		print_line(file, entry, "  and by ");
 	if (unknown)
-		printf("  and by unknown holders%s\n",
-		       try_as_root());
+		printf("  and by unknown holders%s\n", try_as_root());
 }
 
-/* All of a kind: the first with its own lead. */
+/* All of a kind; the first line has a lead of its own. */
 static void print_all(const struct file *file, enum kind kind,
 		      const char *first, const char *others)
 {
@@ -189,7 +184,7 @@ static void print_all(const struct file *file, enum kind kind,
 		print_line(file, entry, others);
 }
 
-void sentence_print(const struct file *file)
+void print_file(const struct file *file)
 {
 	print_escaped(stdout, file->path);
 	fputs(": ", stdout);
@@ -201,11 +196,55 @@ void sentence_print(const struct file *file)
 	}
 	print_all(file, WAITER, "  waiting: ", "  then: ");
 	if (file->status > 0 && lf_report_partial(file->report))
-		printf("  there may be more holders and waiters, not visible here%s\n",
+		printf("  there may be more holders and waiters, not visible "
+		       "here%s\n",
 		       try_as_root());
 	print_all(file, FLOCK_HOLDER,
 		  "  locked by flock(2), which does not exclude lf-acquire: ",
 		  "  and by ");
-	print_all(file, FLOCK_WAITER, "  waiting in flock(2): ",
-		  "  then: ");
+	print_all(file, FLOCK_WAITER, "  waiting in flock(2): ", "  then: ");
+}
+
+static size_t count_entries(const struct files *files)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < files->count; i++) {
+		const struct lf_entry *entry = NULL;
+
+		while ((entry = lf_report_next(files->list[i].report, entry)) !=
+		       NULL)
+			count++;
+	}
+	return count;
+}
+
+static bool is_in(const pid_t *pids, size_t count, pid_t pid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+void print_pids(const struct files *files)
+{
+	size_t most = count_entries(files), count = 0;
+	pid_t *pids = checked(calloc(most + 1, sizeof(*pids)));
+
+	for (size_t i = 0; i < files->count; i++) {
+		const struct lf_entry *entry = NULL;
+
+		while ((entry = lf_report_next(files->list[i].report, entry)) !=
+		       NULL) {
+			pid_t pid = lf_entry_pid(entry);
+
+			if (!is_holder(entry) || pid == 0 ||
+			    is_in(pids, count, pid))
+				continue;
+			pids[count++] = pid;
+			printf("%ld\n", (long)pid);
+		}
+	}
+	free(pids);
 }

@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
+ * The files that the paths name, and what is known of each.
+ *
  * The paths are collected first and inspected together, so that the kernel's
  * list of locks is read once for all of them.
  */
 #include "config.h"
 
-#include "look.h"
+#include "check.h"
 
-#include "lockfile-fcntl.h"
-#include "message.h"
+#include <lockfile-fcntl.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static void *checked(void *memory)
-{
-	if (!memory)
-		out_of_memory();
-	return memory;
-}
 
 /* PATH becomes the list's. */
 static struct file *add(struct files *files, char *path)
@@ -201,13 +195,7 @@ const struct file *files_held(const struct files *files)
 	return NULL;
 }
 
-pid_t any_holder(const struct file *file)
+bool is_holder(const struct lf_entry *entry)
 {
-	const struct lf_entry *entry = NULL;
-
-	while ((entry = lf_report_next(file->report, entry)) != NULL)
-		if (!lf_entry_waits(entry) && lf_entry_pid(entry) > 0 &&
-		    lf_entry_type(entry) != LF_TYPE_FLOCK)
-			return lf_entry_pid(entry);
-	return 0;
+	return !lf_entry_waits(entry) && lf_entry_type(entry) != LF_TYPE_FLOCK;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * The kernel does not record when a lock was taken.  A holder that writes its PID
- * into the file leaves the time of writing there.
+ * When a lock was taken, and when its process started.
+ *
+ * The kernel does not record when a lock was taken.  A holder that writes its
+ * PID into the file leaves the time of writing there.
  */
 #include "config.h"
 
-#include "since.h"
+#include "check.h"
 
-#include "lockfile-fcntl.h"
+#include <lockfile-fcntl.h>
 
 #include <time.h>
 
@@ -19,8 +21,7 @@ static bool wrote_pid(const struct lf_report *report,
 {
 	pid_t pid;
 
-	return entry && !lf_entry_waits(entry) &&
-	       lf_entry_type(entry) != LF_TYPE_FLOCK &&
+	return entry && is_holder(entry) &&
 	       lf_report_pidfile(report, &pid, written) &&
 	       pid == lf_entry_pid(entry);
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: 0BSD */
+/* What the files of lf-acquire share. */
+#ifndef ACQUIRE_H
+#define ACQUIRE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct lf_lock;
+
+/* --- The command line (acquire-options.c) */
+
+struct options {
+	int timeout_ms; /* as for lf_acquire() */
+	unsigned flags; /* likewise */
+	bool quiet, verbose, exec, close, unlock;
+	bool has_mode;
+	mode_t mode;
+	int conflict_status;
+	const char **paths; /* LOCKFILE, and the files of --also */
+	size_t count;
+	int fd; /* instead of LOCKFILE and COMMAND, or -1 */
+	char **command;
+};
+
+/* Does not return if the arguments ask for something other than a lock. */
+void parse_options(int argc, char **argv, struct options *options);
+
+/* --- Messages and statuses for what went wrong (failure.c) */
+
+/* The holder of the lock on PATH, and MORE. */
+void print_holder(const char *path, bool follow, const char *more);
+
+/* ERROR is that of the library on PATH; each returns the status. */
+int conflict(const struct options *options, const char *path, int error);
+int failure(const struct options *options, const char *path, int error);
+
+/* ERROR is a positive errno value. */
+int cannot_run(const char *command, int error);
+
+/* --- A descriptor of the calling shell, which keeps the lock (descriptor.c) */
+
+/* The path of the file, or "descriptor 9"; never freed. */
+const char *descriptor_name(int fd);
+
+/* Why the descriptor cannot be locked and the remedy, or NULL. */
+const char *descriptor_advice(int fd, int error);
+
+/* Leaves the lock to all processes that share the descriptor; the status. */
+int descriptor_leave(struct lf_lock *lock, const char *name);
+
+/* Unlocks the descriptor; the status. */
+int descriptor_unlock(int fd, const char *name);
+
+/* --- COMMAND, and signals meanwhile (run.c) */
+
+/* Mask and disposition as they were. */
+struct signals {
+	sigset_t mask;
+	struct sigaction child;
+};
+
+/*
+ * From here on signals do not end this process, so that no lock file is left
+ * behind; run() passes on those that came.
+ */
+void take_signals(struct signals *was);
+void give_signals_back(const struct signals *was);
+
+/*
+ * Around a wait for the lock: signals have their effect again, but one that
+ * ends this process only interrupts the wait, with -EINTR or when it is over.
+ * The second returns which one, or 0.
+ */
+void let_signals_interrupt(const struct signals *was);
+int take_signals_again(struct signals *was);
+
+/*
+ * After take_signals(): runs COMMAND, passes signals on, and stores how COMMAND
+ * ended, as waitpid(2) does.  Returns 0, or a positive errno value if COMMAND
+ * could not be started.
+ */
+int run(char *const command[], const struct signals *was, int *wait_status);
+
+/* Becomes COMMAND; returns on failure only, a positive errno value. */
+int become(char *const command[]);
+
+/* Ends this process as COMMAND ended: by the same signal, or this status. */
+int end_alike(int wait_status);
+
+/* Ends this process by the signal; returns a status if the signal fails to. */
+int end_by(int sig);
+
+#endif

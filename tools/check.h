@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: 0BSD */
+/* What the files of lf-check share. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "common.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct lf_entry;
+struct lf_report;
+
+/* --- The command line (check-options.c) */
+
+struct table_style {
+	const char *columns; /* NULL: the default ones */
+	bool json, noheadings, raw;
+};
+
+struct check_options {
+	bool all, quiet, pid, table, wait;
+	int timeout_ms; /* of a wait; negative: as long as it takes */
+	struct table_style style;
+	char **paths;
+};
+
+/* Does not return if the arguments ask for something other than a check. */
+void parse_options(int argc, char **argv, struct check_options *options);
+
+/* --- The files that the paths name (files.c) */
+
+struct file {
+	char *path;
+	const char *directory; /* the path that was given for it, or NULL */
+	bool known;	       /* STATUS is known without a report */
+	int status;	       /* 1 held, 0 free, or a negative errno value */
+	struct lf_report *report; /* NULL: nothing but STATUS is known */
+	size_t more; /* files of the same directory that failed too */
+};
+
+struct files {
+	struct file *list;
+	size_t count, room;
+};
+
+/* The files PATHS, of a directory its regular files, in the order of output. */
+void files_collect(struct files *files, char *const *paths);
+
+/*
+ * Inspects each; BRIEFLY: finds out the status alone.  Drops the files of a
+ * directory that are free, unless ALL is set, and its errors after the first.
+ */
+void files_inspect(struct files *files, bool all, bool briefly);
+void files_free(struct files *files);
+
+/* The first that is held, or NULL. */
+const struct file *files_held(const struct files *files);
+
+/* Whether its lock excludes lf-acquire: that of flock(2) does not. */
+bool is_holder(const struct lf_entry *entry);
+
+/* --- When a lock was taken, and when its process started (times.c) */
+
+#define UNKNOWN_TIME (-1)
+
+/* In seconds since the Epoch, or UNKNOWN_TIME. */
+struct times {
+	long long locked;
+	long long started;
+};
+
+struct times times_of(const struct lf_report *report,
+		      const struct lf_entry *entry,
+		      const struct process *process);
+
+/* The seconds since WHEN, which is known; not negative. */
+long long seconds_since(long long when);
+
+/* --- Sentences and PIDs on standard output (print.c) */
+
+/* First: whether standard output is a terminal, and how wide it is. */
+void print_begin(void);
+
+/* A line for each holder and waiter. */
+void print_file(const struct file *file);
+
+/* The PID of each holder, once, one per line. */
+void print_pids(const struct files *files);
+
+/* --- Tables and JSON, by libsmartcols (table.c), or none (no-table.c) */
+
+/* Lines of --help. */
+extern const char table_help[];
+
+/* Ends with a message if there is no such table. */
+void table_begin(const struct table_style *style);
+void table_print(const struct files *files);
+
+/* --- The columns of a table, and the text of a cell (columns.c) */
+
+/* The names of lslocks(8) where they mean the same; its START does not. */
+enum column {
+	COLUMN_LOCKFILE,
+	COLUMN_ROLE,
+	COLUMN_MODE,
+	COLUMN_PID,
+	COLUMN_USER,
+	COLUMN_COMMAND,
+	COLUMN_LOCKED,
+	COLUMN_STARTED,
+	COLUMN_TYPE,
+	COLUMN_AGE,
+	COLUMN_STARTTIME,
+	COLUMN_SOURCE,
+	COLUMNS,
+};
+
+/* The columns of a table by default are the first ones. */
+#define DEFAULT_COLUMNS (COLUMN_TYPE + 1)
+
+const char *column_name(enum column column);
+bool column_is_number(enum column column);
+
+/*
+ * Stores in CHOSEN the columns of a list such as "PID,command", after the
+ * default ones if it begins with "+" or is NULL, each once, and returns how
+ * many there are.  Ends with a message if LIST names another column.
+ */
+size_t columns_parse(const char *list, enum column *chosen);
+
+struct row {
+	const char *path;
+	bool free;
+	const struct lf_entry *entry; /* NULL: no process is known */
+	const struct process *process;
+	struct times times;
+};
+
+/* New text, or NULL: there is none, or it is unknown. */
+char *column_text(enum column column, const struct row *row);
+
+/*
+ * --- To be woken when a lock may be free: by Linux (watch.c), or not at all
+ * (no-watch.c).  A lock may also be released without closing the file, so the
+ * caller inspects it every half second in any case.
+ */
+
+/*
+ * One file and one process are watched.  To miss no release, watch the file
+ * before inspecting it, and the process after that.
+ */
+void watch_file(const char *path);
+void watch_process(pid_t pid);
+
+/* For at most so many milliseconds. */
+void watch_wait(int milliseconds);
+
+/* Other processes get a turn between two inspections. */
+#define WATCH_PAUSE_MS 10
+#define WATCH_LONGEST_MS 500
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: 0BSD */
+/* What the two tools share. */
+#ifndef COMMON_H
+#define COMMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* --- Messages: one line on standard error, names escaped (common.c) */
+
+/* As sysexits(3) has them; 75 is a held lock. */
+enum {
+	STATUS_USAGE = 64,
+	STATUS_CANNOT_OPEN = 66,
+	STATUS_SYSTEM = 71,
+	STATUS_CANNOT_CREATE = 73,
+	STATUS_HELD = 75,
+	STATUS_CANNOT_RUN = 126,
+	STATUS_NOT_FOUND = 127,
+};
+
+/* First in main(): the name that messages begin with. */
+void message_begin(const char *tool);
+
+/* "TOOL: " and the text, which has no newline at its end. */
+__attribute__((__format__(__printf__, 1, 2))) void message(const char *format,
+							   ...);
+
+/* The same with "NAME: " before the text. */
+__attribute__((__format__(__printf__, 2, 3))) void
+message_about(const char *name, const char *format, ...);
+
+/* message(), and the end with STATUS_USAGE. */
+__attribute__((__noreturn__, __format__(__printf__, 1, 2))) void
+usage_error(const char *format, ...);
+
+/* Ends with STATUS_USAGE and a line on --help, after getopt(3)'s or another. */
+__attribute__((__noreturn__)) void show_hint(void);
+
+/* Ends after the answer to --version. */
+__attribute__((__noreturn__)) void show_version(void);
+
+/* Ends with STATUS_SYSTEM. */
+__attribute__((__noreturn__)) void out_of_memory(void);
+
+/* MEMORY, which is not NULL: else ends by out_of_memory(). */
+void *checked(void *memory);
+
+/* STATUS, or STATUS_SYSTEM if standard output could not be written. */
+int finish_output(int status);
+
+/* --- Text of others, such as names and command lines (common.c) */
+
+/*
+ * Prints TEXT so that it cannot drive a terminal or mislead a reader: control
+ * characters, invisible ones, those that turn the direction of text and bytes
+ * that are not UTF-8 become "\xNN".  Other letters stay as they are, whatever
+ * the locale.
+ */
+void print_escaped(FILE *to, const char *text);
+
+/* The same in at most WIDTH columns, with "..." at the end if it is longer. */
+void print_shortened(FILE *to, const char *text, size_t width);
+
+/* The columns that it takes, if each letter is one wide. */
+size_t escaped_width(const char *text);
+
+/*
+ * The same as new text; with all that is valid UTF-8 as it is, control
+ * characters too; and between quotes, for a message, never freed.
+ */
+char *text_escaped(const char *text);
+char *text_valid(const char *text);
+const char *quoted(const char *text);
+
+/* --- Numbers on a command line (common.c) */
+
+/* Of up to nine digits, 0 to MAX; false: TEXT is not one. */
+bool parse_number(const char *text, int base, unsigned long max,
+		  unsigned long *number);
+
+/* "2", "0.5" or ".5"; never rounded down. */
+bool parse_seconds(const char *text, int *milliseconds);
+
+/* The same in milliseconds; ends with a message if TEXT is no such time. */
+int parse_timeout(const char *text);
+
+/* --- A process: its command, its user, its start (process.c) */
+
+struct process {
+	pid_t pid;		       /* 0: unknown */
+	unsigned long long start_time; /* clock ticks after boot; 0: unknown */
+	char *command;		       /* with its arguments; NULL: unknown */
+	char user[64];		       /* "": unknown */
+};
+
+/*
+ * Reads what the system shows of the process PID that began at START_TIME, as
+ * lf_entry_start_time() and lf_process_start_time() return it.  All but the PID
+ * is unknown if another process has the PID by now, or if START_TIME is 0.
+ */
+void process_read(struct process *process, pid_t pid,
+		  unsigned long long start_time);
+void process_free(struct process *process);
+
+/* When it started, to the second, the same in every call; false: unknown. */
+bool process_started(const struct process *process, time_t *started);
+
+/* "PID 4242 (rsync -a / /mnt), user root", the command in WIDTH columns. */
+void process_print(FILE *to, const struct process *process, size_t width);
+
+/* The columns that it takes without the command itself. */
+size_t process_width(const struct process *process);
+
+/* The width of a command where no terminal sets one. */
+#define COMMAND_WIDTH 79
+
+/* " (try as root)", where root may see more. */
+const char *try_as_root(void);
+
+#endif
