@@ -187,36 +187,15 @@ static void parse_operands(struct options *o, char **operand)
 	o->command = operand;
 }
 
-static mode_t parse_mode(const char *text)
+static unsigned long parse_value(const char *text, int base, unsigned long max,
+				 const char *what, const char *remedy)
 {
-	unsigned long mode;
+	unsigned long value;
 
-	if (!parse_number(text, 8, 07777, &mode))
-		usage_error("invalid mode %s: give up to four octal digits, "
-			    "such as 600",
-			    quoted(text));
-	return (mode_t)mode;
-}
-
-static int parse_status(const char *text)
-{
-	unsigned long status;
-
-	if (!parse_number(text, 10, 255, &status))
-		usage_error("invalid exit status %s: give a number from 0 to "
-			    "255",
-			    quoted(text));
-	return (int)status;
-}
-
-static int parse_descriptor(const char *text)
-{
-	unsigned long fd;
-
-	if (!parse_number(text, 10, INT_MAX, &fd))
-		usage_error("invalid descriptor %s: give a number, such as 9",
-			    quoted(text));
-	return (int)fd;
+	if (!parse_number(text, base, max, &value))
+		usage_error("invalid %s %s: give %s", what, quoted(text),
+			    remedy);
+	return value;
 }
 
 /* Options of the lock and its file; false: C is not one of them. */
@@ -248,7 +227,9 @@ static bool parse_lock_option(int c, struct options *o)
 		o->flags |= LF_PID;
 		return true;
 	case 'm':
-		o->mode = parse_mode(optarg);
+		o->mode = (mode_t)parse_value(
+			optarg, 8, 07777, "mode",
+			"up to four octal digits, such as 600");
 		o->has_mode = true;
 		return true;
 	case NO_CREATE:
@@ -258,7 +239,8 @@ static bool parse_lock_option(int c, struct options *o)
 		o->flags |= LF_FOLLOW;
 		return true;
 	case 'f':
-		o->fd = parse_descriptor(optarg);
+		o->fd = (int)parse_value(optarg, 10, INT_MAX, "descriptor",
+					 "a number, such as 9");
 		return true;
 	default:
 		return false;
@@ -270,7 +252,9 @@ static void parse_option(int c, const char *argument, struct options *o)
 {
 	switch (c) {
 	case 'E':
-		o->conflict_status = parse_status(optarg);
+		o->conflict_status = (int)parse_value(
+			optarg, 10, 255, "exit status",
+			"a number from 0 to 255");
 		break;
 	case 'o':
 		o->close = true;
