@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: 0BSD
-#
 # For the completions of lf-acquire(1) and lf-check(1) in fish.
 
-# Prints the options of TOOL --help, a line each: letter or nothing,
-# word, argument or nothing, text, with tabs between.
+# Prints the options of TOOL --help, one per line: letter or nothing, word, argument
+# or nothing, text, separated by tabs.
 function __fish_lf_options --argument-names tool
     command $tool --help 2>/dev/null | awk '
         function flush() {
@@ -16,7 +15,7 @@ function __fish_lf_options --argument-names tool
             letter = $1 ~ /,$/ ? substr($1, 2, 1) : ""
             word = letter == "" ? $1 : $2
             text = substr($0, index($0, word) + length(word))
-            # An argument is one blank away, a text more.
+            # One blank precedes an argument, several precede a text.
             argument = ""
             if (match(text, /^ [A-Z]+/)) {
                 argument = substr(text, 2, RLENGTH - 1)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: 0BSD
-#
 # Completion of lf-acquire(1) and lf-check(1) in bash, for bash-completion.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # set for and by the functions used here
 # shellcheck disable=SC2207 # words of compgen, which have no blanks
 
-# The options are those of --help: options is a list of words, and
-# arguments of those that want another.
+# The options of --help: options is a list of words, and arguments a list of those
+# that take an argument.
 _lf_options() {
 	local line
 
@@ -25,8 +24,8 @@ _lf_complete_options() {
 		COMPREPLY=($(compgen -W "${options[*]}" -- "$cur"))
 }
 
-# Readline has cut the word where COMP_WORDBREAKS has : and =, and replaces the
-# last piece only.
+# Readline splits the word at : and = if COMP_WORDBREAKS contains them, and replaces
+# the last piece only.
 _lf_complete_files() {
 	local breaks=${COMP_WORDBREAKS//[^:=]/}
 
@@ -35,7 +34,7 @@ _lf_complete_files() {
 		COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*["$breaks"]}"}"}")
 }
 
-# COMMAND begins at words[$1]; readline may have cut words before it in two.
+# COMMAND begins at words[$1]; readline may have split words before it.
 _lf_acquire_command() {
 	local i index=0 word
 
@@ -99,7 +98,7 @@ _lf_acquire() {
 	_lf_acquire_command "$i"
 } && complete -F _lf_acquire lf-acquire
 
-# The last of a list with commas: a column that --help names, in capitals.
+# The last of a list with commas: a column of --help, in capitals.
 _lf_check_columns() {
 	COMPREPLY=($(compgen -P "${cur%"${cur##*[,+]}"}" -W "$(
 		LC_ALL=C "$1" --help | sed -n '/--output/,/^  -[^o]/p' |
@@ -113,7 +112,7 @@ _lf_check() {
 
 	_init_completion -n := || return
 	_lf_options "$1"
-	# Of several letters the last may want an argument.
+	# Of several letters the last may take an argument.
 	option=$prev
 	[[ $prev != -[!-]* ]] || option=-${prev: -1}
 	if [[ " ${words[*]:1:cword-1} " == *' -- '* ]]; then

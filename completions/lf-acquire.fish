@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: 0BSD
-#
 # Completion of lf-acquire(1) in fish.  The options are those of --help.
 
 # Prints where the cursor is: at the "options", or at LOCKFILE after them; in the

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: 0BSD
-#
 # Completion of lf-check(1) in fish.  The options are those of --help.
 
 # Whether the word at the cursor is the argument of an option.
@@ -11,7 +10,7 @@ function __fish_lf_check_is_argument
     or string match -qr -- "^-[^-$__fish_lf_check_letters]*[$__fish_lf_check_letters]\$" $words[-1]
 end
 
-# Those of which the argument of --output is a list.
+# The columns of which the argument of --output is a list.
 function __fish_lf_check_columns
     __fish_lf_options lf-check | string match -r '^o\t.*' | string match -ar '[A-Z]{3,}' |
         string match -v COLUMNS

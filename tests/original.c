@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * original [-k] [-n] LOCKFILE COMMAND [ARGUMENT]...
  *
- * Runs COMMAND under a lock that is taken as the original takes it; -k keeps
- * the file, -n does not wait.  Exits as COMMAND, or with 75 if the lock is held.
+ * Runs COMMAND under a lock that it takes as the original does; -k keeps the
+ * file, -n does not wait.  Exits as COMMAND, or with 75 if the lock is held.
  */
 #include "config.h"
 

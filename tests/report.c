@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
- * report PATH: what lf_inspect() tells, a line for each entry, as "42 tag" and
- * "43 waits"; "partial" before them if it is.  The status is the result.
+ * report PATH: prints the report of lf_inspect(), a line for each entry, such
+ * as "42 tag" and "43 waits", after "partial" if the report is.  The status is
+ * the result.
  */
 #include "config.h"
 
-#include "lockfile-fcntl.h"
+#include <lockfile-fcntl.h>
 
 #include <stdio.h>
 

@@ -1,16 +1,17 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * terminal PROGRAM [ARGUMENT]...
  *
- * Runs PROGRAM on a new terminal, as the leader of its session, and does what
- * the lines on standard input say:
+ * Runs PROGRAM on a new terminal, as the leader of its session.  Each line of
+ * standard input is a command:
  *
- *   wait TEXT   until TEXT has come out, after what was waited for before
+ *   wait TEXT   until TEXT has been printed, after the text of the last wait
  *   type TEXT   ^C, ^M and so on are control characters
- *   hang up     the terminal is gone
- *   end         nothing more
+ *   hang up     close the terminal
+ *   end         no more commands
  *
- * What comes out is shown, and in the end "exit N" or "signal N", as PROGRAM
- * ended.  Exits with 0 if all could be done, and with 1 if it waited in vain.
+ * Copies the output of PROGRAM, and prints "exit N" or "signal N" when PROGRAM
+ * has ended.  The status is 0, or 1 if a wait was in vain.
  */
 #include "config.h"
 
@@ -48,8 +49,8 @@ static void fail(const char *what, const char *detail)
 }
 
 /*
- * As a login program leaves it: no signal is blocked or ignored, and nothing
- * but the terminal is open.
+ * As after a login: no signal is blocked or ignored, and only the terminal is
+ * open.
  */
 static void become_program(const char *path, char **argv)
 {
@@ -79,7 +80,7 @@ static void start(char **argv)
 	if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0 ||
 	    (path = ptsname(master)) == NULL ||
 	    fcntl(master, F_SETFD, FD_CLOEXEC) < 0)
-		fail("no terminal is to be had: ", strerror(errno));
+		fail("cannot open a terminal: ", strerror(errno));
 	program = fork();
 	if (program == 0)
 		become_program(path, argv);
@@ -87,7 +88,7 @@ static void start(char **argv)
 		fail("fork: ", strerror(errno));
 }
 
-/* Whether something came out, or may do so yet. */
+/* Copies output, if there is any in this time; whether there was. */
 static bool listen_for(int milliseconds)
 {
 	struct pollfd ready = { .fd = master, .events = POLLIN };
@@ -97,7 +98,7 @@ static bool listen_for(int milliseconds)
 		return false;
 	size = read(master, output + filled, sizeof(output) - 1 - filled);
 	if (size <= 0)
-		return false; /* nobody has the terminal open now */
+		return false; /* no process has the terminal open */
 	fwrite(output + filled, 1, (size_t)size, stdout);
 	fflush(stdout);
 	filled += (size_t)size;
@@ -145,7 +146,7 @@ static void hang_up(void)
 	master = -1;
 }
 
-/* Whether it goes on after this line. */
+/* Executes a line; false: it was the last. */
 static bool play(char *line)
 {
 	line[strcspn(line, "\n")] = '\0';
@@ -158,11 +159,11 @@ static bool play(char *line)
 	else if (strcmp(line, "end") == 0)
 		return false;
 	else
-		fail("not understood: ", line);
+		fail("unknown command: ", line);
 	return true;
 }
 
-/* Others may have the terminal open still: its end is not waited for. */
+/* Not for the end of output: other processes may have the terminal open. */
 static int wait_for_end(void)
 {
 	static const struct timespec moment = { 0, 10000000 };

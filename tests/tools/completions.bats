@@ -1,12 +1,14 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# Completions of bash, zsh and fish: what each shell itself offers after a line is
+# typed, bash and zsh on a terminal.
+#
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
-# What bash, zsh and fish offer after what somebody has typed: each shell is
-# asked itself, bash and zsh at a terminal.
 
 load helper
 
-# Files of COMPLETIONS, or if it is empty what is installed.
+# The files in COMPLETIONS, or if it is empty the installed ones.
 COMPLETIONS=${COMPLETIONS-$BATS_TEST_DIRNAME/../../completions}
 
 need_shell() {
@@ -45,8 +47,8 @@ need_shell() {
 	}
 }
 
-# offers SHELL LINE: what the shell offers for the last word of LINE, sorted, is
-# in $offered, a word a line.
+# offers SHELL LINE: $offered is what the shell offers for the last word of LINE,
+# sorted, one word per line.
 offers() {
 	local shell=$1 line=$2 word=${2##* }
 
@@ -64,13 +66,13 @@ offers() {
 	zsh) ZDOTDIR=$PWD run_shell zsh -d -i ;;
 	esac
 	offered=$(<line)
-	# The same line again means that there is nothing.
+	# An unchanged line means that nothing is offered.
 	[ "$offered" != "$line" ] || { offered='' && return; }
 	offered=${offered:${#line}-${#word}}
 	offered=$(tr -s ' ' '\n' <<<"$offered" | grep . | sort -u)
 }
 
-# run_shell COMMAND...: types $line, has it completed by all that fits.
+# run_shell COMMAND...: types $line and has it completed by all that matches.
 run_shell() {
 	HISTFILE=/dev/null TERM=dumb run timeout 60 terminal "$@" <<-END
 		wait <0>
@@ -101,7 +103,7 @@ has_not() {
 	return 1
 }
 
-# options_of TOOL: all that --help names.
+# options_of TOOL: the options of --help.
 options_of() {
 	"$1" --help | grep -oE '(^|[ ,])--?[a-zA-Z][a-z-]*' | grep -oE -e '-.*' |
 		sort -u
@@ -186,7 +188,7 @@ completes() {
 	has_not some.lock
 }
 
-# What the shell itself would do with the words decides.
+# The words mean what they mean to the shell.
 completes_odd_names() {
 	need_shell "$1"
 	mkdir "b n" d
@@ -240,7 +242,7 @@ completes_columns() {
 	completes fish
 }
 
-@test "bash completes names that are odd" {
+@test "bash completes odd names" {
 	completes_odd_names bash
 }
 
@@ -248,7 +250,7 @@ completes_columns() {
 	completes_columns bash
 }
 
-@test "zsh completes names that are odd" {
+@test "zsh completes odd names" {
 	completes_odd_names zsh
 }
 
@@ -256,7 +258,7 @@ completes_columns() {
 	completes_columns zsh
 }
 
-@test "fish completes names that are odd" {
+@test "fish completes odd names" {
 	completes_odd_names fish
 }
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# lf-acquire --fd, --unlock and --close: which process has the locked descriptor.
+#
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
-# lf-acquire --fd, --unlock and --close: who has the locked descriptor.
 
 load helper
 
-@test "--fd locks a descriptor of the shell, until that closes it" {
+@test "--fd locks a descriptor of the shell until the shell closes it" {
 	need_locks_of_descriptors
 	exec 9>>lock
 	run -0 lf-acquire --fd 9
@@ -18,7 +20,7 @@ load helper
 	present lock
 }
 
-@test "--fd again is no conflict; another descriptor of the file is one" {
+@test "locking a descriptor twice is no conflict, locking two of one file is" {
 	need_locks_of_descriptors
 	exec 8>>lock 9>>lock
 	run -0 lf-acquire -f 9
@@ -70,7 +72,7 @@ load helper
 	equal "$status" 0
 }
 
-# For the tag or, as the tag is gone with lf-acquire, for the body.
+# For the tag, or for the body, since the tag is gone with lf-acquire.
 is_queued_anyhow() {
 	grep -Eq -- "-> +(POSIX|OFDLCK) +ADVISORY +WRITE +($1|-1) " /proc/locks
 }
@@ -80,12 +82,9 @@ is_queued_anyhow() {
 	need_locks_of_descriptors
 	hold lf-acquire -k lock
 	exec 9>>lock
-	run "-$(timed 75)" lf-acquire -t 0.05 --fd 9
-	if has_threads; then
-		equal "${output#*/lock: }" "held by $(process "$holder" "lf-acquire -k lock sh -c $holding"); timed out"
-	fi
-	start lf-acquire -w --fd 9
-	queued "$pid"
+	run -75 lf-acquire -t 0.05 --fd 9
+	equal "${output#*/lock: }" "held by $(process "$holder" "lf-acquire -k lock sh -c $holding"); timed out"
+	queue lf-acquire -w --fd 9
 	waiter=$pid
 	release "$holder"
 	finish "$waiter"
@@ -107,7 +106,7 @@ is_queued_anyhow() {
 	absent lock
 }
 
-@test "--fd of what is not open, not for writing, or no file is status 66" {
+@test "a descriptor that is not open, not open for writing, or not of a file is status 66" {
 	mkfifo fifo
 	touch lock
 	exec 7<>fifo 8<lock
@@ -144,14 +143,14 @@ is_queued_anyhow() {
 	present lock
 }
 
-@test "--fd with -s of what is open for writing only is status 66" {
+@test "--fd with -s and a descriptor open for writing only is status 66" {
 	need_shared_locks
 	exec 9>>lock
 	run -66 lf-acquire -s --fd 9
 	like "$output" '/lock: not open for reading, which --shared needs'
 }
 
-@test "--fd with what has no meaning there is status 64" {
+@test "an option that means nothing for a descriptor is status 64" {
 	local arguments
 
 	exec 9>>lock
@@ -175,7 +174,7 @@ is_queued_anyhow() {
 	free lock
 }
 
-@test "the file of --fd that has content stays as it is" {
+@test "--fd leaves the content of the file unchanged" {
 	need_locks_of_descriptors
 	echo data >lock
 	exec 9<>lock
@@ -185,7 +184,7 @@ is_queued_anyhow() {
 	equal "$(cat lock)" data
 }
 
-@test "-o does not pass the descriptor, and holds the lock all the same" {
+@test "-o does not pass the descriptor on, but holds the lock" {
 	local option
 
 	for option in -o --close; do
@@ -196,17 +195,16 @@ is_queued_anyhow() {
 	done
 }
 
-@test "with -o a kill -9 of lf-acquire frees the lock though COMMAND runs" {
+@test "with -o, kill -9 of lf-acquire frees the lock while COMMAND runs" {
 	hold lf-acquire -o lock
-	kill -KILL "$holder"
-	finish "$holder"
+	kill_holder
 	eventually free lock
 	is_not_stopped "$command"
 	[ -n "$(state_of "$command")" ]
 	present lock
 }
 
-@test "-o with -F would drop the lock: status 64" {
+@test "-o with -F, which would drop the lock, is status 64" {
 	run -64 lf-acquire -o -F lock true
 	like "$output" '--exec cannot be used with --close'
 	absent lock

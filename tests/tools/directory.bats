@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
 # lf-check of a directory.
 #
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
@@ -6,7 +7,7 @@
 
 load helper
 
-@test "what is locked in a directory is told, by name" {
+@test "the held files of a directory are listed by name" {
 	need_inspection
 	mkdir dir dir/sub
 	: >dir/free
@@ -24,7 +25,7 @@ load helper
 	begins "$output" "dir/.hidden: held"
 }
 
-@test "with --all what is free is told too" {
+@test "--all lists the free files as well" {
 	local option
 
 	need_inspection
@@ -77,7 +78,7 @@ load helper
 	equal "$output" ""
 }
 
-@test "who holds two of them is told once by -p" {
+@test "-p prints the holder of two files once" {
 	need_holders_with_names
 	mkdir dir
 	hold lf-acquire -F dir/one lf-acquire -F dir/two
@@ -85,7 +86,7 @@ load helper
 	equal "$output" "$holder"
 }
 
-@test "what is no regular file in it is passed over, and not opened" {
+@test "a directory entry that is not a regular file is skipped and not opened" {
 	mkdir dir
 	mkfifo dir/fifo
 	: >file
@@ -95,7 +96,7 @@ load helper
 	equal "$output$stderr" ""
 }
 
-@test "a symbolic link to a directory will do" {
+@test "a symbolic link to a directory is followed" {
 	mkdir dir
 	ln -s dir link
 	hold lf-acquire dir/lock
@@ -103,7 +104,7 @@ load helper
 	begins "$output" "link/lock: held"
 }
 
-@test "nothing in it changes, nor does the directory" {
+@test "neither the directory nor its files change" {
 	local before
 
 	mkdir dir
@@ -116,7 +117,7 @@ load helper
 	equal "$(ls -A dir)" $'free\nlock'
 }
 
-@test "what may not be opened is said once, and the rest is told" {
+@test "of files that may not be opened, one is named and the rest are counted" {
 	need_inspection
 	need_unprivileged
 	mkdir dir
@@ -139,7 +140,7 @@ load helper
 	equal "$stderr" "lf-check: dir/a: permission denied (try as root)"
 }
 
-@test "what may not be opened is held if the kernel lists its lock" {
+@test "a file that may not be opened is held if the kernel lists its lock" {
 	need_inspection
 	need_root
 	mkdir dir
@@ -163,14 +164,14 @@ load helper
 	chmod 755 dir
 }
 
-# Nobody else locks.
+# No other process locks.
 lock_in_turn() {
 	for _ in {1..20}; do
 		lf-acquire dir/one true && lf-acquire dir/two true || return
 	done
 }
 
-@test "files that come and go meanwhile are no error" {
+@test "files that come and go during the check are no error" {
 	mkdir dir
 	start lock_in_turn
 	until is_gone "$pid"; do
@@ -181,7 +182,7 @@ lock_in_turn() {
 	equal "$status" 0
 }
 
-@test "a path that is as long as can be" {
+@test "a path of the maximum length" {
 	local name directory
 
 	name=$(printf '%0255d' 0)

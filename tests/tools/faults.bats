@@ -1,4 +1,8 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# The tools when system calls fail.  faulty-acquire and faulty-check are the
+# tools with calls that fail as $FAULTY says.
+#
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
 # shellcheck disable=SC2154 # helper.bash and run set them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
@@ -8,9 +12,9 @@
 
 load helper
 
-# told STATUS MESSAGE COMMAND...: that status, one line on standard error with
-# the text, nothing else, and nothing is run.
-told() {
+# fails_with STATUS MESSAGE COMMAND...: that status, one line on standard error
+# with the text, no other output, and no COMMAND runs.
+fails_with() {
 	run "-$1" --separate-stderr timeout 60 "${@:3}"
 	equal "$output" ""
 	equal "${#stderr_lines[@]}" 1
@@ -18,19 +22,19 @@ told() {
 	absent ran
 }
 
-# fails FAULT STATUS MESSAGE: of a file that is not there yet.
+# fails FAULT STATUS MESSAGE: for a new file.
 fails() {
 	local option
 
 	for option in -n -w '-t 60' -k '-m 600' -F; do
 		# shellcheck disable=SC2086 # an option may have an argument
-		FAULTY=$1 told "$2" "lock: $3" \
+		FAULTY=$1 fails_with "$2" "lock: $3" \
 			faulty-acquire $option lock touch ran
 		absent lock
 	done
 }
 
-# fails_there FAULT STATUS MESSAGE: of a file that is there, and is not touched.
+# fails_there FAULT STATUS MESSAGE: for an existing file, which does not change.
 fails_there() {
 	local before option
 
@@ -38,13 +42,13 @@ fails_there() {
 	before=$(facts there)
 	for option in -n -w '-t 60' -k -F; do
 		# shellcheck disable=SC2086
-		FAULTY=$1 told "$2" "there: $3" \
+		FAULTY=$1 fails_with "$2" "there: $3" \
 			faulty-acquire $option there touch ran
 	done
 	equal "$(facts there)" "$before"
 }
 
-@test "what a new file is refused for is status 73, and says what to do" {
+@test "a new file that is refused is status 73, with a remedy" {
 	fails create:EACCES 73 'permission denied; check the permissions'
 	fails create:EDQUOT 73 'disk quota exceeded; free some space'
 	fails create:ENOSPC 73 'no space left on the device; free some space'
@@ -54,26 +58,26 @@ fails_there() {
 	fails create:ESTALE 73 'the path no longer names .*; check its file server'
 }
 
-@test "what a file that is there is refused for is status 66" {
+@test "an existing file that is refused is status 66, with a remedy" {
 	fails_there create:EROFS 66 'the file system is read-only; use'
 	fails_there create:EPERM 66 'operation not permitted; check'
 	fails_there create:ETXTBSY 66 'is a program that is running; use a file'
 	fails_there create:EOVERFLOW 66 'the file is too large .*; use a file'
 }
 
-@test "what has nothing to do with the file is status 71" {
+@test "an error that does not come from the file is status 71" {
 	fails create:EMFILE 71 'too many open files in this process; check'
 	fails create:ENFILE 71 'too many open files in the system; check'
 	fails create:ENOMEM 71 'out of memory or threads; check'
 	fails create:EIO 71 'input/output error .*; check'
 	fails create:ENODEV 71 'input/output error or another failure'
 	fails create:EAGAIN 71 'another process has a lease on the file; try again'
-	FAULTY=calloc:ENOMEM told 71 'out of memory' faulty-acquire lock touch ran
+	FAULTY=calloc:ENOMEM fails_with 71 'out of memory' faulty-acquire lock touch ran
 	absent lock
 	fails_there fstat:EIO 71 'input/output error .*; check'
 }
 
-@test "a file system without locks is status 71 and a hint, never unlocked" {
+@test "a file system without locks is status 71; COMMAND never runs unlocked" {
 	local fault
 
 	if calls lockf; then
@@ -89,7 +93,7 @@ fails_there() {
 	fails_there F_OFD_SETLK:ENOTSUP 71 '.*record locks'
 }
 
-@test "a kernel without locks of descriptions runs COMMAND locked all the same" {
+@test "on a kernel without open file description locks COMMAND runs locked" {
 	need_locks_of_descriptors
 	FAULTY=F_OFD_SETLK:EINVAL run -0 faulty-acquire lock \
 		sh -c 'lf-check -p lock; lf-acquire lock touch ran || echo $?'
@@ -99,49 +103,49 @@ fails_there() {
 	absent lock
 }
 
-@test "a wait that finds no thread, memory or descriptor is status 71" {
+@test "a wait without a thread, memory or descriptor is status 71" {
 	hold lf-acquire lock
-	FAULTY=pthread_create:EAGAIN told 71 'lock: out of memory or threads; check' \
+	FAULTY=pthread_create:EAGAIN fails_with 71 'lock: out of memory or threads; check' \
 		faulty-acquire -t 60 lock touch ran
-	FAULTY=malloc:ENOMEM told 71 'lock: out of memory or threads' \
+	FAULTY=malloc:ENOMEM fails_with 71 'lock: out of memory or threads' \
 		faulty-acquire -t 60 lock touch ran
-	FAULTY=pipe:EMFILE told 71 'lock: too many open files in this process' \
+	FAULTY=pipe:EMFILE fails_with 71 'lock: too many open files in this process' \
 		faulty-acquire -t 60 lock touch ran
-	FAULTY=pipe:ENFILE told 71 'lock: too many open files in the system' \
+	FAULTY=pipe:ENFILE fails_with 71 'lock: too many open files in the system' \
 		faulty-acquire -t 60 lock touch ran
 	held lock
 	release "$holder"
 	absent lock
 }
 
-@test "an interrupted wait is told, not taken for the lock" {
+@test "an interrupted wait is an error, not the lock" {
 	need_holders_with_names
 	hold lf-acquire lock
-	FAULTY=F_SETLKW:EINTR told 71 'lock: interrupted by a signal' \
+	FAULTY=F_SETLKW:EINTR fails_with 71 'lock: interrupted by a signal' \
 		faulty-acquire -w lock touch ran
 	held lock
 }
 
-@test "a held lock is status 75, whatever is known of its holder" {
+@test "a held lock is status 75, whether or not its holder is known" {
 	local fault
 
 	hold lf-acquire lock
-	# To look for the holder begins with the second openat, or the third.
+	# The search for the holder begins with the second openat, or the third.
 	for fault in openat:E{MFILE,ACCES,NOENT}:{3,4,5,6,7,8} lstat:EIO \
 		F_GETLK:EIO F_OFD_GETLK:EIO readlink:ENOENT fdopen:ENOMEM; do
-		FAULTY=$fault told 75 \
+		FAULTY=$fault fails_with 75 \
 			'lock: (was held just now|held; holder unknown|held by PID)' \
 			faulty-acquire lock touch ran
 	done
 	held lock
 }
 
-@test "a process that cannot be had is status 71 and leaves no file" {
-	FAULTY=vfork:EAGAIN told 71 'touch: cannot be run: ' \
+@test "a process that cannot be created is status 71 and leaves no file" {
+	FAULTY=vfork:EAGAIN fails_with 71 'touch: cannot be run: ' \
 		faulty-acquire lock touch ran
-	FAULTY=vfork:ENOMEM told 71 'touch: cannot be run: ' \
+	FAULTY=vfork:ENOMEM fails_with 71 'touch: cannot be run: ' \
 		faulty-acquire lock touch ran
-	FAULTY=execvp:ENOMEM told 71 'touch: cannot be run: ' \
+	FAULTY=execvp:ENOMEM fails_with 71 'touch: cannot be run: ' \
 		faulty-acquire lock touch ran
 	absent lock
 }
@@ -151,14 +155,14 @@ fails_there() {
 
 	for error in EACCES ENOEXEC ETXTBSY EIO ELOOP; do
 		for option in -n -F; do
-			FAULTY=execvp:$error told 126 'touch: cannot be run: ' \
+			FAULTY=execvp:$error fails_with 126 'touch: cannot be run: ' \
 				faulty-acquire "$option" lock touch ran
 			absent lock
 		done
 	done
 }
 
-@test "a file that cannot be removed is left, free, and COMMAND's status counts" {
+@test "a file that cannot be removed is left, free, with COMMAND's status" {
 	local error
 
 	for error in EACCES EPERM EROFS EIO; do
@@ -173,26 +177,26 @@ fails_there() {
 	absent lock
 }
 
-@test "lf-check that cannot tell is status 2, and never says free" {
+@test "a check that fails is status 2, never free" {
 	local fault option
 
 	hold lf-acquire lock
 	for fault in lstat:EACCES lstat:EIO openat:EACCES openat:EIO \
 		openat:EMFILE openat:ENFILE openat:ENOMEM fstat:EIO; do
 		for option in '' -p -q; do
-			FAULTY=$fault told 2 'lock: ' \
+			FAULTY=$fault fails_with 2 'lock: ' \
 				faulty-check ${option:+"$option"} lock
 		done
 	done
-	FAULTY=calloc:ENOMEM told 71 'out of memory' faulty-check lock
+	FAULTY=calloc:ENOMEM fails_with 71 'out of memory' faulty-check lock
 	need_locks_of_descriptors
 	for fault in F_OFD_GETLK:EIO F_OFD_GETLK:ENOLCK; do
-		FAULTY=$fault told 2 'lock: ' faulty-check lock
+		FAULTY=$fault fails_with 2 'lock: ' faulty-check lock
 	done
 	held lock
 }
 
-@test "lf-check says what it can of one file though another fails" {
+@test "a file that fails does not hide the others" {
 	: >free
 	FAULTY=lstat:EIO:1 run -2 --separate-stderr faulty-check lock free
 	equal "$output" "free: free"
@@ -208,14 +212,14 @@ in_tmpfs() {
 	need unshare
 	[ "$(id -u)" -eq 0 ] || apart+=(-r)
 	"${apart[@]}" true 2>/dev/null ||
-		skip "a mount of its own is not to be had here"
+		skip "may not make a mount namespace here"
 	mkdir m
 	run --separate-stderr "${apart[@]}" sh -c '
 		mount -t tmpfs -o "$1" none m && : >m/there && eval "$2"' \
 		sh "$1" "$2"
 }
 
-@test "a read-only file system is told, and what is there can be checked" {
+@test "on a read-only file system no lock is taken, but files can be checked" {
 	in_tmpfs size=1m 'mount -t tmpfs -o remount,ro none m || exit
 		lf-acquire m/lock touch ran; echo $?
 		lf-acquire -w m/there touch ran; echo $?
@@ -226,7 +230,7 @@ in_tmpfs() {
 	absent ran
 }
 
-@test "a full file system is told, and what is there can be locked" {
+@test "on a full file system an existing file can be locked" {
 	in_tmpfs nr_inodes=2 'lf-acquire m/lock touch ran; echo $?
 		lf-acquire -t 1 m/lock touch ran; echo $?
 		lf-acquire -k m/there lf-check -q m/there; echo $?; ls m'
@@ -235,8 +239,8 @@ in_tmpfs() {
 	absent ran
 }
 
-@test "too few descriptors are told, and leave nothing behind" {
-	local limit rc told=0
+@test "too few descriptors are status 71 and leave nothing behind" {
+	local limit rc refused=0
 
 	for limit in {4..20}; do
 		rc=0
@@ -244,19 +248,19 @@ in_tmpfs() {
 			2>error || rc=$?
 		absent lock
 		[ "$rc" -ne 0 ] || break
-		# Not even the loader had enough.
+		# The loader itself had too few.
 		! grep 'shared libraries' error || continue
 		equal "$rc" 71
 		like "$(cat error)" \
 			'lock: too many open files in this process; check .* ulimit'
-		told=1
+		refused=1
 	done
-	equal "$rc $told" "0 1"
+	equal "$rc $refused" "0 1"
 }
 
-# --- The last word counts
+# --- Repeated and invalid options
 
-@test "of an option that is given twice the last counts" {
+@test "the last of repeated options counts" {
 	hold lf-acquire lock
 	run -3 lf-acquire -E 2 -E 3 lock true
 	run -75 lf-acquire -w -t 60 -n lock true
@@ -268,7 +272,7 @@ in_tmpfs() {
 	present other
 }
 
-@test "a wrong option among right ones is status 64, and nothing is done" {
+@test "one invalid option is status 64, and nothing is done" {
 	local bad
 
 	for bad in '-t x' '-E x' '-m x' '-Z' '--no-such' '--keep=1' '-wt'; do
@@ -282,7 +286,7 @@ in_tmpfs() {
 	done
 }
 
-@test "the shortest and the longest times are times" {
+@test "the shortest and the longest time are valid" {
 	local time
 
 	for time in 0 000 0.0 .0 5. .5 0.0001 2147483 000000005 2147483.647; do

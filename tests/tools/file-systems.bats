@@ -1,13 +1,15 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# Holder and queue on file systems where /proc/locks shows another device than
+# stat(2), or where a file has two names.
+#
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
-# Holder and queue by lf-check, where the kernel's list of locks has another
-# device than stat(2) or the same file has two names.
 
 load helper
 
-# What was mounted is unmounted, as the mounts are those of everybody.
+# The mounts are not of the test alone, and must go.
 teardown() {
 	local at
 
@@ -35,21 +37,7 @@ image() {
 	"$@" image >mkfs.log 2>&1 || skip "$1 cannot make a file system"
 }
 
-# told PATH LINE...: by lf_inspect(); lines of the kernel's list may be missed.
-told() {
-	local path=$1 wanted look
-
-	need_inspection
-	shift
-	wanted=$(printf '%s\n' "$@")
-	for ((look = 0; look < 100; look++)); do
-		run -1 report "$path"
-		[ "$output" != "$wanted" ] || return 0
-	done
-	equal "$output" "$wanted"
-}
-
-# found PATH...: by each of its names, the holder and who waits are told.
+# found PATH...: holder and waiter are found by each name of the file.
 found() {
 	local first path how=tag
 
@@ -59,17 +47,16 @@ found() {
 		grep -q '^lock:.*OFDLCK' || how=lock
 	hold lf-acquire "$1"
 	first=$holder
-	begin lf-acquire -w "$1"
-	queued "$holder"
+	queue_holder lf-acquire -w "$1"
 	for path; do
 		run -0 lf-check -p "$path"
 		equal "$output" "$first"
-		told "$path" "$first $how" "$holder waits"
+		reports "$path" "$first $how" "$holder waits"
 	done
 	release "$first"
 	holds "$holder"
 	for path; do
-		told "$path" "$holder $how"
+		reports "$path" "$holder $how"
 	done
 	release "$holder"
 	for path; do
@@ -77,13 +64,12 @@ found() {
 	done
 }
 
-# A holder whose tag is gone is found by the body's descriptor.
+# A holder without a tag is found by the descriptor of the body.
 found_without_tag() {
 	need_locks_of_descriptors
 	hold lf-acquire -k "$1"
-	kill -KILL "$holder"
-	finish "$holder"
-	told "$1" "$command descriptor"
+	kill_holder
+	reports "$1" "$command descriptor"
 }
 
 need_mounts() {
@@ -106,7 +92,7 @@ need_mounts() {
 	found real/lock mnt/lock
 }
 
-@test "overlayfs: the merged file; the upper one is another" {
+@test "overlayfs: the merged file and the upper one are two files" {
 	need_mounts
 	attach tmpfs size=1m none
 	mkdir mnt/lower mnt/upper mnt/work merged
@@ -130,7 +116,7 @@ need_mounts() {
 	found_without_tag merged/other
 }
 
-@test "btrfs: a subvolume, whose device is not that of the list" {
+@test "btrfs: a subvolume, whose device differs from that in /proc/locks" {
 	need_mounts
 	size=128M image mkfs.btrfs
 	attach btrfs loop image

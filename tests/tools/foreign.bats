@@ -1,24 +1,12 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# Programs that know nothing of this project: the holders of their locks.
+#
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
-# Programs that know nothing of us: who holds their locks is told.
 
 load helper
-
-# told PATH LINE...: by lf_inspect(), held; lines may be missed now and then.
-told() {
-	local path=$1 wanted look
-
-	need_inspection
-	shift
-	wanted=$(printf '%s\n' "$@")
-	for ((look = 0; look < 100; look++)); do
-		run -1 report "$path"
-		[ "$output" != "$wanted" ] || return 0
-	done
-	equal "$output" "$wanted"
-}
 
 # What a program in Python does when it has the lock.
 waiting='print("", flush=True, file=open(os.environ["locked"], "w")); open(os.environ["end"]).read(1)'
@@ -31,7 +19,7 @@ waiting='print("", flush=True, file=open(os.environ["locked"], "w")); open(os.en
 	locked=$PWD/locked.fifo end=$BATS_TEST_TMPDIR/never start python3 -c \
 		"import fcntl, os; f = open('lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); $waiting"
 	next "$fd"
-	told lock "$(python_of "$pid") lock"
+	reports lock "$(python_of "$pid") lock"
 	run -0 lf-check -p lock
 	equal "$output" "$(python_of "$pid")"
 	run -75 lf-acquire lock true
@@ -45,7 +33,7 @@ python_of() {
 	echo "${child:-$1}"
 }
 
-@test "flock(1): the file is free, and its lock is told as what it is" {
+@test "flock(1): the file is free, and its lock is reported as one of flock(2)" {
 	need_inspection
 	need flock
 	hold flock -x lock
@@ -53,11 +41,11 @@ python_of() {
 	run -0 report lock
 	like "$output" "^($holder|0|$command) flock "
 	hold lf-acquire -k lock
-	told_beside_flock
+	reports_beside_flock
 	release "$holder"
 }
 
-told_beside_flock() {
+reports_beside_flock() {
 	run -1 report lock
 	like "${lines[0]}" "^$holder (tag|lock)$"
 	like "${lines[1]}" ' flock '
@@ -70,7 +58,7 @@ told_beside_flock() {
 		"$BATS_TEST_TMPDIR/never"
 	eventually test -s result
 	equal "$(<result)" 0
-	told lock "$pid descriptor"
+	reports lock "$pid descriptor"
 }
 
 # A dpkg of its own: nothing outside of the directory is touched.
@@ -102,8 +90,8 @@ package() {
 	locked=$PWD/up end=$PWD/down start dpkg --force-script-chrootless \
 		--log="$PWD/log" --root="$PWD/root" -i package.deb >dpkg.log 2>&1
 	read -r -t 60 -u "$up" _ || skip "dpkg does not run: $(tail -n 1 dpkg.log)"
-	told root/var/lib/dpkg/lock "$pid lock"
-	told root/var/lib/dpkg/lock-frontend "$pid lock"
+	reports root/var/lib/dpkg/lock "$pid lock"
+	reports root/var/lib/dpkg/lock-frontend "$pid lock"
 	run -0 lf-check -p root/var/lib/dpkg/lock
 	equal "$output" "$pid"
 	echo 0 >&"$down"
@@ -126,7 +114,7 @@ package() {
 		update >apt.log 2>&1
 	read -r -t 60 -u "$up" _ ||
 		skip "apt-get does not run: $(tail -n 1 apt.log)"
-	told state/lists/lock "$pid lock"
+	reports state/lists/lock "$pid lock"
 	run -0 lf-check -p state/lists/lock
 	equal "$output" "$pid"
 	run -75 lf-acquire state/lists/lock true
@@ -151,11 +139,11 @@ is_forked() {
 	eventually is_forked "$pid"
 	pids=" 0 ${forked[*]} "
 	while ! is_gone "$pid"; do
-		report data.h5 >told || [ $? -eq 1 ]
+		report data.h5 >reported || [ $? -eq 1 ]
 		while read -r one how; do
 			[[ $one = partial || $how = *waits* ||
 				$pids = *" $one "* ]]
-		done <told
+		done <reported
 	done
 	finish "$pid"
 	equal "$(<hdf5.log)" "80 of 80 updates, 0 overlaps"

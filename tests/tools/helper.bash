@@ -1,13 +1,14 @@
-# shellcheck shell=bash disable=SC2034 # set for the tests
+# SPDX-License-Identifier: 0BSD
+# shellcheck shell=bash disable=SC2034,SC2154 # set for the tests, and by run
 # What the tests of the tools share.
 #
-# Nothing here relies on time passing.  A holder says through a FIFO that it has
-# the lock and is told through another to end; a waiter is known to wait when
-# the kernel shows it; what has to be looked at again and again is looked at a
-# limited number of times, so that a failure does not hang.
+# No test relies on time passing.  A holder reports through a FIFO that it has the
+# lock, and ends when another FIFO is written to; a waiter waits when the kernel
+# lists it.  What has to be checked again and again is checked a limited number of
+# times, so that a failure does not hang.
 #
-# Every process started here is stopped by its PID in teardown.  Descriptor 3 is
-# bats' own: what stays behind must not have it open.
+# teardown stops every process started here by its PID.  Descriptor 3 belongs to
+# bats: a process that stays behind must not have it open.
 
 bats_require_minimum_version 1.5.0
 
@@ -23,7 +24,7 @@ setup() {
 	LC_ALL=C
 	export LC_ALL
 	umask 022
-	# bats has files of its own in the directory above.
+	# The directory above contains files of bats.
 	mkdir "$BATS_TEST_TMPDIR/work" && cd "$BATS_TEST_TMPDIR/work" || return
 	lock=$PWD/lock
 	started=()
@@ -33,7 +34,7 @@ setup() {
 	never=$fd
 }
 
-# With the COMMAND of an lf-acquire, which its end alone would leave behind.
+# The end of an lf-acquire alone would leave its COMMAND behind.
 teardown() {
 	local pid children
 
@@ -50,14 +51,14 @@ teardown() {
 	fi
 }
 
-# --- Looking until it is so
+# --- Checking again and again
 
-# Between two looks; no test counts on how long it takes.
+# Between two checks; no test relies on how long it takes.
 pause() {
 	read -r -t 0.02 -u "$never" _ || :
 }
 
-# eventually COMMAND...: fails if COMMAND does not succeed in all those looks.
+# eventually COMMAND...: until COMMAND succeeds; fails if it never does.
 eventually() {
 	local look
 
@@ -71,7 +72,7 @@ eventually() {
 	return 1
 }
 
-# The letter that ps(1) shows too: R, S, T, Z ...; nothing if it is gone.
+# The letter that ps(1) shows: R, S, T, Z ...; nothing if the process is gone.
 state_of() {
 	local stat
 
@@ -80,7 +81,7 @@ state_of() {
 	echo "${stat%% *}"
 }
 
-# An orphan may stay a zombie where the first process does not reap.
+# An orphan stays a zombie where the first process does not reap it.
 is_gone() {
 	[[ $(state_of "$1") == [ZX]* || -z $(state_of "$1") ]]
 }
@@ -102,8 +103,8 @@ is_queued_or_gone() {
 	is_queued "$1" || is_gone "$1"
 }
 
-# queued PID: waits until it waits for a lock; fails if it ended instead.  Seen
-# once is enough: another look at /proc/locks may miss its line.
+# queued PID: until it waits for a lock; fails if it ended instead.  Once is
+# enough: reading /proc/locks again may miss its line.
 queued() {
 	eventually is_queued_or_gone "$1" && ! is_gone "$1"
 }
@@ -117,7 +118,7 @@ start() {
 	started+=("$pid")
 }
 
-# finish PID: waits until it has ended; $status is how.
+# finish PID: until it has ended; its status is $status.
 finish() {
 	local one rest=()
 
@@ -130,18 +131,18 @@ finish() {
 	started=("${rest[@]}")
 }
 
-# channel PATH: a FIFO that may be written and read at any time; its descriptor
-# is $fd.
+# channel PATH: a FIFO that can be written and read at any time, as $fd.
 channel() {
 	mkfifo "$1" && exec {fd}<>"$1"
 }
 
-# next FD: the next line that was written to the channel is $line.
+# next FD: reads the next line of the channel into $line.
 next() {
 	read -r -t 60 -u "$1" line
 }
 
-# begin PROGRAM [OPTION]... LOCKFILE: will hold the lock once it gets it.
+# begin PROGRAM [OPTION]... LOCKFILE: starts $holder, which holds the lock once it
+# gets it.
 begin() {
 	local n=${#locked_fd[@]} locked end locked_is end_is
 
@@ -159,7 +160,7 @@ begin() {
 	end_fd[$pid]=$end_is
 }
 
-# holds PID: waits until it has the lock; the PID of its COMMAND is $command.
+# holds PID: until it has the lock; the PID of its COMMAND is $command.
 holds() {
 	local line
 
@@ -168,24 +169,41 @@ holds() {
 	[ "$command" = "$1" ] || started+=("$command")
 }
 
-# has_not_locked PID: it has not said so up to now.
+# has_not_locked PID: it has not reported the lock up to now.
 has_not_locked() {
 	! read -r -t 0 -u "${locked_fd[$1]}"
 }
 
-# hold PROGRAM [OPTION]... LOCKFILE: $holder has the lock, $command is run.
+# hold PROGRAM [OPTION]... LOCKFILE: $holder has the lock and runs $command.
 hold() {
 	begin "$@" && holds "$holder"
 }
 
-# tell PID [STATUS]: COMMAND is to end.
-tell() {
+# let_end PID [STATUS]: its COMMAND ends.
+let_end() {
 	echo "${2:-0}" >&"${end_fd[$1]}"
 }
 
-# release PID [STATUS]: tells it, and waits; $status is how it ended.
+# release PID [STATUS]: until it has ended; its status is $status.
 release() {
-	tell "$@" && finish "$1"
+	let_end "$@" && finish "$1"
+}
+
+# kill_holder: kill -9 of $holder, which leaves its COMMAND.
+kill_holder() {
+	kill -KILL "$holder"
+	finish "$holder"
+}
+
+# queue COMMAND...: starts $pid, which waits for a lock.
+queue() {
+	start "$@" && queued "$pid"
+}
+
+# queue_holder PROGRAM [OPTION]... LOCKFILE: starts $holder, which waits for the
+# lock.
+queue_holder() {
+	begin "$@" && queued "$holder"
 }
 
 # --- What a test needs
@@ -200,18 +218,18 @@ need() {
 }
 
 need_proc_locks() {
-	[ -r /proc/locks ] || skip "needs /proc/locks, to see who waits"
+	[ -r /proc/locks ] || skip "needs /proc/locks, to see waiters"
 }
 
-# calls FUNCTION: whether lf-acquire has it from the C library.  A name that ends
-# another is written as a part of it, in the one of its tables or in the other.
+# calls FUNCTION: whether lf-acquire takes it from the C library.  A table of names
+# may contain one name as the end of another.
 calls() {
 	tr '\0' '\n' <"$(type -P lf-acquire)" |
 		grep -Ex "$1(64)?(@.*)?" >/dev/null
 }
 
-# What is ignored here is ignored by all that is started here: HUP under nohup,
-# INT and QUIT in the background of a script.
+# A signal that is ignored here is ignored by every process started here: HUP
+# under nohup, INT and QUIT in the background of a script.
 need_signals() {
 	local ignored signal
 
@@ -222,14 +240,14 @@ need_signals() {
 	done
 }
 
-# lockf(3) tells whether, never who.
+# lockf(3) finds out whether a lock is held, never its holder.
 need_holders_with_names() {
 	if calls lockf; then
-		skip "built with lockf, which cannot tell who holds a lock"
+		skip "built with lockf, which cannot name a holder"
 	fi
 }
 
-# Nor has it locks that can be shared.
+# It has no shared locks either.
 need_shared_locks() {
 	if calls lockf; then
 		skip "built with lockf, which has exclusive locks only"
@@ -240,27 +258,17 @@ has_threads() {
 	calls pthread_setcanceltype
 }
 
-# One of them waits where a wait has a bound.
 need_threads() {
 	has_threads || skip "built without threads"
-}
-
-# timed STATUS: that, or the one of a wait with a bound that cannot be had.
-timed() {
-	if has_threads; then
-		echo "$1"
-	else
-		echo 71
-	fi
 }
 
 reads_proc() {
 	calls fdopendir
 }
 
-# For what is said of the process that holds a lock, besides its PID.
+# For facts about the holder besides its PID.
 need_proc() {
-	reads_proc || skip "built without what Linux tells of a process"
+	reads_proc || skip "built without Linux's proc(5)"
 }
 
 need_tables() {
@@ -268,19 +276,19 @@ need_tables() {
 		skip "built without libsmartcols"
 }
 
-# As the kernel shows who holds and waits.
+# For holders and waiters as the kernel lists them.
 need_inspection() {
 	need_proc_locks
 	need_holders_with_names
 	need_proc
 }
 
-# Without the mark of presence whoever removes the file undoes the queue.
+# Without the mark of presence, removing the file loses the order of the queue.
 need_flock() {
 	calls flock || skip "built without flock"
 }
 
-# Else the lock is the process' own: it is not inherited, and any close drops it.
+# A lock of a process is not inherited, and any close drops it.
 # shellcheck disable=SC2016 # expanded by sh
 need_locks_of_descriptors() {
 	lf-acquire -F probe sh -c 'cat /proc/$$/fdinfo/*; :' >fdinfo 2>/dev/null
@@ -289,8 +297,8 @@ need_locks_of_descriptors() {
 		skip "needs locks of an open file description"
 }
 
-# A directory that every user may reach, with the tools in it; $public is its
-# name.  That of bats is only its owner's.
+# $public: a directory that every user can reach, with the tools in it.  That of
+# bats belongs to its owner alone.
 need_public_directory() {
 	local tools
 
@@ -308,7 +316,7 @@ need_public_directory() {
 
 nobody=65534
 
-# unprivileged COMMAND...: not as root.
+# unprivileged COMMAND...: as an ordinary user.
 unprivileged() {
 	if [ "$(id -u)" -eq 0 ]; then
 		setpriv --reuid="$nobody" --regid="$nobody" --clear-groups \
@@ -324,6 +332,26 @@ need_unprivileged() {
 	need_public_directory
 }
 
+need_dev_full() {
+	[ -c /dev/full ] || skip "needs /dev/full"
+}
+
+need_strace() {
+	need strace
+	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+	# A leak sanitizer cannot work below strace.
+	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+}
+
+# make_socket NAME
+make_socket() {
+	need perl
+	perl -MSocket -e '
+		socket(S, AF_UNIX, SOCK_STREAM, 0) &&
+			bind(S, sockaddr_un($ARGV[0])) or die "$!"' "$1" ||
+		skip "cannot make a socket here"
+}
+
 need_root() {
 	[ "$(id -u)" -eq 0 ] || skip "needs to be root, to hold as another user"
 	need_unprivileged
@@ -331,7 +359,7 @@ need_root() {
 
 # --- What is expected
 
-# The checks of bats' own failures show little: these show both sides.
+# A failed check of bats shows little; these show both sides.
 equal() {
 	[ "$1" = "$2" ] && return
 	printf 'is:     %s\nwanted: %s\n' "$1" "$2" >&2
@@ -378,7 +406,7 @@ free() {
 	return 1
 }
 
-# process PID COMMAND: what the tools say of it.
+# process PID COMMAND: as the tools print it.
 process() {
 	if reads_proc; then
 		echo "PID $1 ($2), user $(user_of "$1")"
@@ -387,7 +415,22 @@ process() {
 	fi
 }
 
-# Everything that a tool might change, its atime too.
+# reports PATH LINE...: by lf_inspect(), held.  The kernel's list may miss a line
+# now and then.
+reports() {
+	local path=$1 wanted look
+
+	need_inspection
+	shift
+	wanted=$(printf '%s\n' "$@")
+	for ((look = 0; look < 100; look++)); do
+		run -1 report "$path"
+		[ "$output" != "$wanted" ] || return 0
+	done
+	equal "$output" "$wanted"
+}
+
+# Everything that a tool might change, the atime as well.
 facts() {
 	stat -c '%n %i %h %f %u %g %s %x %y %z' "$@"
 }
@@ -398,4 +441,44 @@ user_of() {
 
 	uid=$(stat -c %u "/proc/$1")
 	id -nu "$uid" 2>/dev/null || echo "$uid"
+}
+
+# --- --help and --version
+
+answers_help_and_version() {
+	local option
+
+	for option in -h --help; do
+		run -0 --separate-stderr "$1" "$option"
+		begins "$output" "Usage: $1 "
+		equal "$stderr" ""
+	done
+	for option in -V --version; do
+		run -0 --separate-stderr "$1" "$option"
+		like "$output" "^$1 \\(liblockfile-fcntl\\) [0-9]+\\.[0-9]"
+		equal "${#lines[@]}" 1
+		equal "$stderr" ""
+	done
+}
+
+# help_names TOOL TEXT...
+help_names() {
+	local text
+
+	run -0 "$1" --help
+	for text in "${@:2}"; do
+		[[ $output == *"$text"* ]] || equal "$output" "... $text"
+	done
+}
+
+# shellcheck disable=SC2016 # expanded by the sh that is run
+needs_standard_output() {
+	local option
+
+	need_dev_full
+	for option in --help --version; do
+		run -71 sh -c '"$1" "$2" >/dev/full' sh "$1" "$option"
+		like "$output" "^$1: standard output: "
+		run -71 sh -c '"$1" "$2" >&-' sh "$1" "$option"
+	done
 }

@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# lf-check: holders, waiters, status, output, errors.
+#
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
@@ -49,20 +52,19 @@ load helper
 
 @test "a lock is free again when its holder was killed with -9" {
 	hold lf-acquire -F lock
-	kill -KILL "$holder"
-	finish "$holder"
+	kill_holder
 	run -1 lf-check lock
 	equal "$output" "lock: free"
 }
 
-@test "a file that holds content is checked as any other" {
+@test "a file with content is checked like any other" {
 	echo content >lock
 	hold lf-acquire lock
 	run -0 lf-check -q lock
 	equal "$(<lock)" content
 }
 
-@test "the name is as it was given" {
+@test "the path is printed as it was given" {
 	mkdir sub
 	hold lf-acquire lock
 	run -0 lf-check sub/../lock
@@ -73,7 +75,7 @@ load helper
 
 # --- The holder
 
-@test "the holder of an original's lock is named" {
+@test "the holder of a lock of the original is named" {
 	need original
 	need_holders_with_names
 	hold original lock
@@ -83,7 +85,7 @@ load helper
 	equal "$output" "$holder"
 }
 
-@test "an original's lock is seen as held and as free" {
+@test "a lock of the original is held, and free afterwards" {
 	need original
 	hold original -k lock
 	run -0 lf-check lock
@@ -91,7 +93,7 @@ load helper
 	run -1 lf-check lock
 }
 
-@test "the holder is named, not those who wait" {
+@test "the holder is named, not a waiter" {
 	local first
 
 	need_proc_locks
@@ -99,8 +101,7 @@ load helper
 	hold lf-acquire lock
 	first=$holder
 	for _ in 1 2 3; do
-		start lf-acquire -w lock true
-		queued "$pid"
+		queue lf-acquire -w lock true
 	done
 	for _ in {1..20}; do
 		run -0 lf-check -p lock
@@ -115,26 +116,24 @@ load helper
 	need_holders_with_names
 	hold lf-acquire lock
 	first=$holder
-	begin lf-acquire -w lock
-	queued "$holder"
+	queue_holder lf-acquire -w lock
 	release "$first"
 	holds "$holder"
 	run -0 lf-check -p lock
 	equal "$output" "$holder"
 }
 
-@test "no PID is made up for COMMAND when lf-acquire was killed with -9" {
+@test "after kill -9 of lf-acquire no wrong PID is named" {
 	need_locks_of_descriptors
 	hold lf-acquire lock
-	kill -KILL "$holder"
-	finish "$holder"
+	kill_holder
 	run -0 lf-check lock
 	like "$output" "^lock: held(; holder unknown( \(try as root\))?| by PID $command \(.*\), user .*)"
 	run -0 lf-check -p lock
 	[[ -z $output || $output == "$command" ]]
 }
 
-@test "a holder that is stopped is a holder" {
+@test "a stopped holder is a holder" {
 	hold lf-acquire -F lock
 	kill -STOP "$holder"
 	eventually is_stopped "$holder"
@@ -144,7 +143,7 @@ load helper
 	equal "$status" 0
 }
 
-@test "one may ask about a lock from under it" {
+@test "COMMAND can check its own lock" {
 	need_holders_with_names
 	run -0 lf-acquire lock sh -c 'test "$(lf-check -p lock)" = "$PPID"'
 	run -0 lf-acquire -F lock sh -c 'test "$(lf-check -p lock)" = $$'
@@ -177,9 +176,9 @@ load helper
 	equal "$output" $'gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x94\x92: free'
 }
 
-# --- All who hold it, and all who wait
+# --- All holders and waiters
 
-@test "those who share are told, and then the queue, in order" {
+@test "all holders of a shared lock are named, then the queue in order" {
 	local first second third
 
 	need_inspection
@@ -191,8 +190,7 @@ load helper
 	start lf-acquire -w lock true
 	third=$pid
 	queued "$third"
-	start lf-acquire -w lock true
-	queued "$pid"
+	queue lf-acquire -w lock true
 	run -0 --separate-stderr lf-check lock
 	equal "$stderr" ""
 	equal "${#lines[@]}" 4
@@ -206,24 +204,22 @@ load helper
 		"$(printf '%s\n' "$first" "$second" | sort -n)"
 }
 
-@test "who waits to share it is told so" {
+@test "a waiter for a shared lock is marked" {
 	need_inspection
 	need_shared_locks
 	hold lf-acquire lock
-	start lf-acquire -w -s lock true
-	queued "$pid"
+	queue lf-acquire -w -s lock true
 	run -0 lf-check lock
 	equal "${lines[1]}" "  waiting: PID $pid (lf-acquire -w -s lock true), user $(user_of "$pid"), to share it"
 }
 
-@test "a queue of many is told whole and in order" {
+@test "a long queue is listed in full and in order" {
 	local waiting=()
 
 	need_inspection
 	hold lf-acquire lock
 	for _ in {1..20}; do
-		start lf-acquire -w lock true
-		queued "$pid"
+		queue lf-acquire -w lock true
 		waiting+=("$pid")
 	done
 	run -0 lf-check lock
@@ -233,7 +229,7 @@ load helper
 	equal "$output" "$holder"
 }
 
-@test "many who share are all told" {
+@test "many holders of a shared lock are all named" {
 	local holders=()
 
 	need_inspection
@@ -249,17 +245,13 @@ load helper
 	equal "${#lines[@]}" 30
 }
 
-@test "a lock of flock(2) is told as what it is, and is no record lock" {
+@test "a lock of flock(2) is shown as such, and the file is free" {
 	need flock
 	need_inspection
-	: >lock
-	channel said
-	start flock lock sh -c 'echo >said; read -r _ <"$1"' sh \
-		"$BATS_TEST_TMPDIR/never"
-	next "$fd"
+	hold flock lock
 	run -1 lf-check lock
 	equal "${lines[0]}" "lock: free"
-	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $pid (flock lock "
+	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $holder (flock lock "
 	run -1 lf-check -p lock
 	equal "$output" ""
 	hold lf-acquire lock
@@ -270,7 +262,7 @@ load helper
 	equal "$output" "$holder"
 }
 
-@test "a lock that flock(1) left to a shell is told as the shell's" {
+@test "a lock that flock(1) left to a shell is shown as the shell's" {
 	need flock
 	need_inspection
 	[ "$(readlink /proc/self/ns/pid)" = "pid:[4026531836]" ] ||
@@ -284,7 +276,7 @@ load helper
 	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $pid (sh -c exec 9>>lock "
 }
 
-@test "the holder of a lock of a shell's descriptor is found" {
+@test "the holder of a lock on a shell's descriptor is named" {
 	need_inspection
 	need_locks_of_descriptors
 	channel said
@@ -297,7 +289,7 @@ load helper
 	begins "$output" "lock: held by PID $pid (sh -c exec 9>>lock "
 }
 
-@test "a command without arguments goes by its name, escaped" {
+@test "a process without arguments is named by its name, escaped" {
 	need perl
 	need_inspection
 	channel said
@@ -309,15 +301,13 @@ load helper
 	begins "$output" "lock: held by PID $pid ([a\\x0a\\x1bb]), user "
 }
 
-@test "a holder that may not be seen is told as held, with advice" {
+@test "a lock whose holder may not be examined is held, with advice" {
 	need_root
 	need_inspection
 	need_locks_of_descriptors
 	hold lf-acquire lock
-	start lf-acquire -w lock true
-	queued "$pid"
-	kill -KILL "$holder"
-	finish "$holder"
+	queue lf-acquire -w lock true
+	kill_holder
 	run -0 unprivileged lf-check lock
 	equal "${lines[0]}" "lock: held; holder unknown (try as root)"
 	run -0 lf-check lock
@@ -328,36 +318,36 @@ load helper
 
 # --- For how long
 
-# since: what the sentence ends with.
+# since: the end of the sentence.
 since() {
 	echo "${output##*, }"
 }
 
-@test "without a stamp it is told how long the process runs" {
+@test "without a PID in the file the age of the process is shown" {
 	need_inspection
 	hold lf-acquire lock
 	run -0 lf-check lock
 	like "$(since)" '^running for [0-9]+ (s|min)$'
 }
 
-@test "with a stamp it is told when the file was written" {
+@test "with the holder's PID in the file the age of the lock is shown" {
 	need_inspection
 	hold lf-acquire -p lock
 	run -0 lf-check lock
 	like "$(since)" '^locked [0-9]+ (s|min) ago$'
 }
 
-@test "a stamp that cannot be the holder's is not believed" {
+@test "a PID in the file that cannot be the holder's is ignored" {
 	need_inspection
 	hold lf-acquire -p lock
-	# Before its process began; and of another.
+	# Before its process started; and the PID of another.
 	touch -d '2001-02-03 04:05:06' lock
 	run -0 lf-check lock
 	like "$(since)" '^running for '
 	echo 1 >lock
 	run -0 lf-check lock
 	like "$(since)" '^running for '
-	# As if the clock had been set back.
+	# In the future, as after setting the clock back.
 	echo "$holder" >lock
 	touch -d '2099-02-03 04:05:06' lock
 	run -0 lf-check lock
@@ -366,7 +356,7 @@ since() {
 
 # --- On a terminal
 
-# on_terminal [COMMAND]...: $output is what is seen there, without the returns.
+# on_terminal [COMMAND]...: $output is the output there, without the returns.
 on_terminal() {
 	run -0 terminal "$@" <<<end
 	output=${output//$'\r'/}
@@ -385,14 +375,14 @@ on_terminal() {
 	NO_COLOR=1 on_terminal sh -c 'stty cols 90; lf-check lock'
 	equal "${#lines[0]}" 91
 	like "$output" '\.\.\.\), user '
-	# Its start is to be seen however narrow it is.
+	# Its start is shown however narrow the terminal is.
 	NO_COLOR=1 on_terminal sh -c 'stty cols 10; lf-check lock'
 	like "$output" '\(lf-acquire lock sh -c\.\.\.\), user '
 	NO_COLOR=1 on_terminal sh -c 'stty cols 1000; lf-check lock'
 	like "$output" '0{200}\), user '
 }
 
-@test "colours are for a terminal alone, and for one that has them" {
+@test "only a terminal with colours gets colours" {
 	need terminal
 	hold lf-acquire lock
 	: >free
@@ -414,8 +404,8 @@ on_terminal() {
 	[[ $output != *$'\e'* ]]
 }
 
-# The last two: a C1 control character, and one that turns the direction.
-@test "nothing hostile gets to a terminal" {
+# The last two are a C1 control character and one that turns the direction.
+@test "no hostile character reaches a terminal" {
 	local name=$'a\e[31m\nb\xc2\x9bc\xe2\x80\xae' option
 
 	need terminal
@@ -432,7 +422,7 @@ on_terminal() {
 
 # --- Other users
 
-@test "an ordinary user is told which process of root holds the lock" {
+@test "an ordinary user sees which process of root holds the lock" {
 	need_root
 	need_holders_with_names
 	hold lf-acquire lock
@@ -443,7 +433,7 @@ on_terminal() {
 	equal "$output" "$holder"
 }
 
-@test "an ordinary user is told of an original's lock that root holds" {
+@test "an ordinary user sees which original of root holds the lock" {
 	need original
 	need_root
 	need_holders_with_names
@@ -452,7 +442,7 @@ on_terminal() {
 	equal "$output" "$holder"
 }
 
-@test "an ordinary user is not told of a waiter that it holds root's lock" {
+@test "an ordinary user never sees a waiter as the holder of root's lock" {
 	local first
 
 	need_root
@@ -460,15 +450,14 @@ on_terminal() {
 	need_holders_with_names
 	hold lf-acquire lock
 	first=$holder
-	start lf-acquire -w lock true
-	queued "$pid"
+	queue lf-acquire -w lock true
 	for _ in {1..5}; do
 		run -0 unprivileged lf-check -p lock
 		equal "$output" "$first"
 	done
 }
 
-@test "root is told which process of an ordinary user holds the lock" {
+@test "root sees which process of an ordinary user holds the lock" {
 	need_root
 	need_holders_with_names
 	channel said
@@ -505,7 +494,7 @@ on_terminal() {
 
 # --- -p and -q
 
-@test "-p prints just the PID that lf-acquire has" {
+@test "-p prints the PID of lf-acquire and nothing else" {
 	local option
 
 	need_holders_with_names
@@ -517,7 +506,7 @@ on_terminal() {
 	done
 }
 
-@test "-p prints the PIDs of several holders, one a line" {
+@test "-p prints the PIDs of several holders, one per line" {
 	local first
 
 	need_holders_with_names
@@ -552,7 +541,7 @@ on_terminal() {
 
 # --- Several
 
-@test "of several, one held is status 0 and none is 1" {
+@test "several files: status 0 if one is held, 1 if none is" {
 	need_inspection
 	hold lf-acquire lock
 	: >free
@@ -566,7 +555,7 @@ on_terminal() {
 	run -1 lf-check free missing free
 }
 
-@test "of several, one that cannot be told is status 2, and the others are told" {
+@test "several files: status 2 if one fails, and the others are shown" {
 	need_inspection
 	hold lf-acquire lock
 	: >free
@@ -581,7 +570,7 @@ on_terminal() {
 	run -2 lf-check free fifo
 }
 
-@test "with -q one held is status 0, whatever else" {
+@test "with -q status 0 if one is held, even if another fails" {
 	hold lf-acquire lock
 	: >free
 	mkfifo fifo
@@ -594,7 +583,7 @@ on_terminal() {
 
 # --- It leaves no trace
 
-@test "nothing of the file or its directory changes, its atime neither" {
+@test "neither the file nor its directory changes, not even the atime" {
 	local before option
 
 	mkdir sub
@@ -613,7 +602,7 @@ on_terminal() {
 	equal "$(<sub/full)" content
 }
 
-@test "the lock is still held afterwards, and its waiter still waits" {
+@test "a check leaves the lock held and the waiter waiting" {
 	local first
 
 	need_proc_locks
@@ -632,27 +621,24 @@ on_terminal() {
 	absent lock
 }
 
-@test "it takes no lock, by the calls that it makes" {
-	need strace
-	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+@test "no system call takes a lock or changes a file" {
+	need_strace
 	hold lf-acquire lock
 	: >free
-	# A leak sanitizer cannot work below strace.
-	ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 \
-		run -0 strace -f -o calls lf-check lock free missing
+	run -0 strace -f -o calls lf-check lock free missing
 	grep -q GETLK calls
 	run ! grep -E 'SETLK|flock\(|O_CREAT|O_WRONLY|O_RDWR|O_TRUNC|unlink|utime' calls
 	equal "$output" ""
 }
 
-# Nobody else locks, so it is never refused.
+# No other process locks, so it is never refused.
 lock_a_hundred_times() {
 	for _ in {1..100}; do
 		lf-acquire lock true || return
 	done
 }
 
-@test "nobody who takes the lock is ever refused because of a look" {
+@test "a check never makes lf-acquire fail" {
 	start lock_a_hundred_times
 	until is_gone "$pid"; do
 		lf-check lock >/dev/null || [ $? -eq 1 ]
@@ -664,7 +650,7 @@ lock_a_hundred_times() {
 
 # --- Bad input
 
-@test "one that is gone, or not, between two looks is no error" {
+@test "a file that comes and goes during the check is no error" {
 	local look
 
 	start lock_a_hundred_times
@@ -690,10 +676,7 @@ lock_a_hundred_times() {
 }
 
 @test "a socket is status 2" {
-	need perl
-	perl -MSocket -e '
-		socket(S, AF_UNIX, SOCK_STREAM, 0) && bind(S, sockaddr_un("socket"))
-		or die "$!"' || skip "cannot make a socket here"
+	make_socket socket
 	run -2 lf-check socket
 	like "$output" '^lf-check: socket: is not a regular file'
 }
@@ -709,7 +692,7 @@ lock_a_hundred_times() {
 	absent nowhere
 }
 
-@test "a file on the way, or a name that is too long, is status 2" {
+@test "a path through a file, or a name that is too long, is status 2" {
 	: >file
 	run -2 lf-check file/lock
 	like "$output" '^lf-check: file/lock: a part of the path is not a directory'
@@ -723,7 +706,7 @@ lock_a_hundred_times() {
 	like "$stderr" "^lf-check: ''"
 }
 
-@test "an unknown option is status 64 and says where to read" {
+@test "an unknown option is status 64 and refers to --help" {
 	run -64 --separate-stderr lf-check --no-such lock
 	equal "$output" ""
 	like "$stderr" "lf-check --help"
@@ -742,7 +725,7 @@ lock_a_hundred_times() {
 	equal "$output" "-q: free"
 }
 
-@test "closed standard streams are no file of ours" {
+@test "no file of lf-check becomes a standard stream that is closed" {
 	local rc
 
 	hold lf-acquire lock
@@ -763,8 +746,8 @@ lock_a_hundred_times() {
 	equal "$(stat -c %s lock free | sort -u)" 0
 }
 
-@test "an answer that cannot be written is status 71, never 0 or 1" {
-	[ -c /dev/full ] || skip "needs /dev/full"
+@test "output that cannot be written is status 71, never 0 or 1" {
+	need_dev_full
 	hold lf-acquire lock
 	run -71 sh -c 'lf-check lock >/dev/full'
 	like "$output" '^lf-check: standard output: '
@@ -772,41 +755,17 @@ lock_a_hundred_times() {
 	run -71 sh -c 'lf-check lock >&-'
 }
 
-# --- What it says of itself
+# --- --help and --version
 
 @test "--help and --version go to standard output with status 0" {
-	local option
-
-	for option in -h --help; do
-		run -0 --separate-stderr lf-check "$option"
-		like "$output" '^Usage: lf-check '
-		equal "$stderr" ""
-	done
-	for option in -V --version; do
-		run -0 --separate-stderr lf-check "$option"
-		like "$output" '^lf-check \(liblockfile-fcntl\) [0-9]+\.[0-9]'
-		equal "${#lines[@]}" 1
-		equal "$stderr" ""
-	done
+	answers_help_and_version lf-check
 }
 
 @test "--help names every option" {
-	local option
-
-	run -0 lf-check --help
-	for option in '-a, --all' '-p, --pid' '-q, --quiet' '-w, --wait' \
-		'-t, --timeout SECONDS' '-h, --help' '-V, --version'; do
-		[[ $output == *"$option"* ]] || equal "$output" "... $option"
-	done
+	help_names lf-check '-a, --all' '-p, --pid' '-q, --quiet' '-w, --wait' \
+		'-t, --timeout SECONDS' '-h, --help' '-V, --version'
 }
 
 @test "--help and --version that cannot be written are status 71" {
-	local option
-
-	[ -c /dev/full ] || skip "needs /dev/full"
-	for option in --help --version; do
-		run -71 sh -c 'lf-check "$1" >/dev/full' sh "$option"
-		like "$output" '^lf-check: standard output: '
-		run -71 sh -c 'lf-check "$1" >&-' sh "$option"
-	done
+	needs_standard_output lf-check
 }

@@ -1,8 +1,11 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# lf-acquire: the PID in the file, --no-create, --follow, --shared, and habits of
+# flock(1).
+#
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
-# lf-acquire: what is written into the file, what it may be, habits of flock(1).
 
 load helper
 
@@ -30,10 +33,9 @@ load helper
 	equal "${lines[0]}" "${lines[1]}"
 }
 
-@test "-p takes over the stamp of a holder that was killed" {
+@test "-p replaces the PID of a holder that was killed" {
 	hold lf-acquire -p -o lock
-	kill -KILL "$holder"
-	finish "$holder"
+	kill_holder
 	eventually free lock
 	equal "$(cat lock)" "$holder"
 	run -0 lf-acquire -p lock cat lock
@@ -49,13 +51,13 @@ load helper
 	free lock
 }
 
-@test "without -p the stamp of another is content like any other" {
+@test "without -p a PID in the file is content like any other" {
 	echo 4242 >lock
 	run -0 lf-acquire lock true
 	equal "$(cat lock)" 4242
 }
 
-@test "--no-create locks a file that is there, and makes none" {
+@test "--no-create locks an existing file and creates none" {
 	run -73 lf-acquire --no-create lock true
 	like "$output" '^lf-acquire: lock: no such file'
 	absent lock
@@ -64,7 +66,7 @@ load helper
 	absent lock
 }
 
-@test "--follow locks what the link points to, and keeps both" {
+@test "--follow locks the target of the link, and keeps both" {
 	touch file
 	ln -s file lock
 	run -66 lf-acquire lock true
@@ -77,7 +79,7 @@ load helper
 	release "$holder"
 }
 
-@test "--follow makes the file that a dangling link points to" {
+@test "--follow creates the target of a dangling link" {
 	ln -s file lock
 	run -66 lf-acquire --follow --no-create lock true
 	absent file
@@ -97,14 +99,13 @@ load helper
 	like "$output" 'symbolic link'
 }
 
-@test "--follow waits, and is not misled by a link that changes meanwhile" {
+@test "--follow waits, and notices a link that changed meanwhile" {
 	need_proc_locks
 	touch one two
 	ln -s one lock
 	hold lf-acquire -k one
 	first=$holder
-	begin lf-acquire --follow -w lock
-	queued "$holder"
+	queue_holder lf-acquire --follow -w lock
 	ln -sfn two lock
 	release "$first"
 	holds "$holder"
@@ -117,7 +118,7 @@ load helper
 
 # --- Sharing
 
-@test "-s runs beside others that share, and the last removes the file" {
+@test "-s runs beside other sharers, and the last one removes the file" {
 	need_shared_locks
 	local first second
 
@@ -136,7 +137,7 @@ load helper
 	absent lock
 }
 
-@test "who does not share is refused beside one who does, and told one of them" {
+@test "an exclusive lock is refused beside a sharer, which is named" {
 	need_shared_locks
 	need_holders_with_names
 	hold lf-acquire -s lock
@@ -152,7 +153,7 @@ load helper
 	absent lock
 }
 
-@test "-s waits for who does not share, who waits for all who do" {
+@test "-s waits for an exclusive holder, which waits for all sharers" {
 	need_proc_locks
 	need_shared_locks
 	local writer readers=() reader
@@ -160,8 +161,7 @@ load helper
 	hold lf-acquire lock
 	writer=$holder
 	for reader in 1 2; do
-		begin lf-acquire -w -s lock
-		queued "$holder"
+		queue_holder lf-acquire -w -s lock
 		has_not_locked "$holder"
 		readers+=("$holder")
 	done
@@ -181,7 +181,7 @@ load helper
 	absent lock
 }
 
-@test "-s of a file that may only be read shares it, and leaves it" {
+@test "-s of a file that may only be read shares and leaves the file" {
 	need_shared_locks
 	need_unprivileged
 	touch lock
@@ -193,7 +193,7 @@ load helper
 	like "$output" 'permission denied'
 }
 
-@test "-s with -p is status 64: the PID would be that of one of many" {
+@test "-s with -p is status 64" {
 	run -64 lf-acquire -s -p lock true
 	like "$output" '--pid cannot be used with --shared'
 	absent lock
@@ -202,7 +202,7 @@ load helper
 
 # --- Habits of flock(1)
 
-@test "long options of flock(1) are taken where they mean the same" {
+@test "long options of flock(1) are accepted where they mean the same" {
 	local option
 
 	for option in --nonblock --nb --exclusive --timeout=5 \
@@ -221,8 +221,8 @@ load helper
 	fi
 }
 
-# says WHAT ARGUMENT...: refused with the line that says what to type.
-says() {
+# refused_with WHAT ARGUMENT...: status 64 and a line with the remedy.
+refused_with() {
 	local what=$1
 	shift
 	run -64 lf-acquire "$@"
@@ -231,29 +231,29 @@ says() {
 	absent 5
 }
 
-@test "what flock(1) would take otherwise is refused, with what to type" {
-	says 'to wait at most 5 seconds, use -t 5' -w5 lock true
-	says '5 seconds, use -t 5' -w 5 lock true
-	says 'to wait at most 5 seconds, use -t 5' --wait 5 lock true
-	says 'to wait at most 5 seconds, use --timeout=5' --wait=5 lock true
-	says 'exclusive by default; use -x' -e lock true
-	says "LOCKFILE sh -c 'COMMAND'" -c 'true' lock
-	says "LOCKFILE sh -c 'COMMAND'" lock -c 'true'
-	says "LOCKFILE sh -c 'COMMAND'" --command true lock
-	says 'for descriptor 9, use --fd 9' 9
-	says 'for descriptor 9, use --fd 9' -n 9
-	says 'for descriptor 9, use -u --fd 9' -u 9
-	says 'to wait at most 5 seconds, use -t 5' -xw 5 lock true
+@test "usage of flock(1) that means something else is refused, with a remedy" {
+	refused_with 'to wait at most 5 seconds, use -t 5' -w5 lock true
+	refused_with '5 seconds, use -t 5' -w 5 lock true
+	refused_with 'to wait at most 5 seconds, use -t 5' --wait 5 lock true
+	refused_with 'to wait at most 5 seconds, use --timeout=5' --wait=5 lock true
+	refused_with 'exclusive by default; use -x' -e lock true
+	refused_with "LOCKFILE sh -c 'COMMAND'" -c 'true' lock
+	refused_with "LOCKFILE sh -c 'COMMAND'" lock -c 'true'
+	refused_with "LOCKFILE sh -c 'COMMAND'" --command true lock
+	refused_with 'for descriptor 9, use --fd 9' 9
+	refused_with 'for descriptor 9, use --fd 9' -n 9
+	refused_with 'for descriptor 9, use -u --fd 9' -u 9
+	refused_with 'to wait at most 5 seconds, use -t 5' -xw 5 lock true
 }
 
-@test "a lock file whose name is a number can be had all the same" {
+@test "the name of a lock file may be a number" {
 	run -0 lf-acquire 5 lf-check -q 5
 	run -0 lf-acquire -w ./5 lf-check -q 5
 	run -0 lf-acquire -t 5 5 lf-check -q 5
 	absent 5
 }
 
-@test "an option after the lock file is refused, but for a COMMAND after --" {
+@test "an option after the lock file is refused, unless -- marks it as COMMAND" {
 	run -64 lf-acquire lock -n true
 	like "$output" 'give options before the lock file'
 	absent lock

@@ -1,12 +1,14 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# lf-acquire --also: several lock files, all or none.
+#
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
-# lf-acquire --also: several lock files, all or none
 
 load helper
 
-@test "all are held while COMMAND runs, and gone afterwards" {
+@test "all files are held while COMMAND runs, and gone afterwards" {
 	run -0 lf-acquire -a b -a c a sh -c 'lf-check -q a && lf-check -q b &&
 		lf-check -q c && echo "$@"' sh 1 -- 2
 	equal "$output" "1 -- 2"
@@ -15,7 +17,7 @@ load helper
 	absent c
 }
 
-@test "COMMAND inherits each, so that kill -9 of lf-acquire frees none" {
+@test "COMMAND inherits all locks: kill -9 of lf-acquire frees none" {
 	need_locks_of_descriptors
 	start lf-acquire --also b a sh -c 'echo >ready; read -r _ <"$0"' \
 		"$BATS_TEST_TMPDIR/never"
@@ -29,7 +31,7 @@ load helper
 	eventually free b
 }
 
-@test "one that is held is named, and none is left" {
+@test "a held file is named, and none of the others is left" {
 	need_holders_with_names
 	hold lf-acquire b
 	run -75 lf-acquire -a b -a c a true
@@ -37,15 +39,13 @@ load helper
 	equal "${#lines[@]}" 1
 	absent a
 	absent c
-	run "-$(timed 75)" lf-acquire -t 0.05 -a b -a c a true
-	if has_threads; then
-		like "$output" '; timed out$'
-	fi
+	run -75 lf-acquire -t 0.05 -a b -a c a true
+	like "$output" '; timed out$'
 	absent a
 	release "$holder"
 }
 
-@test "-w waits for one, and holds none meanwhile" {
+@test "-w waits for one file, and holds none meanwhile" {
 	need_proc_locks
 	hold lf-acquire b
 	start lf-acquire -w -a b -a c a true
@@ -61,7 +61,7 @@ load helper
 	absent c
 }
 
-@test "what cannot be had is named, and nothing is left" {
+@test "a file that fails is named, and nothing is left" {
 	run -73 lf-acquire -a missing/b -a c a true
 	like "$output" '^lf-acquire: missing/b: '
 	mkdir d
@@ -81,7 +81,7 @@ load helper
 	present link
 }
 
-@test "-m, -k, -p and -F hold for all" {
+@test "-m, -k, -p and -F apply to all files" {
 	run -0 lf-acquire -m 640 -k -p -a b a sh -c 'stat -c %a a b; cmp a b'
 	equal "${lines[*]}" "640 640"
 	rm a b
@@ -93,7 +93,7 @@ load helper
 	equal "${lines[0]} ${lines[1]}" "${lines[2]} ${lines[2]}"
 }
 
-@test "the first operand is the lock file, and all that follows is COMMAND" {
+@test "the first operand is the lock file, the rest is COMMAND" {
 	run -0 lf-acquire lock echo a -- b
 	equal "$output" "a -- b"
 	run -0 lf-acquire lock -- echo a -- b
@@ -105,7 +105,7 @@ load helper
 	absent x
 }
 
-@test "a COMMAND that is not installed does not make lock files of its arguments" {
+@test "the arguments of a COMMAND that is missing are not locked" {
 	: >data
 	run -127 lf-acquire lock ./notinstalled data -- echo hello
 	equal "$output" "lf-acquire: ./notinstalled: cannot be run: No such file or directory"

@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# lf-acquire as a job: what signals and terminals do to it and to COMMAND.
+#
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
 
 load helper
-
-# lf-acquire as a job: what signals and terminals do to it and to COMMAND.
 
 is_asleep() {
 	[ "$(state_of "$1")" = S ]
@@ -16,7 +17,7 @@ is_asleep() {
 @test "a signal that ends COMMAND ends lf-acquire too" {
 	local signal
 
-	# bash tells a death by a signal from a status of 128 and more.
+	# bash reports a death by a signal, not a status above 127.
 	for signal in TERM USR1 ABRT KILL; do
 		run bash -c 'ulimit -c 0; lf-acquire lock sh -c "kill -$1 \$\$"; exit 1' \
 			bash "$signal"
@@ -28,7 +29,7 @@ is_asleep() {
 	equal "$status" 143
 }
 
-@test "it does so by one that is ignored in lf-acquire" {
+@test "so does a signal that lf-acquire ignores" {
 	env --default-signal=HUP true 2>/dev/null ||
 		skip "needs env with --default-signal"
 	on_terminal nohup lf-acquire lock env --default-signal=HUP \
@@ -37,8 +38,8 @@ is_asleep() {
 	absent lock
 }
 
-# A core that is written to a file is seen, even one that a shell is not told of.
-@test "a COMMAND that dumped core makes lf-acquire dump no second one" {
+# A core in a file is found even if the shell does not report it.
+@test "lf-acquire dumps no second core" {
 	local tool signal
 
 	mkdir sub
@@ -56,8 +57,8 @@ is_asleep() {
 	done
 }
 
-# The kernel spares it, so that it cannot end as COMMAND did.
-@test "the first process of a container exits with 128 and the signal" {
+# The kernel spares PID 1, which cannot end by the signal of COMMAND.
+@test "PID 1 of a container exits with 128 plus the signal" {
 	local own=(unshare --pid --fork)
 
 	need unshare
@@ -69,8 +70,8 @@ is_asleep() {
 
 # --- Signals of other processes
 
-# Reports "got NAME" and goes on until it is told to end with status 9.  A signal
-# just before read blocks is seen after it: so it does not block for long.
+# Reports "got NAME" for each signal until "end" arrives.  A signal just before
+# read blocks is handled after it, so read must not block for long.
 tattling='
 	for s in HUP INT QUIT TERM USR1 USR2 WINCH RTMIN RTMAX; do
 		trap "echo got $s >&7" $s
@@ -82,8 +83,8 @@ tattling='
 	done
 	exit 9'
 
-# tattle PROGRAM...: it runs that; $said and $to are its channels.  A job of its
-# own, as without that INT and QUIT are ignored in the background.
+# tattle PROGRAM...: PROGRAM runs that, with the channels $said and $to, as a job
+# of its own: otherwise INT and QUIT are ignored in the background.
 tattle() {
 	channel said
 	said=$fd
@@ -96,7 +97,7 @@ tattle() {
 	started+=("$line")
 }
 
-@test "signals sent to lf-acquire reach COMMAND, which it outlives" {
+@test "signals sent to lf-acquire reach COMMAND, and do not end lf-acquire" {
 	need_signals HUP INT QUIT
 	local said to signal
 
@@ -114,7 +115,7 @@ tattle() {
 	absent lock
 }
 
-@test "a signal that ends COMMAND through lf-acquire lets it release" {
+@test "lf-acquire releases the lock after passing on a deadly signal" {
 	hold lf-acquire lock
 	kill -TERM "$holder"
 	finish "$holder"
@@ -139,7 +140,7 @@ tattle() {
 	done
 }
 
-# By ALRM it believes that the time is over; not before it waits.
+# ALRM makes timeout(1) believe that the time is over, once it waits.
 @test "timeout(1) ends both, and the file is gone" {
 	local option
 
@@ -175,9 +176,9 @@ tattle() {
 	absent lock
 }
 
-# comes_back TIMES PREFIX SENDER: COMMAND, run by PREFIX, gets that often the
-# USR1 that SENDER sends.  A USR2 from outside follows, and is passed on: what
-# lf-acquire makes of USR1 comes before that.
+# comes_back TIMES PREFIX SENDER: COMMAND, run by PREFIX, receives TIMES times the
+# USR1 that SENDER sends.  A USR2 from outside follows and is passed on after
+# lf-acquire has handled USR1.
 comes_back() {
 	local said to
 
@@ -218,7 +219,7 @@ comes_back() {
 	comes_back 0 '' 'kill -USR1 $PPID; echo sent >&7'
 }
 
-@test "one that COMMAND sends to the whole group reaches it once" {
+@test "a signal that COMMAND sends to the whole group reaches COMMAND once" {
 	# A second at the same time would not be counted.
 	comes_back 1 '' '
 		kill -STOP $PPID
@@ -227,8 +228,8 @@ comes_back() {
 		echo sent >&7'
 }
 
-# The sender stays: of one that is gone nobody can tell its group.
-@test "nor does one of a process in COMMAND's own group come back" {
+# The sender stays: the group of a process that has ended is unknown.
+@test "a signal from COMMAND's own process group does not come back" {
 	need setsid
 	comes_back 0 setsid '
 		bash -c "kill -USR1 $PPID; echo sent >&7; read -r _ <&9" &'
@@ -245,9 +246,8 @@ comes_back() {
 
 # --- Stop and continue
 
-@test "lf-acquire stops and goes on with COMMAND, as any job" {
-	# A group of its own, with a parent outside: else it is orphaned, and
-	# the kernel does not stop it.
+@test "lf-acquire stops and continues with COMMAND, like any job" {
+	# The kernel does not stop an orphaned group: it needs a parent outside.
 	set -m
 	hold lf-acquire lock
 	set +m
@@ -263,7 +263,7 @@ comes_back() {
 	absent lock
 }
 
-@test "a COMMAND that is stopped by SIGSTOP goes on by SIGCONT alone" {
+@test "a COMMAND stopped by SIGSTOP is continued by SIGCONT alone" {
 	hold lf-acquire lock
 	kill -STOP "$command"
 	eventually is_stopped "$command"
@@ -273,7 +273,7 @@ comes_back() {
 	equal "$status" 0
 }
 
-# Twice would undo a stop key that was pressed in between.
+# A second SIGCONT would undo a stop key that was pressed in between.
 @test "a SIGCONT to the whole group continues COMMAND once" {
 	local said
 
@@ -306,7 +306,7 @@ comes_back() {
 	absent lock
 }
 
-@test "where no shell would continue it, it does not stop with COMMAND" {
+@test "lf-acquire does not stop with COMMAND if no shell would continue it" {
 	need setsid perl
 	hold setsid lf-acquire lock perl -e 'setpgrp; exec @ARGV'
 	kill -TSTP "$command"
@@ -318,11 +318,11 @@ comes_back() {
 	absent lock
 }
 
-@test "a stopped lf-acquire keeps the lock, and tells the status when it goes on" {
+@test "a stopped lf-acquire keeps the lock, and returns the status when continued" {
 	hold lf-acquire lock
 	kill -STOP "$holder"
 	eventually is_stopped "$holder"
-	tell "$holder" 6
+	let_end "$holder" 6
 	eventually is_gone "$command"
 	held lock
 	kill -CONT "$holder"
@@ -333,11 +333,10 @@ comes_back() {
 
 # --- Before COMMAND is there
 
-@test "while it waits for the lock a signal simply ends it" {
+@test "a signal ends a waiting lf-acquire" {
 	need_proc_locks
 	hold lf-acquire -k lock
-	start lf-acquire -w lock touch ran
-	queued "$pid"
+	queue lf-acquire -w lock touch ran
 	kill -TERM "$pid"
 	finish "$pid"
 	equal "$status" 143
@@ -346,17 +345,15 @@ comes_back() {
 }
 
 @test "a signal ends a timed wait too" {
-	need_threads
 	need_proc_locks
 	hold lf-acquire lock
-	start lf-acquire -t 600 lock echo never
-	queued "$pid"
+	queue lf-acquire -t 600 lock echo never
 	kill -TERM "$pid"
 	finish "$pid"
 	equal "$status" 143
 }
 
-@test "the queue goes on without those that a signal ended, and no file stays" {
+@test "the queue goes on without waiters that a signal ended, and no file stays" {
 	need_signals HUP
 	need_proc_locks
 	local first ended signal
@@ -367,8 +364,7 @@ comes_back() {
 		start lf-acquire -w lock touch ran
 		ended=$pid
 		queued "$ended"
-		begin lf-acquire -w lock
-		queued "$holder"
+		queue_holder lf-acquire -w lock
 		kill -"$signal" "$ended"
 		finish "$ended"
 		equal "$status" $((128 + $(kill -l "$signal")))
@@ -381,21 +377,17 @@ comes_back() {
 	absent lock
 }
 
-# Nobody else removes the file then; a signal that ended it at once would let it
-# stay.
-@test "a waiter that a signal ends when its turn has come leaves no file" {
+# No other process removes the file then: a waiter that ended immediately would
+# leave it.
+@test "a waiter that a signal ends as its turn comes leaves no file" {
 	need_proc_locks
-	local option first options=(-w)
+	local option first
 
-	if has_threads; then
-		options+=('-t 600')
-	fi
-	for option in "${options[@]}"; do
+	for option in -w '-t 600'; do
 		hold lf-acquire lock
 		first=$holder
 		# shellcheck disable=SC2086 # an option and its argument
-		start lf-acquire $option lock touch ran
-		queued "$pid"
+		queue lf-acquire $option lock touch ran
 		kill -STOP "$pid"
 		eventually is_stopped "$pid"
 		release "$first"
@@ -418,8 +410,8 @@ lock_has_waiter() {
 	grep -q -- "-> .*:$(stat -c %i lock) " /proc/locks
 }
 
-# The lock is won, and no COMMAND there yet; umask(2) is called for the mode.
-@test "nor does one that a signal ends when it has the lock" {
+# It has the lock but no COMMAND yet; --mode makes it call umask(2) then.
+@test "a waiter that a signal ends as it gets the lock leaves no file" {
 	need_proc_locks
 	need_strace_signals
 	local waiter
@@ -436,8 +428,8 @@ lock_has_waiter() {
 	absent ran
 }
 
-# It is noticed though no call was interrupted by it.
-@test "a signal that comes just before the wait begins ends it" {
+# The signal interrupts no call.
+@test "a signal just before the wait ends the wait" {
 	need timeout
 	need_strace_signals
 	hold lf-acquire lock
@@ -450,8 +442,8 @@ lock_has_waiter() {
 	absent lock
 }
 
-# The mode makes it call umask(2) once the lock is held.  What strace sends seems
-# to come from the kernel, as what a terminal sends does.
+# --mode makes lf-acquire call umask(2) once the lock is held.  A signal of strace
+# seems to come from the kernel, like that of a terminal.
 @test "a signal between the lock and COMMAND reaches COMMAND, and no file stays" {
 	need timeout
 	need_strace_signals
@@ -476,7 +468,7 @@ lock_has_waiter() {
 	equal "$output" "$wanted"
 }
 
-@test "COMMAND gets ignored and blocked signals as they were" {
+@test "COMMAND inherits ignored and blocked signals unchanged" {
 	local prefix
 
 	for prefix in '' 'trap "" HUP INT PIPE TERM;'; do
@@ -527,8 +519,7 @@ lock_has_waiter() {
 	absent lock
 }
 
-# As from a timer that was set before exec.
-@test "an alarm from before reaches COMMAND" {
+@test "an alarm that was set before exec reaches COMMAND" {
 	need timeout
 	need_strace_signals
 	run -142 timeout 60 strace -o /dev/null \
@@ -540,7 +531,7 @@ lock_has_waiter() {
 
 # --- On a terminal
 
-# on_terminal PROGRAM...: does there what standard input says, see terminal.c.
+# on_terminal PROGRAM...: with standard input as the script of terminal.c.
 on_terminal() {
 	HISTFILE=/dev/null TERM=dumb PS1='outer> ' run terminal "$@"
 	[ "$status" -eq 0 ] && return
@@ -553,9 +544,9 @@ ended() {
 	equal "${lines[-1]}" "$1"
 }
 
-# Tells how many INT it got.  lf-acquire is stopped until the first is counted:
-# a second at the same time would not be.  The USR2, which a child sends by way
-# of lf-acquire, comes after all of them.
+# Prints how many INTs arrived.  lf-acquire is stopped until the first is counted:
+# a second one at the same time would get lost.  The USR2, which a child sends by
+# way of lf-acquire, arrives after all of them.
 counting='
 	times=0
 	trap "times=\$((times + 1)); kill -CONT \$PPID" INT
@@ -568,7 +559,7 @@ counting='
 		read -r -t 0.1 _
 	done'
 
-# Shells that control jobs, and a job that is told through "to" how to end.
+# Shells with job control, and a job that reads its status from "to".
 need_interactive_shells() {
 	local shell
 
@@ -588,7 +579,7 @@ need_interactive_shells() {
 	END
 }
 
-@test "the interrupt key reaches COMMAND once, which ends as it likes" {
+@test "the interrupt key reaches COMMAND once, and COMMAND chooses its status" {
 	on_terminal lf-acquire lock bash -c "$counting" <<-END
 		wait ready
 		type ^C
@@ -613,7 +604,7 @@ need_interactive_shells() {
 	done
 }
 
-@test "they reach a COMMAND that has left the process group, too" {
+@test "the keys reach a COMMAND that has left the process group as well" {
 	need setsid
 	on_terminal lf-acquire lock setsid bash -c '
 		trap "exit 5" INT
@@ -628,7 +619,7 @@ need_interactive_shells() {
 	absent lock
 }
 
-@test "the interrupt key ends who waits for the lock" {
+@test "the interrupt key ends a waiting lf-acquire" {
 	need_proc_locks
 	hold lf-acquire lock
 	on_terminal sh -c 'exec lf-acquire -v -w lock touch ran' <<-END
@@ -676,7 +667,7 @@ need_interactive_shells() {
 	done
 }
 
-@test "a job that was stopped while it waited waits again" {
+@test "a job that was stopped while waiting continues to wait" {
 	local shell shells
 
 	need_interactive_shells
@@ -706,7 +697,7 @@ need_interactive_shells() {
 	local shells
 
 	need_interactive_shells
-	# shellcheck disable=SC2086 # with its options; it tells at once
+	# shellcheck disable=SC2086 # with its options
 	on_terminal ${shells[0]} <<-'END'
 		wait outer>
 		type set -b^M
@@ -729,7 +720,7 @@ need_interactive_shells() {
 	absent lock
 }
 
-@test "a shell that suspends itself gives the terminal back, and has it again" {
+@test "a shell that suspends itself returns the terminal, and gets it back" {
 	local shell shells
 
 	need_interactive_shells
@@ -758,7 +749,7 @@ need_interactive_shells() {
 	done
 }
 
-# The kernel stops nobody then, as nobody would continue it.
+# The kernel does not stop a job that no shell would continue.
 @test "without a shell to continue it, the stop key stops nothing" {
 	on_terminal lf-acquire lock bash -c "$counting" <<-END
 		wait ready
@@ -779,14 +770,14 @@ need_interactive_shells() {
 	absent lock
 }
 
-@test "also a COMMAND that is stopped" {
+@test "a terminal that hangs up ends a stopped COMMAND as well" {
 	local said keys
 
 	channel said
 	said=$fd
 	channel keys
 	keys=$fd
-	# In the background standard input is none, but for who opens it there.
+	# A process in the background has no standard input unless it opens it.
 	start sh -c 'exec terminal lf-acquire lock sh -c "$1" sh "$2" <keys >out' sh \
 		'echo $$ >said; read -r _ <"$1"' "$BATS_TEST_TMPDIR/never"
 	next "$said"
@@ -799,7 +790,7 @@ need_interactive_shells() {
 	absent lock
 }
 
-@test "a hang-up ends a job of a shell, unless COMMAND does not care" {
+@test "a hang-up ends a job of a shell, unless COMMAND ignores it" {
 	local said shell shells
 
 	need_interactive_shells

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# lf-check's tables and JSON.
+# SPDX-License-Identifier: 0BSD
+# Tables and JSON of lf-check.
 #
 # shellcheck disable=SC1003,SC2016 # text that is meant so
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
@@ -9,12 +10,12 @@ load helper
 
 default='LOCKFILE ROLE MODE PID USER COMMAND LOCKED STARTED TYPE'
 
-# words TEXT: with one blank between.
+# words TEXT: separated by one blank.
 words() {
 	tr -s ' ' <<<"$1" | sed 's/^ //; s/ $//'
 }
 
-# json FILTER ARGUMENT...: of what lf-check says.
+# json FILTER ARGUMENT...: the output of lf-check, filtered.
 json() {
 	lf-check -J "${@:2}" >json || [ $? -eq 1 ]
 	jq -r "$1" json
@@ -22,14 +23,13 @@ json() {
 
 # --- Tables
 
-@test "a table has a line for each holder and each who waits" {
+@test "a table has a line for each holder and each waiter" {
 	local option
 
 	need_tables
 	need_inspection
 	hold lf-acquire lock
-	start lf-acquire -w lock true
-	queued "$pid"
+	queue lf-acquire -w lock true
 	: >free
 	for option in -l --list; do
 		run -0 --separate-stderr lf-check "$option" lock free
@@ -42,19 +42,19 @@ json() {
 	done
 }
 
-@test "what is shared is READ, and what flock(1) locks is FLOCK" {
+@test "a shared lock is READ, and a lock of flock(1) is FLOCK" {
+	local sharer
+
 	need_tables
 	need_inspection
 	need_shared_locks
 	need flock
 	hold lf-acquire -s lock
-	channel said
-	start flock lock sh -c 'echo >said; read -r _ <"$1"' sh \
-		"$BATS_TEST_TMPDIR/never"
-	next "$fd"
+	sharer=$holder
+	hold flock lock
 	run -0 lf-check -r -n -o role,mode,pid,type lock
-	like "${lines[0]}" "^holder READ $holder (OFDLCK|POSIX)$"
-	equal "${lines[1]}" "holder WRITE $pid FLOCK"
+	like "${lines[0]}" "^holder READ $sharer (OFDLCK|POSIX)$"
+	equal "${lines[1]}" "holder WRITE $holder FLOCK"
 }
 
 @test "a missing file is free, and a directory without locks an empty table" {
@@ -108,8 +108,7 @@ iso() {
 	need_tables
 	need_inspection
 	hold lf-acquire lock
-	start lf-acquire -w lock true
-	queued "$pid"
+	queue lf-acquire -w lock true
 	for look in {1..10}; do
 		run -0 lf-check -rno LOCKED,STARTED,STARTTIME lock
 		started "$holder"
@@ -164,7 +163,7 @@ iso() {
 	[ "$output" -le $((after - seconds)) ]
 }
 
-@test "headings are left away on demand" {
+@test "headings can be omitted" {
 	local option
 
 	need_tables
@@ -177,7 +176,7 @@ iso() {
 	done
 }
 
-@test "raw output has all columns, and no blank in any" {
+@test "raw output has all columns, and no blank in a column" {
 	local option
 
 	need_tables
@@ -201,8 +200,7 @@ iso() {
 	need_inspection
 	need jq
 	hold lf-acquire lock
-	start lf-acquire -w lock true
-	queued "$pid"
+	queue lf-acquire -w lock true
 	: >free
 	for option in -J --json -Jn -lJ; do
 		run -0 --separate-stderr lf-check "$option" lock free missing
@@ -216,7 +214,7 @@ iso() {
 	done
 }
 
-@test "numbers are numbers, and what is not known is null" {
+@test "JSON has numbers as numbers, and unknown values as null" {
 	need_tables
 	need_inspection
 	need jq
@@ -227,7 +225,7 @@ iso() {
 		$'number number number string\nnull null null string'
 }
 
-@test "JSON of nothing is JSON" {
+@test "JSON without a lock is valid" {
 	need_tables
 	need jq
 	mkdir dir
@@ -235,7 +233,7 @@ iso() {
 	equal "$(jq -c . <<<"$output")" '{"locks":[]}'
 }
 
-@test "JSON and an error: the others are told" {
+@test "JSON has the other files if one fails" {
 	need_tables
 	need jq
 	mkfifo fifo
@@ -245,7 +243,7 @@ iso() {
 	like "$stderr" '^lf-check: fifo: is not a regular file'
 }
 
-@test "a holder that is not known has a line without PID" {
+@test "an unknown holder has a line without PID" {
 	local command
 
 	need_tables
@@ -254,8 +252,7 @@ iso() {
 	need_locks_of_descriptors
 	need jq
 	hold lf-acquire lock
-	kill -KILL "$holder"
-	finish "$holder"
+	kill_holder
 	run -0 unprivileged lf-check -J lock
 	equal "$(jq -c '.locks[] | [.role, .pid, .command, .started]' \
 		<<<"$output")" '["holder",null,null,null]'
@@ -265,7 +262,7 @@ iso() {
 	equal "$output" ""
 }
 
-# locales: what there is of these.
+# locales: the installed ones of these.
 locales() {
 	local locale
 
@@ -277,7 +274,7 @@ locales() {
 	done 2>/dev/null
 }
 
-@test "JSON is valid UTF-8 of what is there, whatever it is, in any locale" {
+@test "JSON is valid UTF-8 for any name, in any locale" {
 	local name locale
 	local names=(
 		$'new\nline' $'tab\t' 'quo"te' 'back\slash' $'\xc3\xa9'
@@ -331,8 +328,8 @@ locales() {
 	done
 }
 
-# As Python reads it, which takes less than jq does.
-@test "JSON is as strict as can be" {
+# Python accepts less than jq does.
+@test "JSON is accepted by a strict parser" {
 	local names=($'\xff' $'\e\n\r\t\b\f' '"\' $'\x7f\xc2\x85\xe2\x80\xa8')
 
 	need_tables
@@ -346,7 +343,7 @@ names = [lock["lockfile"] for lock in json.loads(text)["locks"]]
 sys.exit(names != ["\\xff", "\x1b\n\r\t\b\f", "\"\\", "\x7f\x85\u2028"])'
 }
 
-@test "paths of 4095 bytes, and a command as long" {
+@test "a path of 4095 bytes, and a command as long" {
 	local name=$'\xc3\xa9' directory
 
 	need_tables
@@ -382,7 +379,7 @@ refused() {
 	like "$stderr" "^lf-check: $1"
 }
 
-@test "an unknown column is refused, and the known ones are told" {
+@test "an unknown column is refused, and the known ones are listed" {
 	local columns
 
 	need_tables
@@ -394,7 +391,7 @@ refused() {
 	refused "invalid column 'e\\\\x1b': " -o $'e\e' lock
 }
 
-@test "what goes with no table is refused" {
+@test "options that cannot be combined with a table are refused" {
 	local option
 
 	need_tables
@@ -413,7 +410,7 @@ refused() {
 	local option
 
 	need_tables
-	[ -c /dev/full ] || skip "needs /dev/full"
+	need_dev_full
 	: >lock
 	for option in -l -J -r; do
 		run -71 sh -c "lf-check $option lock >/dev/full"
@@ -422,18 +419,13 @@ refused() {
 }
 
 @test "--help names the options of tables, and every column" {
-	local what
-
 	need_tables
-	run -0 lf-check --help
-	for what in '-l, --list' '-J, --json' '-o, --output COLUMNS' \
-		'-n, --noheadings' '-r, --raw' $default AGE STARTTIME \
-		SOURCE; do
-		[[ $output == *"$what"* ]] || equal "$output" "... $what"
-	done
+	# shellcheck disable=SC2086 # a word for each column
+	help_names lf-check '-l, --list' '-J, --json' '-o, --output COLUMNS' \
+		'-n, --noheadings' '-r, --raw' $default AGE STARTTIME SOURCE
 }
 
-@test "without libsmartcols tables are refused, and the rest works" {
+@test "without libsmartcols tables are refused, and everything else works" {
 	local option
 
 	lf-check --help | grep -q 'Built without libsmartcols' ||

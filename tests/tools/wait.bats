@@ -1,17 +1,18 @@
 #!/usr/bin/env bats
-# lf-check that waits.
+# SPDX-License-Identifier: 0BSD
+# lf-check --wait.
 #
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
 
 load helper
 
-# begin_check ARGUMENT...: in the background; what it says is in "said".
+# begin_check ARGUMENT...: in the background; its output is in "said".
 begin_check() {
 	start sh -c 'exec lf-check "$@" >said 2>&1' sh "$@"
 }
 
-# watches PID FILE: it will be told by the kernel.
+# watches PID FILE: the kernel will wake it.
 watches() {
 	grep -qs "^inotify .* ino:$(printf %x "$(stat -c %i "$2")") " \
 		"/proc/$1/fdinfo/"*
@@ -22,19 +23,12 @@ need_watch() {
 		>/dev/null || skip "built without inotify"
 }
 
-need_strace() {
-	need strace
-	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
-	# A leak sanitizer cannot work below strace.
-	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
-}
-
 # polls: each wait, and how it ended.
 polls() {
 	grep -E '^p?poll\(\[.*events=' calls
 }
 
-@test "what is free is not waited for" {
+@test "a free lock is not waited for" {
 	local option
 
 	: >lock
@@ -69,7 +63,7 @@ polls() {
 	done
 }
 
-@test "one that is over is status 0, and tells who holds it" {
+@test "a wait that times out is status 0 and names the holder" {
 	hold lf-acquire lock
 	run -0 --separate-stderr lf-check -t 0.05 lock
 	begins "$output" "lock: held"
@@ -81,7 +75,7 @@ polls() {
 	held lock
 }
 
-@test "of several all are waited for" {
+@test "all of several files are waited for" {
 	local first checker
 
 	need_watch
@@ -118,18 +112,17 @@ polls() {
 	equal "$(<said)" ""
 }
 
-@test "a holder that is killed ends the wait" {
+@test "kill -9 of the holder ends the wait" {
 	need_watch
 	hold lf-acquire -F lock
 	begin_check -w lock
 	eventually watches "$pid" lock
-	kill -KILL "$holder"
-	finish "$holder"
+	kill_holder
 	finish "$pid"
 	equal "$status" 1
 }
 
-@test "it waits for the COMMAND of an lf-acquire that was killed" {
+@test "the COMMAND of an lf-acquire that was killed is waited for" {
 	local checker
 
 	need_watch
@@ -138,16 +131,15 @@ polls() {
 	begin_check -w lock
 	checker=$pid
 	eventually watches "$checker" lock
-	kill -KILL "$holder"
-	finish "$holder"
+	kill_holder
 	run -0 lf-check -q lock
 	run ! is_gone "$checker"
-	tell "$holder"
+	let_end "$holder"
 	finish "$checker"
 	equal "$status" 1
 }
 
-@test "a file without write access is waited for, by the process alone" {
+@test "a file without write access is waited for by its process alone" {
 	local checker sharer
 
 	need_unprivileged
@@ -170,7 +162,7 @@ polls() {
 	equal "$status" 1
 }
 
-@test "a release without a close is noticed, too" {
+@test "a release without a close ends the wait as well" {
 	local checker
 
 	need_locks_of_descriptors
@@ -184,7 +176,7 @@ polls() {
 	equal "$status" 1
 }
 
-@test "it takes no turn: those who wait get the lock before it ends" {
+@test "a waiter in the queue gets the lock before the wait ends" {
 	local first checker
 
 	need_watch
@@ -194,8 +186,7 @@ polls() {
 	begin_check -w lock
 	checker=$pid
 	eventually watches "$checker" lock
-	begin lf-acquire -w lock
-	queued "$holder"
+	queue_holder lf-acquire -w lock
 	release "$first"
 	holds "$holder"
 	run ! is_gone "$checker"
@@ -206,7 +197,7 @@ polls() {
 	absent lock
 }
 
-@test "nobody who takes the lock is refused because of those who wait" {
+@test "lf-check -w never makes lf-acquire fail" {
 	local checkers=()
 
 	hold lf-acquire -k lock
@@ -224,12 +215,12 @@ polls() {
 	done
 }
 
-@test "it is woken by the kernel" {
+@test "the kernel wakes lf-check" {
 	local round strace
 
 	need_watch
 	need_strace
-	# It may look just then for itself, but not each time.
+	# The half second may be over just then, but not each time.
 	for round in {1..10}; do
 		hold lf-acquire lock
 		start strace -o calls lf-check -w -q lock
@@ -243,7 +234,7 @@ polls() {
 	equal "$(polls)" "woken once in $round rounds"
 }
 
-@test "it watches the process, too" {
+@test "the process of the holder is watched as well" {
 	need_watch
 	need_strace
 	need_inspection
@@ -256,7 +247,7 @@ polls() {
 	run ! grep -E 'SETLK|flock\(|O_CREAT|O_WRONLY|O_RDWR|O_TRUNC|unlink|utime' calls
 }
 
-@test "looks of others do not wake it" {
+@test "other lf-checks do not wake it" {
 	local before strace
 
 	need_watch
@@ -275,7 +266,7 @@ polls() {
 	finish "$strace"
 }
 
-@test "what cannot be told is an error, after the wait for the others" {
+@test "a file that fails is an error, after the wait for the others" {
 	need_watch
 	mkfifo fifo
 	hold lf-acquire lock
@@ -287,7 +278,7 @@ polls() {
 	equal "$(sort said)" "lf-check: fifo: is not a regular file"$'\n'"lock: free"
 }
 
-@test "a signal ends the wait as it does anything" {
+@test "a signal ends the wait" {
 	local signal
 
 	need_watch
@@ -303,7 +294,7 @@ polls() {
 	done
 }
 
-@test "what is no time is status 64" {
+@test "an invalid time is status 64" {
 	local time
 
 	: >lock
@@ -316,7 +307,7 @@ polls() {
 	run -64 lf-check lock -t
 }
 
-@test "a table after the wait" {
+@test "a table is printed after the wait" {
 	need_tables
 	need_watch
 	hold lf-acquire lock
