@@ -91,7 +91,7 @@ int descriptor_unlock(int fd, const char *name)
 
 	if (rc == 0)
 		return 0;
-	if (rc == -ENOTSUP)
+	if (rc == -ENOLCK)
 		return locks_end_with_process(name);
 	advice = descriptor_advice(fd, rc);
 	message_about(name, "%s", advice ? advice : lf_strerror(rc));

@@ -11,6 +11,8 @@
 #undef HAVE_O_CLOEXEC
 #undef HAVE_PIPE2
 
+#include "port/os.h" /* before config.h is read again */
+
 #include "lib/child.h"
 #include "port/cloexec.c"
 #include "port/open.c"
