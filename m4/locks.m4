@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: 0BSD
+#
 # Which locks the system has.  Each answer is a cache variable, so that it can
 # be forced: lf_cv_flock=no ./configure
 
@@ -12,7 +14,7 @@ AC_DEFUN([LF_RECORD_LOCKS], [
 ])
 
 # LF_OFD_LOCKS: record locks of an open file description, Linux 3.15 and
-# POSIX.1-2024.  Whether the running kernel has them is found out at run time.
+# POSIX.1-2024.  Whether the running kernel has them is a question for run time.
 AC_DEFUN([LF_OFD_LOCKS], [
   AC_CACHE_CHECK([for open file description locks], [lf_cv_ofd], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>]], [[
