@@ -10,9 +10,15 @@
 #include <errno.h>
 #include <unistd.h>
 
+#ifdef LF_NO_OFD_LOCKS
+static const bool has_ofd_locks = false;
+#else
+static const bool has_ofd_locks = true;
+#endif
+
 bool lf_has_ofd_locks(void)
 {
-	return F_OFD_SETLK > 0;
+	return has_ofd_locks;
 }
 
 bool lf_locks_by_lockf(void)
@@ -20,20 +26,17 @@ bool lf_locks_by_lockf(void)
 	return false;
 }
 
-/*
- * POSIX allows EACCES when another process holds a lock; Linux uses EAGAIN for
- * that, and EACCES when a security module refuses.
- */
-static int meaning_of_eacces(int fd, struct flock lock)
+static bool is_missing(int command)
 {
-	return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ?
-		       -EAGAIN :
-		       -EACCES;
+	return !has_ofd_locks &&
+	       (command == F_OFD_SETLK || command == F_OFD_SETLKW ||
+		command == F_OFD_GETLK);
 }
 
-static bool is_ofd(int command)
+/* As by a kernel without such locks: a bad descriptor comes first. */
+static int refused(int fd)
 {
-	return command == F_OFD_SETLK || command == F_OFD_SETLKW;
+	return fcntl(fd, F_GETFD) < 0 ? -errno : -EINVAL;
 }
 
 int lf_setlk(int fd, int command, short type, off_t start, off_t length)
@@ -46,18 +49,20 @@ int lf_setlk(int fd, int command, short type, off_t start, off_t length)
 		.l_len = length,
 	};
 
+	if (is_missing(command))
+		return refused(fd);
 	if (fcntl(fd, command, &lock) == 0)
 		return 0;
-	if (errno == EACCES && command == F_SETLK)
-		return meaning_of_eacces(fd, lock);
-	/* A kernel or emulator that does not know the command says one of these. */
-	return errno == ENOSYS && is_ofd(command) ? -EINVAL : -errno;
+	/* POSIX allows either when another process holds a lock. */
+	return command == F_SETLK && errno == EACCES ? -EAGAIN : -errno;
 }
 
 int lf_getlk(int fd, int command, struct flock *lock)
 {
 	lock->l_whence = SEEK_SET;
 	lock->l_pid = 0;
+	if (is_missing(command))
+		return refused(fd);
 	if (fcntl(fd, command, lock) < 0)
 		return -errno;
 	/* -1: of an open file description; less: a process of another machine. */

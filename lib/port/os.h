@@ -41,14 +41,11 @@ int lf_getlk(int fd, int command, struct flock *lock);
 bool lf_locks_by_lockf(void);
 
 /*
- * Open-file-description locks: Linux 3.15, POSIX.1-2024.  Where they are
- * missing, or configure was asked not to use them, the commands are numbers
- * that no fcntl(2) knows, and are refused with EINVAL as by an old kernel.
+ * Open-file-description locks: Linux 3.15, POSIX.1-2024.  Where they have no
+ * names, or configure was asked not to use them, lf_setlk() and lf_getlk() refuse
+ * them with -EINVAL, as an old kernel does.
  */
-#if defined LF_NO_OFD_LOCKS || !defined F_OFD_SETLK
-# undef F_OFD_GETLK
-# undef F_OFD_SETLK
-# undef F_OFD_SETLKW
+#ifndef F_OFD_SETLK
 # define F_OFD_GETLK (-1001)
 # define F_OFD_SETLK (-1002)
 # define F_OFD_SETLKW (-1003)

@@ -7,6 +7,11 @@
 
 #include "config.h"
 
+#include <fcntl.h>
+
+#undef F_OFD_GETLK
+#undef F_OFD_SETLK
+#undef F_OFD_SETLKW
 #undef LF_NO_OFD_LOCKS
 #define LF_NO_OFD_LOCKS 1
 
