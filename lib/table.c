@@ -233,13 +233,16 @@ static struct lf_lock *find(const struct lf_file *file, enum lf_state state)
 	return find_from(file->handles, state);
 }
 
-/* Whether a close would drop what another handle has, or may get just now. */
 static bool is_in_use(const struct lf_file *file)
+{
+	return find(file, LF_HOLDING) || find(file, LF_CLAIMED);
+}
+
+static bool has_waiter(const struct lf_file *file)
 {
 	struct lf_lock *lock = file->handles;
 
-	while (lock && lock->state != LF_HOLDING && lock->state != LF_CLAIMED &&
-	       !lock->waits_for_tag)
+	while (lock && !lock->waits_for_tag)
 		lock = lock->next;
 	return lock != NULL;
 }
@@ -324,9 +327,13 @@ static void close_parked(struct lf_file *file)
 	}
 }
 
+/*
+ * A close drops the tag of the process.  A holder needs it; a waiter may get it
+ * just now.  But the tag that this handle has must not stay behind.
+ */
 static void close_or_park(struct lf_file *file, struct lf_lock *lock)
 {
-	if (is_in_use(file)) {
+	if (is_in_use(file) || (!lock->marks.tag && has_waiter(file))) {
 		if (lock->borrowed || lock->fd < 0) {
 			free(lock);
 			return;

@@ -2,6 +2,17 @@
 #
 # What else the library and its build need to know about the system.
 
+# LF_DIRECTORIES: Libtool and the rules for installation do not quote names, so a
+# directory with a blank fails half-way through make install.  It is refused here.
+AC_DEFUN([LF_DIRECTORIES], [
+  for lf_name in prefix exec_prefix bindir libdir includedir datarootdir datadir \
+    mandir docdir; do
+    eval lf_dir=\"\$$lf_name\"
+    AS_CASE([$lf_dir], [*[[[:space:]]]*], [AC_MSG_ERROR(
+      [$lf_name '$lf_dir' contains a blank; choose a directory without one])])
+  done
+])
+
 # LF_O_CLOEXEC: open(2) with O_CLOEXEC, POSIX.1-2008.
 AC_DEFUN([LF_O_CLOEXEC], [
   AC_CACHE_CHECK([for O_CLOEXEC], [lf_cv_o_cloexec], [
@@ -24,9 +35,10 @@ AC_DEFUN([LF_PIPE2], [
     [AC_DEFINE([HAVE_PIPE2], [1], [Define if pipe2(2) is available.])])
 ])
 
-# LF_THREADS: POSIX threads, in libc or in a library of their own.  They are
-# required: a wait with a bound is made in a thread.  The GNU C library cancels a
-# thread only if it can load another library, see lib/port/cancel-glibc.c.
+# LF_THREADS: POSIX threads, in libc or in a library of their own.  A wait with a
+# deadline needs a thread, so there is no library without them.  The GNU C library
+# cancels a thread only if it can load another library, see
+# lib/port/cancel-glibc.c.
 AC_DEFUN([LF_THREADS], [
   AC_CACHE_CHECK([for POSIX threads], [lf_cv_threads], [
     lf_cv_threads=no
@@ -66,9 +78,9 @@ AC_DEFUN([LF_LINUX], [
   AM_CONDITIONAL([LINUX], [test "$lf_cv_linux" = yes])
 ])
 
-# LF_WATCH: inotify(7), and pidfd_open(2) of Linux 5.3, by which the kernel
-# reports that a lock may be free.  glibc 2.36 is the first with a function for the
-# latter.
+# LF_WATCH: inotify(7), and pidfd_open(2) of Linux 5.3; with them lf-check learns
+# when a lock may be free.  The latter is called by its number, because glibc has
+# a function for it only since 2.36.
 AC_DEFUN([LF_WATCH], [
   AC_CACHE_CHECK([for inotify and pidfd_open], [lf_cv_watch], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <sys/inotify.h>
@@ -90,12 +102,12 @@ AC_DEFUN([LF_SMARTCOLS], [
   AS_VAR_IF([with_libsmartcols], [no], [], [
     PKG_CHECK_MODULES([SMARTCOLS], [smartcols >= 2.31],
       [have_smartcols=yes], [AS_VAR_IF([with_libsmartcols], [yes],
-        [AC_MSG_ERROR([libsmartcols was not found: $SMARTCOLS_PKG_ERRORS])])])])
+        [AC_MSG_ERROR([libsmartcols is missing: $SMARTCOLS_PKG_ERRORS])])])])
   AC_SUBST([have_smartcols])
   AM_CONDITIONAL([HAVE_SMARTCOLS], [test "$have_smartcols" = yes])
 ])
 
-# LF_VERSION_SCRIPT: whether the linker takes a symbol map.
+# LF_VERSION_SCRIPT: whether the linker accepts a symbol map.
 AC_DEFUN([LF_VERSION_SCRIPT], [
   AC_CACHE_CHECK([for version scripts], [lf_cv_version_script], [
     echo 'V_1 { global: main; local: *; };' >conftest.map
@@ -108,11 +120,23 @@ AC_DEFUN([LF_VERSION_SCRIPT], [
   AM_CONDITIONAL([HAVE_VERSION_SCRIPT], [test "$lf_cv_version_script" = yes])
 ])
 
-# LF_CHECK_FLAG(FLAG, VARIABLE): appends FLAG to VARIABLE if the compiler takes
-# it; -Werror because clang only warns of what it does not know.
+# LF_NODELETE: dlclose(3) must not unmap a library of which a thread still runs.
+AC_DEFUN([LF_NODELETE], [
+  AC_CACHE_CHECK([for -z nodelete], [lf_cv_nodelete], [
+    lf_saved_LDFLAGS=$LDFLAGS
+    LDFLAGS="$LDFLAGS -Wl,-z,nodelete"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+      [lf_cv_nodelete=yes], [lf_cv_nodelete=no])
+    LDFLAGS=$lf_saved_LDFLAGS])
+  AS_IF([test "$lf_cv_nodelete" = yes], [NODELETE=-Wl,-z,nodelete], [NODELETE=])
+  AC_SUBST([NODELETE])
+])
+
+# LF_CHECK_FLAG(FLAG, VARIABLE): appends FLAG to VARIABLE if the compiler accepts
+# it; with -Werror, because clang only warns about unknown flags.
 AC_DEFUN([LF_CHECK_FLAG], [
   AS_VAR_PUSHDEF([lf_flag], [lf_cv_flag_$1])
-  AC_CACHE_CHECK([whether $CC takes $1], [lf_flag], [
+  AC_CACHE_CHECK([whether $CC accepts $1], [lf_flag], [
     lf_saved_CFLAGS=$CFLAGS
     CFLAGS="$CFLAGS -Werror $1"
     AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])],
@@ -122,7 +146,7 @@ AC_DEFUN([LF_CHECK_FLAG], [
   AS_VAR_POPDEF([lf_flag])
 ])
 
-# LF_COMPILER_FLAGS: warnings, errors only on request; hidden symbols.
+# LF_COMPILER_FLAGS: warnings, which are errors only on request; hidden symbols.
 AC_DEFUN([LF_COMPILER_FLAGS], [
   AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror],
     [treat warnings as errors (for developers)])], [], [enable_werror=no])

@@ -149,7 +149,7 @@ static void take_default_action(int sig)
  */
 static void stop_with(pid_t command, int sig)
 {
-	int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int terminal = open("/dev/tty", O_RDWR | O_NOCTTY);
 	pid_t us = getpgrp(), group = getpgid(command);
 	bool has_terminal = terminal >= 0 && group != us &&
 			    tcgetpgrp(terminal) == group;

@@ -26,17 +26,32 @@ bool lf_locks_by_lockf(void)
 	return false;
 }
 
+static bool is_ofd(int command)
+{
+	return command == F_OFD_SETLK || command == F_OFD_SETLKW ||
+	       command == F_OFD_GETLK;
+}
+
 static bool is_missing(int command)
 {
-	return !has_ofd_locks &&
-	       (command == F_OFD_SETLK || command == F_OFD_SETLKW ||
-		command == F_OFD_GETLK);
+	return !has_ofd_locks && is_ofd(command);
 }
 
 /* As by a kernel without such locks: a bad descriptor comes first. */
 static int refused(int fd)
 {
 	return fcntl(fd, F_GETFD) < 0 ? -errno : -EINVAL;
+}
+
+/*
+ * POSIX allows EACCES when another process holds a lock; Linux uses EAGAIN for
+ * that, and EACCES when a security module refuses.
+ */
+static int meaning_of_eacces(int fd, struct flock lock)
+{
+	return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ?
+		       -EAGAIN :
+		       -EACCES;
 }
 
 int lf_setlk(int fd, int command, short type, off_t start, off_t length)
@@ -53,8 +68,10 @@ int lf_setlk(int fd, int command, short type, off_t start, off_t length)
 		return refused(fd);
 	if (fcntl(fd, command, &lock) == 0)
 		return 0;
-	/* POSIX allows either when another process holds a lock. */
-	return command == F_SETLK && errno == EACCES ? -EAGAIN : -errno;
+	if (errno == EACCES && command == F_SETLK)
+		return meaning_of_eacces(fd, lock);
+	/* A kernel or emulator that does not know the command says one of these. */
+	return errno == ENOSYS && is_ofd(command) ? -EINVAL : -errno;
 }
 
 int lf_getlk(int fd, int command, struct flock *lock)

@@ -215,6 +215,10 @@ int faulty_fcntl(int fd, int command, ...)
 				       (fcntl)(fd, command, number);
 		return (fcntl)(fd, command, number);
 	}
+	if (command == F_GETFD || command == F_GETFL) {
+		va_end(more);
+		return (fcntl)(fd, command);
+	}
 	lock = va_arg(more, void *);
 	va_end(more);
 	call = kind_of(command, lock);

@@ -40,7 +40,8 @@ static int look(void *marks)
 	demand(fd >= 0);
 	m->tag = owner(fd, 0, 1);
 	m->body = owner(fd, 1, 0);
-	m->presence = (flock)(fd, LOCK_EX | LOCK_NB) < 0;
+	m->presence = (flock)(fd, LOCK_EX | LOCK_NB) < 0 &&
+		      errno == EWOULDBLOCK;
 	return 0;
 }
 
