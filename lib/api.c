@@ -332,23 +332,10 @@ int lf_finish(struct lf_lock **lock)
 
 /* ---- Hold and release */
 
-static int cancel(struct lf_lock *waiting)
-{
-	struct lf_lock *acquired;
-	int rc = 0;
-
-	if (lf_is_inherited(waiting))
-		lf_pending_forget(waiting->pending);
-	else if (lf_pending_cancel(waiting->pending, &acquired) == LF_GOT)
-		rc = lf_protocol_release(acquired);
-	free(waiting);
-	return rc;
-}
-
 /* A descriptor that the program closed, and opened for another file, is not ours. */
 static int release(struct lf_lock *lock)
 {
-	if (!lf_file_is_open(lock)) {
+	if (!lf_file_examine(lock)) {
 		lf_adopt_stop(lock);
 		lf_table_drop(lock);
 		return -EBADF;
@@ -357,6 +344,19 @@ static int release(struct lf_lock *lock)
 		return lf_protocol_release(lock);
 	lf_table_forget(lock);
 	return 0;
+}
+
+static int cancel(struct lf_lock *waiting)
+{
+	struct lf_lock *acquired;
+	int rc = 0;
+
+	if (lf_is_inherited(waiting))
+		lf_pending_forget(waiting->pending);
+	else if (lf_pending_cancel(waiting->pending, &acquired) == LF_GOT)
+		rc = release(acquired);
+	free(waiting);
+	return rc;
 }
 
 int lf_release(struct lf_lock **lock)

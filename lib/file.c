@@ -176,6 +176,7 @@ static int examine(struct lf_lock *lock, bool process_owned)
 	lock->dev = st.st_dev;
 	lock->ino = st.st_ino;
 	lock->foreign = lock->cannot_remove;
+	lock->empty = st.st_size == 0;
 	/* What is another's to remove is not ours to write to either. */
 	if (lock->foreign)
 		lock->pidfile = false;
@@ -296,8 +297,6 @@ int lf_file_verify(const struct lf_lock *lock)
 
 int lf_file_unlink(const struct lf_lock *lock)
 {
-	struct stat st;
-
 	switch (lf_file_is_at(lock, lock->dirfd, lock->name)) {
 	case 0:
 		break;
@@ -306,18 +305,34 @@ int lf_file_unlink(const struct lf_lock *lock)
 	default:
 		return 1;
 	}
-	if (fstat(lock->fd, &st) < 0 || st.st_size > 0)
+	if (!lock->empty)
 		return 1;
 	return unlinkat(lock->dirfd, lock->name, 0) < 0 && errno != ENOENT;
+}
+
+static bool is_file(const struct lf_lock *lock, struct stat *st)
+{
+	if (fstat(lock->fd, st) < 0) {
+		st->st_size = -1; /* unknown */
+		return errno != EBADF;
+	}
+	return st->st_dev == lock->dev && st->st_ino == lock->ino;
 }
 
 bool lf_file_is_open(const struct lf_lock *lock)
 {
 	struct stat st;
 
-	if (fstat(lock->fd, &st) < 0)
-		return errno != EBADF;
-	return st.st_dev == lock->dev && st.st_ino == lock->ino;
+	return is_file(lock, &st);
+}
+
+bool lf_file_examine(struct lf_lock *lock)
+{
+	struct stat st;
+	bool is = is_file(lock, &st);
+
+	lock->empty = st.st_size == 0;
+	return is;
 }
 
 /* The kernel sends signals to this process only if the file is O_ASYNC. */

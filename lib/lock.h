@@ -91,6 +91,7 @@ struct lf_lock {
 	bool cannot_remove; /* by the way it was opened */
 	bool foreign;	    /* the file has content, or cannot be removed */
 	bool pidfile;  /* our PID is to be its content */
+	bool empty;    /* when it was last asked */
 	struct lf_wait *tag_wait; /* of an adopter, see adopt.c */
 	int dirfd;		  /* the directory of NAME, or -1: use PATH */
 	const char *name;
@@ -249,12 +250,15 @@ int lf_pidfile_write(const struct lf_lock *lock);
 pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written);
 
 /* While the lock is held: removes our own PID from the file. */
-void lf_pidfile_clear(const struct lf_lock *lock);
+void lf_pidfile_clear(struct lf_lock *lock);
 
 /* ---- file.c */
 
 /* Whether the descriptor still is that of the locked file. */
 bool lf_file_is_open(const struct lf_lock *lock);
+
+/* The same before the file is removed: notes whether it is empty. */
+bool lf_file_examine(struct lf_lock *lock);
 
 /* A handle that is neither open nor in the table; NULL: no memory. */
 struct lf_lock *lf_lock_new(const struct lf_request *request);
@@ -282,7 +286,7 @@ int lf_file_verify(const struct lf_lock *lock);
 int lf_file_verify_name(const struct lf_lock *lock);
 
 /*
- * Removes the file if it is at its path and empty.  0: it is gone, or not ours;
+ * Removes the file if it is at its path and was empty when asked.  0: it is gone, or not ours;
  * 1: it was left.
  */
 int lf_file_unlink(const struct lf_lock *lock);

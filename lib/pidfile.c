@@ -115,12 +115,12 @@ int lf_pidfile_write(const struct lf_lock *lock)
 	return rc;
 }
 
-void lf_pidfile_clear(const struct lf_lock *lock)
+void lf_pidfile_clear(struct lf_lock *lock)
 {
 	char own[32], text[PIDFILE_MAX + 2];
 	size_t length = own_content(own, sizeof(own));
 
 	if (read_content(lock, text) == (ssize_t)length &&
 	    memcmp(text, own, length) == 0)
-		(void)!ftruncate(lock->fd, 0);
+		lock->empty = ftruncate(lock->fd, 0) == 0;
 }

@@ -125,11 +125,13 @@ static int pause_ms(int ms)
 
 /* ---- Acquire, steps 2 to 4, without waiting */
 
+/* After a refusal, which stands if the question fails. */
 static int test_body(const struct lf_lock *lock)
 {
 	pid_t pid;
+	int rc = lf_body_test(lock, lock->type, &pid);
 
-	return lf_body_test(lock, lock->type, &pid);
+	return rc < 0 ? LF_BUSY : rc;
 }
 
 /*
@@ -370,7 +372,7 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 	if (lock->marks.process_owned && lf_table_has_sibling(lock))
 		counted = false;
 	if (!counted || lock->keep || lock->foreign ||
-	    lock->marks.never_remove ||
+	    lock->marks.never_remove || !lf_file_examine(lock) ||
 	    (reason == LF_START_OVER &&
 	     lf_file_is_at(lock, lock->dirfd, lock->name) < 0))
 		unlock_and_close(lock);

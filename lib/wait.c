@@ -40,8 +40,11 @@ static bool is_pipe(const struct lf_wait *wait, int fd)
 {
 	struct stat st;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == wait->dev &&
-	       st.st_ino == wait->ino;
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) < 0)
+		return errno != EBADF;
+	return st.st_dev == wait->dev && st.st_ino == wait->ino;
 }
 
 static void notify(const struct lf_wait *wait)
@@ -65,8 +68,12 @@ static int open_pipe(struct lf_wait *wait)
 
 	if (rc < 0)
 		return rc;
-	if (fstat(wait->pipe[0], &st) < 0)
-		return -errno;
+	if (fstat(wait->pipe[0], &st) < 0) {
+		rc = -errno;
+		close(wait->pipe[0]);
+		close(wait->pipe[1]);
+		return rc;
+	}
 	wait->dev = st.st_dev;
 	wait->ino = st.st_ino;
 	return 0;

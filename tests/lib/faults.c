@@ -352,9 +352,6 @@ static int reported_as(enum faulty call, int error)
 	case OPENAT:
 		return error == EAGAIN ? EBUSY : error;
 	case F_SETLK_:
-		if (error == EACCES)
-			return EAGAIN;
-		/* fall through */
 	case F_SETLKW_:
 	case F_OFD_SETLK_:
 	case F_OFD_SETLKW_:
@@ -414,6 +411,8 @@ static bool may_stay(const struct operation *op, int rc, enum faulty call)
 	case FSTAT:
 	case FSTATAT:
 		return rc < 0 || !op->acquires;
+	case FSTATFS: /* it may be a network file system, where files are kept */
+		return true;
 	case UNLINKAT:
 		return !op->acquires;
 	default:

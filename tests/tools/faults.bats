@@ -182,13 +182,16 @@ fails_there() {
 
 	hold lf-acquire lock
 	for fault in lstat:EACCES lstat:EIO openat:EACCES openat:EIO \
-		openat:EMFILE openat:ENFILE openat:ENOMEM fstat:EIO; do
+		openat:EMFILE openat:ENFILE fstat:EIO; do
 		for option in '' -p -q; do
 			FAULTY=$fault fails_with 2 'lock: ' \
 				faulty-check ${option:+"$option"} lock
 		done
 	done
-	FAULTY=calloc:ENOMEM fails_with 71 'out of memory' faulty-check lock
+	for fault in calloc openat; do
+		FAULTY=$fault:ENOMEM fails_with 71 'out of memory' \
+			faulty-check lock
+	done
 	need_locks_of_descriptors
 	for fault in F_OFD_GETLK:EIO F_OFD_GETLK:ENOLCK; do
 		FAULTY=$fault fails_with 2 'lock: ' faulty-check lock
