@@ -35,8 +35,8 @@ static bool is_elsewhere(const struct lf_lock *lock)
 /*
  * The tag alone is held for the moment between two steps of the protocol, or by
  * a program that locks the first byte and no more, which excludes others too.
- * If the body is held, it is by the owner of the tag, or by a holder that lost
- * its tag, and then a waiter has it for the instant until it has tried the body.
+ * If the body is held too, the owner of the tag holds it; or it is a waiter's
+ * for the instant until that has tried the body, and the holder has lost its.
  */
 static void ask(const struct lf_lock *lock, struct lf_view *view)
 {
@@ -72,6 +72,10 @@ static int open_file(struct lf_lock **lock, const char *path)
 	return lf_file_open(lock, &request);
 }
 
+/*
+ * Another file than the one pinned has come to the path just now: its holder
+ * will not be confirmed.
+ */
 static void open_and_ask(struct lf_view *view, off_t size)
 {
 	struct lf_lock *lock;
@@ -81,12 +85,30 @@ static void open_and_ask(struct lf_view *view, off_t size)
 		view->held = rc == -ENOENT ? 0 : rc;
 		return;
 	}
-	view->id.dev = lock->dev;
-	view->id.ino = lock->ino;
+	if (!view->is_pinned) {
+		view->id.dev = lock->dev;
+		view->id.ino = lock->ino;
+	}
 	ask(lock, view);
 	if (view->held > 0 && size > 0)
 		view->pidfile = lf_pidfile_read(lock, &view->written);
 	lf_table_close(lock);
+}
+
+/* Examined before it is opened: to open a device or a FIFO may have effects. */
+static int examine(struct lf_view *view, struct stat *st)
+{
+	int rc;
+
+	if (lstat(view->path, st) < 0)
+		return -errno;
+	rc = lf_file_check_type(st->st_mode);
+	if (rc < 0)
+		return rc;
+	view->id = (struct lf_file_id){ st->st_ino, st->st_dev,
+					st->st_nlink == 0 };
+	rc = lf_view_pin(view, st);
+	return rc == -ENOENT ? rc : 0;
 }
 
 void lf_ask_file(struct lf_view *view)
@@ -94,18 +116,13 @@ void lf_ask_file(struct lf_view *view)
 	struct stat st;
 
 	view->asked = view->when = lf_ticks();
-	/* Not opened before: to open a device or a FIFO may have effects. */
-	if (lstat(view->path, &st) < 0) {
-		view->held = errno == ENOENT && view->path[0] != '\0' ? 0 :
-									-errno;
+	view->held = examine(view, &st);
+	view->exists = view->held == 0;
+	if (view->held == -ENOENT && view->path[0] != '\0')
+		view->held = 0;
+	if (!view->exists)
 		return;
-	}
-	view->held = lf_file_check_type(st.st_mode);
-	if (view->held < 0)
-		return;
-	view->exists = true;
-	view->id = (struct lf_file_id){ st.st_ino, st.st_dev, true };
-	/* Not opened while we hold it: the kernel hides our own locks from us. */
+	/* Nor opened while we hold it: the kernel hides our own locks from us. */
 	if (lf_table_process_holds(&st)) {
 		view->held = 1;
 		view->pid = getpid();
@@ -220,7 +237,7 @@ static void watch_and_settle(struct lf_view **views, size_t count)
 	}
 }
 
-/* The owner of the tag is sure to hold the body if it is among its descriptors. */
+/* The owner of the tag holds the body if one of its descriptors shows it. */
 static bool has_shown_body(struct lf_view *view)
 {
 	struct lf_use use;
@@ -278,6 +295,7 @@ int lf_check_holder(const char *path, pid_t *pid)
 	lf_ask_file(&view);
 	if (view.claim != LF_CLAIM_NONE)
 		rc = settle_one(&view);
+	lf_view_unpin(&view);
 	*pid = rc == 0 && view.held > 0 ? view.pid : 0;
 	return rc < 0 ? rc : view.held;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
  * The steps of an inspection.  First each file is asked, with F_GETLK: nothing
- * else can say that it is free.  The kernel's list then has everybody, but gives
- * no PID for a lock of an open file description.  Those PIDs come from the
+ * else can say that it is free.  The kernel's list then has every lock, but no
+ * PID for a lock of an open file description.  Those PIDs come from the
  * descriptors of the processes.
  *
  * The list is of a moment ago.  No process is called by a PID that may have
@@ -23,34 +23,54 @@
  */
 #define LOOKS 4
 
+/*
+ * Files that stay pinned while the processes are examined, so that none of them
+ * is called a holder by a lock on another file, which got the inode number of one
+ * that was removed.  At most a quarter of the descriptors that we may have.
+ */
+#define PINNED 256
+
 /* ---- 1. Each file is asked, and it is found out how the list names it. */
 
-static int ask(struct lf_view *view, struct lf_mounts *mounts)
+static size_t allowed_pins(void)
 {
-	struct stat st;
-	int rc;
+	long descriptors = sysconf(_SC_OPEN_MAX);
 
+	return descriptors < 0 || descriptors / 4 > PINNED ?
+		       PINNED :
+		       (size_t)descriptors / 4;
+}
+
+static int ask(struct lf_view *view, struct lf_mounts *mounts, size_t *pins)
+{
 	lf_ask_file(view);
 	view->status = view->held;
-	if (view->held < 0 && view->held != -EACCES)
+	if (view->held < 0 && view->held != -EACCES) {
+		lf_view_unpin(view);
 		return view->held == -ENOMEM ? -ENOMEM : 0;
+	}
 	view->report = lf_report_new(view->path);
 	if (!view->report)
 		return -ENOMEM;
-	if (!view->exists)
-		return 0;
-	rc = lf_inode_of(view->path, mounts, &st, &view->inode);
-	if (rc == -ENOENT) {
-		view->exists = false;
-		view->claim = LF_CLAIM_NONE;
-		view->status = view->held < 0 ? view->held : 0;
-		return 0;
-	}
-	if (rc == 0)
-		view->id = (struct lf_file_id){ st.st_ino, st.st_dev,
-						st.st_nlink == 0 };
-	view->is_listed = rc == 0;
+	view->is_listed = view->is_pinned;
+	if (view->is_pinned)
+		lf_inode_of(view->pin, &view->id, mounts, &view->inode);
+	if (view->held == 0 || *pins == 0)
+		lf_view_unpin(view);
+	*pins -= view->is_pinned;
 	return 0;
+}
+
+static int ask_each(struct lf_view *const *views, size_t count)
+{
+	struct lf_mounts mounts = { .is_read = false };
+	size_t pins = allowed_pins();
+	int rc = 0;
+
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = ask(views[i], &mounts, &pins);
+	lf_mounts_free(&mounts);
+	return rc;
 }
 
 /* ---- 2. The list is read, and each file takes its locks from it. */
@@ -184,7 +204,7 @@ static int watch_for_a_moment(struct lf_view *const *views, size_t count)
 
 /* ---- 5. The conclusion for one file: its report, and 1, 0 or an error. */
 
-/* Whether an owner of the first byte without a PID here is not listed either. */
+/* Whether the first byte has an owner that has no PID here and is not listed. */
 static bool is_hidden(const struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
@@ -249,12 +269,8 @@ static int examine(struct lf_view *const *views, size_t count,
 static int look(struct lf_view *const *views, size_t count,
 		struct lf_listing *listing, struct lf_snapshot *snapshot)
 {
-	struct lf_mounts mounts = { .is_read = false };
-	int rc = 0;
+	int rc = ask_each(views, count);
 
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = ask(views[i], &mounts);
-	lf_mounts_free(&mounts);
 	if (rc == 0)
 		rc = read_list(views, count, listing);
 	if (rc == 0)
@@ -291,8 +307,8 @@ static bool is_complete(const struct lf_view *view)
 }
 
 /*
- * Adds what the file says to what the list says; nothing if the list has another
- * holder, which got the lock since.
+ * Adds the holder that the file names to those of the list; not if the list has
+ * another holder, which got the lock since.
  */
 static int add_unlisted(struct lf_view *view)
 {
@@ -345,6 +361,7 @@ static int keep_incomplete(struct lf_view **views, size_t *count, bool is_last)
 	for (size_t i = 0; i < *count && rc == 0; i++) {
 		struct lf_view *view = views[i];
 
+		lf_view_unpin(view);
 		if (view->status <= 0 || (is_complete(view) &&
 					  (is_last || !view->surplus)))
 			continue;

@@ -174,6 +174,8 @@ struct lf_view {
 	time_t written;
 	unsigned long long asked; /* clock ticks after boot */
 	struct lf_file_id id;
+	bool is_pinned; /* by PIN: no other file gets its inode number */
+	int pin;
 	/* the list */
 	bool is_listed; /* it could be read, and the file found in it */
 	struct lf_inode inode;
@@ -192,6 +194,10 @@ struct lf_view {
 	bool surplus;	/* more locks are listed than known holders have */
 	struct lf_report *report;
 };
+
+/* Pins the file now at the path, if one can, and identifies VIEW with it. */
+int lf_view_pin(struct lf_view *view, struct stat *st);
+void lf_view_unpin(struct lf_view *view);
 
 /* Frees what a look found, but not the report. */
 void lf_view_clear(struct lf_view *view);

@@ -7,9 +7,32 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+int lf_view_pin(struct lf_view *view, struct stat *st)
+{
+	int pin = lf_pin(view->path, st);
+
+	lf_view_unpin(view);
+	if (pin < 0)
+		return pin;
+	view->is_pinned = true;
+	view->pin = pin;
+	view->id.ino = st->st_ino;
+	view->id.dev = st->st_dev;
+	return 0;
+}
+
+void lf_view_unpin(struct lf_view *view)
+{
+	if (view->is_pinned)
+		close(view->pin);
+	view->is_pinned = false;
+}
 
 void lf_view_clear(struct lf_view *view)
 {
+	lf_view_unpin(view);
 	free(view->locks);
 	free(view->bodies.owners);
 	free(view->flocks);

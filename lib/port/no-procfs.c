@@ -5,6 +5,7 @@
 #include "port/os.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 int lf_list_locks(struct lf_lock_list *list)
 {
@@ -17,11 +18,16 @@ void lf_lock_list_free(struct lf_lock_list *list)
 	(void)list;
 }
 
-int lf_inode_of(const char *path, struct lf_mounts *mounts, struct stat *st,
-		struct lf_inode *inode)
+int lf_pin(const char *path, struct stat *st)
 {
-	(void)path, (void)mounts, (void)st, (void)inode;
+	(void)path, (void)st;
 	return -ENOTSUP;
+}
+
+void lf_inode_of(int pin, const struct lf_file_id *file,
+		 struct lf_mounts *mounts, struct lf_inode *inode)
+{
+	(void)pin, (void)file, (void)mounts, (void)inode;
 }
 
 void lf_mounts_free(struct lf_mounts *mounts)

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * What the library needs beyond POSIX.1-2008, and what a system may lack of
- * POSIX.  configure chooses the files here, one for each of its answers; no
- * other file of the library has conditional compilation.  A fallback has the
- * standard name; in parentheses, so that a macro of this name stays out.
+ * What the library needs of the system beyond POSIX.1-2008, and what a system
+ * may lack of it.  configure chooses a file here for each answer; no other
+ * file of the library has conditional compilation.
  *
  * Functions that return int return 0 or a positive result, or a negative errno
- * value, unless they have the name of a standard function.
+ * value, unless they bear the name of a standard function.
  */
 #ifndef LF_PORT_OS_H
 #define LF_PORT_OS_H
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -41,18 +39,21 @@ int lf_getlk(int fd, int command, struct flock *lock);
 bool lf_locks_by_lockf(void);
 
 /*
- * Open-file-description locks: Linux 3.15, POSIX.1-2024.  Where they have no
- * names, or configure was asked not to use them, lf_setlk() and lf_getlk() refuse
- * them with -EINVAL, as an old kernel does.
+ * Open-file-description locks: Linux 3.15, POSIX.1-2024.  Where they are
+ * missing, or configure was asked not to use them, the commands are numbers
+ * that no fcntl(2) knows, and are refused with EINVAL as by an old kernel.
  */
-#ifndef F_OFD_SETLK
+#if defined LF_NO_OFD_LOCKS || !defined F_OFD_SETLK
+# undef F_OFD_GETLK
+# undef F_OFD_SETLK
+# undef F_OFD_SETLKW
 # define F_OFD_GETLK (-1001)
 # define F_OFD_SETLK (-1002)
 # define F_OFD_SETLKW (-1003)
 #endif
 bool lf_has_ofd_locks(void);
 
-/* flock(2) is BSD's, not POSIX's; where it is missing, flock.c fails with ENOSYS. */
+/* flock(2) is BSD's, not POSIX's: flock.c answers ENOSYS where it is missing. */
 #ifdef HAVE_FLOCK
 # include <sys/file.h>
 #else
@@ -64,13 +65,13 @@ bool lf_has_ofd_locks(void);
 # define LOCK_EX 2
 # define LOCK_NB 4
 # define LOCK_UN 8
-int (flock)(int fd, int operation);
+int flock(int fd, int operation);
 #endif
 
 /*
- * O_CLOEXEC and F_DUPFD_CLOEXEC: POSIX.1-2008.  Where they are missing,
- * lf_cloexec() sets the flag afterwards (cloexec.c), and a child that another
- * thread forks in between inherits the descriptor.
+ * Close-on-exec from the start: POSIX.1-2008.  Where O_CLOEXEC is missing,
+ * cloexec.c sets the flag afterwards, and a child that another thread forks in
+ * between inherits the descriptor.
  */
 #ifndef HAVE_O_CLOEXEC
 # undef O_CLOEXEC
@@ -87,7 +88,7 @@ static inline int lf_cloexec(int fd)
 
 /* pipe2(2): Linux 2.6.27, BSD, POSIX.1-2024; pipe2.c where it is missing. */
 #ifndef HAVE_PIPE2
-int (pipe2)(int fd[2], int flags);
+int pipe2(int fd[2], int flags);
 #endif
 
 /*
@@ -108,16 +109,10 @@ enum lf_filesystem { LF_FS_LOCAL, LF_FS_NETWORK, LF_FS_FUSE };
 enum lf_filesystem lf_filesystem(int fd);
 
 /*
- * Whether pthread_cancel(3) is safe to call (cancel.c or cancel-glibc.c).  Ask
+ * Whether pthread_cancel(3) is safe to call (cancel.c).  To be asked once
  * before the first thread is started, while descriptors are still available.
  */
 bool lf_can_cancel_threads(void);
-
-/*
- * New memory that is zero, and zero again in the child of every kind of fork
- * (fork.c), or NULL: the system has none.
- */
-atomic_uint *lf_new_fork_marker(void);
 
 /*
  * Locks and processes as the system lists them (procfs.c or no-procfs.c, where
@@ -150,6 +145,25 @@ struct lf_lock_list {
 int lf_list_locks(struct lf_lock_list *list);
 void lf_lock_list_free(struct lf_lock_list *list);
 
+/*
+ * Files in question, sorted by lf_file_id_compare().  A file that has been
+ * removed, and has no link, is not in question any more, unless it had none
+ * before: some file systems do not count them.
+ */
+struct lf_file_id {
+	ino_t ino;
+	dev_t dev;
+	bool is_uncounted;
+};
+
+static inline int lf_file_id_compare(const void *left, const void *right)
+{
+	const struct lf_file_id *a = left, *b = right;
+
+	return a->ino != b->ino ? (a->ino > b->ino) - (a->ino < b->ino) :
+				  (a->dev > b->dev) - (a->dev < b->dev);
+}
+
 /* The devices of mounts: all zero at first, read when needed. */
 struct lf_mounts {
 	char *text;
@@ -158,9 +172,16 @@ struct lf_mounts {
 	struct lf_inode device;
 };
 
-/* What stat(2) and the list of locks know of the file. */
-int lf_inode_of(const char *path, struct lf_mounts *mounts, struct stat *st,
-		struct lf_inode *inode);
+/*
+ * A descriptor of the file at PATH.  While it is open no other file gets the
+ * inode number, also if the file is removed.  It needs no permission to read,
+ * opens no device, and drops no lock when it is closed.
+ */
+int lf_pin(const char *path, struct stat *st);
+
+/* The name of the pinned file in the list of locks. */
+void lf_inode_of(int pin, const struct lf_file_id *file,
+		 struct lf_mounts *mounts, struct lf_inode *inode);
 void lf_mounts_free(struct lf_mounts *mounts);
 
 /* The time since boot in clock ticks, which count start times; 0: unknown. */
@@ -183,25 +204,6 @@ unsigned long long lf_start_time(int process);
  * time that it has used; or a negative errno value.
  */
 int lf_process_is_runnable(pid_t pid, unsigned long long *ticks);
-
-/*
- * Files in question, sorted by lf_file_id_compare().  A file that has been
- * removed is another one: it has the same inode, but no link.  Some file systems
- * count no links: there a file is IS_UNCOUNTED and never another.
- */
-struct lf_file_id {
-	ino_t ino;
-	dev_t dev;
-	bool is_uncounted;
-};
-
-static inline int lf_file_id_compare(const void *left, const void *right)
-{
-	const struct lf_file_id *a = left, *b = right;
-
-	return a->ino != b->ino ? (a->ino > b->ino) - (a->ino < b->ino) :
-				  (a->dev > b->dev) - (a->dev < b->dev);
-}
 
 /* A descriptor of one of the files in question, and the locks it shows. */
 struct lf_descriptor {

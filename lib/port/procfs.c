@@ -169,25 +169,24 @@ static void read_device(int fd, struct lf_mounts *mounts,
 	free(text);
 }
 
-/* O_PATH needs no permission to read, opens no device and drops no lock. */
-int lf_inode_of(const char *path, struct lf_mounts *mounts, struct stat *st,
-		struct lf_inode *inode)
+int lf_pin(const char *path, struct stat *st)
 {
-	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	int rc = 0;
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), error;
 
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, st) < 0) {
-		rc = -errno;
-	} else {
-		inode->major = major(st->st_dev);
-		inode->minor = minor(st->st_dev);
-		inode->number = st->st_ino;
-		read_device(fd, mounts, inode);
-	}
+	if (fd < 0 || fstat(fd, st) == 0)
+		return fd < 0 ? -errno : fd;
+	error = errno;
 	close(fd);
-	return rc;
+	return -error;
+}
+
+void lf_inode_of(int pin, const struct lf_file_id *file,
+		 struct lf_mounts *mounts, struct lf_inode *inode)
+{
+	inode->major = major(file->dev);
+	inode->minor = minor(file->dev);
+	inode->number = file->ino;
+	read_device(pin, mounts, inode);
 }
 
 /* A /proc of another PID namespace has another process under this PID. */

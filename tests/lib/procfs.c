@@ -1,8 +1,7 @@
-/* SPDX-License-Identifier: 0BSD */
-/* The list of locks, longer than a page, and the locks of a process. */
+/* What Linux lists, of more than fits on a page; and what it tells of a process. */
 #include "config.h"
 
-#include "child.h"
+#include "harness.h"
 #include "lock.h"
 
 #include <errno.h>
@@ -13,10 +12,19 @@
 
 #define WAITERS 300
 #define LOCKS 5000
+#define LOOKS 100
+
+#define needs_a_list() \
+	do { \
+		if (!lists_locks()) \
+			skip_because("needs a system that lists locks"); \
+	} while (0)
 
 static int lock_byte(int fd, int command, off_t byte)
 {
-	struct flock part = { .l_type = F_WRLCK, .l_start = byte, .l_len = 1 };
+	struct flock part = {
+		.l_type = F_WRLCK, .l_start = byte, .l_len = 1
+	};
 
 	return fcntl(fd, command, &part);
 }
@@ -55,20 +63,21 @@ static struct counts count(const struct lf_inode *file)
 	return counts;
 }
 
-/*
- * The kernel writes the list in parts, and a lock of any process that comes or
- * goes in between shifts the next part: lines are missing from it then, or come
- * twice.  One undisturbed look is enough.
- */
+/* The list is told in parts; others' locks may shift what is in the next. */
 static bool counts_reach(int waiters, int locks)
 {
 	struct lf_mounts mounts = { .is_read = false };
 	struct lf_inode file;
 	struct stat st;
+	int pin = lf_pin(lock_path, &st);
 
-	assert_int_equal(lf_inode_of(lock_path, &mounts, &st, &file), 0);
+	struct lf_file_id id = { st.st_ino, st.st_dev, false };
+
+	assert_true(pin >= 0);
+	lf_inode_of(pin, &id, &mounts, &file);
 	lf_mounts_free(&mounts);
-	for (int look = 0; look_again(&look);) {
+	close(pin);
+	for (int look = 0; look < LOOKS; look++) {
 		struct counts counts = count(&file);
 
 		if (counts.waiters == waiters && counts.locks == locks)
@@ -87,32 +96,36 @@ static int wait_in_queue(void *unused)
 	return 0;
 }
 
-/* Each waiter is indented by one more column: the list is very long. */
-TEST(a_deep_queue_is_read_whole)
+/* Each is indented by one more: the list is larger than any other buffer. */
+static void a_deep_queue_is_read_whole(void **state)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	static pid_t waiter[WAITERS];
 	bool reached, listed;
 
-	needs(lists_locks(), "a system that lists locks");
+	(void)state;
+	needs_a_list();
 	assert_int_equal(lock_byte(fd, F_SETLK, 0), 0);
 	for (int i = 0; i < WAITERS; i++)
-		waiter[i] = child_start(wait_in_queue, NULL);
+		waiter[i] = start(wait_in_queue, NULL);
 	reached = waiters_reach(lock_path, WAITERS);
 	listed = reached && counts_reach(WAITERS, 1);
 	for (int i = 0; i < WAITERS; i++)
-		assert_kill(waiter[i]);
+		kill(waiter[i], SIGKILL);
+	for (int i = 0; i < WAITERS; i++)
+		assert_int_equal(finish(waiter[i]), -SIGKILL);
 	close(fd);
 	assert_true(reached);
 	assert_true(listed);
 }
 
-TEST(many_locks_are_read_all)
+static void many_locks_are_read_all(void **state)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
-	needs(lists_locks(), "a system that lists locks");
-	/* The kernel merges neighbours. */
+	(void)state;
+	needs_a_list();
+	/* Neighbours would become one. */
 	for (off_t i = 0; i < LOCKS; i++)
 		assert_int_equal(lock_byte(fd, F_SETLK, 2 * i), 0);
 	assert_true(counts_reach(0, LOCKS));
@@ -152,17 +165,21 @@ static int bodies_of(int fd)
 
 static int lock_description(int fd, short type, off_t length)
 {
-	struct flock part = { .l_type = type, .l_start = 1, .l_len = length };
+	struct flock part = {
+		.l_type = type, .l_start = 1, .l_len = length
+	};
 
 	return fcntl(fd, F_OFD_SETLK, &part);
 }
 
-TEST(a_remover_has_no_body)
+static void who_removes_the_file_has_no_body(void **state)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
+	(void)state;
 	needs_locks_of_descriptions();
-	needs_proc_with_locks();
+	if (!shows_locks_of_processes())
+		skip_because("needs the locks of processes in proc(5)");
 	assert_int_equal(bodies_of(fd), 0);
 	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
 	assert_int_equal(bodies_of(fd), 1);
@@ -173,16 +190,30 @@ TEST(a_remover_has_no_body)
 	close(fd);
 }
 
-TEST(a_removed_file_is_not_held)
+static void a_removed_file_is_not_held(void **state)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	struct stat st;
 
+	(void)state;
 	needs_locks_of_descriptions();
-	needs_proc_with_locks();
+	if (!shows_locks_of_processes())
+		skip_because("needs the locks of processes in proc(5)");
 	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
 	assert_int_equal(lstat(lock_path, &st), 0);
 	assert_int_equal(unlink(lock_path), 0);
 	assert_int_equal(bodies_on(&st, fd), 0);
 	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(who_removes_the_file_has_no_body),
+		in_directory(a_removed_file_is_not_held),
+		in_directory(a_deep_queue_is_read_whole),
+		in_directory(many_locks_are_read_all),
+	};
+
+	return cmocka_run_group_tests_name("procfs", tests, NULL, NULL);
 }
