@@ -122,7 +122,7 @@ void lf_ask_file(struct lf_view *view)
 		view->held = 0;
 	if (!view->exists)
 		return;
-	/* Nor opened while we hold it: the kernel hides our own locks from us. */
+	/* Not opened while we hold it: the kernel hides our own locks. */
 	if (lf_table_process_holds(&st)) {
 		view->held = 1;
 		view->pid = getpid();

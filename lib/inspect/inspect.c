@@ -24,9 +24,10 @@
 #define LOOKS 4
 
 /*
- * Files that stay pinned while the processes are examined, so that none of them
- * is called a holder by a lock on another file, which got the inode number of one
- * that was removed.  At most a quarter of the descriptors that we may have.
+ * A lock file that is removed frees its inode number, and another lock file may
+ * get it, whose holder would be reported.  So this many held files stay pinned
+ * while the processes are examined; but no more than a quarter of the
+ * descriptors that this process may have.
  */
 #define PINNED 256
 
@@ -204,7 +205,7 @@ static int watch_for_a_moment(struct lf_view *const *views, size_t count)
 
 /* ---- 5. The conclusion for one file: its report, and 1, 0 or an error. */
 
-/* Whether the first byte has an owner that has no PID here and is not listed. */
+/* Whether the owner of the first byte has no PID here and is not listed. */
 static bool is_hidden(const struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;

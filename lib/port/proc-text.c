@@ -183,7 +183,7 @@ static const char *next_line(const char *text)
 }
 
 bool lf_proc_parse_number(const char *text, const char *name,
-		       unsigned long long *number)
+			  unsigned long long *number)
 {
 	size_t length = strlen(name);
 
@@ -200,7 +200,7 @@ bool lf_proc_parse_number(const char *text, const char *name,
 
 /* "36 35 98:0 /root /mount/point ...": ID, parent, device in decimal. */
 bool lf_proc_parse_mount(const char *text, unsigned long long id,
-		      struct lf_inode *device)
+			 struct lf_inode *device)
 {
 	for (; *text; text = next_line(text)) {
 		const char *field = text;

@@ -76,7 +76,8 @@ unsigned long long lf_ticks(void)
 	       (unsigned long long)now.tv_nsec * ticks / 1000000000;
 }
 
-static int add_lock(struct lf_lock_list *list, const struct lf_listed_lock *lock)
+static int add_lock(struct lf_lock_list *list,
+		    const struct lf_listed_lock *lock)
 {
 	/* The room is a power of two. */
 	if ((list->count & (list->count - 1)) == 0) {
@@ -103,7 +104,8 @@ int lf_list_locks(struct lf_lock_list *list)
 	if (rc < 0)
 		return rc;
 	ours = lf_proc_is_ours();
-	for (rest = text; rc == 0 && (line = lf_proc_cut_line(&rest)) != NULL;) {
+	rest = text;
+	while (rc == 0 && (line = lf_proc_cut_line(&rest)) != NULL) {
 		struct lf_listed_lock lock;
 
 		if (!lf_proc_parse_lock(line, &lock))
@@ -268,8 +270,8 @@ static const struct lf_file_id *find_file(int fds, const char *descriptor,
 }
 
 /*
- * What fdinfo/NUMBER lists.  A lock of flock(2) beside one of the description is
- * our presence.
+ * What fdinfo/NUMBER lists.  A lock of flock(2) beside one of the description
+ * is our presence.
  */
 static int read_locks(int process, struct lf_descriptor *descriptor,
 		      lf_lock_filter *is_body)
@@ -298,9 +300,9 @@ static int read_locks(int process, struct lf_descriptor *descriptor,
 }
 
 /*
- * Closed or ended since: it holds nothing.  Whether the file has been removed is
- * asked after the locks: a waiter then holds the lock for as long as it takes to
- * find the file gone.
+ * A descriptor that was closed since holds nothing.  Nor does one of a removed
+ * file, which is asked again after the locks: a waiter then has the lock, for as
+ * long as it takes to find the file gone.
  */
 static bool read_descriptor(int process, int fds, const char *name,
 			    const struct lf_file_id *files, size_t count,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* The target of the fuzzer, without a fuzzer: each file of the corpus in turn. */
+/* The fuzzer's target without a fuzzer: each file of the corpus, as a test. */
 #include "config.h"
 
 #include <dirent.h>
