@@ -464,11 +464,11 @@ int lf_describe(const struct lf_lock *lock, char *buffer, size_t size)
 int lf_check(const char *path, pid_t *pid)
 {
 	struct call call = begin();
-	pid_t holder = 0;
-	int rc = path ? lf_check_holder(path, &holder) : -EINVAL;
+	int rc;
 
 	if (pid)
-		*pid = rc > 0 ? holder : 0;
+		*pid = 0;
+	rc = path ? lf_check_holder(path, pid) : -EINVAL;
 	return end(&call, rc, LF_CHECK);
 }
 

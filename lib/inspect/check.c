@@ -287,15 +287,23 @@ static int settle_one(struct lf_view *view)
 	return rc;
 }
 
+/* The body is held, whether the owner of the tag holds it or not. */
+static bool needs_settling(const struct lf_view *view, bool wants_pid)
+{
+	return view->claim == LF_CLAIM_TAG ||
+	       (view->claim == LF_CLAIM_BODY && wants_pid);
+}
+
 int lf_check_holder(const char *path, pid_t *pid)
 {
 	struct lf_view view = { .path = path };
 	int rc = 0;
 
 	lf_ask_file(&view);
-	if (view.claim != LF_CLAIM_NONE)
+	if (needs_settling(&view, pid != NULL))
 		rc = settle_one(&view);
 	lf_view_unpin(&view);
-	*pid = rc == 0 && view.held > 0 ? view.pid : 0;
+	if (pid)
+		*pid = rc == 0 && view.held > 0 ? view.pid : 0;
 	return rc < 0 ? rc : view.held;
 }

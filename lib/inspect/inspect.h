@@ -229,7 +229,7 @@ void lf_ask_file(struct lf_view *view);
 /* Settles all claims, by what the snapshot shows or by watching the files. */
 void lf_settle_claims(struct lf_view *const *views, size_t count);
 
-/* 1 held, 0 free; the PID is a holder's, or 0. */
+/* 1 held, 0 free; *PID is a holder's, or 0.  PID may be NULL: cheaper. */
 int lf_check_holder(const char *path, pid_t *pid);
 
 /* ---- holders.c */
