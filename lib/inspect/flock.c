@@ -16,8 +16,8 @@ static bool is_flock(const struct lf_listed_lock *lock)
 }
 
 /*
- * Our holders and waiters have a lock of flock(2) too, their presence.  A waiter
- * for a body is listed without a PID, so any shared lock may be its presence.
+ * Our holders and waiters have a lock of flock(2) too, their presence.  A
+ * waiter for a body is listed without a PID, so any shared lock may be its.
  */
 static bool is_ours(const struct lf_view *view,
 		    const struct lf_listed_lock *presence)

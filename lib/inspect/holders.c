@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * The holders, of locks that exclude others.  A holder of a body is known by the
- * tag, if its owner has the body too, or by a descriptor with the body.  Locks
- * of processes, fcntl(2) and lockf(3), have the PID themselves.
+ * The holders, of locks that exclude others.  A holder of a body is known by
+ * the tag, if the tag's owner has the body too, or by a descriptor with the
+ * body.  A lock that belongs to a process is listed with its PID.
  */
 #include "config.h"
 

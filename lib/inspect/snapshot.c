@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- The list of locks, by inode */
 
@@ -25,11 +24,10 @@ static int compare_inodes(const struct lf_inode *a, const struct lf_inode *b)
 /* A waiter is listed after the lock it waits for: the order is kept. */
 static int compare_locks(const void *left, const void *right)
 {
-	const struct lf_listed_lock *a = *(const struct lf_listed_lock *const *)left;
-	const struct lf_listed_lock *b = *(const struct lf_listed_lock *const *)right;
-	int order = compare_inodes(&a->inode, &b->inode);
+	const struct lf_listed_lock *const *a = left, *const *b = right;
+	int order = compare_inodes(&(*a)->inode, &(*b)->inode);
 
-	return order != 0 ? order : (a > b) - (a < b);
+	return order != 0 ? order : (*a > *b) - (*a < *b);
 }
 
 int lf_listing_read(struct lf_listing *listing)

@@ -5,9 +5,9 @@
 #include "inspect/inspect.h"
 
 /*
- * A child that has adopted the lock waits for the tag alone: it has the body.  A
- * child that has no more than a copy of its parent's descriptor waits for the
- * lock, by another descriptor of its own.
+ * A child that has adopted the lock waits for the tag alone: it has the body.
+ * A child that only has a copy of its parent's descriptor waits for the lock,
+ * by another descriptor of its own.
  */
 static bool is_adopter(const struct lf_view *view,
 		       const struct lf_listed_lock *lock)
@@ -20,9 +20,9 @@ static bool is_adopter(const struct lf_view *view,
 }
 
 /*
- * The kernel lists each waiter after the lock it waits for.  All waiters for the
- * same lock are served when that is released, before those that wait for any of
- * them.
+ * The kernel lists each waiter after the lock it waits for.  All waiters for
+ * the same lock are served when that is released, before those that wait for
+ * any of them.
  */
 static int add_waiters(struct lf_view *view, int type)
 {

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * What the library needs of the system beyond POSIX.1-2008, and what a system
- * may lack of it.  configure chooses a file here for each answer; no other
- * file of the library has conditional compilation.
+ * What the library needs beyond POSIX.1-2008, and what a system may lack of
+ * POSIX.  configure chooses the files here, one for each of its answers; no
+ * other file of the library has conditional compilation.  A fallback has the
+ * standard name; in parentheses, so that a macro of this name stays out.
  *
  * Functions that return int return 0 or a positive result, or a negative errno
- * value, unless they bear the name of a standard function.
+ * value, unless they have the name of a standard function.
  */
 #ifndef LF_PORT_OS_H
 #define LF_PORT_OS_H
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -39,21 +41,18 @@ int lf_getlk(int fd, int command, struct flock *lock);
 bool lf_locks_by_lockf(void);
 
 /*
- * Open-file-description locks: Linux 3.15, POSIX.1-2024.  Where they are
- * missing, or configure was asked not to use them, the commands are numbers
- * that no fcntl(2) knows, and are refused with EINVAL as by an old kernel.
+ * Open-file-description locks: Linux 3.15, POSIX.1-2024.  Where they have no
+ * names, or configure was asked not to use them, lf_setlk() and lf_getlk() refuse
+ * them with -EINVAL, as an old kernel does.
  */
-#if defined LF_NO_OFD_LOCKS || !defined F_OFD_SETLK
-# undef F_OFD_GETLK
-# undef F_OFD_SETLK
-# undef F_OFD_SETLKW
+#ifndef F_OFD_SETLK
 # define F_OFD_GETLK (-1001)
 # define F_OFD_SETLK (-1002)
 # define F_OFD_SETLKW (-1003)
 #endif
 bool lf_has_ofd_locks(void);
 
-/* flock(2) is BSD's, not POSIX's: flock.c answers ENOSYS where it is missing. */
+/* flock(2) is BSD's, not POSIX's; where it is missing, flock.c fails with ENOSYS. */
 #ifdef HAVE_FLOCK
 # include <sys/file.h>
 #else
@@ -65,13 +64,13 @@ bool lf_has_ofd_locks(void);
 # define LOCK_EX 2
 # define LOCK_NB 4
 # define LOCK_UN 8
-int flock(int fd, int operation);
+int (flock)(int fd, int operation);
 #endif
 
 /*
- * Close-on-exec from the start: POSIX.1-2008.  Where O_CLOEXEC is missing,
- * cloexec.c sets the flag afterwards, and a child that another thread forks in
- * between inherits the descriptor.
+ * O_CLOEXEC and F_DUPFD_CLOEXEC: POSIX.1-2008.  Where they are missing,
+ * lf_cloexec() sets the flag afterwards (cloexec.c), and a child that another
+ * thread forks in between inherits the descriptor.
  */
 #ifndef HAVE_O_CLOEXEC
 # undef O_CLOEXEC
@@ -88,7 +87,7 @@ static inline int lf_cloexec(int fd)
 
 /* pipe2(2): Linux 2.6.27, BSD, POSIX.1-2024; pipe2.c where it is missing. */
 #ifndef HAVE_PIPE2
-int pipe2(int fd[2], int flags);
+int (pipe2)(int fd[2], int flags);
 #endif
 
 /*
@@ -109,10 +108,16 @@ enum lf_filesystem { LF_FS_LOCAL, LF_FS_NETWORK, LF_FS_FUSE };
 enum lf_filesystem lf_filesystem(int fd);
 
 /*
- * Whether pthread_cancel(3) is safe to call (cancel.c).  To be asked once
+ * Whether pthread_cancel(3) is safe to call (cancel.c or cancel-glibc.c).  Ask
  * before the first thread is started, while descriptors are still available.
  */
 bool lf_can_cancel_threads(void);
+
+/*
+ * New memory that is zero, and zero again in the child of every kind of fork
+ * (fork.c), or NULL: the system has none.
+ */
+atomic_uint *lf_new_fork_marker(void);
 
 /*
  * Locks and processes as the system lists them (procfs.c or no-procfs.c, where

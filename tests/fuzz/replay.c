@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* The fuzzer's target without a fuzzer: each file of the corpus, as a test. */
+/* The target of the fuzzer, without a fuzzer: each file of the corpus in turn. */
 #include "config.h"
 
 #include <dirent.h>

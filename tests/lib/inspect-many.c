@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
@@ -31,15 +31,12 @@ static int name_files(void **state)
 	return rc;
 }
 
-static int forget_files(void **state)
+static int free_names(void **state)
 {
 	for (int i = 0; i < 2 * FEW; i++)
 		free((void *)(uintptr_t)paths[i]);
 	return leave_directory(state);
 }
-
-#define with_files(test) \
-	cmocka_unit_test_setup_teardown(test, name_files, forget_files)
 
 struct part {
 	size_t count;
@@ -59,10 +56,9 @@ static int take_files(void *argument)
 	return 0;
 }
 
-/* The calls for COUNT files, all held by PID; 0: a report is not complete. */
+/* The calls for the first COUNT files, all held by PID; 0: it is not complete. */
 static int calls_once(enum faulty call, size_t count, pid_t pid)
 {
-	const struct lf_entry *entry;
 	bool complete = true;
 	int calls;
 
@@ -72,8 +68,7 @@ static int calls_once(enum faulty call, size_t count, pid_t pid)
 	faulty_clear();
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(lf_report_status(reports[i]), 1);
-		entry = lf_report_next(reports[i], NULL);
-		complete &= lf_entry_pid(entry) == pid;
+		complete &= lf_entry_pid(lf_report_next(reports[i], NULL)) == pid;
 		lf_report_free(reports[i]);
 	}
 	return complete ? calls : 0;
@@ -97,19 +92,19 @@ static int calls_for(enum faulty call, size_t count, pid_t pid)
 /* The same for as many files, which one process has taken. */
 static int calls_with_holder(enum faulty call, struct part part)
 {
-	pid_t pid = holder(take_files, &part);
+	pid_t pid = holder_new(take_files, &part);
 	int calls = calls_for(call, part.count, pid);
 
-	end(pid);
+	assert_kill(pid);
 	return calls;
 }
 
-static void many_files_of_one_process_cost_no_more_each(void **state)
+TEST_BETWEEN(many_files_of_one_process_cost_no_more_each, name_files, free_names)
 {
 	static const enum faulty each[] = { OPENAT, READ, STATX, LSTAT };
 	const struct part few = { FEW, true }, many = { 2 * FEW, true };
 
-	(void)state;
+	needs_proc_with_locks();
 	needs_holders_with_names();
 	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
 		assert_true(calls_with_holder(each[i], many) <=
@@ -120,56 +115,41 @@ static void many_files_of_one_process_cost_no_more_each(void **state)
 }
 
 /* The processes are listed once, however many holders have to be found so. */
-static void many_holders_without_a_tag_are_found_at_one_go(void **state)
+TEST_BETWEEN(many_holders_without_a_tag_are_found_together, name_files, free_names)
 {
 	const struct part few = { FEW, false }, many = { 2 * FEW, false };
 
-	(void)state;
+	needs_proc_with_locks();
 	needs_locks_of_descriptions();
 	assert_int_equal(calls_with_holder(OPENDIR, few), 1);
 	assert_int_equal(calls_with_holder(OPENDIR, many), 1);
 }
 
-static void each_process_in_a_queue_is_asked_once(void **state)
+TEST(each_process_in_a_queue_is_read_once)
 {
 	enum { WAITERS = 10 };
 	pid_t pid, waiting[WAITERS];
 
-	(void)state;
+	needs_proc_with_locks();
 	needs_holders_with_names();
-	pid = holder(take, NULL);
+	pid = holder_new(take, NULL);
 	for (int i = 0; i < WAITERS; i++)
-		waiting[i] = waiter(LF_KEEP);
+		waiting[i] = waiter_new(LF_KEEP);
 	paths[0] = lock_path;
 	assert_int_equal(calls_for(FDOPENDIR, 1, pid), 1 + WAITERS);
 	for (int i = WAITERS; i-- > 0;)
-		end(waiting[i]);
-	end(pid);
+		assert_kill(waiting[i]);
+	assert_kill(pid);
 }
 
 /* Nor is any asked whether it is the holder, if that is not wanted. */
-static void whether_a_file_is_held_is_asked_of_the_file_alone(void **state)
+TEST(whether_a_file_is_held_is_asked_of_the_file_alone)
 {
-	pid_t pid = holder(take, NULL);
+	pid_t pid = holder_new(take, NULL);
 
-	(void)state;
 	faulty_set(FDOPENDIR, INT_MAX, false, EIO);
 	assert_int_equal(lf_check(lock_path, NULL), 1);
 	assert_int_equal(faulty_calls(), 0);
 	faulty_clear();
-	end(pid);
-}
-
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		with_files(many_files_of_one_process_cost_no_more_each),
-		with_files(many_holders_without_a_tag_are_found_at_one_go),
-		in_directory(each_process_in_a_queue_is_asked_once),
-		in_directory(whether_a_file_is_held_is_asked_of_the_file_alone),
-	};
-
-	if (!shows_locks_of_processes())
-		return skip_all("needs to see the locks in proc(5)");
-	return cmocka_run_group_tests_name("inspect-many", tests, NULL, NULL);
+	assert_kill(pid);
 }

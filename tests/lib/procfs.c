@@ -1,7 +1,8 @@
-/* What Linux lists, of more than fits on a page; and what it tells of a process. */
+/* SPDX-License-Identifier: 0BSD */
+/* The list of locks, longer than a page, and the locks of a process. */
 #include "config.h"
 
-#include "harness.h"
+#include "child.h"
 #include "lock.h"
 
 #include <errno.h>
@@ -12,19 +13,10 @@
 
 #define WAITERS 300
 #define LOCKS 5000
-#define LOOKS 100
-
-#define needs_a_list() \
-	do { \
-		if (!lists_locks()) \
-			skip_because("needs a system that lists locks"); \
-	} while (0)
 
 static int lock_byte(int fd, int command, off_t byte)
 {
-	struct flock part = {
-		.l_type = F_WRLCK, .l_start = byte, .l_len = 1
-	};
+	struct flock part = { .l_type = F_WRLCK, .l_start = byte, .l_len = 1 };
 
 	return fcntl(fd, command, &part);
 }
@@ -63,21 +55,24 @@ static struct counts count(const struct lf_inode *file)
 	return counts;
 }
 
-/* The list is told in parts; others' locks may shift what is in the next. */
+/*
+ * The kernel writes the list in parts, and a lock of any process that comes or
+ * goes in between shifts the next part: lines are missing from it then, or come
+ * twice.  One undisturbed look is enough.
+ */
 static bool counts_reach(int waiters, int locks)
 {
 	struct lf_mounts mounts = { .is_read = false };
 	struct lf_inode file;
 	struct stat st;
 	int pin = lf_pin(lock_path, &st);
-
 	struct lf_file_id id = { st.st_ino, st.st_dev, false };
 
 	assert_true(pin >= 0);
 	lf_inode_of(pin, &id, &mounts, &file);
-	lf_mounts_free(&mounts);
 	close(pin);
-	for (int look = 0; look < LOOKS; look++) {
+	lf_mounts_free(&mounts);
+	for (int look = 0; look_again(&look);) {
 		struct counts counts = count(&file);
 
 		if (counts.waiters == waiters && counts.locks == locks)
@@ -96,36 +91,32 @@ static int wait_in_queue(void *unused)
 	return 0;
 }
 
-/* Each is indented by one more: the list is larger than any other buffer. */
-static void a_deep_queue_is_read_whole(void **state)
+/* Each waiter is indented by one more column: the list is very long. */
+TEST(a_deep_queue_is_read_whole)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	static pid_t waiter[WAITERS];
 	bool reached, listed;
 
-	(void)state;
-	needs_a_list();
+	needs(lists_locks(), "a system that lists locks");
 	assert_int_equal(lock_byte(fd, F_SETLK, 0), 0);
 	for (int i = 0; i < WAITERS; i++)
-		waiter[i] = start(wait_in_queue, NULL);
+		waiter[i] = child_start(wait_in_queue, NULL);
 	reached = waiters_reach(lock_path, WAITERS);
 	listed = reached && counts_reach(WAITERS, 1);
 	for (int i = 0; i < WAITERS; i++)
-		kill(waiter[i], SIGKILL);
-	for (int i = 0; i < WAITERS; i++)
-		assert_int_equal(finish(waiter[i]), -SIGKILL);
+		assert_kill(waiter[i]);
 	close(fd);
 	assert_true(reached);
 	assert_true(listed);
 }
 
-static void many_locks_are_read_all(void **state)
+TEST(many_locks_are_read_all)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
-	(void)state;
-	needs_a_list();
-	/* Neighbours would become one. */
+	needs(lists_locks(), "a system that lists locks");
+	/* The kernel merges neighbours. */
 	for (off_t i = 0; i < LOCKS; i++)
 		assert_int_equal(lock_byte(fd, F_SETLK, 2 * i), 0);
 	assert_true(counts_reach(0, LOCKS));
@@ -165,21 +156,17 @@ static int bodies_of(int fd)
 
 static int lock_description(int fd, short type, off_t length)
 {
-	struct flock part = {
-		.l_type = type, .l_start = 1, .l_len = length
-	};
+	struct flock part = { .l_type = type, .l_start = 1, .l_len = length };
 
 	return fcntl(fd, F_OFD_SETLK, &part);
 }
 
-static void who_removes_the_file_has_no_body(void **state)
+TEST(a_remover_has_no_body)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 
-	(void)state;
 	needs_locks_of_descriptions();
-	if (!shows_locks_of_processes())
-		skip_because("needs the locks of processes in proc(5)");
+	needs_proc_with_locks();
 	assert_int_equal(bodies_of(fd), 0);
 	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
 	assert_int_equal(bodies_of(fd), 1);
@@ -190,30 +177,16 @@ static void who_removes_the_file_has_no_body(void **state)
 	close(fd);
 }
 
-static void a_removed_file_is_not_held(void **state)
+TEST(a_removed_file_is_not_held)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	struct stat st;
 
-	(void)state;
 	needs_locks_of_descriptions();
-	if (!shows_locks_of_processes())
-		skip_because("needs the locks of processes in proc(5)");
+	needs_proc_with_locks();
 	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
 	assert_int_equal(lstat(lock_path, &st), 0);
 	assert_int_equal(unlink(lock_path), 0);
 	assert_int_equal(bodies_on(&st, fd), 0);
 	close(fd);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		in_directory(who_removes_the_file_has_no_body),
-		in_directory(a_removed_file_is_not_held),
-		in_directory(a_deep_queue_is_read_whole),
-		in_directory(many_locks_are_read_all),
-	};
-
-	return cmocka_run_group_tests_name("procfs", tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #define lf_list_processes test_list_processes
 #define lf_lock_list_free test_lock_list_free
 #define lf_proc_is_ours test_proc_is_ours
+#define lf_pin test_pin
 #define lf_mounts_free test_mounts_free
 #define lf_process_free test_process_free
 #define lf_process_has_lock test_process_has_lock
@@ -32,7 +33,6 @@ PLAIN_TEST(no_list_is_given)
 {
 	struct lf_lock_list list = { .count = 1 };
 	struct lf_mounts mounts = { .is_read = false };
-	struct lf_inode inode;
 	struct stat st;
 	size_t count = 1;
 	pid_t self = getpid(), *pids = &self;
@@ -44,7 +44,7 @@ PLAIN_TEST(no_list_is_given)
 	assert_int_equal(lf_list_processes(&pids, &count), -ENOTSUP);
 	assert_int_equal(count, 0);
 	assert_null(pids);
-	assert_int_equal(lf_inode_of("/", &mounts, &st, &inode), -ENOTSUP);
+	assert_int_equal(lf_pin("/", &st), -ENOTSUP);
 	lf_mounts_free(&mounts);
 }
 
