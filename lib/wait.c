@@ -207,7 +207,7 @@ static bool has_ended(const struct lf_wait *wait)
 		return true;
 	do
 		rc = lf_poll_until(wait->pipe[0], deadline);
-	while (rc == -EINTR);
+	while (rc == -EINTR && !lf_deadline_is_over(deadline));
 	return rc != 0;
 }
 
