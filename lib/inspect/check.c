@@ -237,14 +237,14 @@ static void watch_and_settle(struct lf_view **views, size_t count)
 	}
 }
 
-/* The owner of the tag holds the body if one of its descriptors shows it. */
+/* The owner of the tag holds the body if its descriptors show that. */
 static bool has_shown_body(struct lf_view *view)
 {
 	struct lf_use use;
 	int rc = lf_view_ask(view, view->pid, &use);
 
 	if (rc == 0)
-		rc = lf_use_bodies(&use);
+		rc = lf_use_bodies_of_tag(&use);
 	if (rc >= 0)
 		settle(view, rc > 0, 0);
 	return rc >= 0;

@@ -17,7 +17,7 @@ static int has_body(const struct lf_view *view, pid_t pid, int *descriptor)
 	int rc = lf_view_ask(view, pid, &use);
 
 	*descriptor = use.descriptor;
-	return rc < 0 ? rc : lf_use_bodies(&use);
+	return rc < 0 ? rc : lf_use_bodies_of_tag(&use);
 }
 
 /* ---- The owners of tags */

@@ -81,6 +81,7 @@ struct lf_use {
 	pid_t pid;
 	size_t file;
 	size_t descriptors;
+	size_t with_body; /* of them */
 	size_t bodies;
 	int descriptor; /* the first with a body, or -1 */
 	bool has_flock;
@@ -214,6 +215,13 @@ int lf_view_ask(const struct lf_view *view, pid_t pid, struct lf_use *use);
 
 /* The number of bodies that are meant by USE, or why it is unknown. */
 int lf_use_bodies(const struct lf_use *use);
+
+/*
+ * The same for the owner of a tag, which need not belong to the body: a child that
+ * inherited the descriptor of its parent's lock may have opened the file again to
+ * wait for it.  -EAGAIN: unknown.
+ */
+int lf_use_bodies_of_tag(const struct lf_use *use);
 
 /* Adds an entry, unless its process has ended or has such an entry already. */
 int lf_view_add(struct lf_view *view, struct lf_entry entry);

@@ -167,6 +167,7 @@ static void add_to_use(struct lf_examined *examined,
 	}
 	use->descriptors++;
 	use->bodies += descriptor->bodies;
+	use->with_body += descriptor->bodies > 0;
 	use->has_flock |= descriptor->has_flock;
 	if (use->descriptor < 0 && descriptor->bodies > 0)
 		use->descriptor = descriptor->number;

@@ -131,6 +131,13 @@ int lf_use_bodies(const struct lf_use *use)
 	return use->bodies > 0 ? (int)use->bodies : use->error;
 }
 
+int lf_use_bodies_of_tag(const struct lf_use *use)
+{
+	return use->with_body > 0 && use->descriptors > use->with_body ?
+		       -EAGAIN :
+		       lf_use_bodies(use);
+}
+
 /* ---- Entries of the report */
 
 /* Whether the process that was listed under this PID has ended since. */
