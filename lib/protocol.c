@@ -44,8 +44,8 @@
  *
  * A holder or waiter that leaves must not leave the file to a process that
  * leaves too.  It takes the exclusive presence first, then the body, and when it
- * is refused the body it drops body, then presence, and only then looks whether
- * a holder is left.  Of two that leave at the same time, the later then sees
+ * is refused the body it drops body, then presence, and only then checks
+ * whether a holder is left.  Of two that leave at the same time, the later then sees
  * either the other's mark or a file that nobody holds, and removes it.  In
  * another order both may see the other, and the file stays.
  *

@@ -471,7 +471,7 @@ bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request)
 /* ---- Threads of this process in each other's way */
 
 /*
- * The kernel tells two descriptions apart, but neither two locks of one process
+ * The kernel distinguishes two descriptions, but neither two locks of one process
  * nor two handles on one borrowed descriptor; nor does it know threads.
  */
 static bool is_in_the_way(const struct lf_lock *other,

@@ -134,7 +134,7 @@ int lf_snapshot_scan(struct lf_snapshot *snapshot);
 
 /* ---- view.c: one file under inspection */
 
-/* What F_GETLK says of the tag, before it is known who has the body. */
+/* What F_GETLK says of the tag, before the holder of the body is known. */
 enum lf_claim {
 	LF_CLAIM_NONE,
 	LF_CLAIM_TAG,  /* the tag alone is held */

@@ -84,7 +84,7 @@ static=lib/.libs/liblockfile-fcntl.a
 if test -f $static; then
 	${NM:-nm} -g --defined-only $static 2>/dev/null |
 		sed -n 's/.* [TDBRVC] //p' |
-		grep -v -e '^_*lf_' -e '^__x86\.' >"$dir/static"
+		grep -v -e '^_*lf_' -e '^__x86\.' -e '^flock$' -e '^pipe2$' >"$dir/static"
 	result <"$dir/static"
 else
 	skip 'no static library is built here'
