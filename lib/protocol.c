@@ -260,7 +260,7 @@ static int verify(const struct lf_lock *lock, const struct lf_request *request,
 {
 	int at_path;
 
-	if (rc < 0)
+	if (rc < 0 || rc == LF_CANCELLED)
 		return rc;
 	at_path = lf_file_is_at(lock, request->dirfd, request->path);
 	if (at_path == -ESTALE && !lock->borrowed)
