@@ -60,7 +60,7 @@ int lf_adopt_lock(struct lf_lock *lock)
 	rc = lf_table_adopt(lock);
 	if (rc < 0)
 		return rc;
-	lf_file_set_owner(lock->fd);
+	lf_own_description(lock->fd);
 	lf_note_adoption();
 	start_waiting_for_tag(lock);
 	return LF_GOT;
@@ -74,7 +74,7 @@ bool lf_is_adopted_by_another(struct lf_lock *lock)
 		return true;
 	if (!lf_children_may_have_adopted())
 		return false;
-	owner = lf_file_owner(lock->fd);
+	owner = lf_description_owner(lock->fd);
 	if (owner != 0 || lock->marks.process_owned)
 		return owner != 0 && owner != getpid();
 	/* The adopter may have released the lock since, and ended. */

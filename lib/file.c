@@ -334,16 +334,3 @@ bool lf_file_examine(struct lf_lock *lock)
 	lock->empty = st.st_size == 0;
 	return is;
 }
-
-/* The kernel sends signals to this process only if the file is O_ASYNC. */
-void lf_file_set_owner(int fd)
-{
-	fcntl(fd, F_SETOWN, getpid());
-}
-
-pid_t lf_file_owner(int fd)
-{
-	int owner = fcntl(fd, F_GETOWN);
-
-	return owner > 0 ? owner : 0;
-}

@@ -12,6 +12,7 @@
  *   pidfile.c      the PID in the file
  *   file.c         open, still at the path?, unlink
  *   table.c        the handles of this process
+ *   process.c      which process holds a lock
  *   marks.c        tag, body and presence
  *   wait.c         helper threads and deadlines
  *   port/          what differs from system to system
@@ -291,14 +292,6 @@ int lf_file_verify_name(const struct lf_lock *lock);
  */
 int lf_file_unlink(const struct lf_lock *lock);
 
-/*
- * The process that acquired or adopted the lock of an open file description:
- * F_SETOWN and F_GETOWN of fcntl(2), which all copies of the descriptor share.
- * 0: unknown.
- */
-void lf_file_set_owner(int fd);
-pid_t lf_file_owner(int fd);
-
 /* ---- table.c */
 
 /*
@@ -309,19 +302,6 @@ int lf_table_prepare(struct lf_lock *lock);
 void lf_table_unprepare(struct lf_lock *lock);
 
 void lf_table_add(struct lf_lock *lock);
-
-/*
- * A number for this process that no child, however forked, and no later process
- * of the same PID has.
- */
-unsigned lf_generation(void);
-
-/* Whether the handle was copied by a fork and not adopted since. */
-bool lf_is_inherited(const struct lf_lock *lock);
-
-/* This process adopts a lock of its parent; whether any child may have. */
-void lf_note_adoption(void);
-bool lf_children_may_have_adopted(void);
 
 /*
  * Closes the descriptor, or parks it while another handle of this process holds
@@ -387,6 +367,32 @@ bool lf_table_has_sibling_of_other_type(const struct lf_lock *lock);
 /* Whether a thread holds any lock; whether this process holds this file. */
 bool lf_table_thread_holds_any(unsigned long thread);
 bool lf_table_process_holds(const struct stat *st);
+
+/* ---- process.c */
+
+/*
+ * A number for this process that no child, however forked, and no later process
+ * of the same PID has.
+ */
+unsigned lf_generation(void);
+
+/* Whether the handle was copied by a fork and not adopted since. */
+bool lf_is_inherited(const struct lf_lock *lock);
+
+/* How often this process has called fork(2). */
+unsigned lf_fork_count(void);
+
+/* This process adopts a lock of its parent; whether any child may have. */
+void lf_note_adoption(void);
+bool lf_children_may_have_adopted(void);
+
+/*
+ * The process that acquired or adopted the lock of an open file description:
+ * F_SETOWN and F_GETOWN of fcntl(2), which all copies of the descriptor share.
+ * 0: unknown.
+ */
+void lf_own_description(int fd);
+pid_t lf_description_owner(int fd);
 
 /* ---- marks.c: a mark that is not in use succeeds and does nothing */
 

@@ -290,7 +290,7 @@ static void hold(struct lf_lock *lock)
 	lf_table_hold(lock);
 	/* A borrowed description may have been a child's, which adopted it. */
 	if (lock->borrowed)
-		lf_file_set_owner(lock->fd);
+		lf_own_description(lock->fd);
 }
 
 /* ---- Release, and giving up */

@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define BUCKETS 256
@@ -44,50 +43,18 @@ static struct lf_file *table[BUCKETS];
 static struct lf_lock *held; /* all handles that hold a lock */
 static atomic_size_t files;
 
-/* ---- Processes
- *
- * A PID is not an identity: a child in a new PID namespace may have the number
- * of its parent, and a number is used again.  So each process has a generation,
- * one more than that of its parent, and each handle that of the process that
- * acquired or adopted it.  A fork may copy the table while another thread
- * changes it; a child begins with an empty one, and leaves its parent's alone.
+/* ---- Processes */
+
+/* The process that the table is of; with the bit set it is being emptied. */
+static atomic_uint table_generation;
+
+#define BEING_EMPTIED (1u << 31)
+
+/*
+ * A fork may copy the table while another thread changes it.  So a child begins
+ * with an empty one, and leaves its parent's as it is.
  */
-
-enum { FORKED, BEGINNING, FIRST_GENERATION };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static atomic_uint *marker;    /* the generation; FORKED in a child */
-static atomic_uint *adoptions; /* shared with all children */
-static atomic_uint forks, last_generation = FIRST_GENERATION;
-static pid_t marked_pid; /* where the kernel does not clear the marker */
-
-static void count_fork(void)
-{
-	atomic_fetch_add(&forks, 1);
-}
-
-static void after_fork_in_child(void)
-{
-	if (marked_pid)
-		atomic_store(marker, FORKED);
-}
-
-static void set_up(void)
-{
-	static atomic_uint ordinary;
-	void *page = mmap(NULL, sizeof(*adoptions), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	adoptions = page == MAP_FAILED ? NULL : page;
-	marker = lf_new_fork_marker();
-	if (!marker) {
-		marker = &ordinary;
-		marked_pid = getpid();
-	}
-	pthread_atfork(NULL, count_fork, after_fork_in_child);
-}
-
-static void begin_process(void)
+static void empty_table(void)
 {
 	static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
 
@@ -96,43 +63,21 @@ static void begin_process(void)
 		table[i] = NULL;
 	held = NULL;
 	atomic_store(&files, 0);
-	if (marked_pid)
-		marked_pid = getpid();
-	atomic_store(marker, atomic_fetch_add(&last_generation, 1) + 1);
 }
 
-unsigned lf_generation(void)
+/* First in each function that needs the table. */
+static void enter_table(void)
 {
-	unsigned generation, forked = FORKED;
+	unsigned generation = lf_generation(), found;
 
-	pthread_once(&once, set_up);
-	/* Forked without hooks; a child has one thread at first. */
-	if (marked_pid && marked_pid != getpid())
-		atomic_store(marker, FORKED);
-	while ((generation = atomic_load(marker)) < FIRST_GENERATION) {
-		if (atomic_compare_exchange_strong(marker, &forked, BEGINNING))
-			begin_process();
-		forked = FORKED;
+	while ((found = atomic_load(&table_generation)) != generation) {
+		if (found == (generation | BEING_EMPTIED) ||
+		    !atomic_compare_exchange_strong(&table_generation, &found,
+						    generation | BEING_EMPTIED))
+			continue;
+		empty_table();
+		atomic_store(&table_generation, generation);
 	}
-	return generation;
-}
-
-bool lf_is_inherited(const struct lf_lock *lock)
-{
-	return lock->generation != lf_generation();
-}
-
-void lf_note_adoption(void)
-{
-	lf_generation();
-	if (adoptions)
-		atomic_fetch_add(adoptions, 1);
-}
-
-bool lf_children_may_have_adopted(void)
-{
-	lf_generation();
-	return !adoptions || atomic_load(adoptions) > 0;
 }
 
 /* ---- Files */
@@ -166,7 +111,7 @@ static struct lf_file *get_file(dev_t dev, ino_t ino, struct lf_file *spare)
 {
 	struct lf_file *file;
 
-	lf_generation();
+	enter_table();
 	pthread_mutex_lock(&mutex);
 	file = find_file(dev, ino);
 	if (!file && spare)
@@ -417,8 +362,8 @@ void lf_table_drop(struct lf_lock *lock)
 static bool serves(const struct lf_lock *parked,
 		   const struct lf_request *request)
 {
-	if (parked->lent || parked->forks != atomic_load(&forks) ||
-	    lf_file_owner(parked->fd) != 0)
+	if (parked->lent || parked->forks != lf_fork_count() ||
+	    lf_description_owner(parked->fd) != 0)
 		return false;
 	if (request->inspects)
 		return true;
@@ -451,8 +396,8 @@ bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request)
 	struct stat st;
 	bool in_use;
 
-	lock->generation = lf_generation();
-	lock->forks = atomic_load(&forks);
+	enter_table();
+	lock->forks = lf_fork_count();
 	if (atomic_load(&files) == 0 ||
 	    fstatat(request->dirfd, request->path, &st,
 		    request->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
@@ -702,7 +647,7 @@ bool lf_table_thread_holds_any(unsigned long thread)
 {
 	struct lf_lock *lock;
 
-	lf_generation();
+	enter_table();
 	pthread_mutex_lock(&mutex);
 	for (lock = held; lock && lock->thread != thread;)
 		lock = lock->next_held;
