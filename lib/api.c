@@ -26,7 +26,7 @@ static const struct error {
 	  "timed out waiting for the lock" },
 	{ EINTR, LF_ACQUIRE | LF_ACQUIRE_FD | LF_CONVERT,
 	  "interrupted by a signal while waiting" },
-	{ EDEADLK, LF_ACQUIRE | LF_FINISH | LF_ACQUIRE_FD | LF_CONVERT,
+	{ EDEADLK, LF_ACQUIRE | LF_ACQUIRE_FD | LF_CONVERT,
 	  "waiting would never end" },
 	{ EINVAL, LF_ACQUIRE | LF_START | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD | LF_CONVERT,
 	  "invalid argument" },
