@@ -4,7 +4,8 @@
  *
  * A lock file is a regular file under a kernel record lock, see fcntl(2).  The
  * kernel drops the lock when its holder ends, however it ends.  The file
- * itself means nothing; it is removed on release unless LF_KEEP is given.
+ * itself means nothing; it is removed on release unless LF_KEEP is given or it
+ * is on a network file system.
  *
  * Results: a function that returns int returns 0 or a positive result on
  * success and a negative errno value on failure.  Its manual page lists every
@@ -22,10 +23,10 @@
  * threads that acquire the same file exclude each other as two processes do.
  * No function is a cancellation point, none is async-signal-safe.
  *
- * Forks: a handle belongs to the process that acquired it.  A child of fork(2)
- * may use the library, but on an inherited handle lf_release() only closes the
- * child's descriptor until the child has called lf_adopt().  After vfork(2) no
- * function may be called.
+ * Forks: a handle belongs to the process that acquired it.  A child of fork(2),
+ * _Fork(3) or clone(2) may use the library, but on an inherited handle
+ * lf_release() only closes the child's descriptor until the child has called
+ * lf_adopt().  After vfork(2) no function may be called.
  *
  * No function writes to a standard stream, installs a signal handler, starts
  * or ends a process.
@@ -87,7 +88,8 @@ struct lf_lock;
  *
  * Returns: 0; -EAGAIN if the lock is held and @timeout_ms is 0; -ETIMEDOUT if
  * it was held for @timeout_ms; -EINTR if a signal handler ran during the wait;
- * -EDEADLK if the wait would never end; or another error of lf_acquire(3).
+ * -EDEADLK if @timeout_ms is LF_FOREVER and the wait would never end; or
+ * another error of lf_acquire(3).
  */
 LF_PUBLIC int lf_acquire(struct lf_lock **lock, const char *path,
 			 int timeout_ms, unsigned flags);
@@ -203,8 +205,8 @@ LF_PUBLIC int lf_pending_fd(const struct lf_lock *lock);
  * @lock: the pending handle; on success it becomes a lock as from lf_acquire(),
  *	on failure it is freed and NULL
  *
- * Blocks until the wait is over; a signal handler does not end it.  A handle
- * that is a lock already stays as it is.
+ * Blocks until the wait is over; neither a signal handler nor a deadlock ends
+ * it.  A handle that is a lock already stays as it is.
  *
  * Returns: 0; -EBADF if @lock or *@lock is NULL or was inherited over fork(2),
  * and then *@lock stays as it is; or another error of lf_finish(3).
@@ -224,8 +226,9 @@ LF_PUBLIC int lf_finish(struct lf_lock **lock);
  * sharer.  LF_FOREVER is refused for that: two sharers that both convert wait
  * for each other, and the kernel does not detect it.
  *
- * Returns: 0; -EAGAIN, -ETIMEDOUT or -EDEADLK if there are other sharers; or
- * another error of lf_convert(3).  After any error the lock is held as before.
+ * Returns: 0; -EAGAIN, -ETIMEDOUT or -EDEADLK if there are other sharers;
+ * -EBADF as lf_verify(); or another error of lf_convert(3).  After any error
+ * the lock is held as before.
  */
 LF_PUBLIC int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags);
 
@@ -237,6 +240,8 @@ LF_PUBLIC int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags);
  * in the child unlocks and removes the file, and the PID that LF_PID writes is
  * the child's.  In the parent lf_release() then only closes its descriptor.
  *
+ * The child may first change its directory, root directory or user.
+ *
  * The parent waits until the child has adopted the lock, and then exits or
  * calls lf_release().  Until it does, lf_check() reports the PID of the
  * parent.
@@ -244,8 +249,8 @@ LF_PUBLIC int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags);
  * Returns: 0, also if this process holds the lock already; -EAGAIN if the
  * parent released the lock and another process has acquired it, or if locks
  * belong to the process here (lf_backend()) and the parent still holds it;
- * -ESTALE if the path no longer names the file; or another error of
- * lf_adopt(3).
+ * -ESTALE if the file is no longer in its directory; -EBADF if the descriptor
+ * of @lock is no longer that of the file; or another error of lf_adopt(3).
  */
 LF_PUBLIC int lf_adopt(struct lf_lock *lock);
 
@@ -261,9 +266,14 @@ LF_PUBLIC int lf_adopt(struct lf_lock *lock);
  * the call only closes the descriptor of this process: lock and file stay with
  * the holder.
  *
+ * On a network file system the file is never removed, because a client may not
+ * notice the removal and then hold a lock on a file that is gone.
+ *
  * Returns: 0; 1 if the lock is released but the file, which was to be removed,
- * was left in place, because it has content or this process may not remove it;
- * -EBADF if @lock or *@lock is NULL.
+ * was left in place, because it has content, this process may not remove it, or
+ * it is on a network file system; -EBADF if @lock or *@lock is NULL, or if the
+ * program has closed the descriptor, and then the handle is freed and nothing
+ * else is touched.
  */
 LF_PUBLIC int lf_release(struct lf_lock **lock);
 
@@ -274,7 +284,8 @@ LF_PUBLIC int lf_release(struct lf_lock **lock);
  * A process that does not follow the protocol may have removed or replaced the
  * file.  Then the lock no longer excludes those that open the path.
  *
- * Returns: 0; -ESTALE if the path does not name the file; or another error of
+ * Returns: 0; -ESTALE if the path does not name the file; -EBADF if the
+ * descriptor of @lock is no longer that of the file; or another error of
  * lf_verify(3).
  */
 LF_PUBLIC int lf_verify(const struct lf_lock *lock);
