@@ -180,18 +180,16 @@ static bool is_locked(const struct lf_lock *lock, struct range range)
 	       other.l_type != F_UNLCK;
 }
 
-/* The process has the tag already, or takes byte 0 by the description. */
+/* By the process, which may have the tag in another mode, or have lost it. */
 static int exclude_byte_0(struct lf_lock *lock)
 {
 	int rc;
 
 	if (!lock->marks.use_tag)
 		return LF_GOT;
-	if (lock->marks.tag)
-		return set_lock(lock->fd, F_SETLK, F_WRLCK, tag_range);
-	rc = set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, tag_range);
+	rc = set_lock(lock->fd, F_SETLK, F_WRLCK, tag_range);
 	if (rc == LF_GOT)
-		lock->marks.place = true;
+		lock->marks.tag = true;
 	return rc;
 }
 

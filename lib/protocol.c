@@ -105,7 +105,9 @@
 
 /* How often byte 0 alone is found locked before it is not a process on its way. */
 #define MOST_BYTE_0 3
-#define MOST_LOOKS 100
+
+/* How often a file that nobody seems to hold is tried again before it is left. */
+#define MOST_LOOKS 200
 
 /*
  * A network file system may answer ESTALE, or EEXIST without O_EXCL (MooseFS), when
@@ -312,19 +314,19 @@ static void unlock_and_close(struct lf_lock *lock)
  * Whether to leave the file as it is: another process has the body, and will
  * remove it, or byte 0 alone and for long.  An error is not tried again either.
  */
-static bool is_needed(const struct lf_lock *lock, int refusal, int *byte_0)
+static bool is_needed(const struct lf_lock *lock, int refusal, int *looks)
 {
 	pid_t pid;
 
 	return refusal != LF_BUSY ||
 	       lf_body_test(lock, F_WRLCK, &pid) != LF_GOT ||
-	       (lf_tag_test(lock, &pid) > 0 && ++*byte_0 > MOST_LOOKS);
+	       ++*looks > MOST_LOOKS;
 }
 
 /* Leaves a file that is to be removed, with the body in any mode or without. */
 static int leave(struct lf_lock *lock)
 {
-	int left = 0, byte_0 = 0, rc;
+	int left = 0, looks = 0, rc;
 
 	for (;;) {
 		/* 1. Does anybody else need the file? */
@@ -343,10 +345,9 @@ static int leave(struct lf_lock *lock)
 			break;
 		}
 		/* In this order: another that leaves sees one of the two. */
-		lf_place_unlock(lock);
 		lf_table_unlock_body(lock);
 		lf_presence_unlock(lock);
-		if (is_needed(lock, rc, &byte_0))
+		if (is_needed(lock, rc, &looks))
 			break;
 	}
 	/* 3. Unlock the rest. */

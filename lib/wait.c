@@ -23,7 +23,7 @@ enum { RUNNING, RETURNED, STOPPED, ABANDONED };
 #define STACK_SIZE (256 * 1024)
 
 /* How long a cancelled thread may take to end before it is abandoned. */
-#define GRACE_MS 100
+#define GRACE_MS 1000
 
 struct lf_wait {
 	struct lf_wait_job job;
