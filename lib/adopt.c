@@ -24,7 +24,8 @@ static int wait_for_tag(void *lock)
 /* If no thread can be started, the lock is held all the same, without a name. */
 static void start_waiting_for_tag(struct lf_lock *lock)
 {
-	if (lock->marks.use_tag && !lock->marks.tag && !lock->tag_wait)
+	if (lock->marks.use_tag && !lock->marks.tag && !lock->marks.place &&
+	    !lock->tag_wait)
 		lf_wait_start(&lock->tag_wait, &(struct lf_wait_job){
 				.run = wait_for_tag,
 				.argument = lock,
@@ -94,6 +95,7 @@ void lf_adopt_stop(struct lf_lock *lock)
 /* Whether a cancelled thread got the tag is unknown. */
 void lf_adopt_resume(struct lf_lock *lock)
 {
-	lf_tag_try(lock);
+	if (!lock->marks.place)
+		lf_tag_try(lock);
 	start_waiting_for_tag(lock);
 }

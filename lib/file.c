@@ -277,8 +277,12 @@ int lf_file_verify_name(const struct lf_lock *lock)
 {
 	struct stat st;
 
-	if (lock->dirfd >= 0)
-		return lf_file_is_at(lock, lock->dirfd, lock->name);
+	int rc = lock->dirfd < 0 ? -EACCES :
+				   lf_file_is_at(lock, lock->dirfd, lock->name);
+
+	/* An adopter may be another user, who cannot search the directory. */
+	if (rc != -EACCES)
+		return rc;
 	if (fstat(lock->fd, &st) < 0)
 		return -errno;
 	return st.st_nlink == 0 ? -ESTALE : 0;

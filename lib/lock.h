@@ -408,6 +408,7 @@ void lf_tag_unlock(struct lf_lock *lock);
  * excludes too.
  */
 int lf_place_wait(struct lf_lock *lock);
+void lf_place_convert(struct lf_lock *lock); /* to the mode of the handle */
 void lf_place_unlock(struct lf_lock *lock);
 
 /* A body that cannot be converted stays as it is. */

@@ -137,6 +137,11 @@ int lf_place_wait(struct lf_lock *lock)
 	return rc;
 }
 
+void lf_place_convert(struct lf_lock *lock)
+{
+	set_lock(lock->fd, F_OFD_SETLK, lock->type, tag_range);
+}
+
 void lf_place_unlock(struct lf_lock *lock)
 {
 	if (lock->marks.place)
@@ -180,13 +185,18 @@ static bool is_locked(const struct lf_lock *lock, struct range range)
 	       other.l_type != F_UNLCK;
 }
 
-/* By the process, which may have the tag in another mode, or have lost it. */
+/*
+ * By the owner that may have it in another mode already; the process may have lost
+ * it.
+ */
 static int exclude_byte_0(struct lf_lock *lock)
 {
 	int rc;
 
 	if (!lock->marks.use_tag)
 		return LF_GOT;
+	if (lock->marks.place)
+		return set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, tag_range);
 	rc = set_lock(lock->fd, F_SETLK, F_WRLCK, tag_range);
 	if (rc == LF_GOT)
 		lock->marks.tag = true;
@@ -218,7 +228,7 @@ int lf_body_try_to_remove(struct lf_lock *lock)
 	bool has_all = lock->marks.body == F_WRLCK;
 	int rc = has_all ? LF_GOT : exclude_all(lock);
 
-	if (rc == LF_GOT && !(has_all && lock->marks.tag))
+	if (rc == LF_GOT && !(has_all && (lock->marks.tag || lock->marks.place)))
 		rc = exclude_byte_0(lock);
 	/* Refused halfway, there may be parts of it. */
 	lock->marks.body = F_WRLCK;

@@ -74,7 +74,8 @@
  * thread of a process waits for the tag, and only if no other one holds the file.
  * The others lock byte 0 by their open file description, which the kernel keeps
  * apart from the process's locks: there they have a place of their own in the
- * same queue.  A thread that gets the lock gives its place for the tag.
+ * same queue.  A thread that gets the lock so keeps its place, and has no tag: to
+ * exchange one for the other would let the next in the queue in between.
  *
  * What failed
  *
@@ -304,8 +305,8 @@ static void hold(struct lf_lock *lock)
  */
 static void unlock_and_close(struct lf_lock *lock)
 {
-	lf_place_unlock(lock);
 	lf_table_unlock_body(lock);
+	lf_place_unlock(lock); /* after the body, which the next one tries */
 	lf_presence_unlock(lock);
 	lf_table_close(lock);
 }
@@ -367,13 +368,18 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 	bool counted = how == LF_WAIT || how == LF_WAIT_BOUNDED ||
 		       (lock->marks.body != F_UNLCK && reason != LF_START_OVER);
 
-	lf_place_unlock(lock);
+	if (!lf_file_examine(lock)) {
+		/* The program closed the descriptor: it is not ours any more. */
+		lf_table_drop(lock);
+		return;
+	}
 	lf_table_unlock_body(lock);
+	lf_place_unlock(lock);
 	/* A lock of the process is a sibling's still, which will leave. */
 	if (lock->marks.process_owned && lf_table_has_sibling(lock))
 		counted = false;
 	if (!counted || lock->keep || lock->foreign ||
-	    lock->marks.never_remove || !lf_file_examine(lock) ||
+	    lock->marks.never_remove ||
 	    (reason == LF_START_OVER &&
 	     lf_file_is_at(lock, lock->dirfd, lock->name) < 0))
 		unlock_and_close(lock);

@@ -284,6 +284,7 @@ static void close_or_park(struct lf_file *file, struct lf_lock *lock)
 			return;
 		}
 		lock->state = LF_PARKED;
+		lock->waits_for_tag = false;
 		add(file, lock);
 		get_file(file->dev, file->ino, NULL); /* for the parked one */
 		return;
@@ -534,12 +535,10 @@ static void hold(struct lf_lock *lock)
 {
 	lock->state = LF_HOLDING;
 	lock->waits_for_tag = false;
-	/*
-	 * The next in the queue wakes when the place is unlocked, but this thread
-	 * runs: it has the tag before, unless it is interrupted just here.
-	 */
-	lf_place_unlock(lock);
-	if (!lock->marks.tag)
+	/* To exchange the place for the tag would let the next in the queue in. */
+	if (lock->marks.place)
+		lf_place_convert(lock);
+	else if (!lock->marks.tag)
 		lf_tag_try(lock);
 	list_as_held(lock, true);
 	pthread_cond_broadcast(&lock->file->changed);

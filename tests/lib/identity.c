@@ -439,3 +439,29 @@ TEST(a_lock_does_not_stay_with_a_child_forked_before)
 	needs_shared_locks();
 	check_parked(LF_KEEP | LF_SHARED, false);
 }
+
+TEST(a_wait_that_lost_its_descriptors_closes_no_others)
+{
+	needs_known_file_systems();
+	assert_int_equal(lose_while_waiting(false), HIGHEST - LOWEST + 1);
+	assert_int_equal(lose_while_waiting(true), HIGHEST - LOWEST + 1);
+}
+
+static void adopt_as_other_user(const char *path, unsigned flags)
+{
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, path, 0, flags), 0);
+	assert_child(adopt_as_ordinary, lock);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+TEST(a_child_that_may_not_enter_the_directory_can_adopt_by_any_path)
+{
+	needs_root("to become an ordinary user");
+	needs_locks_of_descriptions();
+	assert_int_equal(mkdir("private", 0700), 0);
+	adopt_as_other_user(absolute_path("private/lock"), 0);
+	adopt_as_other_user("private/lock", 0);
+	adopt_as_other_user("private/lock", LF_KEEP);
+}

@@ -62,3 +62,42 @@ TEST(threads_and_processes_that_queue_are_all_served)
 	}
 	assert_free(lock_path);
 }
+
+/* --- Many */
+
+enum { MANY = 10 };
+
+static int count_out_of_order(unsigned flags, bool mixed)
+{
+	struct turns *turns = turns_new(flags);
+	struct turn turn[MANY];
+	int wrong = 0;
+
+	for (int i = 0; i < MANY; i++)
+		turn_begin(turns, &turn[i], i, mixed ? i % 2 : i == 1);
+	for (int i = 1; i < MANY; i++)
+		wrong += turn_next(turns) != i;
+	turns_end(turns, turn, MANY);
+	return wrong;
+}
+
+static int count_all(unsigned flags, bool mixed)
+{
+	int wrong = 0;
+
+	for (int round = rounds(20); round > 0; round--)
+		wrong += count_out_of_order(flags, mixed);
+	print_message("# flags %u%s: %d of %d out of order\n", flags,
+		      mixed ? ", mixed" : "", wrong, rounds(20) * (MANY - 1));
+	return wrong;
+}
+
+TEST(threads_are_served_in_order)
+{
+	int wrong;
+
+	needs_locks_of_descriptions();
+	wrong = count_all(LF_KEEP, false);
+	wrong += count_all(in_order(), false);
+	assert_int_equal(wrong, 0);
+}
