@@ -109,8 +109,21 @@
 /* What a scenario needs; the scenarios are at the end. */
 #if defined SCENARIO_KILL || defined SCENARIO_KILL_MIXED || \
     defined SCENARIO_KILL_FORK || defined SCENARIO_SERVED_KILL || \
-    defined SCENARIO_SHARED_KILL || defined SCENARIO_CONVERT_KILL
+    defined SCENARIO_SHARED_KILL || defined SCENARIO_CONVERT_KILL || \
+    defined SCENARIO_KILL_QUEUE
 #define KILLED
+#endif
+#if defined SCENARIO_SERVED || defined SCENARIO_SERVED_MIXED || \
+    defined SCENARIO_SERVED_KILL || defined SCENARIO_SERVED_SHARED || \
+    defined SCENARIO_SERVED_CONVERT || defined SCENARIO_SERVED_SHARED_MIXED
+#define SERVED
+#endif
+#ifdef SCENARIO_KILL_QUEUE
+#define PATIENT
+#endif
+#if defined SCENARIO_THREADS || defined SCENARIO_THREADS_TIMED || \
+    defined SCENARIO_THREADS_SHARED || defined SCENARIO_THREADS_END
+#define THREADS
 #endif
 #if defined SCENARIO_TWO_NO_WAIT || defined SCENARIO_FOUR_NO_WAIT || \
     defined SCENARIO_TWO_NO_WAIT_SHARED || \
@@ -149,8 +162,10 @@ byte path = NONE;               /* the inode that the path names */
 typedef inode {
 	byte opened;            /* set of open file descriptions */
 	byte tag;               /* byte 0: owned by processes */
-	byte body;              /* bytes 1 ...: by open file descriptions */
-	byte far_end;           /* the part of these that no remover locks */
+	byte place;             /* byte 0: by open file descriptions */
+	byte body;              /* bytes 1 to the gap: by open file descriptions */
+	byte gap;               /* a remover has it for reading only */
+	byte far_end;           /* the bytes behind it */
 	byte sharers;           /* flock, shared: set of descriptions */
 	byte alone = NONE       /* flock, exclusive: a description */
 }
@@ -167,9 +182,19 @@ byte running;                   /* how many have not yet left for good */
 bool kept;                      /* some process leaves the file behind */
 bool won;                       /* some process got the lock */
 bool all_left;                  /* no process is here any more */
+bool relying;                   /* a foreign program found its file at the path */
+bool has_tag[PROCESSES];        /* what the library remembers (marks.tag) */
+#ifdef PATIENT
+byte dying = NONE;              /* a holder whose tag has gone before its body */
+byte next = NONE;               /* the first that got the tag then */
+#endif
+#ifdef THREADS
+bool holds[PROCESSES], waits_for_tag[PROCESSES];
+#endif
 
 bool EXCLUSION = true, MODE = true, UNLINK = true, QUEUE = true, TAG = true,
-    GONE = true, CLEAN = true, ONE_WINS = true, SHARE = true;
+    GONE = true, CLEAN = true, ONE_WINS = true, SHARE = true,
+    FOREIGN = true, NEXT = true, REST = true;
 
 /* Spin then reports the name of the claim that does not hold. */
 #define claim(name, condition)  name = (condition); assert(name)
@@ -179,49 +204,49 @@ bool killed[PROCESSES];         /* from outside */
 /*
  * A range is the set of its owners: READ << p is in it if p has it locked for
  * reading, WRITE << p if for writing.  An owner that locks it again converts it,
- * in one step; a refusal leaves things as they were.  The last two arguments are
- * the ranges that one call locks, the same twice if it is only one.
+ * in one step; a refusal leaves things as they were.  Locks of processes and of
+ * descriptions exclude each other, also within one process.
  */
 #define mine              ((READ + WRITE) << me)
-#define by_others(range)  (range & ~mine)
+#define by_others(range)  ((range) & ~mine)
 #define WRITERS           (WRITE * 15)
 #define EVERYBODY         (WRITERS + 15)
-#define refused(range, how) \
-	(by_others(range) & (how == READ -> WRITERS : EVERYBODY))
+#define excluding(how)    (how == READ -> WRITERS : EVERYBODY)
+#define refused(range, how)  (by_others(range) & excluding(how))
 #define given(range, how) (by_others(range) | (how << me))
 
-inline range_try(how, first, last)
+/* Threads 0 and 1 are one process: one owner of tags. */
+#ifdef THREADS
+#define process_of(p)     (p == 1 -> 0 : p)
+#define sibling           (me <= 1 -> 1 - me : me)
+#define sibling_is_here   (me <= 1 && file[sibling] == file[me])
+#define sibling_holds     (sibling_is_here && holds[sibling])
+#define sibling_waits     (sibling_is_here && waits_for_tag[sibling])
+#else
+#define process_of(p)     p
+#endif
+#define tags_of_mine      ((READ + WRITE) << process_of(me))
+#define tags_of_others    (my.tag & ~tags_of_mine)
+#define tag_is_refused(how)   ((tags_of_others | my.place) & excluding(how))
+#define tag_given(how)        (tags_of_others | (how << process_of(me)))
+#define place_is_refused(how) ((my.tag | by_others(my.place)) & excluding(how))
+#define body_is_refused(how)                                            \
+	(refused(my.body, how) || refused(my.gap, how) ||               \
+	 refused(my.far_end, how))
+#define give_body(how)                                                  \
+	my.body = given(my.body, how);                                  \
+	my.gap = given(my.gap, how);                                    \
+	my.far_end = given(my.far_end, how)
+
+inline range_try(how, range)
 {
 	d_step {
-		got = !refused(first, how) && !refused(last, how);
+		got = !refused(range, how);
 		if
-		:: got -> first = given(first, how); last = given(last, how)
+		:: got -> range = given(range, how)
 		:: else
 		fi
 	}
-}
-
-/*
- * Not got: the time is up.  In the last case the kernel granted the lock at that
- * very moment, and the caller does not know.
- */
-inline range_wait(how, bounded, first, last)
-{
-	if
-	:: d_step {
-		!refused(first, how) && !refused(last, how) ->
-		first = given(first, how);
-		last = given(last, how);
-		got = true
-	   }
-	:: bounded -> got = false
-	:: d_step {
-		bounded && !refused(first, how) && !refused(last, how) ->
-		first = given(first, how);
-		last = given(last, how);
-		got = false
-	   }
-	fi
 }
 
 /* With the last descriptor goes all that belongs to the description. */
@@ -230,7 +255,9 @@ inline description_close()
 	copies[me]--;
 	if
 	:: copies[me] == 0 ->
+		my.place = by_others(my.place);
 		my.body = by_others(my.body);
+		my.gap = by_others(my.gap);
 		my.far_end = by_others(my.far_end);
 		if
 		:: my.alone == me -> my.alone = NONE
@@ -252,6 +279,7 @@ inline path_unlink(ours)
 		    (my.body & (WRITE << me)));
 		claim(QUEUE, path == NONE || !ours ||
 		    (inodes[path].sharers & ~bit(me)) == 0);
+		claim(FOREIGN, !relying);
 		path = NONE
 	}
 }
@@ -271,7 +299,9 @@ bool queued, got_it;
 	fi
 #define served_0()              got_it = true
 #define lock_is_free                                                    \
-	(blocked == 1 && inodes[file[0]].tag <= ADMITS_0 ||             \
+	(blocked == 1 && inodes[file[0]].tag <= ADMITS_0 &&             \
+	 inodes[file[0]].place <= ADMITS_0 ||                           \
+	             \
 	 blocked == 2 && inodes[file[0]].body <= ADMITS_0)
 #else
 #define waits_for(mark)         skip
@@ -284,6 +314,10 @@ inline enter(how)
 	claim(EXCLUSION, !refused(holders, how));
 	holders = given(holders, how);
 	won = true;
+#ifdef PATIENT
+	claim(NEXT, next == NONE || next == me);
+	next = NONE;
+#endif
 	if
 	:: me == 0 -> served_0()
 	:: else
@@ -292,38 +326,179 @@ inline enter(how)
 
 /* ---- marks.c --------------------------------------------------------- */
 
+#ifdef PATIENT
+#define note_next()                                                     \
+	if                                                              \
+	:: dying != NONE && next == NONE -> next = me                   \
+	:: else                                                         \
+	fi
+#else
+#define note_next()             skip
+#endif
+
 /* F_SETLK, byte 0 */
 inline tag_try(how)
 {
-	range_try(how, my.tag, my.tag)
+	d_step {
+		got = !tag_is_refused(how);
+		if
+		:: got -> my.tag = tag_given(how); note_next()
+		:: else
+		fi;
+		has_tag[me] = got
+	}
 }
 
-/* F_SETLKW, byte 0 */
+/*
+ * F_SETLKW, byte 0.  Not got: the time is up.  In the last case the kernel granted
+ * the lock at that very moment.  The caller does not know, and so counts it as
+ * granted in both.
+ */
 inline tag_wait(how)
 {
 	waits_for(1);
-	range_wait(how, is(TIMED), my.tag, my.tag);
+	if
+	:: d_step {
+		!tag_is_refused(how) ->
+		my.tag = tag_given(how);
+		note_next();
+		has_tag[me] = true;
+		got = true
+	   }
+	:: d_step { is(TIMED) -> has_tag[me] = true; got = false }
+	:: d_step {
+		is(TIMED) && !tag_is_refused(how) ->
+		my.tag = tag_given(how);
+		has_tag[me] = true;
+		got = false
+	   }
+	fi;
 	waits_for(0)
 }
 
 inline tag_unlock()
 {
-	my.tag = by_others(my.tag)
+	d_step { my.tag = tags_of_others; has_tag[me] = false }
+}
+
+/* F_OFD_SETLKW, byte 0; see tag_wait */
+inline place_wait(how)
+{
+	if
+	:: d_step {
+		!place_is_refused(how) ->
+		my.place = given(my.place, how);
+		got = true
+	   }
+	:: is(TIMED) -> got = false
+	:: d_step {
+		is(TIMED) && !place_is_refused(how) ->
+		my.place = given(my.place, how);
+		got = false
+	   }
+	fi
+}
+
+/* F_OFD_SETLK, byte 0 */
+inline place_try(how)
+{
+	d_step {
+		got = !place_is_refused(how);
+		if
+		:: got -> my.place = given(my.place, how)
+		:: else
+		fi
+	}
+}
+
+inline place_unlock()
+{
+	my.place = by_others(my.place)
 }
 
 /* F_OFD_SETLK, bytes 1 ... */
 inline body_try(how)
 {
-	range_try(how, my.body, my.far_end)
+	d_step {
+		got = !body_is_refused(how);
+		if
+		:: got -> give_body(how)
+		:: else
+		fi
+	}
 }
 
-/* The same without its far end. */
-inline body_try_to_remove()
+/*
+ * By the description, and the tag goes first.  A tag may be lost between this call
+ * and the unlink, or before; and two that leave with a shared tag would refuse each
+ * other byte 0 as long as they look again.
+ */
+inline exclude_byte_0()
+{
+#ifdef MUTANT_BYTE_0_BY_TAG
+	d_step {
+		if
+		:: has_tag[me] ->
+			got = !tag_is_refused(WRITE);
+			if
+			:: got -> my.tag = tag_given(WRITE)
+			:: else
+			fi
+		:: else -> got = false; skip
+		fi
+	};
+	if
+	:: !got && !has_tag[me] -> place_try(WRITE)
+	:: else
+	fi
+#else
+	/* One step if there is no tag to give. */
+	if
+	:: d_step { (my.tag & tags_of_mine) -> give_tag_back() };
+	   place_try(WRITE)
+	:: d_step { !(my.tag & tags_of_mine) -> place_try(WRITE) }
+	fi
+#endif
+}
+
+/*
+ * In parts: bytes 1 to the gap, the gap for reading, the bytes behind it; is there
+ * a reader of the gap; byte 0.
+ */
+inline body_try_to_remove(have)
 {
 #if defined MUTANT_REMOVER_LIKE_HOLDER || defined MUTANT_REFUSED_LEAVES
-	body_try(WRITE)
+	body_try(WRITE);
 #else
-	range_try(WRITE, my.body, my.body)
+	if
+	:: have == WRITE -> got = true
+	:: else ->
+		range_try(WRITE, my.body);
+		if
+		:: got -> range_try(READ, my.gap)
+		:: else
+		fi;
+#ifndef MUTANT_REMOVER_WITHOUT_FAR_END
+		if
+		:: got -> range_try(WRITE, my.far_end)
+		:: else
+		fi;
+#endif
+		if
+		:: got -> got = (by_others(my.gap) == 0)
+		:: else
+		fi
+	fi;
+#endif
+#ifndef MUTANT_REMOVER_WITHOUT_BYTE_0
+	if
+#ifdef MUTANT_BYTE_0_BY_TAG
+	:: got && !(have == WRITE && has_tag[me]) -> exclude_byte_0()
+#else
+	:: got -> exclude_byte_0()
+#endif
+	:: else
+	fi
 #endif
 }
 
@@ -333,9 +508,21 @@ inline body_try_to_remove()
  */
 inline body_wait(how, bounded)
 {
+#ifdef THREADS
+	d_step { claim(TAG, !has_tag[me]) };
+#else
 	d_step { claim(TAG, !(my.tag & mine) || (my.body & mine)) };
+#endif
 	waits_for(2);
-	range_wait(how, bounded, my.body, my.far_end);
+	if
+	:: d_step { !body_is_refused(how) -> give_body(how); got = true }
+	:: bounded -> got = false
+	:: d_step {
+		bounded && !body_is_refused(how) ->
+		give_body(how);
+		got = false
+	   }
+	fi;
 	waits_for(0)
 }
 
@@ -343,6 +530,7 @@ inline body_unlock()
 {
 	d_step {
 		my.body = by_others(my.body);
+		my.gap = by_others(my.gap);
 		my.far_end = by_others(my.far_end)
 	}
 }
@@ -350,21 +538,29 @@ inline body_unlock()
 /* F_OFD_GETLK for writing, bytes 1 ...: has no other process locked it? */
 inline body_test()
 {
-	got = (by_others(my.body) == 0)
+	got = (by_others(my.body | my.gap | my.far_end) == 0)
 }
 
 /*
- * The same in our mode, after a refusal: the body is free again, or its owner
- * leaves out the far end and so removes the file.
+ * The same in our mode, after a refusal.  The lock of a remover ends at the gap,
+ * and is a write lock.
  */
-inline meets_remover(how)
+inline test_body(how)
 {
-#ifdef MUTANT_REMOVER_HOLDS
-	got = false
+	d_step {
+		got = false;
+		if
+		:: !body_is_refused(how) -> got = true; answer = REMOVER
+#ifndef MUTANT_REMOVER_HOLDS
+		:: body_is_refused(how) &&
+		   (by_others(my.body) & WRITERS & ~my.gap) -> answer = REMOVER
+		:: body_is_refused(how) &&
+		   !(by_others(my.body) & WRITERS & ~my.gap) -> answer = BUSY
 #else
-	got = (!refused(my.body, how) ||
-	    (by_others(my.body) & WRITERS & ~my.far_end))
+		:: else -> answer = BUSY
 #endif
+		fi
+	}
 }
 
 /*
@@ -413,6 +609,23 @@ inline presence_unlock()
 	}
 }
 
+/*
+ * A caller that meets a remover pauses.  Where the claim is that all leave in the
+ * end, the pause is taken to last longer than the removal; without it both could
+ * go on for ever in step: the caller has the tag when the remover wants byte 0, and
+ * the remover has the body when the caller wants it.
+ */
+#ifdef SERVED
+byte leaving;
+#define pause()                 leaving == 0
+#define leaves()                leaving = leaving | bit(me)
+#define left()                  leaving = leaving & ~bit(me)
+#else
+#define pause()                 skip
+#define leaves()                skip
+#define left()                  skip
+#endif
+
 /* ---- file.c ---------------------------------------------------------- */
 
 /* O_CREAT: if the path is gone, it gets the first inode that is free. */
@@ -450,16 +663,85 @@ inline file_is_at()
 inline table_close()
 {
 	d_step {
-		my.tag = by_others(my.tag);
+		left();
 		is_open = false;
-		description_close()
+#ifdef THREADS
+		holds[me] = false;
+		waits_for_tag[me] = false;
+		if
+#ifdef MUTANT_PARK_WITH_TAG
+		:: sibling_holds || sibling_waits ->
+#else
+		:: sibling_holds || (!has_tag[me] && sibling_waits) ->
+#endif
+			/* Parked: still open, and nothing is locked. */
+			claim(REST, !(my.tag & tags_of_mine) || sibling_holds ||
+			    has_tag[sibling]);
+			claim(REST, !((my.place | my.body | my.far_end) & mine));
+			copies[me] = 0;
+			file[me] = NONE
+		:: else ->
+			my.tag = tags_of_others;
+			if
+			:: me <= 1 && file[sibling] != file[me] ->
+				my.opened = my.opened & ~bit(sibling)
+			:: sibling_is_here && me <= 1 -> has_tag[sibling] = false
+			:: else
+			fi;
+			description_close()
+		fi;
+#else
+		my.tag = by_others(my.tag);
+		description_close();
+#endif
+		has_tag[me] = false
 	}
 }
 
 /* The tag shows the holder, if no waiter has it at the moment. */
 inline table_hold()
 {
-	tag_try(tag_mode)
+#ifdef THREADS
+	d_step { holds[me] = true; waits_for_tag[me] = false };
+	place_unlock();
+#endif
+	tag_try(tag_mode);
+	if
+	:: !got && is(SHARED) -> sharer_refused()
+	:: else
+	fi
+}
+
+#ifdef THREADS
+inline may_wait_for_tag()
+{
+	d_step {
+		got = !(sibling_holds || sibling_waits);
+		waits_for_tag[me] = got
+	}
+}
+#endif
+
+/* What a sibling holds, it goes on to show. */
+inline give_tag_back()
+{
+	d_step {
+#ifdef THREADS
+		waits_for_tag[me] = false;
+		if
+		:: sibling_holds
+		:: else ->
+			my.tag = tags_of_others;
+			if
+			:: sibling_is_here -> has_tag[sibling] = false
+			:: else
+			fi
+		fi;
+#else
+		my.tag = tags_of_others;
+#endif
+		has_tag[me] = false
+	}
 }
 
 /* ---- protocol.c: acquire --------------------------------------------- */
@@ -470,9 +752,29 @@ inline table_hold()
  */
 inline lock_now()
 {
-	tag_try(tag_mode);
+#ifdef THREADS
 	if
-	:: !got && is(SHARED) -> sharer_refused(); got = true
+	:: sibling_holds -> got = true  /* it needs the tag in its mode */
+	:: else -> tag_try(tag_mode)
+	fi;
+#else
+	tag_try(tag_mode);
+#endif
+	answer = GOT;
+	if
+	:: !got && is(SHARED) -> got = true
+	:: !got && !is(SHARED) ->
+		/* A remover's, for as long as its body is, or in passing. */
+		test_body(mode);
+		if
+		:: got ->
+			tag_try(tag_mode);
+			if
+			:: !got -> answer = BUSY
+			:: else
+			fi
+		:: else
+		fi
 	:: else
 	fi;
 	if
@@ -480,34 +782,57 @@ inline lock_now()
 		body_try(mode);
 		if
 		:: got -> answer = GOT
-		:: else ->
-			meets_remover(mode);
-			answer = (got -> REMOVER : BUSY)
+		:: else -> test_body(mode)
 		fi
-	:: else -> answer = BUSY
+	:: else
 	fi
 }
 
 /*
  * The tag, then the body without waiting.  If the body is refused, its holder
- * has lost its tag: then ours would name a waiter, and we give it back.
+ * has lost its tag: then ours would name a waiter, and we give it back, but not
+ * at once: the holder may have been killed.  That a later attempt is granted is
+ * the same as a single one that comes late.
  */
 inline lock_waiting()
 {
+#ifndef THREADS
 	d_step { claim(TAG, !(my.tag & mine)) };
+#endif
 	if
 	:: !is(KEEP) -> presence_share()
 	:: else
 	fi;
+#ifdef THREADS
+	may_wait_for_tag();
+	if
+	:: got -> tag_wait(tag_mode)
+	:: else -> place_wait(tag_mode)
+	fi;
+#else
 	tag_wait(tag_mode);
+#endif
 	if
 	:: got ->
 		body_try(mode);
+#if defined PATIENT && !defined MUTANT_IMPATIENT
+		/* The kernel is done with the killed within the patience. */
+		if
+		:: !got -> dying == NONE; body_try(mode)
+		:: else
+		fi;
+#endif
 		if
 		:: got -> answer = GOT
-		:: else ->
-#ifndef MUTANT_TAG_KEPT
-			tag_unlock();
+		:: !got && is(TIMED) -> answer = CANCELLED
+		:: !got ->
+#ifdef THREADS
+			if
+			:: my.place & mine -> place_unlock()
+			:: else -> give_tag_back()
+			fi;
+#elif !defined MUTANT_TAG_KEPT
+			give_tag_back();
 #endif
 			body_wait(mode, is(TIMED));
 			answer = (got -> GOT : CANCELLED)
@@ -546,7 +871,13 @@ inline acquire()
 		};
 		if
 		:: got -> table_hold(); break
-		:: else -> body_unlock(); presence_unlock(); table_close()
+		:: else ->
+#ifdef THREADS
+			place_unlock();
+#endif
+			body_unlock();
+			presence_unlock();
+			table_close()
 		fi
 	   :: answer == BUSY ->
 		file_is_at();
@@ -554,13 +885,16 @@ inline acquire()
 		:: got && is(TIMED) ->
 			sharer_refused();
 #ifndef MUTANT_FIRST_TAG_KEPT
-			tag_unlock();
+			if
+			:: has_tag[me] -> give_tag_back()
+			:: else
+			fi;
 #endif
 			waits = true
 		:: got && !is(TIMED) -> break
 		:: else -> table_close()
 		fi
-	   :: answer == REMOVER -> table_close()
+	   :: answer == REMOVER -> table_close(); pause()
 	   :: answer == CANCELLED -> break
 	   fi
 	od
@@ -625,10 +959,11 @@ inline convert_to_shared()
  */
 inline leave(have)
 {
+	leaves();
 #ifdef MUTANT_BODY_BEFORE_PRESENCE
 	if
 	:: have == NOTHING ->
-		body_try_to_remove();
+		body_try_to_remove(have);
 		if
 		:: got -> have = WRITE
 		:: else -> have = 255   /* a holder will remove it */
@@ -662,17 +997,13 @@ inline leave(have)
 #endif
 	   :: got ->
 		if
-		:: have == WRITE
 #ifdef MUTANT_UNLINK_WITH_READ
 		:: have == READ
-		:: have == NOTHING ->
-#else
-		:: else ->
 #endif
-#ifndef MUTANT_GIVE_UP_WITHOUT_BODY
-			body_try_to_remove();
+#ifdef MUTANT_GIVE_UP_WITHOUT_BODY
+		:: have == NOTHING
 #endif
-			skip
+		:: else -> body_try_to_remove(have)
 		fi;
 		if
 		:: got ->
@@ -687,16 +1018,20 @@ inline leave(have)
 			:: else
 			fi;
 #ifndef MUTANT_CLOSE_ALONE
+			place_unlock();
 			body_unlock();
 			presence_unlock();
 #endif
 			break
 		:: else ->
-#ifndef MUTANT_READ_KEPT_FOR_LOOK
+#ifdef MUTANT_READ_KEPT_FOR_LOOK
 			if
-			:: have == READ -> body_unlock(); have = NOTHING
-			:: else
+			:: have == READ
+			:: else -> body_unlock(); have = NOTHING
 			fi;
+#else
+			body_unlock();
+			have = NOTHING;
 #endif
 #ifdef MUTANT_LOOK_BEFORE_DROP
 			body_test();
@@ -710,12 +1045,18 @@ inline leave(have)
 			:: break
 #else
 			:: !got -> break /* a holder will remove it */
+			:: relying -> break /* byte 0 is locked for long */
 			:: else          /* none is left: look again */
 #endif
 			fi
 		fi
 	   fi
 	od;
+#ifdef THREADS
+	place_unlock();
+	body_unlock();
+	presence_unlock();
+#endif
 	table_close()
 }
 
@@ -726,12 +1067,29 @@ inline leave(have)
  * Only in scenarios that need it: `unless' makes every step one that others may
  * see, and the search takes four times as long.
  */
+#ifdef PATIENT
+#define killed_tag()                                                    \
+	d_step {                                                        \
+		if                                                      \
+		:: (holders & mine) && (my.tag & mine) -> dying = me    \
+		:: else                                                 \
+		fi;                                                     \
+		my.tag = by_others(my.tag)                              \
+	}
+#define killed_rest()           dying = NONE
+#else
+#define killed_tag()            my.tag = by_others(my.tag)
+#define killed_rest()           skip
+#endif
 #ifdef KILLED
 #define may_be_killed()                                                 \
 	unless {                                                        \
 		killed[me] ->                                           \
 		if                                                      \
-		:: is_open -> table_close()                            \
+		:: is_open ->                                           \
+			killed_tag();                                   \
+			table_close();                                  \
+			killed_rest()                                   \
 		:: else                                                 \
 		fi                                                      \
 	}
@@ -759,6 +1117,7 @@ inline hold()
 	od;
 	atomic {
 		claim(MODE, (my.body & mine) == (have << me) &&
+		    (my.gap & mine) == (have << me) &&
 		    (my.far_end & mine) == (have << me));
 		holders = by_others(holders)
 	}
@@ -787,6 +1146,9 @@ proctype process(byte me; byte kind)
 		   if
 		   :: answer == GOT -> hold()
 		   :: answer == CANCELLED ->
+#ifdef THREADS
+			place_unlock();
+#endif
 #ifndef MUTANT_GIVE_UP_HOLDING_BODY
 			body_unlock();
 #endif
@@ -851,15 +1213,21 @@ proctype child(byte me; byte kind)
  * The original: one lock over the whole file, owned by the process; the path
  * is unlinked, by name, while the lock is held.
  */
+#define whole_is_free  \
+	((my.tag | my.place | my.body | my.gap | my.far_end) == 0)
+
+inline whole_lock()
+{
+	my.tag = WRITE << me;
+	give_body(WRITE)
+}
+
 inline whole_try()
 {
 	d_step {
-		got = (my.tag == 0 && my.body == 0 && my.far_end == 0);
+		got = whole_is_free;
 		if
-		:: got ->
-			my.tag = WRITE << me;
-			my.body = WRITE << me;
-			my.far_end = WRITE << me
+		:: got -> whole_lock()
 		:: else
 		fi
 	}
@@ -867,13 +1235,7 @@ inline whole_try()
 
 inline whole_wait()
 {
-	d_step {
-		my.tag == 0 && my.body == 0 && my.far_end == 0 ->
-		my.tag = WRITE << me;
-		my.body = WRITE << me;
-		my.far_end = WRITE << me;
-		got = true
-	}
+	d_step { whole_is_free -> whole_lock(); got = true }
 }
 
 proctype original(byte me; byte kind)
@@ -919,6 +1281,32 @@ proctype original(byte me; byte kind)
 	running--
 }
 
+/*
+ * A foreign program that locks byte 0 alone, or the far end alone, and relies on
+ * the file while it has it.
+ */
+#define BYTE_0    0
+#define FAR_END   1
+
+proctype foreign(byte me; byte part; byte how)
+{
+	bool got, is_open;
+
+	file_open();
+	if
+	:: part == BYTE_0 -> tag_try(how)
+	:: part == FAR_END -> range_try(how, my.far_end)
+	fi;
+	if
+	:: got ->
+		d_step { file_is_at(); relying = got };
+		relying = false
+	:: else
+	fi;
+	d_step { my.far_end = by_others(my.far_end); table_close() };
+	running--
+}
+
 /* At any moment, also when nothing is left to kill. */
 proctype killer(byte victim)
 {
@@ -934,7 +1322,7 @@ proctype stray(byte me)
 end:	do
 	:: d_step {
 		file[me] != NONE && (my.tag & mine) ->
-		my.tag = by_others(my.tag)
+		my.tag = by_others(my.tag)      /* the library does not know */
 	   }
 	od
 }
@@ -943,6 +1331,8 @@ end:	do
 
 #define ours(number, kind)   comes(kind); run process(number, kind)
 #define theirs(number, kind) comes(kind); run original(number, kind)
+#define foreigner(number, part, how)                                     \
+	comes(KEEP); run foreign(number, part, how)
 #define comes(kind)          running++; kept = kept || ((kind) & KEEP)
 
 inline cast()
@@ -1067,6 +1457,26 @@ inline cast()
 	run stray(1)
 #elif defined SCENARIO_QUEUED_CONVERT
 	ours(0, WAIT); ours(1, WAIT + SHARED + CONVERT + AGAIN)
+#elif defined SCENARIO_KILL_QUEUE
+	ours(0, WAIT); ours(1, WAIT); ours(2, WAIT); run killer(0)
+#elif defined SCENARIO_FOREIGN_0
+	ours(0, WAIT + SHARED); ours(1, TIMED); foreigner(2, BYTE_0, WRITE)
+#elif defined SCENARIO_FOREIGN_0_READ
+	ours(0, WAIT); ours(1, SHARED); foreigner(2, BYTE_0, READ)
+#elif defined SCENARIO_FOREIGN_0_STRAY
+	ours(0, WAIT); ours(1, TIMED); foreigner(2, BYTE_0, WRITE); run stray(0)
+#elif defined SCENARIO_FOREIGN_END
+	ours(0, WAIT + SHARED); ours(1, TIMED); foreigner(2, FAR_END, WRITE)
+#elif defined SCENARIO_FOREIGN_END_READ
+	ours(0, WAIT + SHARED); ours(1, TIMED); foreigner(2, FAR_END, READ)
+#elif defined SCENARIO_THREADS
+	ours(0, WAIT); ours(1, WAIT); ours(2, WAIT)
+#elif defined SCENARIO_THREADS_TIMED
+	ours(0, WAIT); ours(1, TIMED); ours(2, NO_WAIT)
+#elif defined SCENARIO_THREADS_SHARED
+	ours(0, SHARED); ours(1, WAIT); ours(2, WAIT)
+#elif defined SCENARIO_THREADS_END
+	ours(0, SHARED); ours(1, WAIT); ours(2, WAIT); foreigner(3, FAR_END, WRITE)
 #else
 #error "name a scenario"
 #endif
@@ -1102,7 +1512,8 @@ init
 		do
 		:: i < INODES ->
 			claim(CLEAN, inodes[i].tag == 0 &&
-			    inodes[i].body == 0 && inodes[i].far_end == 0 &&
+			    inodes[i].place == 0 && inodes[i].body == 0 &&
+			    inodes[i].gap == 0 && inodes[i].far_end == 0 &&
 			    inodes[i].sharers == 0 &&
 			    inodes[i].alone == NONE);
 			i++
@@ -1133,9 +1544,7 @@ init
  * the file under it; and for a waiter among several sharers that come back
  * without end, because there may always be one of them.
  */
-#if defined SCENARIO_SERVED || defined SCENARIO_SERVED_MIXED || \
-    defined SCENARIO_SERVED_KILL || defined SCENARIO_SERVED_SHARED || \
-    defined SCENARIO_SERVED_CONVERT || defined SCENARIO_SERVED_SHARED_MIXED
+#ifdef SERVED
 ltl served { <> all_left }
 #elif defined QUEUED
 ltl queued_is_served { 
