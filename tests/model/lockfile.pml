@@ -14,7 +14,7 @@
  *     file.c        open, verify; table.c: close, the tag of a holder
  *     protocol.c    lock_now, lock_waiting, acquire, leave
  *     convert.c     shared to exclusive, and back
- *     the cast      process, child, original, killer, stray
+ *     the cast      process, child, original, foreign, killer, stray
  *     scenarios     which processes take part; -DSCENARIO_NAME chooses one
  *     fairness      the claims about runs that do not end
  *
@@ -50,6 +50,12 @@
  *   SHARE       Where all are sharers, none is refused, though a remover has the
  *               body exclusively for a moment; nor does the tag refuse any, and
  *               so it shows the PID of each.
+ *   FOREIGN     None of ours unlinks the file of a foreign program, which locks byte 0
+ *               alone or the far end alone and finds its file at the path.
+ *   NEXT        A killed holder may lose its tag before its body: the waiter that
+ *               gets the tag then is the next that gets the lock.
+ *   REST        A thread that leaves a file open (parked) has nothing locked on it,
+ *               and no tag stays that no handle of its process needs.
  *   no deadlock Spin's search for invalid end states.
  *   served, queued_is_served
  *               See "fairness" at the end.
@@ -61,12 +67,18 @@
  *
  * - One step is one system call, or that part of one which the kernel does in
  *   one piece.  What a process does between two calls touches nothing shared.
- * - Only three ranges are ever locked apart: byte 0, the body up to the end of a
- *   remover's, and the far end.  So each file has one set of owners for each.  A
- *   whole-file lock owns all or none.
+ * - Only four ranges are ever locked apart: byte 0, the body up to the gap, the gap,
+ *   and the far end.  So each file has one set of owners for each, and byte 0 one
+ *   of processes and one of descriptions.  A whole-file lock owns all or none.
  * - A lock of a process and an open file description have the same name, the
  *   number of the process: it has one description at a time, and one that forked
- *   opens no other.
+ *   opens no other.  With -DTHREADS numbers 0 and 1 are threads of one process: two
+ *   descriptions, and one owner of tags.
+ * - That a waiter tries the body again with the tag in hand is the same as one
+ *   attempt that comes late.  Only NEXT takes the kernel to be done with a killed
+ *   process within that time.
+ * - A caller that is refused byte 0 and no body tries once more, not three times:
+ *   the further attempts would be one that comes later.
  * - An inode is free again as soon as neither the path nor a descriptor leads
  *   to it, and the lowest free one is taken.  That is the hardest case for
  *   file_is_at.  One inode more than processes is enough: each has one open, and
@@ -82,8 +94,11 @@
  *   then.  The library remembers and omits the call.
  * - A waiter with a bound, whose first attempt was refused and which cannot
  *   start a thread, closes the file: that is a caller that does not wait.
- * - Left out: several handles in one process, adoption, other backends, a file
- *   with content.
+ * - A remover that finds byte 0 alone locked looks again without end, unless a
+ *   foreign program has it.  The library stops after MOST_LOOKS.
+ * - Left out: a program that read-locks exactly the byte of the gap after the remover
+ *   asked for it; threads that come back, share a body (other backends) or convert;
+ *   adoption; a file with content.
  */
 
 /* ---- options --------------------------------------------------------- */
@@ -342,7 +357,7 @@ inline tag_try(how)
 	d_step {
 		got = !tag_is_refused(how);
 		if
-		:: got -> my.tag = tag_given(how); note_next()
+		:: got -> my.tag = tag_given(how)
 		:: else
 		fi;
 		has_tag[me] = got
@@ -1088,8 +1103,7 @@ inline leave(have)
 		if                                                      \
 		:: is_open ->                                           \
 			killed_tag();                                   \
-			table_close();                                  \
-			killed_rest()                                   \
+			d_step { table_close(); killed_rest() }         \
 		:: else                                                 \
 		fi                                                      \
 	}
