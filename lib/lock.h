@@ -87,6 +87,7 @@ struct lf_lock {
 	bool inspects; /* opened to inspect only: never locked */
 	bool borrowed; /* FD is the caller's */
 	bool lent;     /* another process holds a lock by this descriptor */
+	bool adopted;  /* from the parent, which may still have the tag */
 	bool follow;   /* PATH may be a symbolic link */
 	bool keep;     /* the caller wants the file to stay */
 	bool cannot_remove; /* by the way it was opened */
@@ -416,7 +417,7 @@ int lf_body_try(struct lf_lock *lock, short type);
 
 /*
  * Excludes every other lock on the file, that of byte 0 included, in a way that
- * a refused caller knows for a remover's.
+ * a refused caller knows for a remover's.  The tag has been given back.
  */
 int lf_body_try_to_remove(struct lf_lock *lock);
 

@@ -186,8 +186,8 @@ static bool is_locked(const struct lf_lock *lock, struct range range)
 }
 
 /*
- * By the owner that may have it in another mode already; the process may have lost
- * it.
+ * By the description: a stray close of the program may drop the tag at any moment,
+ * and is not noticed.  The tag of the own process would be in the way.
  */
 static int exclude_byte_0(struct lf_lock *lock)
 {
@@ -195,11 +195,8 @@ static int exclude_byte_0(struct lf_lock *lock)
 
 	if (!lock->marks.use_tag)
 		return LF_GOT;
-	if (lock->marks.place)
-		return set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, tag_range);
-	rc = set_lock(lock->fd, F_SETLK, F_WRLCK, tag_range);
-	if (rc == LF_GOT)
-		lock->marks.tag = true;
+	rc = set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, tag_range);
+	lock->marks.place |= rc == LF_GOT;
 	return rc;
 }
 
@@ -228,8 +225,11 @@ int lf_body_try_to_remove(struct lf_lock *lock)
 	bool has_all = lock->marks.body == F_WRLCK;
 	int rc = has_all ? LF_GOT : exclude_all(lock);
 
-	if (rc == LF_GOT && !(has_all && (lock->marks.tag || lock->marks.place)))
+	if (rc == LF_GOT)
 		rc = exclude_byte_0(lock);
+	/* No other program has byte 0 while the parent has its tag there. */
+	if (rc == LF_BUSY && has_all && lock->adopted)
+		rc = LF_GOT;
 	/* Refused halfway, there may be parts of it. */
 	lock->marks.body = F_WRLCK;
 	return rc;
@@ -247,11 +247,15 @@ int lf_body_wait(struct lf_lock *lock, short type)
 	return rc;
 }
 
+/* With the place, in one step, which wakes the next in the queue last. */
 void lf_body_unlock(struct lf_lock *lock)
 {
-	if (lock->marks.body != F_UNLCK)
+	if (lock->marks.place)
+		set_lock(lock->fd, F_OFD_SETLK, F_UNLCK, whole_file);
+	else if (lock->marks.body != F_UNLCK)
 		lock_body(lock, F_UNLCK, false);
 	lock->marks.body = F_UNLCK;
+	lock->marks.place = false;
 }
 
 static unsigned long long last_byte(const struct flock *lock)

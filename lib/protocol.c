@@ -340,6 +340,8 @@ static int leave(struct lf_lock *lock)
 			continue;
 		}
 		/* 2. Remove it while every other lock is excluded. */
+		if (!lock->marks.place)
+			lf_table_give_tag_back(lock);
 		rc = lf_body_try_to_remove(lock);
 		if (rc == LF_GOT) {
 			left = lf_file_unlink(lock);

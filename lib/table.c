@@ -568,6 +568,7 @@ int lf_table_adopt(struct lf_lock *lock)
 		lock->generation = lf_generation();
 		lock->state = LF_ACQUIRING;
 		lock->held_at = NULL;
+		lock->adopted = true;
 		lf_table_add(lock);
 	}
 	pthread_mutex_lock(&lock->file->mutex);
@@ -600,7 +601,7 @@ void lf_table_give_tag_back(struct lf_lock *lock)
 
 	pthread_mutex_lock(&lock->file->mutex);
 	lock->waits_for_tag = false;
-	holder = find(lock->file, LF_HOLDING);
+	holder = find_sibling(lock);
 	if (!holder) {
 		lf_tag_unlock(lock);
 		mark_tags_dropped(lock->file);

@@ -411,6 +411,7 @@ static bool may_stay(const struct operation *op, int rc, enum faulty call)
 	case FSTAT:
 	case FSTATAT:
 		return rc < 0 || !op->acquires;
+	case UNLOCK: /* the own tag is in the way then */
 	case FSTATFS: /* it may be a network file system, where files are kept */
 		return true;
 	case UNLINKAT:
