@@ -303,7 +303,8 @@ void parse_options(int argc, char **argv, struct options *o)
 		check_descriptor_options(o, argv + optind);
 		return;
 	}
-	if (argv[optind])
+	/* An explicit -- before LOCKFILE says that it is one. */
+	if (argv[optind] && strcmp(argument, "--") != 0)
 		reject_flock_operands(o, argv + optind);
 	check_options(o);
 	parse_operands(o, argv + optind);

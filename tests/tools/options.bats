@@ -250,6 +250,8 @@ refused_with() {
 	run -0 lf-acquire 5 lf-check -q 5
 	run -0 lf-acquire -w ./5 lf-check -q 5
 	run -0 lf-acquire -t 5 5 lf-check -q 5
+	run -0 lf-acquire -w -- 5 lf-check -q 5
+	refused_with 'to wait at most 5 seconds, use -t 5' -w -a -- 5 true
 	absent 5
 }
 
