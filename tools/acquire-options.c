@@ -51,7 +51,7 @@ static const char help[] =
 /* Options without a letter. */
 enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW };
 
-static const char short_options[] = "+a:nwt:xskpm:E:oFf:uqvhV";
+static const char short_options[] = "+:a:nwt:xskpm:E:oFf:uqvhV";
 static const struct option long_options[] = {
 	{ "also", required_argument, NULL, 'a' },
 	{ "no-wait", no_argument, NULL, 'n' },
@@ -95,7 +95,7 @@ static bool is_seconds(const char *text)
 
 /*
  * What to type instead of habits of flock(1) that mean something else here, or
- * nothing; after the message of getopt(3) about the same argument.
+ * nothing; after the message about the same argument.
  */
 static void explain_flock_option(const char *argument)
 {
@@ -276,6 +276,7 @@ static void parse_option(int c, const char *argument, struct options *o)
 	case 'V':
 		show_version();
 	default:
+		reject_option(c, argument, long_options);
 		explain_flock_option(argument);
 		show_hint();
 	}
@@ -293,6 +294,7 @@ void parse_options(int argc, char **argv, struct options *o)
 		.count = 1,
 		.fd = -1,
 	};
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1) {
 		if (!parse_lock_option(c, o))

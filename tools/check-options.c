@@ -28,7 +28,7 @@ static const char more_help[] =
 	"Exit status: 0 if any is held, 1 if none is, also after waiting; 2 or more\n"
 	"on an error; with --quiet, 0 if any is held, even on an error.\n";
 
-static const char short_options[] = "apqlJo:nrwt:hV";
+static const char short_options[] = ":apqlJo:nrwt:hV";
 static const struct option long_options[] = {
 	{ "all", no_argument, NULL, 'a' },
 	{ "pid", no_argument, NULL, 'p' },
@@ -73,7 +73,16 @@ static void parse_table_option(int c, struct check_options *o)
 	}
 }
 
-static void parse_option(int c, struct check_options *o)
+/* The option among ARGUMENTS that getopt(3) parsed: operands may precede it. */
+static const char *first_option(char **arguments)
+{
+	while ((*arguments)[0] != '-' || (*arguments)[1] == '\0')
+		arguments++;
+	return *arguments;
+}
+
+/* The option is among ARGUMENTS. */
+static void parse_option(int c, char **arguments, struct check_options *o)
 {
 	switch (c) {
 	case 'a':
@@ -97,6 +106,8 @@ static void parse_option(int c, struct check_options *o)
 	case 'V':
 		show_version();
 	case '?':
+	case ':':
+		reject_option(c, first_option(arguments), long_options);
 		show_hint();
 	default:
 		parse_table_option(c, o);
@@ -105,12 +116,16 @@ static void parse_option(int c, struct check_options *o)
 
 void parse_options(int argc, char **argv, struct check_options *o)
 {
+	char **arguments = argv + 1; /* the next to be parsed */
 	int c;
 
 	*o = (struct check_options){ .timeout_ms = -1 };
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, short_options, long_options,
-				NULL)) != -1)
-		parse_option(c, o);
+				NULL)) != -1) {
+		parse_option(c, arguments, o);
+		arguments = argv + optind;
+	}
 	if (o->table && (o->pid || o->quiet))
 		usage_error("--list, --json, --output, --noheadings and --raw "
 			    "cannot be used with --pid or --quiet");

@@ -7,6 +7,7 @@
 #include <lockfile-fcntl.h>
 
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -69,6 +70,45 @@ void usage_error(const char *format, ...)
 void show_hint(void)
 {
 	usage_error("try '%s --help' for more information", tool_name);
+}
+
+/* Whether NAME, LENGTH bytes long, begins the names of several options. */
+static bool is_ambiguous(const char *name, size_t length,
+			 const struct option *options)
+{
+	int matches = 0;
+
+	for (; options->name; options++)
+		if (strncmp(options->name, name, length) == 0)
+			matches++;
+	return matches > 1;
+}
+
+static void reject_long_option(int c, const char *argument,
+			       const struct option *options)
+{
+	const char *name = argument + 2;
+
+	if (c == ':')
+		message("option %s requires an argument", quoted(argument));
+	else if (optopt != 0)
+		message("option %s takes no argument", quoted(argument));
+	else if (is_ambiguous(name, strcspn(name, "="), options))
+		message("option %s is ambiguous", quoted(argument));
+	else
+		message("unrecognized option %s", quoted(argument));
+}
+
+void reject_option(int c, const char *argument, const struct option *options)
+{
+	const char letter[] = { (char)optopt, '\0' };
+
+	if (strncmp(argument, "--", 2) == 0)
+		reject_long_option(c, argument, options);
+	else if (c == ':')
+		message("option requires an argument -- %s", quoted(letter));
+	else
+		message("invalid option -- %s", quoted(letter));
 }
 
 void show_version(void)

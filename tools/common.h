@@ -37,8 +37,15 @@ message_about(const char *name, const char *format, ...);
 __attribute__((__noreturn__, __format__(__printf__, 1, 2))) void
 usage_error(const char *format, ...);
 
-/* Ends with STATUS_USAGE and a line on --help, after getopt(3)'s or another. */
+/* Ends with STATUS_USAGE and a line on --help, after another message. */
 __attribute__((__noreturn__)) void show_hint(void);
+
+/*
+ * The message about ARGUMENT, for which getopt_long(3) returned C: '?', or ':'
+ * if a value is missing.  That of getopt(3) itself would not be escaped.
+ */
+struct option;
+void reject_option(int c, const char *argument, const struct option *options);
 
 /* Ends after the answer to --version. */
 __attribute__((__noreturn__)) void show_version(void);

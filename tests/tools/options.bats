@@ -200,6 +200,32 @@ load helper
 	run -0 lf-acquire -s -p -x lock true
 }
 
+# --- Invalid options
+
+# invalid TOOL LINE OPTION...
+invalid() {
+	run -64 --separate-stderr "$1" "${@:3}"
+	equal "${stderr_lines[0]}" "$1: $2"
+	equal "${stderr_lines[-1]}" "$1: try '$1 --help' for more information"
+}
+
+@test "a message about an option is escaped, and names it" {
+	local tool
+
+	for tool in lf-acquire lf-check; do
+		invalid "$tool" "unrecognized option '--\\x1b]0;x'" -q $'--\e]0;x' lock
+		invalid "$tool" "invalid option -- '\\x1b'" $'-q\e]0;x' lock
+		invalid "$tool" "invalid option -- 'Z'" -qZ lock
+		invalid "$tool" "unrecognized option '--no-such=1'" --no-such=1
+		invalid "$tool" "option requires an argument -- 't'" -qt
+		invalid "$tool" "option '--timeout' requires an argument" --timeout
+		invalid "$tool" "option '--quiet=\\x1bx' takes no argument" $'--quiet=\ex'
+	done
+	invalid lf-acquire "option '--no' is ambiguous" --no
+	invalid lf-check "unrecognized option '--x'" --all lock - --x
+	invalid lf-check "invalid option -- 'Z'" --all lock -qZ --x
+}
+
 # --- Habits of flock(1)
 
 @test "long options of flock(1) are accepted where they mean the same" {
