@@ -75,22 +75,63 @@ static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 	exit(end_by(sig));
 }
 
-/* COMMAND inherits the locked files, and holds the locks as well. */
-static void pass_on_locks(struct lf_lock *const *locks, size_t count)
+/*
+ * A COMMAND that is a script uses single digits: its 'exec 4>file' would close
+ * an inherited descriptor 4, and with it the lock.  A lock that belongs to the
+ * process ends when any descriptor of the file is closed: there a duplicate
+ * would be one more that COMMAND could close.
+ */
+#define ABOVE_DIGITS 10
+
+/*
+ * With --exec the library's descriptor stays open as well: the kernel drops the
+ * mark that names the holder when this process closes any descriptor.  Returns
+ * 0, or a negative errno value.
+ */
+static int pass_on_lock(const struct lf_lock *lock, bool exec)
 {
-	for (size_t i = 0; i < count; i++)
+	bool of_process = lf_backend(lock) != LF_BACKEND_OFD;
+	int fd = lf_fileno(lock);
+
+	if ((of_process || exec) && fcntl(fd, F_SETFD, 0) < 0)
+		return -errno;
+	if (of_process)
+		return 0;
+	if (fcntl(fd, F_DUPFD, ABOVE_DIGITS) >= 0)
+		return 0;
+	/* A limit of 10 descriptors or fewer is EINVAL. */
+	return errno == EINVAL ? -EMFILE : -errno;
+}
+
+/*
+ * COMMAND inherits the locked files, and holds the locks as well.  *PATH is the
+ * one that failed.
+ */
+static int pass_on_locks(struct lf_lock *const *locks, const struct options *o,
+			 const char **path)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < o->count && rc == 0; i++) {
+		*path = o->paths[i];
 		if (locks[i])
-			fcntl(lf_fileno(locks[i]), F_SETFD, 0);
+			rc = pass_on_lock(locks[i], o->exec);
+	}
+	return rc;
 }
 
 /* The locks are released before this process ends, however COMMAND ended. */
 static int run_under(struct lf_lock **locks, const struct options *o,
 		     const struct signals *was)
 {
+	const char *path;
 	int error, status;
 
-	if (!o->close)
-		pass_on_locks(locks, o->count);
+	error = o->close ? 0 : pass_on_locks(locks, o, &path);
+	if (error) {
+		release(locks, o);
+		return failure(o, path, error);
+	}
 	if (o->exec) {
 		give_signals_back(was);
 		error = become(o->command);

@@ -380,7 +380,7 @@ load helper
 
 # --- How long the lock lasts
 
-@test "COMMAND inherits the locked file at a descriptor above 2" {
+@test "COMMAND inherits the locked file at a descriptor above 9" {
 	run -0 lf-acquire lock sh -c '
 		for fd in /proc/$$/fd/*; do
 			if [ "$fd" -ef lock ]; then
@@ -388,7 +388,31 @@ load helper
 			fi
 		done'
 	equal "${#lines[@]}" 1
-	[ "$output" -gt 2 ]
+	calls lockf || [ "$output" -gt 9 ]
+}
+
+@test "a COMMAND that uses descriptors 3 to 9 itself keeps the lock" {
+	need_locks_of_descriptors
+	run -75 lf-acquire -F lock sh -c '
+		exec 3>o 4>o 5>o 6>o 7>o 8>o 9>o
+		lf-acquire lock true'
+}
+
+# The first limit that suffices for lf-acquire alone.
+@test "without a descriptor for COMMAND it does not run, status 71" {
+	local option
+
+	need_locks_of_descriptors
+	for option in -k -F; do
+		rm -f lock
+		run -71 sh -c 'ulimit -n 10; exec lf-acquire "$1" lock touch ran' \
+			sh "$option"
+		like "$output" 'lock: too many open files in this process; check'
+		absent ran
+		[ ! -e lock ] || free lock
+	done
+	run -0 sh -c 'ulimit -n 10; exec lf-acquire -o lock touch ran'
+	present ran
 }
 
 @test "after kill -9 of lf-acquire COMMAND holds the lock until it ends" {
