@@ -70,6 +70,12 @@ void take_signals(struct signals *was);
 void give_signals_back(const struct signals *was);
 
 /*
+ * After take_signals(), and a message to a pipe without a reader: its SIGPIPE
+ * is not for COMMAND, and ends nothing.
+ */
+void forget_own_sigpipe(void);
+
+/*
  * Around a wait for the lock: signals have their effect again, but one that
  * ends this process only interrupts the wait, with -EINTR or when it is over.
  * The second returns which one, or 0.

@@ -63,8 +63,10 @@ static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 {
 	int rc, sig;
 
-	if (o->verbose)
+	if (o->verbose) {
 		print_holder(*path, o->flags & LF_FOLLOW, "; waiting");
+		forget_own_sigpipe();
+	}
 	let_signals_interrupt(was);
 	rc = acquire(locks, o, o->timeout_ms, path);
 	sig = take_signals_again(was);
@@ -168,8 +170,10 @@ int main(int argc, char **argv)
 		return conflict(&o, path, rc);
 	if (rc < 0)
 		return failure(&o, path, rc);
-	if (o.verbose)
+	if (o.verbose) {
 		message_about(path, "locked after %.3f seconds", now() - start);
+		forget_own_sigpipe();
+	}
 	if (o.fd >= 0)
 		return descriptor_leave(locks[0], path);
 	return run_under(locks, &o, &was);

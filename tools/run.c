@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 int become(char *const command[])
@@ -41,6 +42,19 @@ void give_signals_back(const struct signals *was)
 	if (was->child.sa_handler == SIG_IGN)
 		sigaction(SIGCHLD, &was->child, NULL);
 	sigprocmask(SIG_SETMASK, &was->mask, NULL);
+}
+
+void forget_own_sigpipe(void)
+{
+	const struct timespec at_once = { 0 };
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	if (sigtimedwait(&set, &info, &at_once) == SIGPIPE &&
+	    info.si_pid != getpid())
+		raise(SIGPIPE);
 }
 
 /* Signals that end a process and are meant to. */

@@ -454,6 +454,22 @@ lock_has_waiter() {
 	absent lock
 }
 
+# The only reader has closed the pipe before lf-acquire starts.
+@test "a message to a pipe without a reader reaches COMMAND as no signal" {
+	need_signals PIPE
+	local option
+
+	mkfifo errors go
+	for option in -v -vw -vF; do
+		start sh -c 'exec 2>errors; read -r _ <go
+			exec lf-acquire "$1" -k lock sh -c "exit 7"' sh "$option"
+		: <errors
+		echo >go
+		finish "$pid"
+		equal "$status" 7
+	done
+}
+
 # --- What lf-acquire was started with
 
 @test "an ignored SIGCHLD costs no status and stays ignored in COMMAND" {
