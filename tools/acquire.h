@@ -96,6 +96,9 @@ int become(char *const command[]);
 /* Ends this process as COMMAND ended: by the same signal, or this status. */
 int end_alike(int wait_status);
 
+/* "SIGTERM", or "a signal" if it is a rare one. */
+const char *signal_name(int sig);
+
 /* Ends this process by the signal; returns a status if the signal fails to. */
 int end_by(int sig);
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static double now(void)
@@ -122,7 +123,28 @@ static int pass_on_locks(struct lf_lock *const *locks, const struct options *o,
 	return rc;
 }
 
-/* The locks are released before this process ends, however COMMAND ended. */
+/*
+ * What a killed COMMAND started may still be at work: the lock is left to the
+ * processes that inherited it.  A lock of this process alone is not inherited.
+ */
+static void leave_to_processes(struct lf_lock **locks, const struct options *o,
+			       int sig)
+{
+	for (size_t i = o->count; i-- > 0;) {
+		if (!locks[i])
+			continue;
+		if (lf_backend(locks[i]) != LF_BACKEND_OFD)
+			lf_release(&locks[i]);
+		else if (o->verbose)
+			message_about(o->paths[i],
+				      "COMMAND was killed by %s; the lock "
+				      "lasts until all its processes have "
+				      "ended",
+				      signal_name(sig));
+	}
+}
+
+/* A COMMAND that ends by itself is the end of the work. */
 static int run_under(struct lf_lock **locks, const struct options *o,
 		     const struct signals *was)
 {
@@ -140,7 +162,10 @@ static int run_under(struct lf_lock **locks, const struct options *o,
 	} else {
 		error = run(o->command, was, &status);
 	}
-	release(locks, o);
+	if (!error && WIFSIGNALED(status) && !o->close)
+		leave_to_processes(locks, o, WTERMSIG(status));
+	else
+		release(locks, o);
 	return error ? cannot_run(o->command[0], error) : end_alike(status);
 }
 

@@ -252,6 +252,29 @@ int end_alike(int wait_status)
 	return end_by(sig);
 }
 
+const char *signal_name(int sig)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} signals[] = {
+		{ SIGHUP, "SIGHUP" },	{ SIGINT, "SIGINT" },
+		{ SIGQUIT, "SIGQUIT" }, { SIGILL, "SIGILL" },
+		{ SIGTRAP, "SIGTRAP" }, { SIGABRT, "SIGABRT" },
+		{ SIGBUS, "SIGBUS" },	{ SIGFPE, "SIGFPE" },
+		{ SIGKILL, "SIGKILL" }, { SIGUSR1, "SIGUSR1" },
+		{ SIGSEGV, "SIGSEGV" }, { SIGUSR2, "SIGUSR2" },
+		{ SIGPIPE, "SIGPIPE" }, { SIGALRM, "SIGALRM" },
+		{ SIGTERM, "SIGTERM" }, { SIGXCPU, "SIGXCPU" },
+		{ SIGXFSZ, "SIGXFSZ" }, { SIGSYS, "SIGSYS" },
+	};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (signals[i].number == sig)
+			return signals[i].name;
+	return "a signal";
+}
+
 int end_by(int sig)
 {
 	take_default_action(sig);

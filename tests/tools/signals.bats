@@ -22,7 +22,7 @@ is_asleep() {
 		run bash -c 'ulimit -c 0; lf-acquire lock sh -c "kill -$1 \$\$"; exit 1' \
 			bash "$signal"
 		run -0 grep -E 'Terminated|User defined|Aborted|Killed' <<<"$output"
-		absent lock
+		free lock
 	done
 	start lf-acquire lock sh -c 'kill -TERM $$'
 	finish "$pid"
@@ -35,7 +35,7 @@ is_asleep() {
 	on_terminal nohup lf-acquire lock env --default-signal=HUP \
 		sh -c 'kill -HUP $$' </dev/null
 	ended "signal 1"
-	absent lock
+	free lock
 }
 
 # A core in a file is found even if the shell does not report it.
@@ -53,6 +53,7 @@ is_asleep() {
 		done
 		like "$output" 'Aborted|Segmentation fault'
 		[[ $output != *"core dumped"* ]]
+		rm -f lock
 		equal "$(ls)" sub
 	done
 }
@@ -65,6 +66,65 @@ is_asleep() {
 	[ "$(id -u)" -eq 0 ] || own+=(--user --map-root-user)
 	"${own[@]}" true 2>/dev/null || skip "may not make a PID namespace"
 	run -143 "${own[@]}" lf-acquire lock sh -c 'kill -TERM $$'
+	free lock
+}
+
+# --- What a killed COMMAND leaves behind
+
+# shell_with_worker OPTION...: an lf-acquire whose COMMAND has started $worker,
+# which ends when a line arrives at $to.
+shell_with_worker() {
+	local said
+
+	channel said
+	said=$fd
+	channel to
+	to=$fd
+	start lf-acquire "$@" lock sh -c '
+		sh -c "read -r _ <to" &
+		echo $! >said
+		echo $$ >said
+		wait' 2>errors
+	next "$said"
+	worker=$line
+	started+=("$worker")
+	next "$said"
+	command=$line
+	started+=("$command")
+}
+
+@test "the lock lasts as long as a worker of a COMMAND that was killed" {
+	need_locks_of_descriptors
+	local to worker option
+
+	for option in -v -q -s; do
+		shell_with_worker "$option"
+		kill -TERM "$command"
+		finish "$pid"
+		equal "$status" 143
+		kill -0 "$worker"
+		held lock
+		run -75 lf-acquire -q lock true
+		[ "$option" != -v ] ||
+			like "$(tail -n 1 errors)" '^lf-acquire: lock: COMMAND was killed by SIGTERM; the lock lasts until all its processes have ended$'
+		[ "$option" = -v ] || equal "$(<errors)" ""
+		echo >&"$to"
+		eventually is_gone "$worker"
+		free lock
+		run -0 lf-acquire lock true
+		absent lock
+		rm said to
+	done
+}
+
+@test "with -o a killed COMMAND leaves neither lock nor file" {
+	local to worker
+
+	shell_with_worker -o
+	kill -TERM "$command"
+	finish "$pid"
+	equal "$status" 143
+	kill -0 "$worker"
 	absent lock
 }
 
@@ -115,16 +175,16 @@ tattle() {
 	absent lock
 }
 
-@test "lf-acquire releases the lock after passing on a deadly signal" {
+@test "a deadly signal that is passed on ends both, and the lock is free" {
 	hold lf-acquire lock
 	kill -TERM "$holder"
 	finish "$holder"
 	equal "$status" 143
 	is_gone "$command"
-	absent lock
+	free lock
 }
 
-@test "a signal to the whole group ends both, and the file is gone" {
+@test "a signal to the whole group ends both, and the lock is free" {
 	need_signals HUP INT QUIT
 	local signal
 
@@ -136,12 +196,12 @@ tattle() {
 		finish "$holder"
 		equal "$status" $((128 + $(kill -l "$signal")))
 		is_gone "$command"
-		absent lock
+		eventually free lock
 	done
 }
 
 # ALRM makes timeout(1) believe that the time is over, once it waits.
-@test "timeout(1) ends both, and the file is gone" {
+@test "timeout(1) ends both, and the lock is free" {
 	local option
 
 	need timeout
@@ -153,14 +213,14 @@ tattle() {
 		finish "$holder"
 		equal "$status" 124
 		is_gone "$command"
-		absent lock
+		eventually free lock
 	done
 	hold timeout 600 lf-acquire lock
 	eventually is_asleep "$holder"
 	kill -TERM "$holder"
 	finish "$holder"
 	is_gone "$command"
-	absent lock
+	eventually free lock
 }
 
 @test "timeout(1) with KILL ends both, and the lock is free" {
@@ -235,13 +295,13 @@ comes_back() {
 		bash -c "kill -USR1 $PPID; echo sent >&7; read -r _ <&9" &'
 }
 
-@test "a COMMAND that ends the whole group ends lf-acquire, and the file is gone" {
+@test "a COMMAND that ends the whole group ends lf-acquire, and the lock is free" {
 	set -m
 	start lf-acquire lock sh -c 'kill -TERM 0; exit 1'
 	set +m
 	finish "$pid"
 	equal "$status" 143
-	absent lock
+	eventually free lock
 }
 
 # --- Stop and continue
@@ -444,14 +504,14 @@ lock_has_waiter() {
 
 # --mode makes lf-acquire call umask(2) once the lock is held.  A signal of strace
 # seems to come from the kernel, like that of a terminal.
-@test "a signal between the lock and COMMAND reaches COMMAND, and no file stays" {
+@test "a signal between the lock and COMMAND reaches COMMAND" {
 	need timeout
 	need_strace_signals
 	run -143 timeout 60 strace -o /dev/null -e trace=umask \
 		-e inject=umask:signal=TERM:when=2 \
 		lf-acquire -m 600 lock sh -c 'read -r _ <"$1"' \
 		sh "$BATS_TEST_TMPDIR/never"
-	absent lock
+	free lock
 }
 
 # The only reader has closed the pipe before lf-acquire starts.
@@ -542,7 +602,7 @@ lock_has_waiter() {
 		-e inject=/rt_sigtimedwait:signal=ALRM:when=1 \
 		lf-acquire lock sh -c 'read -r _ <"$1"' \
 		sh "$BATS_TEST_TMPDIR/never"
-	absent lock
+	free lock
 }
 
 # --- On a terminal
@@ -605,7 +665,7 @@ need_interactive_shells() {
 	absent lock
 }
 
-@test "the keys that end COMMAND end lf-acquire, and the file is gone" {
+@test "the keys that end COMMAND end lf-acquire, and the lock is free" {
 	local key wanted=2
 
 	for key in '^C' "^\\"; do
@@ -615,7 +675,7 @@ need_interactive_shells() {
 			type $key
 		END
 		ended "signal $wanted"
-		absent lock
+		eventually free lock
 		wanted=3
 	done
 }
@@ -783,7 +843,7 @@ need_interactive_shells() {
 		hang up
 	END
 	ended "signal 1"
-	absent lock
+	eventually free lock
 }
 
 @test "a terminal that hangs up ends a stopped COMMAND as well" {
@@ -803,7 +863,7 @@ need_interactive_shells() {
 	printf 'hang up\nend\n' >&"$keys"
 	finish "$pid"
 	equal "$(tail -n 1 out)" "signal 1"
-	absent lock
+	eventually free lock
 }
 
 @test "a hang-up ends a job of a shell, unless COMMAND ignores it" {
@@ -826,7 +886,7 @@ need_interactive_shells() {
 			wait ready
 			hang up
 		END
-		eventually absent lock 2>/dev/null
+		eventually free lock 2>/dev/null
 		# shellcheck disable=SC2086
 		on_terminal $shell <<-'END'
 			wait outer>
