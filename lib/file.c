@@ -280,7 +280,7 @@ int lf_file_verify_name(const struct lf_lock *lock)
 	int rc = lock->dirfd < 0 ? -EACCES :
 				   lf_file_is_at(lock, lock->dirfd, lock->name);
 
-	/* An adopter may be another user, who cannot search the directory. */
+	/* An adopter that is another user may not be able to search the directory. */
 	if (rc != -EACCES)
 		return rc;
 	if (fstat(lock->fd, &st) < 0)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: 0BSD */
 /*
  * bench - what locking costs, as ratios of two things measured in one run
  *
