@@ -28,7 +28,8 @@ static const struct error {
 	  "interrupted by a signal while waiting" },
 	{ EDEADLK, LF_ACQUIRE | LF_ACQUIRE_FD | LF_CONVERT,
 	  "waiting would never end" },
-	{ EINVAL, LF_ACQUIRE | LF_START | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD | LF_CONVERT,
+	{ EINVAL, LF_ACQUIRE | LF_START | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD | LF_CONVERT |
+	  LF_INSPECT_MACHINE,
 	  "invalid argument" },
 	{ EBADF, LF_ACQUIRE | LF_FINISH | LF_RELEASE | LF_VERIFY | LF_ACQUIRE_FD | LF_ADOPT |
 	  LF_CONVERT | LF_RELEASE_FD,
@@ -47,14 +48,14 @@ static const struct error {
 	{ ELOOP, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
 	  "is a symbolic link" },
 	{ EMFILE, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD |
-	  LF_CONVERT,
+	  LF_CONVERT | LF_INSPECT_MACHINE,
 	  "too many open files in this process" },
 	{ EMLINK, LF_ACQUIRE | LF_START | LF_FINISH,
 	  "the file has another name, and its content may be in use there" },
 	{ ENAMETOOLONG, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
 	  "the name is too long" },
 	{ ENFILE, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD |
-	  LF_CONVERT,
+	  LF_CONVERT | LF_INSPECT_MACHINE,
 	  "too many open files in the system" },
 	{ ENOENT, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
 	  "no such file or directory" },
@@ -62,8 +63,10 @@ static const struct error {
 	  LF_ADOPT | LF_CONVERT | LF_RELEASE_FD,
 	  "no record locks are available here" },
 	{ ENOMEM, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT |
-	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT,
+	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_INSPECT_MACHINE,
 	  "out of memory or threads" },
+	{ ENOSYS, LF_INSPECT_MACHINE,
+	  "the system does not list locks" },
 	{ ENOSPC, LF_ACQUIRE | LF_START | LF_FINISH | LF_ADOPT,
 	  "no space left on the device" },
 	{ ENOTDIR, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
@@ -81,7 +84,8 @@ static const struct error {
 	{ ETXTBSY, LF_ACQUIRE | LF_START | LF_FINISH,
 	  "is a program that is running" },
 	{ EIO, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT |
-	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_RELEASE_FD,
+	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_RELEASE_FD |
+	  LF_INSPECT_MACHINE,
 	  "input/output error or another failure of the system" },
 };
 
@@ -509,6 +513,32 @@ int lf_inspect_all(struct lf_report **reports, const char *const *paths,
 		if (filter(&call, reports[i]) > 0)
 			rc = 1;
 	return end(&call, rc, LF_INSPECT);
+}
+
+int lf_inspect_machine(struct lf_report ***reports, size_t *count)
+{
+	struct call call = begin();
+	int rc = -EINVAL;
+
+	if (reports)
+		*reports = NULL;
+	if (count)
+		*count = 0;
+	if (reports && count)
+		rc = lf_inspect_all_locked(reports, count);
+	for (size_t i = 0; rc >= 0 && i < *count; i++)
+		filter(&call, (*reports)[i]);
+	return end(&call, rc == -ENOTSUP ? -ENOSYS : rc, LF_INSPECT_MACHINE);
+}
+
+void lf_reports_free(struct lf_report **reports, size_t count)
+{
+	int saved_errno = errno;
+
+	for (size_t i = 0; reports && i < count; i++)
+		lf_report_free(reports[i]);
+	free(reports);
+	errno = saved_errno;
 }
 
 unsigned long long lf_process_start_time(pid_t pid)

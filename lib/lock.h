@@ -145,6 +145,7 @@ enum lf_function {
 	LF_CONVERT = 256,
 	LF_INSPECT = 512,
 	LF_RELEASE_FD = 1024,
+	LF_INSPECT_MACHINE = 2048,
 };
 
 /* RESULT, or -EIO for an error that the function's manual page does not list. */

@@ -397,6 +397,29 @@ LF_PUBLIC int lf_inspect_all(struct lf_report **reports,
 			     const char *const *paths, size_t count);
 
 /*
+ * lf_inspect_machine() - report the holders and waiters of every locked file
+ * @reports: receives an array of reports, sorted by path, to be freed with
+ *	lf_reports_free(); NULL on failure
+ * @count: receives the number of reports
+ *
+ * Every file on which the kernel lists a lock, and of which a process shows a
+ * descriptor to the caller: to root all, to an ordinary user those of its own
+ * processes.  A file may be reported under several names.
+ *
+ * Returns: 0; 1 if there may be more, because a process does not show its
+ * descriptors; or an error of lf_inspect_machine(3), such as -ENOSYS if the
+ * system does not list locks.
+ */
+LF_PUBLIC int lf_inspect_machine(struct lf_report ***reports, size_t *count);
+
+/*
+ * lf_reports_free() - free an array of reports
+ * @reports: an array from lf_inspect_machine(), or NULL
+ * @count: the number of reports
+ */
+LF_PUBLIC void lf_reports_free(struct lf_report **reports, size_t count);
+
+/*
  * lf_report_free() - free a report with its entries
  * @report: a report, or NULL
  */

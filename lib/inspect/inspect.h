@@ -3,6 +3,7 @@
  * Private to lib/inspect: one inspection of one or more lock files, and the
  * report that comes of each.  Each file calls only those below it:
  *
+ *   machine.c   all locked files
  *   inspect.c   the steps of a look, and whether to look again
  *   waiters.c   the queue
  *   flock.c     locks of flock(2) that are no presence of ours
@@ -273,5 +274,10 @@ int lf_inspect_files(struct lf_report **reports, const char *const *paths,
 /* The same; the first look believes LISTING if that has been read, not NULL. */
 int lf_inspect_listed(struct lf_report **reports, const char *const *paths,
 		      size_t count, struct lf_listing *listing);
+
+/* ---- machine.c */
+
+/* 1: there may be more.  The caller frees the reports and their array. */
+int lf_inspect_all_locked(struct lf_report ***reports, size_t *count);
 
 #endif

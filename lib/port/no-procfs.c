@@ -91,6 +91,13 @@ int lf_list_processes(pid_t **pids, size_t *count)
 	return -ENOTSUP;
 }
 
+int lf_find_paths(const unsigned long long *numbers, size_t count,
+		  lf_path_found *found, void *argument)
+{
+	(void)numbers, (void)count, (void)found, (void)argument;
+	return -ENOTSUP;
+}
+
 bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
 {
 	(void)a, (void)fd_a, (void)b, (void)fd_b;

@@ -243,6 +243,16 @@ void lf_process_free(struct lf_process *process);
 int lf_process_has_lock(pid_t pid, const struct stat *file,
 			lf_lock_filter *is_body);
 
+/*
+ * Calls FOUND for each descriptor, of any process, whose inode number is among
+ * NUMBERS, which are sorted, and whose link in /proc names a path; until FOUND
+ * returns an error.  1: there are processes that do not show their descriptors.
+ */
+typedef int lf_path_found(const char *path, void *argument);
+
+int lf_find_paths(const unsigned long long *numbers, size_t count,
+		  lf_path_found *found, void *argument);
+
 /* Whether two descriptors share an open file description; false: unknown. */
 bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b);
 

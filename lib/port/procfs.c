@@ -467,6 +467,77 @@ int lf_list_processes(pid_t **pids, size_t *count)
 	return rc;
 }
 
+static int compare_numbers(const void *left, const void *right)
+{
+	const unsigned long long *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static bool is_among(int fds, const char *name,
+		     const unsigned long long *numbers, size_t count)
+{
+	unsigned long long number;
+	struct statx st;
+
+	if (statx(fds, name, AT_STATX_DONT_SYNC, STATX_INO, &st) < 0)
+		return false;
+	number = st.stx_ino;
+	return bsearch(&number, numbers, count, sizeof(*numbers),
+		       compare_numbers);
+}
+
+/* -EACCES: the process does not show its descriptors. */
+static int find_paths_of(pid_t pid, const unsigned long long *numbers,
+			 size_t count, lf_path_found *found, void *argument)
+{
+	char name[32], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *list;
+	int rc = 0;
+
+	snprintf(name, sizeof(name), "/proc/%ld/fd", (long)pid);
+	list = opendir(name);
+	if (!list)
+		return errno == ENOENT ? 0 : -EACCES;
+	while (rc == 0 && (entry = readdir(list)) != NULL) {
+		ssize_t length;
+
+		if (entry->d_name[0] == '.' ||
+		    !is_among(dirfd(list), entry->d_name, numbers, count))
+			continue;
+		length = readlinkat(dirfd(list), entry->d_name, path,
+				    sizeof(path) - 1);
+		if (length <= 0 || path[0] != '/')
+			continue;
+		path[length] = '\0';
+		rc = found(path, argument);
+	}
+	closedir(list);
+	return rc;
+}
+
+int lf_find_paths(const unsigned long long *numbers, size_t count,
+		  lf_path_found *found, void *argument)
+{
+	bool denied = false;
+	size_t processes;
+	pid_t *pids;
+	int rc = lf_list_processes(&pids, &processes);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < processes && rc == 0; i++) {
+		rc = find_paths_of(pids[i], numbers, count, found, argument);
+		if (rc == -EACCES) {
+			denied = true;
+			rc = 0;
+		}
+	}
+	free(pids);
+	return rc < 0 ? rc : denied;
+}
+
 /* kcmp(2), Linux 3.5, asks what ptrace(2) asks to be allowed. */
 bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* Locks and processes of a system that lists neither: unknown, never "none". */
 #define lf_inode_of test_inode_of
+#define lf_find_paths test_find_paths
 #define lf_list_locks test_list_locks
 #define lf_list_processes test_list_processes
 #define lf_lock_list_free test_lock_list_free

@@ -94,7 +94,7 @@ is_queued_anyhow() {
 
 @test "--fd of a file that a holder removes meanwhile is refused, with the reason" {
 	need_proc_locks
-	hold lf-acquire lock
+	hold original lock
 	exec 9>>lock
 	start lf-acquire -w --fd 9 2>err
 	queued "$pid"

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: 0BSD */
+/* lf_inspect_machine(): every locked file whose name can be found. */
+#include "config.h"
+
+#include "child.h"
+#include "lockfile-fcntl.h"
+#include "seen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define FILES 3
+
+/* The report of a path among all, or NULL. */
+static const struct lf_report *find(struct lf_report *const *reports,
+				    size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(lf_report_path(reports[i]), path) == 0)
+			return reports[i];
+	return NULL;
+}
+
+static int take_two(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	demand(lf_acquire(&lock, numbered(0), 0, 0) == 0);
+	demand(lf_acquire(&lock, numbered(1), 0, LF_KEEP) == 0);
+	return 0;
+}
+
+/* As a program without the library. */
+static int take_third(void *unused)
+{
+	struct flock whole = { .l_type = F_WRLCK };
+	int fd = open(numbered(2), O_CREAT | O_RDWR, 0666);
+
+	(void)unused;
+	demand(fd >= 0 && fcntl(fd, F_SETLK, &whole) == 0);
+	return 0;
+}
+
+static bool names_all(const pid_t wanted[FILES])
+{
+	struct lf_report **reports;
+	bool all = true;
+	size_t count;
+
+	assert_in_range(lf_inspect_machine(&reports, &count), 0, 1);
+	for (int i = 0; i < FILES; i++) {
+		const struct lf_report *report =
+			find(reports, count, numbered(i));
+
+		all &= report && lf_report_status(report) == 1 &&
+		       lf_entry_pid(lf_report_next(report, NULL)) == wanted[i];
+	}
+	assert_null(find(reports, count, lock_path));
+	for (size_t i = 1; i < count; i++)
+		assert_true(strcmp(lf_report_path(reports[i - 1]),
+				   lf_report_path(reports[i])) < 0);
+	lf_reports_free(reports, count);
+	return all;
+}
+
+TEST(each_locked_file_is_reported_and_no_other)
+{
+	pid_t ours, other, wanted[FILES];
+	bool named = false;
+
+	needs_proc_with_locks();
+	needs_holders_with_names();
+	write_to(lock_path, "");
+	ours = holder_new(take_two, NULL);
+	other = holder_new(take_third, NULL);
+	wanted[0] = wanted[1] = ours;
+	wanted[2] = other;
+	for (int look = 0; !named && look_again(&look);)
+		named = names_all(wanted);
+	assert_true(named);
+	assert_kill(ours);
+	assert_kill(other);
+	wanted[0] = 0;
+	assert_false(names_all(wanted));
+}
+
+TEST(a_file_that_was_removed_is_not_reported)
+{
+	struct lf_report **reports;
+	size_t count;
+	pid_t pid;
+
+	needs_proc_with_locks();
+	pid = holder_new(take_two, NULL);
+	assert_int_equal(unlink(numbered(0)), 0);
+	assert_in_range(lf_inspect_machine(&reports, &count), 0, 1);
+	assert_null(find(reports, count, numbered(0)));
+	lf_reports_free(reports, count);
+	assert_kill(pid);
+}
+
+TEST(bad_arguments_are_EINVAL)
+{
+	struct lf_report **reports;
+	size_t count;
+
+	assert_int_equal(lf_inspect_machine(NULL, &count), -EINVAL);
+	assert_int_equal(lf_inspect_machine(&reports, NULL), -EINVAL);
+	assert_null(reports);
+	lf_reports_free(NULL, 0);
+}
