@@ -35,6 +35,7 @@ static const struct range whole_file = { 0, 0 };
 #define GAP 2000000000
 
 static const struct range before_gap = { 1, GAP - 1 };
+static const struct range from_byte_0 = { 0, GAP };
 static const struct range gap = { GAP, 1 };
 static const struct range after_gap = { GAP + 1, 0 };
 
@@ -180,8 +181,9 @@ static bool is_locked(const struct lf_lock *lock, struct range range)
 		.l_start = range.start,
 		.l_len = range.length,
 	};
+	int command = lock->marks.process_owned ? F_GETLK : F_OFD_GETLK;
 
-	return lf_getlk(lock->fd, F_OFD_GETLK, &other) < 0 ||
+	return lf_getlk(lock->fd, command, &other) < 0 ||
 	       other.l_type != F_UNLCK;
 }
 
@@ -206,15 +208,18 @@ static int exclude_byte_0(struct lf_lock *lock)
  */
 static int exclude_all(struct lf_lock *lock)
 {
-	int rc;
+	bool process = lock->marks.process_owned;
+	int command = process ? F_SETLK : F_OFD_SETLK, rc;
 
-	if (lock->marks.process_owned)
+	/* lockf(3) has no ranges like these, nor sharers that would be refused. */
+	if (lf_locks_by_lockf())
 		return lock_body(lock, F_WRLCK, false);
-	rc = set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, before_gap);
+	rc = set_lock(lock->fd, command, F_WRLCK,
+		      process ? from_byte_0 : before_gap);
 	if (rc == LF_GOT)
-		rc = set_lock(lock->fd, F_OFD_SETLK, F_RDLCK, gap);
+		rc = set_lock(lock->fd, command, F_RDLCK, gap);
 	if (rc == LF_GOT)
-		rc = set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, after_gap);
+		rc = set_lock(lock->fd, command, F_WRLCK, after_gap);
 	if (rc == LF_GOT && is_locked(lock, gap))
 		rc = LF_BUSY;
 	return rc;
