@@ -404,7 +404,8 @@ static bool may_stay(const struct operation *op, int rc, enum faulty call)
 		return true;
 	switch (call) {
 	case CREATE:
-		return op->before == EXISTS; /* in a sticky directory */
+		/* Whoever opens it so, as in a sticky directory, leaves it. */
+		return op->before == EXISTS || op->passes;
 	case F_SETLK_:
 	case F_OFD_SETLK_:
 	case LOCKF:
