@@ -138,9 +138,9 @@ static void reject_flock_operands(const struct options *o, char **operand)
 static void check_descriptor_options(const struct options *o, char **operand)
 {
 	if (operand[0])
-		usage_error("extra operand %s: --fd takes neither a lock file "
+		usage_error("extra operand '%s': --fd takes neither a lock file "
 			    "nor a command",
-			    quoted(operand[0]));
+			    operand[0]);
 	if (o->count > 1)
 		usage_error("--also cannot be used with --fd: lock the "
 			    "descriptors one by one");
@@ -176,9 +176,9 @@ static void parse_operands(struct options *o, char **operand)
 	if (operand[0] && strcmp(operand[0], "--") == 0)
 		operand++;
 	else if (operand[0] && operand[0][0] == '-')
-		usage_error("%s would be the command: give options before the "
+		usage_error("'%s' would be the command: give options before the "
 			    "lock file, or -- before such a command",
-			    quoted(operand[0]));
+			    operand[0]);
 	if (!operand[0]) {
 		message_about(o->paths[0],
 			      "no command given to run under the lock");
@@ -193,7 +193,7 @@ static unsigned long parse_value(const char *text, int base, unsigned long max,
 	unsigned long value;
 
 	if (!parse_number(text, base, max, &value))
-		usage_error("invalid %s %s: give %s", what, quoted(text),
+		usage_error("invalid %s '%s': give %s", what, text,
 			    remedy);
 	return value;
 }

@@ -45,7 +45,7 @@ __attribute__((__noreturn__)) static void refuse_column(const char *name)
 		strcat(known, i > 0 ? ", " : "");
 		strcat(known, names[i]);
 	}
-	usage_error("invalid column %s: the columns are %s", quoted(name),
+	usage_error("invalid column '%s': the columns are %s", name,
 		    known);
 }
 

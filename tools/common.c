@@ -24,18 +24,22 @@ void message_begin(const char *tool)
 	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 }
 
+/*
+ * Escapes all of the line: names chosen by others may stand anywhere in it.
+ * Text beyond the buffer is cut: a message is printed also without memory.
+ */
 __attribute__((__format__(__printf__, 2, 0))) static void
 print_message(const char *name, const char *format, va_list arguments)
 {
+	char text[8192] = "";
+
+	vsnprintf(text, sizeof(text), format, arguments);
 	fprintf(stderr, "%s: ", tool_name);
 	if (name) {
-		if (*name)
-			print_escaped(stderr, name);
-		else
-			fputs("''", stderr);
+		print_escaped(stderr, *name ? name : "''");
 		fputs(": ", stderr);
 	}
-	vfprintf(stderr, format, arguments);
+	print_escaped(stderr, text);
 	fputc('\n', stderr);
 }
 
@@ -90,13 +94,13 @@ static void reject_long_option(int c, const char *argument,
 	const char *name = argument + 2;
 
 	if (c == ':')
-		message("option %s requires an argument", quoted(argument));
+		message("option '%s' requires an argument", argument);
 	else if (optopt != 0)
-		message("option %s takes no argument", quoted(argument));
+		message("option '%s' takes no argument", argument);
 	else if (is_ambiguous(name, strcspn(name, "="), options))
-		message("option %s is ambiguous", quoted(argument));
+		message("option '%s' is ambiguous", argument);
 	else
-		message("unrecognized option %s", quoted(argument));
+		message("unrecognized option '%s'", argument);
 }
 
 void reject_option(int c, const char *argument, const struct option *options)
@@ -106,9 +110,9 @@ void reject_option(int c, const char *argument, const struct option *options)
 	if (strncmp(argument, "--", 2) == 0)
 		reject_long_option(c, argument, options);
 	else if (c == ':')
-		message("option requires an argument -- %s", quoted(letter));
+		message("option requires an argument -- '%s'", letter);
 	else
-		message("invalid option -- %s", quoted(letter));
+		message("invalid option -- '%s'", letter);
 }
 
 void show_version(void)
@@ -283,17 +287,6 @@ char *text_valid(const char *text)
 	return escape(text, valid);
 }
 
-const char *quoted(const char *text)
-{
-	char *escaped = text_escaped(text), *with_quotes;
-
-	with_quotes = escaped ? malloc(strlen(escaped) + 3) : NULL;
-	if (with_quotes)
-		sprintf(with_quotes, "'%s'", escaped);
-	free(escaped);
-	return with_quotes ? with_quotes : "(out of memory)";
-}
-
 /* --- Numbers */
 
 /* Digits only: strtoul(3) also accepts blanks, signs and "0x". */
@@ -343,8 +336,8 @@ int parse_timeout(const char *text)
 	int milliseconds;
 
 	if (!parse_seconds(text, &milliseconds))
-		usage_error("invalid time %s: give seconds, such as 10 or 0.5, "
+		usage_error("invalid time '%s': give seconds, such as 10 or 0.5, "
 			    "at most 2147483",
-			    quoted(text));
+			    text);
 	return milliseconds;
 }

@@ -76,12 +76,11 @@ void print_shortened(FILE *to, const char *text, size_t width);
 size_t escaped_width(const char *text);
 
 /*
- * The same as new text; with all that is valid UTF-8 as it is, control
- * characters too; and between quotes, for a message, never freed.
+ * The same as new text; and with all that is valid UTF-8 as it is, control
+ * characters too.
  */
 char *text_escaped(const char *text);
 char *text_valid(const char *text);
-const char *quoted(const char *text);
 
 /* --- Numbers on a command line (common.c) */
 
