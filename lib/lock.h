@@ -11,7 +11,9 @@
  *   protocol.c     acquire, release, give up
  *   pidfile.c      the PID in the file
  *   file.c         open, still at the path?, unlink
- *   table.c        the handles of this process
+ *   siblings.c     several handles of this process on one file
+ *   parked.c       descriptors that are closed, or parked and used again
+ *   table.c        the files that this process has open, and its handles
  *   process.c      which process holds a lock
  *   marks.c        tag, body and presence
  *   wait.c         helper threads and deadlines
@@ -29,6 +31,7 @@
 #include "lockfile-fcntl.h"
 #include "port/os.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
@@ -107,7 +110,7 @@ enum lf_how {
 	LF_WAIT_BOUNDED,      /* the caller ends the wait: never -EDEADLK */
 };
 
-/* Whoever waits in lf_table_claim(), so that another thread can end the wait. */
+/* A waiter in lf_table_claim(), so that another thread can end the wait. */
 struct lf_claimant {
 	atomic_bool cancelled;
 	struct lf_file *file; /* table.c's */
@@ -294,35 +297,7 @@ int lf_file_verify_name(const struct lf_lock *lock);
  */
 int lf_file_unlink(const struct lf_lock *lock);
 
-/* ---- table.c */
-
-/*
- * Allocates what lf_table_add() will need, so that nothing fails once the file
- * has been created: -ENOMEM.  Or frees it again.
- */
-int lf_table_prepare(struct lf_lock *lock);
-void lf_table_unprepare(struct lf_lock *lock);
-
-void lf_table_add(struct lf_lock *lock);
-
-/*
- * Closes the descriptor, or parks it while another handle of this process holds
- * the file, and frees the handle.  The caller has dropped the marks.
- */
-void lf_table_close(struct lf_lock *lock);
-
-/* The same if another process holds the lock by a copy of the descriptor. */
-void lf_table_forget(struct lf_lock *lock);
-
-/* The same if the descriptor is no longer ours: it is not touched. */
-void lf_table_drop(struct lf_lock *lock);
-
-/*
- * Gives the handle a parked descriptor of the file that the request names, so
- * that parked ones do not grow without bound.  Whether a handle of this process
- * holds the file.
- */
-bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request);
+/* ---- siblings.c */
 
 /*
  * Before the tag, to lock the file in this mode: LF_BUSY or -EDEADLK if this
@@ -366,9 +341,79 @@ void lf_table_unlock_body(struct lf_lock *lock);
 bool lf_table_has_sibling(const struct lf_lock *lock);
 bool lf_table_has_sibling_of_other_type(const struct lf_lock *lock);
 
+/* ---- parked.c */
+
+/*
+ * Closes the descriptor, or parks it while another handle of this process holds
+ * the file, and frees the handle.  The caller has dropped the marks.
+ */
+void lf_table_close(struct lf_lock *lock);
+
+/* The same if another process holds the lock by a copy of the descriptor. */
+void lf_table_forget(struct lf_lock *lock);
+
+/* The same if the descriptor is no longer ours: it is not touched. */
+void lf_table_drop(struct lf_lock *lock);
+
+/*
+ * Gives the handle a parked descriptor of the file that the request names, so
+ * that parked ones do not grow without bound.  Whether a handle of this process
+ * holds the file.
+ */
+bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request);
+
+/* ---- table.c */
+
+/*
+ * Allocates what lf_table_add() will need, so that nothing fails once the file
+ * has been created: -ENOMEM.  Or frees it again.
+ */
+int lf_table_prepare(struct lf_lock *lock);
+void lf_table_unprepare(struct lf_lock *lock);
+
+void lf_table_add(struct lf_lock *lock);
+
 /* Whether a thread holds any lock; whether this process holds this file. */
 bool lf_table_thread_holds_any(unsigned long thread);
 bool lf_table_process_holds(const struct stat *st);
+
+/*
+ * The rest is for siblings.c and parked.c.  A lock file that this process has
+ * open; handles count as its users.
+ */
+struct lf_file {
+	struct lf_file *next; /* in its bucket */
+	size_t users;
+	dev_t dev;
+	ino_t ino;
+	pthread_mutex_t mutex; /* for what follows */
+	pthread_cond_t changed;
+	struct lf_lock *handles;
+};
+
+bool lf_table_is_empty(void);
+
+/* SPARE, or NULL, if this process does not have the file open. */
+struct lf_file *lf_table_get_file(dev_t dev, ino_t ino, struct lf_file *spare);
+void lf_table_put_file(struct lf_file *file);
+
+/* With the mutex of the file held, as for all that follow. */
+void lf_table_insert(struct lf_file *file, struct lf_lock *lock);
+void lf_table_delete(struct lf_lock *lock);
+
+/* The first handle in STATE; from LOCK on; another that holds the file; or NULL. */
+struct lf_lock *lf_table_find(const struct lf_file *file, enum lf_state state);
+struct lf_lock *lf_table_find_from(struct lf_lock *lock, enum lf_state state);
+struct lf_lock *lf_table_find_sibling(const struct lf_lock *lock);
+
+/* The tag of the process is gone: so every handle of the file is without it. */
+void lf_table_drop_tags(const struct lf_file *file);
+
+void lf_table_list_as_held(struct lf_lock *lock, bool holds);
+
+/* The file for which a thread waits; it is kept for the caller, or NULL. */
+void lf_table_set_claimant(struct lf_claimant *claim, struct lf_file *file);
+struct lf_file *lf_table_get_claimed(struct lf_claimant *claim);
 
 /* ---- process.c */
 

@@ -11,7 +11,7 @@
  *
  *     the kernel    inodes, the path, the locks and their owners
  *     marks.c       tag, body, presence
- *     file.c        open, verify; table.c: close, the tag of a holder
+ *     file.c        open, verify; parked.c: close, the tag of a holder
  *     protocol.c    lock_now, lock_waiting, acquire, leave
  *     convert.c     shared to exclusive, and back
  *     the cast      process, child, original, foreign, killer, stray
@@ -669,7 +669,7 @@ inline file_is_at()
 	got = (path == file[me])
 }
 
-/* ---- table.c --------------------------------------------------------- */
+/* ---- parked.c, siblings.c --------------------------------------------- */
 
 /*
  * Any close drops the tag of the process.  Body and presence belong to the

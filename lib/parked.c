@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * Descriptors that are closed, or parked and used again.  A close of any
+ * descriptor of a file drops what the process has on it.  So a descriptor is not
+ * closed while another handle of this process holds the file: it is parked, and
+ * closed with the holder's.
+ */
+#include "config.h"
+
+#include "lock.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool is_in_use(const struct lf_file *file)
+{
+	return lf_table_find(file, LF_HOLDING) ||
+	       lf_table_find(file, LF_CLAIMED);
+}
+
+static bool has_waiter(const struct lf_file *file)
+{
+	struct lf_lock *lock = file->handles;
+
+	while (lock && !lock->waits_for_tag)
+		lock = lock->next;
+	return lock != NULL;
+}
+
+static void close_parked(struct lf_file *file)
+{
+	struct lf_lock *parked;
+
+	while ((parked = lf_table_find(file, LF_PARKED)) != NULL) {
+		lf_table_delete(parked);
+		close(parked->fd);
+		free(parked);
+		/* Never the last: the caller has it too. */
+		lf_table_put_file(file);
+	}
+}
+
+/*
+ * A close drops the tag of the process.  A holder needs it; a waiter may get it
+ * just now.  But the tag that this handle has must not stay behind.
+ */
+static void close_or_park(struct lf_file *file, struct lf_lock *lock)
+{
+	if (is_in_use(file) || (!lock->marks.tag && has_waiter(file))) {
+		if (lock->borrowed || lock->fd < 0) {
+			free(lock);
+			return;
+		}
+		lock->state = LF_PARKED;
+		lock->waits_for_tag = false;
+		lf_table_insert(file, lock);
+		/* For the parked one. */
+		lf_table_get_file(file->dev, file->ino, NULL);
+		return;
+	}
+	if (lock->borrowed)
+		lf_tag_unlock(lock);
+	else if (lock->fd >= 0)
+		close(lock->fd);
+	free(lock);
+	close_parked(file);
+	lf_table_drop_tags(file);
+}
+
+static void close_inherited(struct lf_lock *lock)
+{
+	struct lf_file *file = lf_table_get_file(lock->dev, lock->ino, NULL);
+
+	lock->generation = lf_generation();
+	if (!file) {
+		if (!lock->borrowed && lock->fd >= 0)
+			close(lock->fd);
+		free(lock);
+		return;
+	}
+	pthread_mutex_lock(&file->mutex);
+	close_or_park(file, lock);
+	pthread_mutex_unlock(&file->mutex);
+	lf_table_put_file(file);
+}
+
+void lf_table_close(struct lf_lock *lock)
+{
+	struct lf_file *file = lock->file;
+
+	if (lock->dirfd >= 0)
+		close(lock->dirfd);
+	lock->dirfd = -1;
+	if (lf_is_inherited(lock)) {
+		close_inherited(lock);
+		return;
+	}
+	pthread_mutex_lock(&file->mutex);
+	lf_table_delete(lock);
+	lf_table_list_as_held(lock, false);
+	close_or_park(file, lock);
+	pthread_cond_broadcast(&file->changed);
+	pthread_mutex_unlock(&file->mutex);
+	lf_table_put_file(file);
+}
+
+void lf_table_forget(struct lf_lock *lock)
+{
+	lock->lent = true;
+	lf_table_close(lock);
+}
+
+void lf_table_drop(struct lf_lock *lock)
+{
+	struct lf_file *file = lock->file;
+
+	if (!lf_is_inherited(lock)) {
+		pthread_mutex_lock(&file->mutex);
+		lf_table_delete(lock);
+		lf_table_list_as_held(lock, false);
+		pthread_cond_broadcast(&file->changed);
+		pthread_mutex_unlock(&file->mutex);
+		lf_table_put_file(file);
+	}
+	free(lock);
+}
+
+/*
+ * A descriptor that a child may share is not used again: the child would keep
+ * the new lock.  One that was opened to inspect may be more than readable.
+ */
+static bool serves(const struct lf_lock *parked,
+		   const struct lf_request *request)
+{
+	if (parked->lent || parked->forks != lf_fork_count() ||
+	    lf_description_owner(parked->fd) != 0)
+		return false;
+	if (request->inspects)
+		return true;
+	if (request->type == F_WRLCK)
+		return parked->access != O_RDONLY;
+	return parked->access != O_WRONLY && !parked->inspects;
+}
+
+static void take_parked(struct lf_file *file, struct lf_lock *lock,
+			const struct lf_request *request)
+{
+	struct lf_lock *parked = lf_table_find(file, LF_PARKED);
+
+	while (parked && !serves(parked, request))
+		parked = lf_table_find_from(parked->next, LF_PARKED);
+	if (!parked)
+		return;
+	lf_table_delete(parked);
+	lock->fd = parked->fd;
+	lock->access = parked->access;
+	lock->inspects = parked->inspects;
+	lock->cannot_remove = parked->cannot_remove;
+	free(parked);
+	lf_table_put_file(file);
+}
+
+bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request)
+{
+	struct lf_file *file;
+	struct stat st;
+	bool in_use;
+
+	lock->forks = lf_fork_count();
+	if (lf_table_is_empty() ||
+	    fstatat(request->dirfd, request->path, &st,
+		    request->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	file = lf_table_get_file(st.st_dev, st.st_ino, NULL);
+	if (!file)
+		return false;
+	pthread_mutex_lock(&file->mutex);
+	in_use = is_in_use(file);
+	take_parked(file, lock, request);
+	pthread_mutex_unlock(&file->mutex);
+	lf_table_put_file(file);
+	return in_use;
+}
