@@ -82,6 +82,12 @@ bool lf_is_adopted_by_another(struct lf_lock *lock)
 	return lf_body_try(lock, lock->type) != LF_GOT;
 }
 
+bool lf_is_ours_for_certain(const struct lf_lock *lock)
+{
+	return !lf_children_may_have_adopted() ||
+	       lf_description_owner(lock->fd) == getpid();
+}
+
 void lf_adopt_stop(struct lf_lock *lock)
 {
 	int result;

@@ -339,15 +339,22 @@ int lf_finish(struct lf_lock **lock)
 /* A descriptor that the program closed, and opened for another file, is not ours. */
 static int release(struct lf_lock *lock)
 {
+	bool ours;
+	int rc;
+
 	if (!lf_file_examine(lock)) {
 		lf_adopt_stop(lock);
 		lf_table_drop(lock);
 		return -EBADF;
 	}
-	if (!lf_is_adopted_by_another(lock))
-		return lf_protocol_release(lock);
-	lf_table_forget(lock);
-	return 0;
+	if (lf_is_adopted_by_another(lock)) {
+		lf_table_forget(lock);
+		return 0;
+	}
+	ours = lf_is_ours_for_certain(lock);
+	rc = lf_protocol_release(lock);
+	/* Else the adopter may have removed it. */
+	return rc == LF_REPLACED && !ours ? 0 : rc;
 }
 
 static int cancel(struct lf_lock *waiting)

@@ -305,13 +305,29 @@ int lf_file_unlink(const struct lf_lock *lock)
 	case 0:
 		break;
 	case -ESTALE:
-		return 0;
+		return LF_REPLACED;
 	default:
-		return 1;
+		return LF_LEFT;
 	}
-	if (!lock->empty)
-		return 1;
-	return unlinkat(lock->dirfd, lock->name, 0) < 0 && errno != ENOENT;
+	if (lock->empty && (unlinkat(lock->dirfd, lock->name, 0) == 0 ||
+			    errno == ENOENT))
+		return 0;
+	return LF_LEFT;
+}
+
+/*
+ * An adopter may have another root directory, where a path leads elsewhere.  A
+ * borrowed descriptor has no path.
+ */
+bool lf_file_is_replaced(const struct lf_lock *lock)
+{
+	if (lock->borrowed)
+		return false;
+	if (lock->adopted)
+		return lf_file_verify_name(lock) == -ESTALE;
+	return (lock->dirfd >= 0 ?
+			lf_file_is_at(lock, lock->dirfd, lock->name) :
+			lf_file_is_at(lock, AT_FDCWD, lock->path)) == -ESTALE;
 }
 
 static bool is_file(const struct lf_lock *lock, struct stat *st)

@@ -187,6 +187,9 @@ int lf_adopt_lock(struct lf_lock *lock);
 /* Whether another process holds the lock: adopted, or inherited from it. */
 bool lf_is_adopted_by_another(struct lf_lock *lock);
 
+/* Whether no child can have adopted the lock, released it and ended. */
+bool lf_is_ours_for_certain(const struct lf_lock *lock);
+
 /* An adopter stops waiting for the tag; waits for it again, in its new mode. */
 void lf_adopt_stop(struct lf_lock *lock);
 void lf_adopt_resume(struct lf_lock *lock);
@@ -237,7 +240,7 @@ void lf_protocol_cancelled(struct lf_request *request);
 
 /*
  * Releases, and removes the file unless it is to be kept or others need it.
- * 1: the file was to be removed and was left, else 0.
+ * Returns what lf_release() returns.
  */
 int lf_protocol_release(struct lf_lock *lock);
 
@@ -292,10 +295,13 @@ int lf_file_verify(const struct lf_lock *lock);
 int lf_file_verify_name(const struct lf_lock *lock);
 
 /*
- * Removes the file if it is at its path and was empty when asked.  0: it is gone, or not ours;
- * 1: it was left.
+ * Removes the file if it is at its path and was empty when asked.  0: it is gone;
+ * LF_LEFT; LF_REPLACED.
  */
 int lf_file_unlink(const struct lf_lock *lock);
+
+/* While the lock is held: whether another has removed or replaced the file. */
+bool lf_file_is_replaced(const struct lf_lock *lock);
 
 /* ---- siblings.c */
 

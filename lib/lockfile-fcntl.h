@@ -254,6 +254,12 @@ LF_PUBLIC int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags);
  */
 LF_PUBLIC int lf_adopt(struct lf_lock *lock);
 
+/* What lf_release() found. */
+enum {
+	LF_LEFT = 1, /* the file was to be removed, and was left in place */
+	LF_REPLACED  /* the file was removed or replaced while it was locked */
+};
+
 /*
  * lf_release() - release a lock, or give up a wait
  * @lock: the handle, which is freed; *@lock becomes NULL
@@ -269,11 +275,13 @@ LF_PUBLIC int lf_adopt(struct lf_lock *lock);
  * On a network file system the file is never removed, because a client may not
  * notice the removal and then hold a lock on a file that is gone.
  *
- * Returns: 0; 1 if the lock is released but the file, which was to be removed,
- * was left in place, because it has content, this process may not remove it, or
- * it is on a network file system; -EBADF if @lock or *@lock is NULL, or if the
- * program has closed the descriptor, and then the handle is freed and nothing
- * else is touched.
+ * Returns: 0; LF_LEFT if the lock is released but the file, which was to be
+ * removed, was left in place, because it has content, this process may not
+ * remove it, or it is on a network file system; LF_REPLACED if the lock is
+ * released but the path no longer named the locked file, so that other
+ * processes may have held a lock on another file at the same time; -EBADF if
+ * @lock or *@lock is NULL, or if the program has closed the descriptor, and then
+ * the handle is freed and nothing else is touched.
  */
 LF_PUBLIC int lf_release(struct lf_lock **lock);
 

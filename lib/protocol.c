@@ -324,10 +324,26 @@ static bool is_needed(const struct lf_lock *lock, int refusal, int *looks)
 	       ++*looks > MOST_LOOKS;
 }
 
-/* Leaves a file that is to be removed, with the body in any mode or without. */
+/*
+ * Until here no other process that follows the protocol has removed the file;
+ * from here on one may.
+ */
+static void stop_holding(struct lf_lock *lock, bool *holds, int *answer)
+{
+	if (*holds && lf_file_is_replaced(lock))
+		*answer = LF_REPLACED;
+	*holds = false;
+	lf_table_unlock_body(lock);
+}
+
+/*
+ * Leaves a file that is to be removed, with the body in any mode or without.
+ * Returns what lf_release() returns of a holder.
+ */
 static int leave(struct lf_lock *lock)
 {
-	int left = 0, looks = 0, rc;
+	bool holds = lock->marks.body != F_UNLCK; /* since it was acquired */
+	int answer = 0, looks = 0, found, rc;
 
 	for (;;) {
 		/* 1. Does anybody else need the file? */
@@ -336,7 +352,7 @@ static int leave(struct lf_lock *lock)
 			if (lock->marks.body == F_UNLCK)
 				break;
 			/* Look again, no longer in the way. */
-			lf_table_unlock_body(lock);
+			stop_holding(lock, &holds, &answer);
 			continue;
 		}
 		/* 2. Remove it while every other lock is excluded. */
@@ -344,18 +360,20 @@ static int leave(struct lf_lock *lock)
 			lf_table_give_tag_back(lock);
 		rc = lf_body_try_to_remove(lock);
 		if (rc == LF_GOT) {
-			left = lf_file_unlink(lock);
+			found = lf_file_unlink(lock);
+			if (holds || found == LF_LEFT)
+				answer = found;
 			break;
 		}
 		/* In this order: another that leaves sees one of the two. */
-		lf_table_unlock_body(lock);
+		stop_holding(lock, &holds, &answer);
 		lf_presence_unlock(lock);
 		if (is_needed(lock, rc, &looks))
 			break;
 	}
 	/* 3. Unlock the rest. */
 	unlock_and_close(lock);
-	return left;
+	return answer;
 }
 
 /*
@@ -392,20 +410,24 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 int lf_protocol_release(struct lf_lock *lock)
 {
 	bool stays = lock->keep || lock->foreign || lock->marks.never_remove;
-	bool left = stays && !lock->keep;
+	int answer = 0;
 
+	if (stays)
+		answer = lf_file_is_replaced(lock) ? LF_REPLACED :
+			 lock->keep		   ? 0 :
+						     LF_LEFT;
 	lf_adopt_stop(lock);
 	if (lock->pidfile)
 		lf_pidfile_clear(lock);
 	if (lock->marks.process_owned && !lf_table_claim_release(lock)) {
 		/* The last handle of this process will remove the file. */
 		lf_table_close(lock);
-		return left;
+		return answer;
 	}
 	if (!stays)
 		return leave(lock);
 	unlock_and_close(lock);
-	return left;
+	return answer;
 }
 
 /* ---- One attempt, and the policy of trying again */

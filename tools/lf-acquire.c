@@ -51,7 +51,7 @@ static int acquire(struct lf_lock **locks, const struct options *o,
 static void release(struct lf_lock **locks, const struct options *o)
 {
 	for (size_t i = o->count; i-- > 0;)
-		if (lf_release(&locks[i]) > 0 && o->verbose)
+		if (lf_release(&locks[i]) == LF_LEFT && o->verbose)
 			message_about(o->paths[i], "left in place");
 }
 

@@ -87,7 +87,7 @@ TEST(without_LF_PID_a_PID_is_content_like_any_other)
 	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
 		write_to(lock_path, pids[i]);
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-		assert_int_equal(lf_release(&lock), 1);
+		assert_int_equal(lf_release(&lock), LF_LEFT);
 		assert_content(lock_path, pids[i]);
 	}
 }
@@ -139,7 +139,7 @@ TEST(content_written_under_the_lock_is_not_lost)
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID | keep),
 				 0);
 		write_to(lock_path, "data of others\n");
-		assert_int_equal(lf_release(&lock), keep ? 0 : 1);
+		assert_int_equal(lf_release(&lock), keep ? 0 : LF_LEFT);
 		assert_content(lock_path, "data of others\n");
 		assert_int_equal(unlink(lock_path), 0);
 	}

@@ -191,7 +191,7 @@ static int fill_while_waiting(void *unused)
 	pid[1] = child_start(wait_in_vain, lock);
 	demand(waiters_reach("m/lock", 2));
 	demand(unlink("m/lock") == 0);
-	demand(lf_release(&lock) == 0);
+	demand(lf_release(&lock) == LF_REPLACED);
 	demand(child_finish(pid[0]) == ENOSPC);
 	demand(child_finish(pid[1]) == ENOSPC);
 	demand(!exists("m/lock"));
@@ -337,7 +337,7 @@ TEST(an_immutable_file_or_directory_is_EPERM)
 	assert_int_equal(refused("directory/new", EPERM), 0);
 	/* Locking changes nothing; removing the file would. */
 	assert_int_equal(lf_acquire(&lock, "directory/lock", 0, 0), 0);
-	assert_int_equal(lf_release(&lock), 1);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
 	assert_true(set_immutable("directory", false));
 	assert_int_equal(entries("directory"), 3);
 }
@@ -404,13 +404,13 @@ static int lock_file_of_another(const char *path)
 
 	demand(lf_acquire(&lock, path, 0, 0) == 0);
 	demand(lock_error(path) == EAGAIN);
-	demand(lf_release(&lock) == 1);
+	demand(lf_release(&lock) == LF_LEFT);
 	demand(exists(path));
 	demand(lf_acquire(&lock, path, LONG_MS, LF_KEEP) == 0);
 	demand(lf_release(&lock) == 0);
 	demand(lf_start(&lock, path, 0) == 0);
 	demand(lf_finish(&lock) == 0);
-	demand(lf_release(&lock) == 1);
+	demand(lf_release(&lock) == LF_LEFT);
 	return 0;
 }
 
@@ -421,7 +421,7 @@ TEST(a_file_that_may_not_be_created_is_locked_and_stays)
 	make_file(lock_path, 0666);
 	faulty_set(CREATE, 1, true, EACCES);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	assert_int_equal(lf_release(&lock), 1);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
 	assert_true(exists(lock_path));
 	assert_int_equal(unlink(lock_path), 0);
 	assert_int_equal(refused(lock_path, EACCES), 0);

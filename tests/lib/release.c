@@ -52,9 +52,95 @@ TEST(a_replaced_file_is_ESTALE_and_never_unlinked)
 	assert_int_equal(lf_verify(lock), -ESTALE);
 	make_file(lock_path, 0666);
 	assert_int_equal(lf_verify(lock), -ESTALE);
-	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(lf_release(&lock), LF_REPLACED);
 	assert_true(exists(lock_path));
 	assert_true(exists("old"));
+}
+
+/* Whether or not it would remove the file, alone or with others. */
+TEST(a_holder_of_a_replaced_file_is_informed)
+{
+	static const unsigned flags[] = { 0, LF_KEEP, LF_FOLLOW, LF_PID,
+					  LF_KEEP | LF_PID, LF_SHARED };
+	const char *const paths[] = { lock_path, "lock" };
+	struct lf_lock *lock;
+
+	for (size_t i = 0; i < 2 * sizeof(flags) / sizeof(flags[0]); i++) {
+		if (!has_shared_locks() && flags[i / 2] == LF_SHARED)
+			continue;
+		assert_int_equal(lf_acquire(&lock, paths[i % 2], 0, flags[i / 2]),
+				 0);
+		make_file("new", 0666);
+		assert_int_equal(rename("new", lock_path), 0);
+		assert_int_equal(lf_release(&lock), LF_REPLACED);
+		assert_true(exists(lock_path));
+		assert_int_equal(unlink(lock_path), 0);
+	}
+}
+
+TEST(a_holder_of_a_replaced_file_is_informed_though_others_need_it)
+{
+	struct actor *other;
+	struct lf_lock *lock;
+
+	needs_shared_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	other = actor_process();
+	actor_must(other, ACQUIRE, 0, LF_SHARED);
+	assert_int_equal(unlink(lock_path), 0);
+	assert_int_equal(lf_release(&lock), LF_REPLACED);
+	assert_int_equal(actor_do(other, RELEASE, 0, 0), LF_REPLACED);
+	actor_end(other);
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	other = actor_waiter(LF_FOREVER, 0, 1);
+	assert_int_equal(unlink(lock_path), 0);
+	assert_int_equal(lf_release(&lock), LF_REPLACED);
+	assert_int_equal(actor_result(other), 0);
+	actor_release(other);
+	assert_false(exists(lock_path));
+}
+
+/* The others may have removed it by the time at which it looks again. */
+TEST(a_file_that_others_remove_after_the_release_is_not_replaced)
+{
+	needs_shared_locks();
+	for (int i = 0; i < rounds(300); i++) {
+		struct actor *sharers[4];
+
+		actors_new(sharers, 4, actor_process);
+		actors_must(sharers, 4, ACQUIRE, LF_SHARED);
+		for (int k = 0; k < 4; k++)
+			actor_begin(sharers[k], RELEASE, 0, 0);
+		for (int k = 0; k < 4; k++)
+			assert_int_equal(actor_result(sharers[k]), 0);
+		actors_end(sharers, 4);
+		assert_false(exists(lock_path));
+	}
+}
+
+static int release_inherited_of_removed(void *lock)
+{
+	struct lf_lock *inherited = lock;
+
+	demand(lf_release(&inherited) == 0);
+	return 0;
+}
+
+TEST(a_borrowed_or_inherited_file_is_not_called_replaced)
+{
+	struct lf_lock *lock;
+	int fd = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	assert_int_equal(unlink(lock_path), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	close(fd);
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(unlink(lock_path), 0);
+	assert_child(release_inherited_of_removed, lock);
+	assert_int_equal(lf_release(&lock), LF_REPLACED);
 }
 
 TEST(a_removed_file_is_ESTALE)
@@ -65,13 +151,13 @@ TEST(a_removed_file_is_ESTALE)
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
 		assert_int_equal(unlink(lock_path), 0);
 		assert_int_equal(lf_verify(lock), -ESTALE);
-		assert_int_equal(lf_release(&lock), 0);
+		assert_int_equal(lf_release(&lock), LF_REPLACED);
 		assert_false(exists(lock_path));
 	}
 	assert_int_equal(lf_acquire(&lock, "lock", 0, LF_KEEP), 0);
 	assert_int_equal(unlink(lock_path), 0);
 	assert_int_equal(lf_verify(lock), -ESTALE);
-	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(lf_release(&lock), LF_REPLACED);
 }
 
 TEST(a_file_with_content_is_locked_and_left_as_it_is)
@@ -84,7 +170,7 @@ TEST(a_file_with_content_is_locked_and_left_as_it_is)
 	assert_int_equal(stat(lock_path, &before), 0);
 	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), 0);
 	assert_held(lock_path);
-	assert_int_equal(lf_release(&lock), 1);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
 	assert_content(lock_path, text);
 	assert_int_equal(stat(lock_path, &after), 0);
 	assert_int_equal(before.st_mtime, after.st_mtime);
@@ -101,7 +187,7 @@ TEST(content_written_under_the_lock_is_left_as_it_is)
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	write_to(lock_path, "written by another\n");
-	assert_int_equal(lf_release(&lock), 1);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
 	assert_content(lock_path, "written by another\n");
 }
 
@@ -112,9 +198,9 @@ static int release_what_may_not_be_removed(void *unused)
 	(void)unused;
 	demand(become_ordinary());
 	demand(lf_acquire(&lock, "shut/lock", 0, 0) == 0);
-	demand(lf_release(&lock) == 1);
+	demand(lf_release(&lock) == LF_LEFT);
 	demand(lf_acquire(&lock, "shut/lock", 0, 0) == 0);
-	demand(lf_release(&lock) == 1);
+	demand(lf_release(&lock) == LF_LEFT);
 	return 0;
 }
 

@@ -309,7 +309,7 @@ TEST(a_file_with_content_stays_as_it_is)
 	needs_shared_locks();
 	write_to(lock_path, "data\n");
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
-	assert_int_equal(lf_release(&lock), 1);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
 	assert_content(lock_path, "data\n");
 }
 
@@ -329,12 +329,12 @@ static int share_what_can_only_be_read(const char *path, int refusal)
 	descriptors = open_descriptors();
 	for (int i = 0; i < 10; i++) {
 		demand(lf_acquire(&second, path, 0, LF_SHARED) == 0);
-		demand(lf_release(&second) == 1);
+		demand(lf_release(&second) == LF_LEFT);
 		demand(open_descriptors() <= descriptors + 1);
 	}
 	demand(lf_acquire(&second, path, 0, LF_SHARED | LF_KEEP) == 0);
 	demand(lf_release(&second) == 0);
-	demand(lf_release(&lock) == 1);
+	demand(lf_release(&lock) == LF_LEFT);
 	demand(exists(path));
 	return 0;
 }

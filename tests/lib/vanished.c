@@ -59,8 +59,11 @@ static ino_t inode(const char *path)
 	return lstat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-/* CHANGE happens while a process waits, which gets RESULT then. */
-static void change_while_waiting(void (*change)(void), int result,
+/*
+ * CHANGE happens while a process waits, which gets RESULT then; the holder finds
+ * its file replaced, unless the directory was moved with it.
+ */
+static void change_while_waiting(void (*change)(void), int found, int result,
 				 void (*look)(void))
 {
 	for (enum how how = UNTIMED; how < HOWS; how++) {
@@ -72,7 +75,7 @@ static void change_while_waiting(void (*change)(void), int result,
 		pid = child_start(wait_for_lock, &how);
 		assert_true(waiters_reach(PATH, 1));
 		change();
-		assert_int_equal(lf_release(&lock), 0);
+		assert_int_equal(lf_release(&lock), found);
 		assert_int_equal(child_finish(pid), result);
 		look();
 	}
@@ -154,32 +157,38 @@ static void fifo_is_there(void)
 
 TEST(a_removed_file_is_created_again)
 {
-	change_while_waiting(remove_file, 0, directory_is_empty);
+	change_while_waiting(remove_file, LF_REPLACED, 0,
+			     directory_is_empty);
 }
 
 TEST(a_waiter_locks_the_file_that_replaces_it)
 {
-	change_while_waiting(replace_by_file, 0, directory_is_empty);
+	change_while_waiting(replace_by_file, LF_REPLACED, 0,
+			     directory_is_empty);
 }
 
 TEST(a_renamed_file_is_neither_locked_nor_removed)
 {
-	change_while_waiting(move_file, 0, moved_file_is_there);
+	change_while_waiting(move_file, LF_REPLACED, 0,
+			     moved_file_is_there);
 }
 
 TEST(a_directory_in_place_of_the_file_is_EISDIR)
 {
-	change_while_waiting(replace_by_directory, EISDIR, directory_is_there);
+	change_while_waiting(replace_by_directory, LF_REPLACED, EISDIR,
+			     directory_is_there);
 }
 
 TEST(a_link_in_place_of_the_file_is_ELOOP)
 {
-	change_while_waiting(replace_by_link, ELOOP, link_and_target_are_there);
+	change_while_waiting(replace_by_link, LF_REPLACED, ELOOP,
+			     link_and_target_are_there);
 }
 
 TEST(a_fifo_in_place_of_the_file_is_ENOTSUP)
 {
-	change_while_waiting(replace_by_fifo, ENOTSUP, fifo_is_there);
+	change_while_waiting(replace_by_fifo, LF_REPLACED, ENOTSUP,
+			     fifo_is_there);
 }
 
 /* --- The directory */
@@ -239,22 +248,26 @@ static void shut_directory(void)
 
 TEST(a_removed_directory_is_ENOENT)
 {
-	change_while_waiting(remove_directory, ENOENT, nothing_is_there);
+	change_while_waiting(remove_directory, LF_REPLACED, ENOENT,
+			     nothing_is_there);
 }
 
 TEST(a_renamed_directory_is_ENOENT_and_left_empty)
 {
-	change_while_waiting(move_directory, ENOENT, moved_is_empty);
+	change_while_waiting(move_directory, 0, ENOENT,
+			     moved_is_empty);
 }
 
 TEST(a_waiter_locks_in_the_directory_that_replaces_it)
 {
-	change_while_waiting(replace_directory, 0, both_are_empty);
+	change_while_waiting(replace_directory, 0, 0,
+			     both_are_empty);
 }
 
 TEST(a_file_in_place_of_the_directory_is_ENOTDIR)
 {
-	change_while_waiting(replace_directory_by_file, ENOTDIR, file_is_there);
+	change_while_waiting(replace_directory_by_file, 0, ENOTDIR,
+			     file_is_there);
 }
 
 static int wait_as_anybody(void *unused)
@@ -269,7 +282,7 @@ static int wait_as_anybody(void *unused)
 		pid = child_start(wait_for_lock, &how);
 		demand(waiters_reach(PATH, 1));
 		shut_directory();
-		demand(lf_release(&lock) == 0);
+		demand(lf_release(&lock) == LF_REPLACED);
 		demand(child_finish(pid) == EACCES);
 		demand(!exists(PATH));
 		demand(chmod("directory", 0755) == 0);
@@ -291,7 +304,8 @@ TEST(a_directory_without_permission_is_EACCES)
 
 /* --- While a process holds the lock, and no other waits */
 
-static void change_while_holding(void (*change)(void), void (*look)(void))
+static void change_while_holding(void (*change)(void), int found,
+				 void (*look)(void))
 {
 	struct lf_lock *lock;
 	char path[4200];
@@ -301,7 +315,7 @@ static void change_while_holding(void (*change)(void), void (*look)(void))
 	assert_int_equal(lf_acquire(&lock, path, 0, 0), 0);
 	change();
 	assert_int_equal(lf_verify(lock), -ESTALE);
-	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(lf_release(&lock), found);
 	look();
 }
 
@@ -333,12 +347,18 @@ static void elsewhere_is_as_it_was(void)
 
 TEST(a_holder_removes_nothing_but_its_file)
 {
-	change_while_holding(replace_by_directory, directory_is_there);
-	change_while_holding(replace_by_link, link_and_target_are_there);
-	change_while_holding(replace_by_fifo, fifo_is_there);
-	change_while_holding(remove_directory, nothing_is_there);
-	change_while_holding(replace_directory, file_of_others_is_there);
-	change_while_holding(point_elsewhere, elsewhere_is_as_it_was);
+	change_while_holding(replace_by_directory, LF_REPLACED,
+			     directory_is_there);
+	change_while_holding(replace_by_link, LF_REPLACED,
+			     link_and_target_are_there);
+	change_while_holding(replace_by_fifo, LF_REPLACED,
+			     fifo_is_there);
+	change_while_holding(remove_directory, LF_REPLACED,
+			     nothing_is_there);
+	change_while_holding(replace_directory, 0,
+			     file_of_others_is_there);
+	change_while_holding(point_elsewhere, 0,
+			     elsewhere_is_as_it_was);
 }
 
 /* --- The file system */
@@ -359,7 +379,7 @@ static int unmount_while_waiting(void *unused)
 		demand(waiters_reach(PATH, 1));
 		demand(umount2("directory", MNT_DETACH) == 0);
 		demand(!exists(PATH));
-		demand(lf_release(&lock) == 0);
+		demand(lf_release(&lock) == 0); /* it is there, below */
 		demand(child_finish(pid) == 0);
 		demand(!exists(PATH));
 	}
