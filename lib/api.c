@@ -20,7 +20,7 @@ static const struct error {
 	unsigned functions;
 	const char *text;
 } errors[] = {
-	{ EAGAIN, LF_ACQUIRE | LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT,
+	{ EAGAIN, LF_ACQUIRE | LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_VERIFY,
 	  "another process holds the lock" },
 	{ ETIMEDOUT, LF_ACQUIRE | LF_ACQUIRE_FD | LF_CONVERT,
 	  "timed out waiting for the lock" },
@@ -29,7 +29,7 @@ static const struct error {
 	{ EDEADLK, LF_ACQUIRE | LF_ACQUIRE_FD | LF_CONVERT,
 	  "waiting would never end" },
 	{ EINVAL, LF_ACQUIRE | LF_START | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD | LF_CONVERT |
-	  LF_INSPECT_MACHINE,
+	  LF_INSPECT_MACHINE | LF_INSPECT_FS,
 	  "invalid argument" },
 	{ EBADF, LF_ACQUIRE | LF_FINISH | LF_RELEASE | LF_VERIFY | LF_ACQUIRE_FD | LF_ADOPT |
 	  LF_CONVERT | LF_RELEASE_FD,
@@ -37,7 +37,7 @@ static const struct error {
 	{ ESTALE, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_ACQUIRE_FD | LF_ADOPT,
 	  "the path no longer names the locked file" },
 	{ EACCES, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT | LF_ADOPT |
-	  LF_CONVERT,
+	  LF_CONVERT | LF_INSPECT_FS,
 	  "permission denied" },
 	{ EBUSY, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
 	  "another process has a lease on the file" },
@@ -45,31 +45,31 @@ static const struct error {
 	  "disk quota exceeded" },
 	{ EISDIR, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD,
 	  "is a directory" },
-	{ ELOOP, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
+	{ ELOOP, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_INSPECT_FS,
 	  "is a symbolic link" },
 	{ EMFILE, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD |
-	  LF_CONVERT | LF_INSPECT_MACHINE,
+	  LF_CONVERT | LF_INSPECT_MACHINE | LF_INSPECT_FS,
 	  "too many open files in this process" },
 	{ EMLINK, LF_ACQUIRE | LF_START | LF_FINISH,
 	  "the file has another name, and its content may be in use there" },
-	{ ENAMETOOLONG, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
+	{ ENAMETOOLONG, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_INSPECT_FS,
 	  "the name is too long" },
 	{ ENFILE, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD |
-	  LF_CONVERT | LF_INSPECT_MACHINE,
+	  LF_CONVERT | LF_INSPECT_MACHINE | LF_INSPECT_FS,
 	  "too many open files in the system" },
-	{ ENOENT, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
+	{ ENOENT, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_INSPECT_FS,
 	  "no such file or directory" },
 	{ ENOLCK, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD |
 	  LF_ADOPT | LF_CONVERT | LF_RELEASE_FD,
 	  "no record locks are available here" },
 	{ ENOMEM, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT |
-	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_INSPECT_MACHINE,
+	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_INSPECT_MACHINE | LF_INSPECT_FS,
 	  "out of memory or threads" },
 	{ ENOSYS, LF_INSPECT_MACHINE,
 	  "the system does not list locks" },
 	{ ENOSPC, LF_ACQUIRE | LF_START | LF_FINISH | LF_ADOPT,
 	  "no space left on the device" },
-	{ ENOTDIR, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
+	{ ENOTDIR, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_INSPECT_FS,
 	  "a part of the path is not a directory" },
 	{ ENOTSUP, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD,
 	  "is not a regular file" },
@@ -85,7 +85,7 @@ static const struct error {
 	  "is a program that is running" },
 	{ EIO, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT |
 	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_RELEASE_FD |
-	  LF_INSPECT_MACHINE,
+	  LF_INSPECT_MACHINE | LF_INSPECT_FS,
 	  "input/output error or another failure of the system" },
 };
 
@@ -157,7 +157,8 @@ static int end_answer(const struct call *call, int answer,
 
 /* ---- Acquire */
 
-#define FLAGS (LF_KEEP | LF_NOCREATE | LF_PID | LF_FOLLOW | LF_SHARED)
+#define FLAGS \
+	(LF_KEEP | LF_NOCREATE | LF_PID | LF_FOLLOW | LF_SHARED | LF_GLOBAL)
 
 /* One PID would not do where many share the lock. */
 static bool are_valid(unsigned flags)
@@ -184,6 +185,7 @@ static struct lf_request new_request(int dirfd, const char *path, mode_t mode,
 		.follow = flags & LF_FOLLOW,
 		.keep = flags & (LF_KEEP | LF_FOLLOW),
 		.pidfile = flags & LF_PID,
+		.global = flags & LF_GLOBAL,
 		.process_owned = !lf_has_ofd_locks(),
 		.thread = lf_thread_self(),
 	};
@@ -253,7 +255,8 @@ int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms, unsigned flags)
 
 	if (lock)
 		*lock = NULL;
-	if (!lock || timeout_ms < LF_FOREVER || (flags & ~LF_SHARED))
+	if (!lock || timeout_ms < LF_FOREVER ||
+	    (flags & ~(LF_SHARED | LF_GLOBAL)))
 		return end(&call, -EINVAL, LF_ACQUIRE_FD);
 	if (fd >= 0) {
 		snprintf(name, sizeof(name), "/dev/fd/%d", fd);
@@ -430,6 +433,23 @@ int lf_adopt(struct lf_lock *lock)
 	return end_answer(&call, lf_adopt_lock(lock), LF_ADOPT);
 }
 
+/*
+ * A file server that has not heard of this machine for long gives its locks to
+ * others.  Nothing reports that, but a lock that this one should exclude.
+ */
+static int verify(const struct lf_lock *lock)
+{
+	pid_t pid;
+	int rc;
+
+	if (!lf_file_is_open(lock))
+		return -EBADF;
+	rc = lf_file_verify(lock);
+	if (rc == 0 && lock->marks.never_remove)
+		rc = lf_body_test(lock, lock->type, &pid);
+	return rc;
+}
+
 int lf_verify(const struct lf_lock *lock)
 {
 	struct call call;
@@ -437,8 +457,7 @@ int lf_verify(const struct lf_lock *lock)
 	if (!lock || lock->pending)
 		return -EBADF;
 	call = begin();
-	return end(&call, lf_file_is_open(lock) ? lf_file_verify(lock) : -EBADF,
-		   LF_VERIFY);
+	return end_answer(&call, verify(lock), LF_VERIFY);
 }
 
 /* ---- Properties of a handle */
@@ -546,6 +565,16 @@ void lf_reports_free(struct lf_report **reports, size_t count)
 		lf_report_free(reports[i]);
 	free(reports);
 	errno = saved_errno;
+}
+
+int lf_inspect_fs(const char *path, struct lf_fs **fs)
+{
+	struct call call = begin();
+
+	if (fs)
+		*fs = NULL;
+	return end(&call, path && fs ? lf_fs_examine(fs, path) : -EINVAL,
+		   LF_INSPECT_FS);
 }
 
 unsigned long long lf_process_start_time(pid_t pid)

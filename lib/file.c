@@ -213,7 +213,9 @@ int lf_file_open(struct lf_lock **opened, const struct lf_request *request)
 		free(lock);
 		return rc;
 	}
-	if (!lock->borrowed)
+	if (request->global)
+		rc = lf_fs_require_global(request);
+	if (rc >= 0 && !lock->borrowed)
 		rc = open_path(lock, request);
 	if (rc >= 0)
 		rc = examine(lock, request->process_owned);

@@ -11,6 +11,7 @@
  *   protocol.c     acquire, release, give up
  *   pidfile.c      the PID in the file
  *   file.c         open, still at the path?, unlink
+ *   fs.c           what a file system does with locks
  *   siblings.c     several handles of this process on one file
  *   parked.c       descriptors that are closed, or parked and used again
  *   table.c        the files that this process has open, and its handles
@@ -128,6 +129,7 @@ struct lf_request {
 	bool keep;
 	bool pidfile;
 	bool inspects;
+	bool global; /* not if the lock would end at this machine */
 	bool process_owned;   /* open-file-description locks do not serve here */
 	unsigned long thread; /* that asks; a helper thread may wait for it */
 	struct lf_claimant claim;
@@ -149,6 +151,7 @@ enum lf_function {
 	LF_INSPECT = 512,
 	LF_RELEASE_FD = 1024,
 	LF_INSPECT_MACHINE = 2048,
+	LF_INSPECT_FS = 4096,
 };
 
 /* RESULT, or -EIO for an error that the function's manual page does not list. */
@@ -302,6 +305,17 @@ int lf_file_unlink(const struct lf_lock *lock);
 
 /* While the lock is held: whether another has removed or replaced the file. */
 bool lf_file_is_replaced(const struct lf_lock *lock);
+
+/* ---- fs.c */
+
+/* The file system of PATH, which need not exist. */
+int lf_fs_examine(struct lf_fs **fs, const char *path);
+
+/*
+ * Before the file is created: -ENOLCK unless the locks of other machines count
+ * where it will be, or that shows only once there is a lock.
+ */
+int lf_fs_require_global(const struct lf_request *request);
 
 /* ---- siblings.c */
 

@@ -69,6 +69,8 @@ struct lf_lock;
 #define LF_PID      0x4u /* the file contains the holder's PID while locked */
 #define LF_FOLLOW   0x8u /* the path may be a symbolic link; implies LF_KEEP */
 #define LF_SHARED   0x10u /* a shared lock, not with LF_PID */
+#define LF_GLOBAL   0x20u /* fail with -ENOLCK unless other machines are excluded
+			     too */
 
 /*
  * lf_acquire() - acquire a lock file
@@ -138,7 +140,7 @@ LF_PUBLIC int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
  * @lock: as for lf_acquire()
  * @fd: a regular file, open for writing, or with LF_SHARED for reading
  * @timeout_ms: as for lf_acquire()
- * @flags: 0 or LF_SHARED
+ * @flags: 0, or LF_SHARED and LF_GLOBAL combined
  *
  * The library borrows @fd: it never closes it, and the caller keeps it open
  * until the handle is released.  The file is never created, changed or
@@ -292,7 +294,11 @@ LF_PUBLIC int lf_release(struct lf_lock **lock);
  * A process that does not follow the protocol may have removed or replaced the
  * file.  Then the lock no longer excludes those that open the path.
  *
- * Returns: 0; -ESTALE if the path does not name the file; -EBADF if the
+ * On a network file system a lock is lost when the server has not heard of this
+ * machine for some time.  That is noticed only while another process has the lock.
+ *
+ * Returns: 0; -ESTALE if the path does not name the file; -EAGAIN if another
+ * process has a lock that this one should exclude; -EBADF if the
  * descriptor of @lock is no longer that of the file; or another error of
  * lf_verify(3).
  */
@@ -572,6 +578,71 @@ LF_PUBLIC unsigned long long lf_entry_start_time(const struct lf_entry *entry);
  * the system has no /proc that shows it.
  */
 LF_PUBLIC unsigned long long lf_process_start_time(pid_t pid);
+
+/* --- File systems */
+
+/* What is known of a file system, opaque. */
+struct lf_fs;
+
+/* What may hold for the lock files on a file system. */
+enum lf_fs_property {
+	LF_FS_SHARED,  /* other machines may use the files too */
+	LF_FS_GLOBAL,  /* a lock excludes the processes of other machines */
+	LF_FS_REMOVES, /* lf_release() removes the file, unless LF_KEEP is given */
+	LF_FS_ORDERED, /* waiters get the lock in the order of their arrival */
+	LF_FS_PIDS     /* the PID of a holder can be found */
+};
+
+enum lf_fs_answer {
+	LF_FS_NO,
+	LF_FS_YES,
+	LF_FS_UNKNOWN /* it depends on what the library cannot see */
+};
+
+/*
+ * lf_inspect_fs() - report what a file system does with locks
+ * @path: a file or directory, or the path of a file that does not exist yet
+ * @fs: receives the answers, to be freed with lf_fs_free(); NULL on failure
+ *
+ * Returns: 0; or an error of lf_inspect_fs(3), such as -ENOENT if the
+ * directory does not exist.
+ */
+LF_PUBLIC int lf_inspect_fs(const char *path, struct lf_fs **fs);
+
+/*
+ * lf_fs_has() - whether a property holds on a file system
+ * @fs: a file system from lf_inspect_fs()
+ * @property: one of enum lf_fs_property
+ *
+ * Returns: one of enum lf_fs_answer; LF_FS_UNKNOWN also if @fs is NULL or
+ * @property is another number.
+ */
+LF_PUBLIC enum lf_fs_answer lf_fs_has(const struct lf_fs *fs,
+				      enum lf_fs_property property);
+
+/*
+ * lf_fs_type() - the type of a file system
+ * @fs: a file system from lf_inspect_fs()
+ *
+ * Returns: the name that mount(8) uses, such as "nfs4", valid until
+ * lf_fs_free(); NULL if it is unknown or @fs is NULL.
+ */
+LF_PUBLIC const char *lf_fs_type(const struct lf_fs *fs);
+
+/*
+ * lf_fs_source() - the source of a file system
+ * @fs: a file system from lf_inspect_fs()
+ *
+ * Returns: what is mounted, such as "server:/export" or "/dev/sda1", valid
+ * until lf_fs_free(); NULL if it is unknown or @fs is NULL.
+ */
+LF_PUBLIC const char *lf_fs_source(const struct lf_fs *fs);
+
+/*
+ * lf_fs_free() - free what lf_inspect_fs() reported
+ * @fs: a file system, or NULL
+ */
+LF_PUBLIC void lf_fs_free(struct lf_fs *fs);
 
 /* --- Texts */
 

@@ -272,6 +272,9 @@ static int verify(const struct lf_lock *lock, const struct lf_request *request,
 		return at_path;
 	if (rc == LF_GOT && !lf_body_is_listed(lock))
 		return -EINVAL; /* would leak, as if it were refused */
+	/* The kernel of this machine keeps the locks, and not a FUSE server. */
+	if (rc == LF_GOT && request->global && lock->marks.may_leak)
+		return -ENOLCK;
 	return rc;
 }
 

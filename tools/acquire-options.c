@@ -32,6 +32,7 @@ static const char help[] =
 	"  -m, --mode MODE     mode for a new LOCKFILE, in octal\n"
 	"      --no-create     LOCKFILE must exist\n"
 	"      --follow        LOCKFILE may be a symbolic link; it is kept\n"
+	"      --global        fail unless other machines are excluded too\n"
 	"  -E, --conflict-exit-code N\n"
 	"                      exit with N instead of 75 if the lock is held\n"
 	"  -o, --close         do not pass the locked descriptor to COMMAND\n"
@@ -49,7 +50,7 @@ static const char help[] =
 	"otherwise; 126 or 127 if COMMAND cannot be run or is not found.\n";
 
 /* Options without a letter. */
-enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW };
+enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW, GLOBAL };
 
 static const char short_options[] = "+:a:nwt:xskpm:E:oFf:uqvhV";
 static const struct option long_options[] = {
@@ -64,6 +65,7 @@ static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, 'm' },
 	{ "no-create", no_argument, NULL, NO_CREATE },
 	{ "follow", no_argument, NULL, FOLLOW },
+	{ "global", no_argument, NULL, GLOBAL },
 	{ "conflict-exit-code", required_argument, NULL, 'E' },
 	{ "close", no_argument, NULL, 'o' },
 	{ "exec", no_argument, NULL, 'F' },
@@ -144,7 +146,7 @@ static void check_descriptor_options(const struct options *o, char **operand)
 	if (o->count > 1)
 		usage_error("--also cannot be used with --fd: lock the "
 			    "descriptors one by one");
-	if (o->flags & ~(LF_KEEP | LF_SHARED) || o->has_mode || o->close ||
+	if (o->flags & ~(LF_KEEP | LF_SHARED | LF_GLOBAL) || o->has_mode || o->close ||
 	    o->exec)
 		usage_error("--fd cannot be used with -p, -m, -o, -F, --follow "
 			    "or --no-create: the file is already open");
@@ -237,6 +239,9 @@ static bool parse_lock_option(int c, struct options *o)
 		return true;
 	case FOLLOW:
 		o->flags |= LF_FOLLOW;
+		return true;
+	case GLOBAL:
+		o->flags |= LF_GLOBAL;
 		return true;
 	case 'f':
 		o->fd = (int)parse_value(optarg, 10, INT_MAX, "descriptor",

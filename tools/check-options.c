@@ -22,11 +22,16 @@ static const char more_help[] =
 	"  -w, --wait          wait until none is held, without taking a lock\n"
 	"  -t, --timeout SECONDS\n"
 	"                      wait at most this long; fractions are allowed\n"
+	"      --fs            show what the file system of PATH does with locks; PATH\n"
+	"                      need not exist; with --json as JSON\n"
 	"  -h, --help          show this help and exit\n"
 	"  -V, --version       show the version and exit\n"
 	"\n"
 	"Exit status: 0 if any is held, 1 if none is, also after waiting; 2 or more\n"
 	"on an error; with --quiet, 0 if any is held, even on an error.\n";
+
+/* What has no letter. */
+enum { FS = 256 };
 
 static const char short_options[] = ":apqlJo:nrwt:hV";
 static const struct option long_options[] = {
@@ -40,6 +45,7 @@ static const struct option long_options[] = {
 	{ "raw", no_argument, NULL, 'r' },
 	{ "wait", no_argument, NULL, 'w' },
 	{ "timeout", required_argument, NULL, 't' },
+	{ "fs", no_argument, NULL, FS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -101,6 +107,9 @@ static void parse_option(int c, char **arguments, struct check_options *o)
 		o->timeout_ms = parse_timeout(optarg);
 		o->wait = true;
 		break;
+	case FS:
+		o->fs = true;
+		break;
 	case 'h':
 		show_help();
 	case 'V':
@@ -129,9 +138,13 @@ void parse_options(int argc, char **argv, struct check_options *o)
 	if (o->table && (o->pid || o->quiet))
 		usage_error("--list, --json, --output, --noheadings and --raw "
 			    "cannot be used with --pid or --quiet");
+	if (o->fs && (o->all || o->pid || o->quiet || o->wait || o->style.columns ||
+		      o->style.noheadings || o->style.raw ||
+		      (o->table && !o->style.json)))
+		usage_error("--fs can be used with --json alone");
 	if (o->style.json && o->style.raw)
 		usage_error("--json cannot be used with --raw");
-	if (o->table)
+	if (o->table && !o->fs)
 		table_begin(&o->style);
 	o->paths = argv + optind;
 	if (!*o->paths) {

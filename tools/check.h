@@ -5,12 +5,11 @@
 
 #include "common.h"
 
+#include <lockfile-fcntl.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-
-struct lf_entry;
-struct lf_report;
 
 /* --- The command line (check-options.c) */
 
@@ -20,7 +19,7 @@ struct table_style {
 };
 
 struct check_options {
-	bool all, quiet, pid, table, wait;
+	bool all, quiet, pid, table, wait, fs;
 	int timeout_ms; /* of a wait; negative: as long as it takes */
 	struct table_style style;
 	char **paths;
@@ -97,6 +96,19 @@ extern const char table_help[];
 /* Ends with a message if there is no such table. */
 void table_begin(const struct table_style *style);
 void table_print(const struct files *files);
+
+/* --- What file systems do with locks (fs.c); as JSON (fs-table.c, no-table.c) */
+
+/* Prints all that --fs prints; returns the exit status. */
+int fs_show(char *const *paths, bool json);
+
+/* "yes", "no" or "unknown". */
+const char *fs_answer(const struct lf_fs *fs, enum lf_fs_property property);
+
+/* Ends with a message if there is no JSON. */
+void fs_table_begin(void);
+void fs_table_add(const char *path, const struct lf_fs *fs);
+void fs_table_print(void);
 
 /* --- The columns of a table, and the text of a cell (columns.c) */
 

@@ -171,6 +171,11 @@ int failure(const struct options *o, const char *path, int error)
 {
 	const char *hint = o->fd >= 0 ? descriptor_advice(o->fd, error) : NULL;
 
+	if (error == -ENOLCK && o->flags & LF_GLOBAL) {
+		message_about(path, "locks here do not, or may not, exclude "
+				    "other machines: see lf-check --fs");
+		return STATUS_SYSTEM;
+	}
 	if (hint) {
 		message_about(path, "%s", hint);
 		return STATUS_CANNOT_OPEN;

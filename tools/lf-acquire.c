@@ -32,7 +32,7 @@ static int acquire(struct lf_lock **locks, const struct options *o,
 
 	if (o->fd >= 0)
 		return lf_acquire_fd(locks, o->fd, timeout_ms,
-				     o->flags & LF_SHARED);
+				     o->flags & (LF_SHARED | LF_GLOBAL));
 	/* --mode is exact, as with mkdir -m. */
 	if (o->has_mode)
 		mask = umask(0);

@@ -14,6 +14,21 @@ void table_begin(const struct table_style *style)
 		    "libsmartcols, without which this lf-check was built");
 }
 
+void fs_table_begin(void)
+{
+	usage_error("--json needs libsmartcols, without which this lf-check was "
+		    "built");
+}
+
+void fs_table_add(const char *path, const struct lf_fs *fs)
+{
+	(void)path, (void)fs;
+}
+
+void fs_table_print(void)
+{
+}
+
 void table_print(const struct files *files)
 {
 	(void)files;

@@ -9,11 +9,15 @@
 
 /* A directory that need not be readable: O_PATH is Linux's, O_SEARCH POSIX's. */
 #if defined O_PATH
+# define NAME O_PATH
 # define SEARCH (O_PATH | O_DIRECTORY)
 #elif defined O_SEARCH
 # define SEARCH (O_SEARCH | O_DIRECTORY)
 #else
 # define SEARCH (O_RDONLY | O_DIRECTORY)
+#endif
+#ifndef NAME
+# define NAME (-1)
 #endif
 
 static int open_cloexec(int dirfd, const char *path, int flags, mode_t mode)
@@ -60,6 +64,11 @@ int lf_open_directory(int dirfd, const char *path)
 		return fd;
 	close(fd);
 	return open_above_stdio(dirfd, path, SEARCH, 0);
+}
+
+int lf_open_name(int dirfd, const char *path)
+{
+	return NAME < 0 ? -ENOENT : open_cloexec(dirfd, path, NAME, 0);
 }
 
 static int move_above_stdio(int *fd)

@@ -100,12 +100,30 @@ int (pipe2)(int fd[2], int flags);
 int lf_open(int dirfd, const char *path, int flags, mode_t mode,
 	    bool above_stdio);
 int lf_open_directory(int dirfd, const char *path);
+
+/*
+ * A descriptor that does no more than name the file, whatever it is: O_PATH of
+ * Linux.  -ENOENT also where the system has none.
+ */
+int lf_open_name(int dirfd, const char *path);
 int lf_pipe(int fd[2]);
 
 /* The kind of file system (filesystem-linux.c or filesystem.c). */
 enum lf_filesystem { LF_FS_LOCAL, LF_FS_NETWORK, LF_FS_FUSE };
 
 enum lf_filesystem lf_filesystem(int fd);
+
+/*
+ * The mount through which FD was opened, as the system lists it (mount-linux.c or
+ * mount.c), such as "nfs4", "server:/export" and "rw,vers=4.2".  -ENOTSUP: it is
+ * not listed.  The caller frees.
+ */
+struct lf_mount {
+	char *type, *source, *options;
+};
+
+int lf_mount_read(int fd, struct lf_mount *mount);
+void lf_mount_free(struct lf_mount *mount);
 
 /*
  * Whether pthread_cancel(3) is safe to call (cancel.c or cancel-glibc.c).  Ask

@@ -216,6 +216,48 @@ bool lf_proc_parse_mount(const char *text, unsigned long long id,
 	return false;
 }
 
+/* Cuts off the next field; blanks and backslashes in it are written as "\\040". */
+static char *cut_field(char **rest)
+{
+	char *field = strsep(rest, " \n"), *to = field;
+
+	for (const char *from = field; from && *from; to++) {
+		bool is_octal = from[0] == '\\' && from[1] >= '0' &&
+				from[1] <= '3' &&
+				strspn(from + 1, "01234567") >= 3;
+
+		*to = is_octal ? (char)((from[1] - '0') * 64 +
+					(from[2] - '0') * 8 + (from[3] - '0')) :
+				 *from;
+		from += is_octal ? 4 : 1;
+	}
+	if (to)
+		*to = '\0';
+	return field;
+}
+
+/* "36 35 98:0 /root /point rw shared:1 - nfs4 server:/export rw,vers=4.2" */
+bool lf_proc_parse_filesystem(char *line, unsigned long long id,
+			      const char **type, const char **source,
+			      const char **options)
+{
+	const char *start = line;
+	unsigned long long number;
+	char *field;
+
+	if (!read_number(&start, 10, &number) || number != id || *start != ' ')
+		return false;
+	do
+		field = cut_field(&line);
+	while (field && strcmp(field, "-") != 0);
+	if (!field)
+		return false;
+	*type = cut_field(&line);
+	*source = cut_field(&line);
+	*options = cut_field(&line);
+	return *options != NULL;
+}
+
 /* FIELD of /proc/PID/stat, counted from 1, if it is after the command. */
 static const char *stat_field(const char *text, int field)
 {

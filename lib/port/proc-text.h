@@ -29,6 +29,14 @@ bool lf_proc_parse_number(const char *text, const char *name,
 bool lf_proc_parse_mount(const char *text, unsigned long long id,
 			 struct lf_inode *device);
 
+/*
+ * The file system of mount ID, if LINE of /proc/PID/mountinfo is about that: its
+ * type, its source and its options.  The texts are in LINE, which is changed.
+ */
+bool lf_proc_parse_filesystem(char *line, unsigned long long id,
+			      const char **type, const char **source,
+			      const char **options);
+
 /* From /proc/PID/stat; the command in it may have blanks and parentheses. */
 bool lf_proc_parse_start_time(const char *text, unsigned long long *start_time);
 

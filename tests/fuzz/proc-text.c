@@ -156,12 +156,27 @@ static void check_mount(const char *text, unsigned long long id)
 	demand(again.major == device.major && again.minor == device.minor);
 }
 
+/* The texts are parts of the line, or end before it. */
+static void check_filesystem(const char *line, unsigned long long id)
+{
+	size_t length = strcspn(line, "\n");
+	char *copy = exact_copy(line, length);
+	const char *type, *source, *options;
+
+	if (lf_proc_parse_filesystem(copy, id, &type, &source, &options)) {
+		demand(copy < type && type < source && source < options);
+		demand(options + strlen(options) <= copy + length);
+	}
+	free(copy);
+}
+
 /* For each line, the mount that its first number names. */
 static void check_mounts(const char *text)
 {
 	for (const char *line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		check_mount(text, strtoull(line, NULL, 10));
+		check_filesystem(line, strtoull(line, NULL, 10));
 	}
 }
 

@@ -2,6 +2,7 @@
 /* Descriptors that no program takes for its standard streams. */
 #define lf_open test_open
 #define lf_open_directory test_open_directory
+#define lf_open_name test_open_name
 #define lf_pipe test_pipe
 
 #include "config.h"

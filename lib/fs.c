@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * What a file system does with locks.  lockfile-fcntl(7) has the same table, and
+ * marks.c acts by it.
+ */
+#include "config.h"
+
+#include "lock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROPERTIES (LF_FS_PIDS + 1)
+
+struct lf_fs {
+	struct lf_mount mount; /* its texts are NULL if it is not listed */
+	enum lf_fs_answer answers[PROPERTIES];
+};
+
+/* By enum lf_filesystem.  A FUSE server may keep the locks, or leave them to us. */
+static const enum lf_fs_answer usual[][PROPERTIES] = {
+	[LF_FS_LOCAL] = {
+		[LF_FS_SHARED] = LF_FS_NO,
+		[LF_FS_GLOBAL] = LF_FS_NO,
+		[LF_FS_REMOVES] = LF_FS_YES,
+		[LF_FS_ORDERED] = LF_FS_YES,
+		[LF_FS_PIDS] = LF_FS_YES,
+	},
+	[LF_FS_NETWORK] = {
+		[LF_FS_SHARED] = LF_FS_YES,
+		[LF_FS_GLOBAL] = LF_FS_UNKNOWN,
+		[LF_FS_REMOVES] = LF_FS_NO,
+		[LF_FS_ORDERED] = LF_FS_NO,
+		[LF_FS_PIDS] = LF_FS_NO,
+	},
+	[LF_FS_FUSE] = {
+		[LF_FS_SHARED] = LF_FS_UNKNOWN,
+		[LF_FS_GLOBAL] = LF_FS_UNKNOWN,
+		[LF_FS_REMOVES] = LF_FS_UNKNOWN,
+		[LF_FS_ORDERED] = LF_FS_UNKNOWN,
+		[LF_FS_PIDS] = LF_FS_UNKNOWN,
+	},
+};
+
+/*
+ * Whose locks reach other machines, and with which mount option they do not:
+ * nfs(5), mount.cifs(8), the documentation of Linux on Ceph and GFS2.
+ */
+static const struct {
+	const char *type;
+	const char *local[3];
+} global[] = {
+	{ "nfs", { "nolock", "local_lock=all", "local_lock=posix" } },
+	{ "nfs4", { NULL } },
+	{ "cifs", { "nobrl" } },
+	{ "smb3", { "nobrl" } },
+	{ "ceph", { NULL } },
+	{ "gfs2", { "localflocks" } },
+};
+
+static bool has_option(const char *options, const char *option)
+{
+	size_t length = strlen(option);
+
+	while (options) {
+		if (strncmp(options, option, length) == 0 &&
+		    (options[length] == ',' || options[length] == '\0'))
+			return true;
+		options = strchr(options, ',');
+		if (options)
+			options++;
+	}
+	return false;
+}
+
+static enum lf_fs_answer is_global(const struct lf_mount *mount)
+{
+	for (size_t i = 0; i < sizeof(global) / sizeof(global[0]); i++) {
+		if (strcmp(mount->type, global[i].type) != 0)
+			continue;
+		for (size_t j = 0; j < 3 && global[i].local[j]; j++)
+			if (has_option(mount->options, global[i].local[j]))
+				return LF_FS_NO;
+		return LF_FS_YES;
+	}
+	return LF_FS_UNKNOWN;
+}
+
+/* FD may be one that only names a file (O_PATH). */
+static int examine(int fd, struct lf_fs *fs)
+{
+	enum lf_filesystem kind = lf_filesystem(fd);
+	int rc = lf_mount_read(fd, &fs->mount);
+
+	if (rc < 0 && rc != -ENOTSUP)
+		return rc;
+	memcpy(fs->answers, usual[kind], sizeof(fs->answers));
+	if (rc == -ENOTSUP) {
+		/* Where mounts are not listed, kinds may be unknown too. */
+		fs->answers[LF_FS_GLOBAL] = LF_FS_UNKNOWN;
+		if (kind == LF_FS_LOCAL)
+			fs->answers[LF_FS_SHARED] = LF_FS_UNKNOWN;
+	} else if (kind == LF_FS_NETWORK) {
+		fs->answers[LF_FS_GLOBAL] = is_global(&fs->mount);
+	}
+	return 0;
+}
+
+/* The file, or the directory in which it will be. */
+static int open_at(int dirfd, const char *path)
+{
+	int fd = lf_open_name(dirfd, path);
+	const char *slash = strrchr(path, '/');
+	char *parent;
+
+	if (fd != -ENOENT || *path == '\0')
+		return fd;
+	if (!slash)
+		return lf_open_directory(dirfd, ".");
+	parent = strndup(path, slash > path ? (size_t)(slash - path) : 1);
+	if (!parent)
+		return -ENOMEM;
+	fd = lf_open_directory(dirfd, parent);
+	free(parent);
+	return fd;
+}
+
+int lf_fs_examine(struct lf_fs **fs, const char *path)
+{
+	int fd = open_at(AT_FDCWD, path), rc;
+
+	*fs = NULL;
+	if (fd < 0)
+		return fd;
+	*fs = calloc(1, sizeof(**fs));
+	rc = *fs ? examine(fd, *fs) : -ENOMEM;
+	close(fd);
+	if (rc < 0) {
+		free(*fs);
+		*fs = NULL;
+	}
+	return rc;
+}
+
+int lf_fs_require_global(const struct lf_request *request)
+{
+	bool borrowed = request->fd >= 0;
+	int fd = borrowed ? request->fd : open_at(request->dirfd, request->path);
+	struct lf_fs fs;
+	bool is_fuse;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	is_fuse = lf_filesystem(fd) == LF_FS_FUSE;
+	rc = examine(fd, &fs);
+	if (!borrowed)
+		close(fd);
+	if (rc < 0)
+		return rc;
+	lf_mount_free(&fs.mount);
+	/* Whether a FUSE server keeps a lock shows only once there is one. */
+	return is_fuse || fs.answers[LF_FS_GLOBAL] == LF_FS_YES ? 0 : -ENOLCK;
+}
+
+enum lf_fs_answer lf_fs_has(const struct lf_fs *fs, enum lf_fs_property property)
+{
+	return fs && (unsigned)property < PROPERTIES ? fs->answers[property] :
+						       LF_FS_UNKNOWN;
+}
+
+const char *lf_fs_type(const struct lf_fs *fs)
+{
+	return fs ? fs->mount.type : NULL;
+}
+
+const char *lf_fs_source(const struct lf_fs *fs)
+{
+	return fs ? fs->mount.source : NULL;
+}
+
+void lf_fs_free(struct lf_fs *fs)
+{
+	int saved_errno = errno;
+
+	if (fs)
+		lf_mount_free(&fs->mount);
+	free(fs);
+	errno = saved_errno;
+}

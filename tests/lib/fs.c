@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: 0BSD */
+/* What file systems do with locks, also those that this machine has not mounted. */
+#define lf_fs_examine test_fs_examine
+#define lf_fs_require_global test_fs_require_global
+#define lf_fs_has test_fs_has
+#define lf_fs_type test_fs_type
+#define lf_fs_source test_fs_source
+#define lf_fs_free test_fs_free
+#define lf_filesystem reported_filesystem
+#define lf_mount_read reported_mount
+
+#include "config.h"
+
+#include "lib/fs.c"
+
+#include "lib/child.h"
+
+static enum lf_filesystem kind;
+static const char *type, *options;
+
+enum lf_filesystem reported_filesystem(int fd)
+{
+	assert_true(fd >= 0);
+	return kind;
+}
+
+int reported_mount(int fd, struct lf_mount *mount)
+{
+	assert_true(fd >= 0);
+	*mount = (struct lf_mount){ .type = NULL };
+	if (!type)
+		return -ENOTSUP;
+	*mount = (struct lf_mount){ strdup(type), strdup("server:/export"),
+				    strdup(options) };
+	return 0;
+}
+
+static enum lf_fs_answer answer_of(enum lf_filesystem fs_kind,
+				   const char *fs_type, const char *fs_options,
+				   enum lf_fs_property property)
+{
+	struct lf_fs *fs;
+	enum lf_fs_answer answer;
+
+	kind = fs_kind;
+	type = fs_type;
+	options = fs_options;
+	assert_int_equal(lf_fs_examine(&fs, "."), 0);
+	answer = lf_fs_has(fs, property);
+	lf_fs_free(fs);
+	return answer;
+}
+
+static enum lf_fs_answer is_global_on(const char *fs_type,
+				      const char *fs_options)
+{
+	return answer_of(LF_FS_NETWORK, fs_type, fs_options, LF_FS_GLOBAL);
+}
+
+static int require_global(const char *path)
+{
+	struct lf_request request = {
+		.dirfd = AT_FDCWD, .path = path, .fd = -1
+	};
+
+	return lf_fs_require_global(&request);
+}
+
+TEST(mount_options_keep_the_locks_on_this_machine)
+{
+	assert_int_equal(is_global_on("nfs", "rw,vers=3,local_lock=none"),
+			 LF_FS_YES);
+	assert_int_equal(is_global_on("nfs", "rw,vers=3,local_lock=flock"),
+			 LF_FS_YES);
+	assert_int_equal(is_global_on("nfs", "rw,nolock,local_lock=all"),
+			 LF_FS_NO);
+	assert_int_equal(is_global_on("nfs", "rw,local_lock=posix,hard"),
+			 LF_FS_NO);
+	assert_int_equal(is_global_on("nfs", "local_lock=all"), LF_FS_NO);
+	assert_int_equal(is_global_on("nfs4", "rw,vers=4.2,local_lock=none"),
+			 LF_FS_YES);
+	assert_int_equal(is_global_on("cifs", "rw,vers=3.1.1"), LF_FS_YES);
+	assert_int_equal(is_global_on("cifs", "rw,nobrl,vers=3.1.1"), LF_FS_NO);
+	/* An option that only begins so. */
+	assert_int_equal(is_global_on("cifs", "rw,nobrlx"), LF_FS_YES);
+}
+
+TEST(locks_of_other_network_file_systems_may_end_here)
+{
+	assert_int_equal(is_global_on("9p", "rw,trans=virtio"), LF_FS_UNKNOWN);
+	assert_int_equal(is_global_on("afs", ""), LF_FS_UNKNOWN);
+	assert_int_equal(answer_of(LF_FS_NETWORK, NULL, NULL, LF_FS_GLOBAL),
+			 LF_FS_UNKNOWN);
+}
+
+/* The type of a local file system proves nothing: an image of it may be remote. */
+TEST(a_local_file_system_is_not_global)
+{
+	assert_int_equal(answer_of(LF_FS_LOCAL, "ext4", "rw", LF_FS_GLOBAL),
+			 LF_FS_NO);
+	assert_int_equal(answer_of(LF_FS_LOCAL, "ext4", "rw", LF_FS_SHARED),
+			 LF_FS_NO);
+	assert_int_equal(answer_of(LF_FS_LOCAL, "ext4", "rw", LF_FS_REMOVES),
+			 LF_FS_YES);
+}
+
+TEST(where_mounts_are_not_listed_nothing_is_certain)
+{
+	assert_int_equal(answer_of(LF_FS_LOCAL, NULL, NULL, LF_FS_GLOBAL),
+			 LF_FS_UNKNOWN);
+	assert_int_equal(answer_of(LF_FS_LOCAL, NULL, NULL, LF_FS_SHARED),
+			 LF_FS_UNKNOWN);
+}
+
+TEST(LF_GLOBAL_is_granted_where_locks_reach_other_machines)
+{
+	kind = LF_FS_NETWORK;
+	type = "nfs4";
+	options = "rw";
+	assert_int_equal(require_global("new"), 0);
+	assert_int_equal(require_global("."), 0);
+	options = "rw,local_lock=all";
+	type = "nfs";
+	assert_int_equal(require_global("new"), -ENOLCK);
+	type = "9p";
+	assert_int_equal(require_global("new"), -ENOLCK);
+	type = NULL;
+	assert_int_equal(require_global("new"), -ENOLCK);
+	kind = LF_FS_LOCAL;
+	type = "tmpfs";
+	assert_int_equal(require_global("new"), -ENOLCK);
+	/* Shown by the first lock only. */
+	kind = LF_FS_FUSE;
+	type = "fuse.sshfs";
+	assert_int_equal(require_global("new"), 0);
+	assert_int_equal(require_global("missing/new"), -ENOENT);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: 0BSD */
+/* The mount of a descriptor. */
+#define lf_mount_read test_mount_read
+#define lf_mount_free test_mount_free
+
+#include "config.h"
+
+#include "lib/child.h"
+
+#include "port/mount-linux.c"
+
+#include <unistd.h>
+
+PLAIN_TEST(the_mount_of_proc_is_listed)
+{
+	struct lf_mount mount;
+	int fd = open("/proc/self/stat", O_RDONLY);
+
+	if (fd < 0)
+		skip_because("needs proc(5)");
+	assert_int_equal(lf_mount_read(fd, &mount), 0);
+	assert_string_equal(mount.type, "proc");
+	assert_non_null(mount.source);
+	assert_non_null(strstr(mount.options, "rw"));
+	close(fd);
+	lf_mount_free(&mount);
+	assert_null(mount.type);
+}
+
+PLAIN_TEST(a_descriptor_that_is_not_open_has_no_mount)
+{
+	struct lf_mount mount;
+
+	assert_int_equal(lf_mount_read(-1, &mount), -ENOTSUP);
+	assert_null(mount.type);
+}
