@@ -247,7 +247,10 @@ void lf_protocol_cancelled(struct lf_request *request);
  */
 int lf_protocol_release(struct lf_lock *lock);
 
-/* ---- pidfile.c: "4242\n", or "4242 HOST\n" as other programs write it */
+/* ---- pidfile.c: "4242\n", or "4242 HOST\n" on a shared file system */
+
+/* gethostname(2): HOST_NAME_MAX is at most that. */
+#define LF_HOST_MAX 255
 
 /* 0: the file is empty or a PID file; -ENOTEMPTY: it has other content. */
 int lf_pidfile_check(const struct lf_lock *lock);
@@ -258,8 +261,11 @@ int lf_pidfile_check(const struct lf_lock *lock);
  */
 int lf_pidfile_write(const struct lf_lock *lock);
 
-/* The PID in the file and when it was written; 0: there is none. */
-pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written);
+/*
+ * The PID in the file, when it was written, and the host name behind it or "";
+ * 0: there is none.  HOST has room for LF_HOST_MAX and a null byte.
+ */
+pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written, char *host);
 
 /* While the lock is held: removes our own PID from the file. */
 void lf_pidfile_clear(struct lf_lock *lock);

@@ -495,6 +495,18 @@ LF_PUBLIC int lf_report_pidfile(const struct lf_report *report, pid_t *pid,
 				long long *written);
 
 /*
+ * lf_report_pidfile_host() - the host name in the file, behind the PID
+ * @report: a report
+ *
+ * LF_PID writes it on a file system that other machines may share.  The PID is
+ * that of a process of that machine, by the word of whoever wrote it.
+ *
+ * Returns: the name, valid until lf_report_free(); NULL if there is none, or if
+ * lf_report_pidfile() returns 0.
+ */
+LF_PUBLIC const char *lf_report_pidfile_host(const struct lf_report *report);
+
+/*
  * lf_entry_waits() - whether an entry is a waiter
  * @entry: an entry
  *

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
  * The PID of the holder as the content of the lock file, for people and for
- * programs that expect one there.  No lock is ever judged by it.
+ * programs that expect one there.  No lock is ever judged by it.  Where another
+ * machine may share the file, the PID alone would name a process of each machine,
+ * so the host name follows.
  */
 #include "config.h"
 
@@ -15,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Ten digits, a blank, a host name of at most 255 bytes, a newline. */
-#define PIDFILE_MAX 267
+/* Ten digits, a blank, a host name, a newline. */
+#define PIDFILE_MAX (12 + LF_HOST_MAX)
 
 static bool is_pidfile(const char *text, size_t length)
 {
@@ -53,7 +55,19 @@ int lf_pidfile_check(const struct lf_lock *lock)
 	return length == 0 || is_pidfile(text, (size_t)length) ? 0 : -ENOTEMPTY;
 }
 
-pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written)
+static void copy_host(char *host, const char *text)
+{
+	const char *blank = strchr(text, ' ');
+	size_t length = blank ? strcspn(blank + 1, "\n") : 0;
+
+	if (length > LF_HOST_MAX)
+		length = 0;
+	if (length > 0)
+		memcpy(host, blank + 1, length);
+	host[length] = '\0';
+}
+
+pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written, char *host)
 {
 	char text[PIDFILE_MAX + 2];
 	ssize_t length = read_content(lock, text);
@@ -64,13 +78,22 @@ pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written)
 	    fstat(lock->fd, &st) < 0)
 		return 0;
 	*written = st.st_mtime;
+	copy_host(host, text);
 	pid = strtoll(text, NULL, 10);
 	return pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-static size_t own_content(char text[], size_t size)
+/* Its length; TEXT has room for PIDFILE_MAX and a null byte. */
+static size_t own_content(const struct lf_lock *lock, char text[])
 {
-	return (size_t)snprintf(text, size, "%ld\n", (long)getpid());
+	char host[LF_HOST_MAX + 1] = "";
+
+	if (lock->marks.never_remove && gethostname(host, sizeof(host)) < 0)
+		host[0] = '\0';
+	host[LF_HOST_MAX] = '\0';
+	host[strcspn(host, " \n")] = '\0';
+	return (size_t)snprintf(text, PIDFILE_MAX + 1, "%ld%s%s\n",
+				(long)getpid(), *host ? " " : "", host);
 }
 
 /* Beyond RLIMIT_FSIZE the kernel sends SIGXFSZ, which ends the program. */
@@ -96,8 +119,8 @@ static ssize_t write_quietly(int fd, const char *text, size_t length)
 
 int lf_pidfile_write(const struct lf_lock *lock)
 {
-	char text[32];
-	size_t length = own_content(text, sizeof(text));
+	char text[PIDFILE_MAX + 1];
+	size_t length = own_content(lock, text);
 	ssize_t written;
 	int rc = lf_pidfile_check(lock);
 
@@ -117,8 +140,8 @@ int lf_pidfile_write(const struct lf_lock *lock)
 
 void lf_pidfile_clear(struct lf_lock *lock)
 {
-	char own[32], text[PIDFILE_MAX + 2];
-	size_t length = own_content(own, sizeof(own));
+	char own[PIDFILE_MAX + 1], text[PIDFILE_MAX + 2];
+	size_t length = own_content(lock, own);
 
 	if (read_content(lock, text) == (ssize_t)length &&
 	    memcmp(text, own, length) == 0)

@@ -184,12 +184,27 @@ static void print_all(const struct file *file, enum kind kind,
 		print_line(file, entry, others);
 }
 
+/* Anybody who may write the file can write that. */
+static void print_word_of_the_file(const struct file *file)
+{
+	const char *host = lf_report_pidfile_host(file->report);
+	pid_t pid;
+
+	if (!host)
+		return;
+	lf_report_pidfile(file->report, &pid, NULL);
+	printf("  PID %ld on host ", (long)pid);
+	print_escaped(stdout, host);
+	puts(", by the word of the file");
+}
+
 void print_file(const struct file *file)
 {
 	print_escaped(stdout, file->path);
 	fputs(": ", stdout);
 	if (file->status > 0) {
 		print_holders(file);
+		print_word_of_the_file(file);
 	} else {
 		print_word("free", "32");
 		putchar('\n');

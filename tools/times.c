@@ -21,7 +21,7 @@ static bool wrote_pid(const struct lf_report *report,
 {
 	pid_t pid;
 
-	return entry && is_holder(entry) &&
+	return entry && is_holder(entry) && !lf_report_pidfile_host(report) &&
 	       lf_report_pidfile(report, &pid, written) &&
 	       pid == lf_entry_pid(entry);
 }

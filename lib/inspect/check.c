@@ -91,7 +91,8 @@ static void open_and_ask(struct lf_view *view, off_t size)
 	}
 	ask(lock, view);
 	if (view->held > 0 && size > 0)
-		view->pidfile = lf_pidfile_read(lock, &view->written);
+		view->pidfile = lf_pidfile_read(lock, &view->written,
+						view->host);
 	lf_table_close(lock);
 }
 

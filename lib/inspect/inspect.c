@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
@@ -405,6 +406,7 @@ static int finish(struct lf_view *view, struct lf_report **report)
 	view->report->status = view->status;
 	view->report->pidfile = view->pidfile;
 	view->report->written = view->written;
+	strcpy(view->report->host, view->host);
 	*report = view->report;
 	view->report = NULL;
 	return 0;

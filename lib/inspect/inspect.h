@@ -46,6 +46,7 @@ struct lf_report {
 	bool partial;
 	pid_t pidfile; /* or 0 */
 	time_t written;
+	char host[LF_HOST_MAX + 1]; /* in the file, or "" */
 	size_t count, room;
 	struct lf_entry *entries;
 	char path[];
@@ -174,6 +175,7 @@ struct lf_view {
 	bool nameless;	/* the owner of the first byte has no PID here */
 	pid_t pidfile;	/* the PID in the file, or 0 */
 	time_t written;
+	char host[LF_HOST_MAX + 1];
 	unsigned long long asked; /* clock ticks after boot */
 	struct lf_file_id id;
 	bool is_pinned; /* by PIN: no other file gets its inode number */

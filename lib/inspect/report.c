@@ -91,6 +91,13 @@ int lf_report_pidfile(const struct lf_report *report, pid_t *pid,
 	return there;
 }
 
+const char *lf_report_pidfile_host(const struct lf_report *report)
+{
+	return report && report->pidfile > 0 && report->host[0] ?
+		       report->host :
+		       NULL;
+}
+
 int lf_entry_waits(const struct lf_entry *entry)
 {
 	return entry && entry->waits;

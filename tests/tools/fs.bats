@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# What a file system does with locks, and locks that other machines respect.
+#
+# shellcheck disable=SC2154 # run sets it
+
+load helper
+
+@test "--fs says what a local file system does" {
+	[ -e /proc/self/mountinfo ] || skip "mounts are not listed"
+	run -0 lf-check --fs lock
+	like "$output" '^lock:'
+	like "$output" '  file system: .*[a-z]'
+	like "$output" '  other machines: .*are not excluded: this file system is not shared'
+	like "$output" '  file at release: .*removed'
+	like "$output" '  order of waiters: .*first come, first served'
+	like "$output" '  PID of the holder: .*shown'
+	[ ! -e lock ]
+}
+
+@test "--fs takes files, directories and links, and creates nothing" {
+	mkfifo fifo
+	ln -s fifo link
+	ln -s missing dangling
+	run -0 --separate-stderr lf-check --fs . fifo link dangling missing
+	equal "$(grep -c 'file system:' <<<"$output")" 5
+	equal "$(ls)" "$(printf '%s\n' dangling fifo link)"
+}
+
+@test "--fs of a path in no directory is status 2, and the others are shown" {
+	run -2 --separate-stderr lf-check --fs missing/lock lock
+	like "$stderr" '^lf-check: missing/lock: no such file or directory'
+	like "$output" '^lock:'
+	run -2 --separate-stderr lf-check --fs ''
+	like "$stderr" '^lf-check: .*no such file or directory'
+}
+
+@test "--fs prints JSON" {
+	need_tables
+	run -0 lf-check --fs -J lock 'a"b'
+	equal "$(jq -r '.filesystems[].path' <<<"$output")" \
+		"$(printf '%s\n' lock 'a"b')"
+	jq -e '.filesystems[] | .type and .global and .removes' <<<"$output"
+	jq -e 'all(.filesystems[]; .shared | IN("yes", "no", "unknown"))' \
+		<<<"$output"
+}
+
+@test "--fs has no other options" {
+	local option
+
+	for option in -a -p -q -l -w '-t 1' '-o PID' -n -r; do
+		# shellcheck disable=SC2086 # two words
+		run -64 --separate-stderr lf-check --fs $option lock
+		like "$stderr" '^lf-check: --fs can be used with --json alone'
+	done
+}
+
+@test "--global refuses a file system of this machine, and creates nothing" {
+	local option
+
+	[ "$(lf-check --fs . | sed -n 's/.*other machines: *//p')" != \
+		"are excluded" ] || skip "this file system is shared"
+	for option in -n -w '-t 1' -k -s -p; do
+		# shellcheck disable=SC2086 # two words
+		run -71 --separate-stderr lf-acquire --global $option lock \
+			touch ran
+		like "$stderr" '^lf-acquire: lock: locks here do not, or may not, exclude other machines'
+		equal "$(ls)" ''
+	done
+	: >there
+	run -71 lf-acquire --global there touch ran
+	run -71 lf-acquire --global -a there lock touch ran
+	exec 9>>there
+	run -71 lf-acquire --global --fd 9
+	free there
+	equal "$(ls)" there
+}
+
+# A file system of an unknown kind may be that of several machines.
+@test "where other machines may share the file, it has PID and host" {
+	local here
+
+	need_inspection
+	here=$(uname -n)
+	export FAULTY=fstatfs:EIO
+	hold faulty-acquire -p lock
+	equal "$(cat lock)" "$holder $here"
+	run -0 faulty-check lock
+	like "$output" '^lock: held'
+	like "$output" "  PID $holder on host $here, by the word of the file"
+	release "$holder"
+	equal "$(cat lock)" ''
+}
+
+@test "a host name that another user wrote is escaped" {
+	local evil=$'we\e]0;b1'
+
+	need_inspection
+	hold lf-acquire -k lock
+	printf '42 %s\n' "$evil" >lock
+	run -0 lf-check lock
+	like "$output" '  PID 42 on host we\\x1b\]0;b1, by the word of the file'
+	printf '42 two words\n' >lock
+	run -0 lf-check lock
+	[[ $output != *'by the word'* ]]
+}
+
+@test "the PID of an earlier holder on another host is replaced" {
+	printf '42 elsewhere\n' >lock
+	run -0 lf-acquire -p lock cat lock
+	like "$output" '^[0-9]+$'
+	absent lock
+}
