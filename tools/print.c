@@ -184,7 +184,7 @@ static void print_all(const struct file *file, enum kind kind,
 		print_line(file, entry, others);
 }
 
-/* Anybody who may write the file can write that. */
+/* A claim: every user with write permission could have written it. */
 static void print_word_of_the_file(const struct file *file)
 {
 	const char *host = lf_report_pidfile_host(file->report);
