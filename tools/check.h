@@ -82,6 +82,12 @@ long long seconds_since(long long when);
 /* First: whether standard output is a terminal, and how wide it is. */
 void print_begin(void);
 
+/* Its columns, or 0: standard output is no terminal. */
+size_t terminal_width(void);
+
+/* On a terminal a command gets at least so many. */
+#define SHORTEST_COMMAND 24
+
 /* A line for each holder and waiter. */
 void print_file(const struct file *file);
 

@@ -59,27 +59,27 @@ void *checked(void *memory);
 /* STATUS, or STATUS_SYSTEM if standard output could not be written. */
 int finish_output(int status);
 
-/* --- Text of others, such as names and command lines (common.c) */
+/* --- Text of others, such as names and command lines (text.c) */
 
 /*
- * Prints TEXT so that it cannot drive a terminal or mislead a reader: control
- * characters, invisible ones, those that turn the direction of text and bytes
- * that are not UTF-8 become "\xNN".  Other letters stay as they are, whatever
- * the locale.
+ * Prints TEXT so that it cannot drive a terminal or mislead a reader.  Bytes
+ * become "\xNN" if they are not UTF-8, or belong to a control character, an
+ * invisible one, one that turns the direction of text, or one that the locale
+ * cannot print.  A locale whose character set is not UTF-8 counts as if it had
+ * only ASCII.
  */
 void print_escaped(FILE *to, const char *text);
 
 /* The same in at most WIDTH columns, with "..." at the end if it is longer. */
 void print_shortened(FILE *to, const char *text, size_t width);
 
-/* The columns that it takes, if each letter is one wide. */
+/* The columns that it takes in full. */
 size_t escaped_width(const char *text);
 
-/*
- * The same as new text; and with all that is valid UTF-8 as it is, control
- * characters too.
- */
-char *text_escaped(const char *text);
+/* As new text, or NULL: what print_shortened() prints. */
+char *text_shortened(const char *text, size_t width);
+
+/* As new text, or NULL: all that is UTF-8 as it is, control characters too. */
 char *text_valid(const char *text);
 
 /* --- Numbers on a command line (common.c) */

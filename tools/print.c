@@ -20,9 +20,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* A command gets at least so many columns. */
-#define SHORTEST_COMMAND 24
-
 static size_t columns; /* of the terminal; 0: there is none */
 static bool colours;
 
@@ -38,6 +35,11 @@ void print_begin(void)
 		columns = size.ws_col;
 	colours = !(no_colour && *no_colour) && term && *term &&
 		  strcmp(term, "dumb") != 0;
+}
+
+size_t terminal_width(void)
+{
+	return columns;
 }
 
 static void print_word(const char *word, const char *colour)

@@ -55,6 +55,17 @@ static unsigned long long read_start_time(int process)
 	return end ? strtoull(end, NULL, 10) : 0;
 }
 
+/* Puts "..." at the end of TEXT, in place of whole characters of UTF-8. */
+static size_t mark_end(char *text, size_t length)
+{
+	size_t end = length - strlen("...");
+
+	while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80)
+		end--;
+	memcpy(text + end, "...", strlen("..."));
+	return end + strlen("...");
+}
+
 /* The arguments, separated by blanks. */
 static char *read_arguments(int process)
 {
@@ -66,10 +77,8 @@ static char *read_arguments(int process)
 		length--;
 	if (length == 0)
 		return NULL;
-	if (more) {
-		length = LONGEST_COMMAND;
-		memcpy(text + length - 3, "...", 3);
-	}
+	if (more)
+		length = mark_end(text, LONGEST_COMMAND);
 	text[length] = '\0';
 	for (size_t i = 0; i < length; i++)
 		if (text[i] == '\0')

@@ -8,7 +8,9 @@
 #include <lockfile-fcntl.h>
 
 #include <locale.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 const char table_help[] =
@@ -26,59 +28,44 @@ static struct libscols_table *table;
 static struct table_style style;
 static enum column chosen[COLUMNS];
 static size_t width;
+static size_t widest[COLUMNS]; /* of the heading and cells of each, escaped */
 
-static void add_column(enum column column)
+static void add_column(size_t i)
 {
-	int flags = column == COLUMN_COMMAND ? SCOLS_FL_TRUNC : 0;
-	/* A column that is made narrower is folded. */
-	double least = column == COLUMN_COMMAND ? 0.1 : 0;
+	enum column column = chosen[i];
+	int flags = column_is_number(column) ? SCOLS_FL_RIGHT : 0;
 	struct libscols_column *new;
 
-	if (column_is_number(column))
-		flags |= SCOLS_FL_RIGHT;
-	new = checked(scols_table_new_column(table, column_name(column), least,
+	new = checked(scols_table_new_column(table, column_name(column), 0,
 					     flags));
 	if (column_is_number(column))
 		scols_column_set_json_type(new, SCOLS_JSON_NUMBER);
+	if (!style.noheadings)
+		widest[i] = strlen(column_name(column));
 }
 
 void table_begin(const struct table_style *wanted)
 {
 	style = *wanted;
 	width = columns_parse(style.columns, chosen);
-	/*
-	 * The text is UTF-8 in every locale.  The caller's would change other
-	 * rules as well, such as capitals in Turkish.
-	 */
-	setlocale(LC_CTYPE, "C.UTF-8");
 	table = checked(scols_new_table());
 	scols_table_enable_json(table, style.json);
 	scols_table_enable_raw(table, style.raw);
 	scols_table_enable_noheadings(table, style.noheadings);
-	/* as_styled() escapes the text. */
+	/* Escaped and shortened here: libsmartcols cuts text without a mark. */
 	scols_table_enable_noencoding(table, 1);
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	if (scols_table_set_name(table, "locks") < 0)
 		out_of_memory();
 	for (size_t i = 0; i < width; i++)
-		add_column(chosen[i]);
+		add_column(i);
 }
 
-/*
- * libsmartcols escapes raw output.  In JSON it escapes control characters, but
- * not all that a terminal interprets as such.
- */
-static char *as_styled(char *text)
+static void set_cell(struct libscols_line *line, size_t column,
+		     const char *text)
 {
-	char *styled;
-
-	if (!text || style.raw)
-		return text;
-	if (style.json && !isatty(STDOUT_FILENO))
-		styled = checked(text_valid(text));
-	else
-		styled = checked(text_escaped(text));
-	free(text);
-	return styled;
+	if (scols_line_set_data(line, column, text) < 0)
+		out_of_memory();
 }
 
 static void add_row(const struct row *row)
@@ -87,11 +74,11 @@ static void add_row(const struct row *row)
 
 	line = checked(scols_table_new_line(table, NULL));
 	for (size_t i = 0; i < width; i++) {
-		char *text = as_styled(column_text(chosen[i], row));
-		const char *nothing = style.raw ? "-" : NULL;
+		char *text = column_text(chosen[i], row);
+		size_t columns = text ? escaped_width(text) : 0;
 
-		if (scols_line_set_data(line, i, text ? text : nothing) < 0)
-			out_of_memory();
+		widest[i] = columns > widest[i] ? columns : widest[i];
+		set_cell(line, i, text ? text : style.raw ? "-" : NULL);
 		free(text);
 	}
 }
@@ -136,11 +123,72 @@ static void add_file(const struct file *file)
 		add_entry(file, entry);
 }
 
+/*
+ * The columns of the terminal that the others leave to the command.  If that is
+ * less than its heading takes, lines are too long in any case.
+ */
+static size_t command_width(void)
+{
+	size_t columns = terminal_width(), used = 0;
+	size_t least = strlen(column_name(COLUMN_COMMAND));
+
+	if (style.json || columns == 0)
+		return SIZE_MAX;
+	for (size_t i = 0; i < width; i++)
+		if (chosen[i] != COLUMN_COMMAND)
+			used += widest[i] + strlen(" ");
+	return columns >= used + least ? columns - used : SHORTEST_COMMAND;
+}
+
+/*
+ * In JSON libsmartcols escapes control characters, but not all that a terminal
+ * interprets as such.
+ */
+static char *as_styled(const char *text, size_t most)
+{
+	if (style.json && !isatty(STDOUT_FILENO))
+		return checked(text_valid(text));
+	return checked(text_shortened(text, most));
+}
+
+static void style_line(struct libscols_line *line, size_t command)
+{
+	for (size_t i = 0; i < width; i++) {
+		const char *text =
+			scols_cell_get_data(scols_line_get_cell(line, i));
+		size_t most = chosen[i] == COLUMN_COMMAND ? command : SIZE_MAX;
+		char *styled = text ? as_styled(text, most) : NULL;
+
+		set_cell(line, i, styled);
+		free(styled);
+	}
+}
+
+static void style_all(void)
+{
+	struct libscols_iter *i = checked(scols_new_iter(SCOLS_ITER_FORWARD));
+	struct libscols_line *line;
+	size_t command = command_width();
+
+	while (scols_table_next_line(table, i, &line) == 0)
+		style_line(line, command);
+	scols_free_iter(i);
+}
+
 void table_print(const struct files *files)
 {
 	for (size_t i = 0; i < files->count; i++)
 		if (files->list[i].status >= 0)
 			add_file(&files->list[i]);
+	/* libsmartcols escapes raw output. */
+	if (!style.raw)
+		style_all();
+	/*
+	 * Output for programs is the same in every locale.  The caller's has
+	 * other capitals in Turkish, for example.
+	 */
+	if ((style.raw || style.json) && !setlocale(LC_CTYPE, "C.UTF-8"))
+		setlocale(LC_CTYPE, "C");
 	if (scols_print_table(table) < 0)
 		out_of_memory();
 	scols_unref_table(table);

@@ -208,12 +208,6 @@ load helper
 	like "$output" '^lf-acquire: \./no\\x1bsuch: cannot be run'
 }
 
-@test "letters beyond ASCII are printed as they are" {
-	hold lf-acquire $'gr\xc3\xbcn-\xe2\x82\xac'
-	run -75 lf-acquire $'gr\xc3\xbcn-\xe2\x82\xac' true
-	like "$output" $'^lf-acquire: gr\xc3\xbcn-\xe2\x82\xac: held'
-}
-
 @test "a very long command line of the holder is shortened" {
 	need_holders_with_names
 	need_proc

@@ -171,11 +171,6 @@ load helper
 	equal "$output" "lf-check: $escaped: is not a regular file"
 }
 
-@test "letters beyond ASCII are printed as they are" {
-	run -1 lf-check $'gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x94\x92'
-	equal "$output" $'gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x94\x92: free'
-}
-
 # --- All holders and waiters
 
 @test "all holders of a shared lock are named, then the queue in order" {

@@ -363,7 +363,7 @@ sys.exit(names != ["\\xff", "\x1b\n\r\t\b\f", "\"\\", "\x7f\x85\u2028"])'
 	hold lf-acquire "$name"
 	equal "$(json '.locks[].lockfile' "$name")" "$name"
 	run -0 lf-check -l "$name"
-	begins "${lines[1]}" "$name holder"
+	begins "${lines[1]}" "${name//$'\xc3\xa9'/'\xc3\xa9'} holder"
 	equal "$(json '.locks[].command[-3:]' "$name")" ...
 	run -2 lf-check -J "${name}x"
 	like "$output" 'the name is too long'
