@@ -332,26 +332,17 @@ bool lf_file_is_replaced(const struct lf_lock *lock)
 			lf_file_is_at(lock, AT_FDCWD, lock->path)) == -ESTALE;
 }
 
-static bool is_file(const struct lf_lock *lock, struct stat *st)
-{
-	if (fstat(lock->fd, st) < 0) {
-		st->st_size = -1; /* unknown */
-		return errno != EBADF;
-	}
-	return st->st_dev == lock->dev && st->st_ino == lock->ino;
-}
-
 bool lf_file_is_open(const struct lf_lock *lock)
 {
 	struct stat st;
 
-	return is_file(lock, &st);
+	return lf_has_its_descriptor(lock, &st);
 }
 
 bool lf_file_examine(struct lf_lock *lock)
 {
 	struct stat st;
-	bool is = is_file(lock, &st);
+	bool is = lf_has_its_descriptor(lock, &st);
 
 	lock->empty = st.st_size == 0;
 	return is;

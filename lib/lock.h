@@ -79,8 +79,8 @@ struct lf_lock {
 	enum lf_state state;
 	bool waits_for_tag; /* and may get it for the process at any moment */
 
-	unsigned generation;  /* the process that acquires, and its forks then */
-	unsigned forks;
+	unsigned generation;  /* the process that acquires */
+	unsigned forks;	      /* when FD was opened, or 0: unknown */
 	unsigned long thread; /* its thread */
 	short type;	      /* F_RDLCK: shared, F_WRLCK: exclusive */
 	dev_t dev;
@@ -388,6 +388,12 @@ void lf_table_drop(struct lf_lock *lock);
  */
 bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request);
 
+/*
+ * Whether the number of the descriptor still is the locked file, and what
+ * fstat(2) says of it.
+ */
+bool lf_has_its_descriptor(const struct lf_lock *lock, struct stat *st);
+
 /* ---- table.c */
 
 /*
@@ -452,8 +458,12 @@ unsigned lf_generation(void);
 /* Whether the handle was copied by a fork and not adopted since. */
 bool lf_is_inherited(const struct lf_lock *lock);
 
-/* How often this process has called fork(2). */
+/*
+ * A number for this moment, never 0; whether since then this process has forked,
+ * as far as children live that may share its descriptors.
+ */
 unsigned lf_fork_count(void);
+bool lf_has_forked_since(unsigned count);
 
 /* This process adopts a lock of its parent; whether any child may have. */
 void lf_note_adoption(void);

@@ -9,6 +9,7 @@
 
 #include "lock.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,17 +28,29 @@ static bool has_waiter(const struct lf_file *file)
 	return lock != NULL;
 }
 
+/* A number that the program has closed may be another file's by now. */
 static void close_parked(struct lf_file *file)
 {
 	struct lf_lock *parked;
+	struct stat st;
 
 	while ((parked = lf_table_find(file, LF_PARKED)) != NULL) {
 		lf_table_delete(parked);
-		close(parked->fd);
+		if (lf_has_its_descriptor(parked, &st))
+			close(parked->fd);
 		free(parked);
 		/* Never the last: the caller has it too. */
 		lf_table_put_file(file);
 	}
+}
+
+bool lf_has_its_descriptor(const struct lf_lock *lock, struct stat *st)
+{
+	if (fstat(lock->fd, st) < 0) {
+		st->st_size = -1; /* unknown */
+		return errno != EBADF;
+	}
+	return st->st_dev == lock->dev && st->st_ino == lock->ino;
 }
 
 /*
@@ -118,6 +131,9 @@ void lf_table_drop(struct lf_lock *lock)
 		pthread_mutex_lock(&file->mutex);
 		lf_table_delete(lock);
 		lf_table_list_as_held(lock, false);
+		lf_table_drop_tags(file);
+		if (!is_in_use(file) && !has_waiter(file))
+			close_parked(file);
 		pthread_cond_broadcast(&file->changed);
 		pthread_mutex_unlock(&file->mutex);
 		lf_table_put_file(file);
@@ -132,8 +148,11 @@ void lf_table_drop(struct lf_lock *lock)
 static bool serves(const struct lf_lock *parked,
 		   const struct lf_request *request)
 {
-	if (parked->lent || parked->forks != lf_fork_count() ||
-	    lf_description_owner(parked->fd) != 0)
+	struct stat st;
+
+	if (parked->lent || lf_has_forked_since(parked->forks) ||
+	    lf_description_owner(parked->fd) != 0 ||
+	    !lf_has_its_descriptor(parked, &st))
 		return false;
 	if (request->inspects)
 		return true;
@@ -153,6 +172,7 @@ static void take_parked(struct lf_file *file, struct lf_lock *lock,
 		return;
 	lf_table_delete(parked);
 	lock->fd = parked->fd;
+	lock->forks = parked->forks;
 	lock->access = parked->access;
 	lock->inspects = parked->inspects;
 	lock->cannot_remove = parked->cannot_remove;
@@ -166,7 +186,6 @@ bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request)
 	struct stat st;
 	bool in_use;
 
-	lock->forks = lf_fork_count();
 	if (lf_table_is_empty() ||
 	    fstatat(request->dirfd, request->path, &st,
 		    request->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
@@ -176,6 +195,7 @@ bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request)
 		return false;
 	pthread_mutex_lock(&file->mutex);
 	in_use = is_in_use(file);
+	lock->forks = lf_fork_count();
 	take_parked(file, lock, request);
 	pthread_mutex_unlock(&file->mutex);
 	lf_table_put_file(file);

@@ -15,11 +15,14 @@
 
 enum { FORKED, BEGINNING, FIRST_GENERATION };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static atomic_uint *marker;    /* the generation; FORKED in a child */
-static atomic_uint *adoptions; /* shared with all children */
-static atomic_uint forks, last_generation = FIRST_GENERATION;
-static pid_t marked_pid; /* where the kernel does not clear the marker */
+static atomic_uint ordinary; /* where the kernel does not clear the marker */
+static _Atomic(atomic_uint *) marker;	 /* the generation; FORKED in a child */
+static _Atomic(atomic_uint *) adoptions; /* shared with all children */
+static atomic_uint last_generation = FIRST_GENERATION;
+static pid_t ordinary_pid;
+
+static atomic_uint forks = 1; /* 0: not counted */
+static _Atomic(atomic_uint *) witness;
 
 static void count_fork(void)
 {
@@ -28,43 +31,67 @@ static void count_fork(void)
 
 static void after_fork_in_child(void)
 {
-	if (marked_pid)
-		atomic_store(marker, FORKED);
+	atomic_store(&ordinary, FORKED);
 }
 
-static void set_up(void)
+static atomic_uint *new_counter_of_family(void)
 {
-	static atomic_uint ordinary;
-	void *page = mmap(NULL, sizeof(*adoptions), PROT_READ | PROT_WRITE,
+	void *page = mmap(NULL, sizeof(atomic_uint), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	adoptions = page == MAP_FAILED ? NULL : page;
-	marker = lf_new_fork_marker();
-	if (!marker) {
-		marker = &ordinary;
-		marked_pid = getpid();
-	}
-	pthread_atfork(NULL, count_fork, after_fork_in_child);
+	return page == MAP_FAILED ? NULL : page;
 }
 
-static void begin_process(void)
+/* Whether the first thread to come here has set it. */
+static bool set_once(_Atomic(atomic_uint *) *pointer, atomic_uint *value)
 {
-	if (marked_pid)
-		marked_pid = getpid();
-	atomic_store(marker, atomic_fetch_add(&last_generation, 1) + 1);
+	atomic_uint *none = NULL;
+
+	return value && atomic_compare_exchange_strong(pointer, &none, value);
+}
+
+/*
+ * Several threads may do this at the same time, and a signal handler in between,
+ * which may fork: so nobody waits.  The marker is last, which all ask for.
+ */
+static void set_up(void)
+{
+	atomic_uint *page = new_counter_of_family();
+
+	if (!set_once(&adoptions, page) && page)
+		munmap(page, sizeof(*page));
+	pthread_atfork(NULL, count_fork, after_fork_in_child);
+	page = lf_new_fork_marker();
+	if (!set_once(&marker, page ? page : &ordinary) && page)
+		lf_free_fork_marker(page);
+}
+
+static atomic_uint *get_marker(void)
+{
+	if (!atomic_load(&marker))
+		set_up();
+	return atomic_load(&marker);
+}
+
+static void begin_process(atomic_uint *number)
+{
+	if (number == &ordinary)
+		ordinary_pid = getpid();
+	atomic_store(number, atomic_fetch_add(&last_generation, 1) + 1);
 }
 
 unsigned lf_generation(void)
 {
+	atomic_uint *number = get_marker();
 	unsigned generation, forked = FORKED;
 
-	pthread_once(&once, set_up);
 	/* Forked without hooks; a child has one thread at first. */
-	if (marked_pid && marked_pid != getpid())
-		atomic_store(marker, FORKED);
-	while ((generation = atomic_load(marker)) < FIRST_GENERATION) {
-		if (atomic_compare_exchange_strong(marker, &forked, BEGINNING))
-			begin_process();
+	if (number == &ordinary && atomic_load(number) >= FIRST_GENERATION &&
+	    ordinary_pid != getpid())
+		atomic_store(number, FORKED);
+	while ((generation = atomic_load(number)) < FIRST_GENERATION) {
+		if (atomic_compare_exchange_strong(number, &forked, BEGINNING))
+			begin_process(number);
 		forked = FORKED;
 	}
 	return generation;
@@ -77,20 +104,46 @@ bool lf_is_inherited(const struct lf_lock *lock)
 
 unsigned lf_fork_count(void)
 {
+	atomic_uint *page;
+
+	if (!atomic_load(&witness)) {
+		page = lf_new_fork_witness();
+		if (!set_once(&witness, page) && page)
+			lf_free_fork_witness(page);
+	}
 	return atomic_load(&forks);
+}
+
+/* The page is this process's alone again once it has been written to. */
+bool lf_has_forked_since(unsigned count)
+{
+	atomic_uint *page = atomic_load(&witness);
+
+	if (count == atomic_load(&forks) && page &&
+	    lf_fork_witness_is_shared(page)) {
+		count_fork();
+		atomic_fetch_add(page, 1);
+	}
+	return atomic_load(&forks) != count;
 }
 
 void lf_note_adoption(void)
 {
-	lf_generation();
-	if (adoptions)
-		atomic_fetch_add(adoptions, 1);
+	atomic_uint *count;
+
+	get_marker();
+	count = atomic_load(&adoptions);
+	if (count)
+		atomic_fetch_add(count, 1);
 }
 
 bool lf_children_may_have_adopted(void)
 {
-	lf_generation();
-	return !adoptions || atomic_load(adoptions) > 0;
+	atomic_uint *count;
+
+	get_marker();
+	count = atomic_load(&adoptions);
+	return !count || atomic_load(count) > 0;
 }
 
 /* The kernel sends signals to this process only if the file is O_ASYNC. */

@@ -133,9 +133,19 @@ bool lf_can_cancel_threads(void);
 
 /*
  * New memory that is zero, and zero again in the child of every kind of fork
- * (fork.c), or NULL: the system has none.
+ * (fork-linux.c or fork.c), or NULL: the system has none.
  */
 atomic_uint *lf_new_fork_marker(void);
+void lf_free_fork_marker(atomic_uint *marker);
+
+/*
+ * New memory that shows whether a child of any kind of fork, in which no other
+ * program was started, has lived since it was last written and lives still; or
+ * NULL.  In doubt it is shared.
+ */
+atomic_uint *lf_new_fork_witness(void);
+void lf_free_fork_witness(atomic_uint *witness);
+bool lf_fork_witness_is_shared(const atomic_uint *witness);
 
 /*
  * Locks and processes as the system lists them (procfs.c or no-procfs.c, where

@@ -236,11 +236,21 @@ TEST(a_number_that_another_file_has_got_is_no_lock_in_a_child)
 	}
 }
 
+/* A refused attempt leaves its descriptor open, since a close would drop locks. */
+static int acquire_and_park(struct lf_lock **lock, unsigned flags)
+{
+	struct lf_lock *refused;
+
+	demand(lf_acquire(lock, lock_path, 0, flags) == 0);
+	demand(lf_acquire(&refused, lock_path, 0, LF_KEEP) == -EAGAIN);
+	return 0;
+}
+
 static int acquire_and_lose(void *flags)
 {
 	struct lf_lock *lock;
 
-	demand(lf_acquire(&lock, lock_path, 0, *(unsigned *)flags) == 0);
+	demand(acquire_and_park(&lock, *(unsigned *)flags) == 0);
 	return treat_log_as_lock(lock);
 }
 
@@ -255,6 +265,38 @@ TEST(a_number_that_another_file_has_got_is_no_lock)
 		assert_free(lock_path);
 		unlink(lock_path);
 	}
+}
+
+static int lose_all_but_the_lock(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	demand(acquire_and_park(&lock, LF_KEEP) == 0);
+	demand(replace_all_descriptors_but(lf_fileno(lock)) == 0);
+	demand(lf_verify(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	demand(count_logs() == HIGHEST - LOWEST);
+	return 0;
+}
+
+TEST(a_number_that_another_file_has_got_is_not_closed_with_the_lock)
+{
+	write_to(log_path(), LOG);
+	assert_child(lose_all_but_the_lock, NULL);
+	assert_free(lock_path);
+}
+
+TEST(a_lock_that_lost_its_descriptor_leaves_none)
+{
+	int before = open_descriptors();
+	struct lf_lock *lock;
+
+	assert_int_equal(acquire_and_park(&lock, LF_KEEP), 0);
+	assert_true(open_descriptors() > before + 1);
+	close(lf_fileno(lock));
+	assert_int_equal(lf_release(&lock), -EBADF);
+	assert_int_equal(open_descriptors(), before);
 }
 
 /* --- The same while an acquisition is pending */
@@ -447,6 +489,14 @@ TEST(a_lock_does_not_stay_with_a_child_forked_before)
 	check_parked(LF_KEEP, false);
 	needs_shared_locks();
 	check_parked(LF_KEEP | LF_SHARED, false);
+}
+
+TEST(a_lock_does_not_stay_with_a_child_of_a_raw_clone_before)
+{
+	needs_known_file_systems(); /* to know memory that a child has too */
+	check_parked(LF_KEEP, true);
+	needs_shared_locks();
+	check_parked(LF_KEEP | LF_SHARED, true);
 }
 
 TEST(a_wait_that_lost_its_descriptors_closes_no_others)

@@ -36,18 +36,26 @@ static inline const char *log_path(void)
 	return numbered(0);
 }
 
-/* As a daemon does: whatever was open, each number is the log from here on. */
-static inline int replace_all_descriptors(void)
+/* Each number but KEPT is the log from here on. */
+static inline int replace_all_descriptors_but(int kept)
 {
-	int fd;
+	int fd, log;
 
 	for (fd = LOWEST; fd <= HIGHEST; fd++)
-		close(fd);
-	fd = open(log_path(), O_RDWR | O_APPEND);
-	demand(fd == LOWEST);
-	for (fd = LOWEST + 1; fd <= HIGHEST; fd++)
-		demand(dup2(LOWEST, fd) == fd);
+		if (fd != kept)
+			close(fd);
+	log = open(log_path(), O_RDWR | O_APPEND);
+	demand(log >= LOWEST);
+	for (fd = LOWEST; fd <= HIGHEST; fd++)
+		if (fd != kept && fd != log)
+			demand(dup2(log, fd) == fd);
 	return 0;
+}
+
+/* As a daemon does, whatever was open. */
+static inline int replace_all_descriptors(void)
+{
+	return replace_all_descriptors_but(-1);
 }
 
 static inline int count_logs(void)

@@ -1076,7 +1076,7 @@ need_path_of_all() {
 	needs_standard_output lf-acquire
 }
 
-@test "lf-acquire itself makes at most 60 system calls" {
+@test "lf-acquire itself makes at most 59 system calls" {
 	local calls
 
 	need_strace
@@ -1090,5 +1090,5 @@ need_path_of_all() {
 	calls=$(awk '$NF == "total" { n += $4 } END { print n }' counted)
 	echo "$calls calls"
 	[ "$calls" -gt 10 ]
-	[ "$calls" -le 60 ]
+	[ "$calls" -le 59 ]
 }
