@@ -433,21 +433,14 @@ int lf_adopt(struct lf_lock *lock)
 	return end_answer(&call, lf_adopt_lock(lock), LF_ADOPT);
 }
 
-/*
- * A file server that has not heard of this machine for long gives its locks to
- * others.  Nothing reports that, but a lock that this one should exclude.
- */
 static int verify(const struct lf_lock *lock)
 {
-	pid_t pid;
 	int rc;
 
 	if (!lf_file_is_open(lock))
 		return -EBADF;
 	rc = lf_file_verify(lock);
-	if (rc == 0 && lock->marks.never_remove)
-		rc = lf_body_test(lock, lock->type, &pid);
-	return rc;
+	return rc == 0 && lf_body_is_lost(lock) ? LF_BUSY : rc;
 }
 
 int lf_verify(const struct lf_lock *lock)

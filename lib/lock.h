@@ -509,6 +509,13 @@ void lf_body_unlock(struct lf_lock *lock);
 /* Whether another owner keeps the body from being locked: GOT, BUSY, REMOVER. */
 int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid);
 
+/*
+ * Whether another process has a lock that the body should exclude.  A file server
+ * that has not heard of this machine for long gives its locks to others, and
+ * nothing else shows it.  False on a file system of this machine.
+ */
+bool lf_body_is_lost(const struct lf_lock *lock);
+
 /* Whether another process has the tag: 1 and its PID or 0, or 0. */
 int lf_tag_test(const struct lf_lock *lock, pid_t *pid);
 

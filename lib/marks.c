@@ -322,6 +322,18 @@ int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid)
 		       LF_BUSY;
 }
 
+bool lf_body_is_lost(const struct lf_lock *lock)
+{
+	bool process = lock->marks.process_owned;
+	struct flock other =
+		question(lock->type, process ? whole_file : body_range);
+
+	return lock->marks.never_remove &&
+	       lf_getlk(lock->fd, process ? F_GETLK : F_OFD_GETLK, &other) ==
+		       0 &&
+	       other.l_type != F_UNLCK;
+}
+
 int lf_tag_test(const struct lf_lock *lock, pid_t *pid)
 {
 	struct flock other = question(F_WRLCK, tag_range);

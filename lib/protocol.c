@@ -410,15 +410,21 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 		leave(lock);
 }
 
+/* Of a holder whose file stays, while it still has the lock. */
+static int answer_of_keeper(const struct lf_lock *lock)
+{
+	if (lf_body_is_lost(lock))
+		return LF_LOST;
+	if (lf_file_is_replaced(lock))
+		return LF_REPLACED;
+	return lock->keep ? 0 : LF_LEFT;
+}
+
 int lf_protocol_release(struct lf_lock *lock)
 {
 	bool stays = lock->keep || lock->foreign || lock->marks.never_remove;
-	int answer = 0;
+	int answer = stays ? answer_of_keeper(lock) : 0;
 
-	if (stays)
-		answer = lf_file_is_replaced(lock) ? LF_REPLACED :
-			 lock->keep		   ? 0 :
-						     LF_LEFT;
 	lf_adopt_stop(lock);
 	if (lock->pidfile)
 		lf_pidfile_clear(lock);

@@ -8,6 +8,7 @@
 #include <lockfile-fcntl.h>
 
 #include <locale.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -48,8 +49,9 @@ static void set(struct libscols_line *line, size_t column, const char *text)
 	char *shown = NULL;
 
 	if (text)
-		shown = checked(isatty(STDOUT_FILENO) ? text_escaped(text) :
-							text_valid(text));
+		shown = checked(isatty(STDOUT_FILENO) ?
+					text_shortened(text, SIZE_MAX) :
+					text_valid(text));
 	if (scols_line_set_data(line, column, shown) < 0)
 		out_of_memory();
 	free(shown);

@@ -168,6 +168,53 @@ TEST_WITH_FAULTS(a_network_file_has_the_body_alone_and_stays)
 	expect_holder(0);
 }
 
+/* What the server of a network file system does: takes the lock, and gives it away. */
+static int give_lock_away(struct lf_lock *lock, short type)
+{
+	struct flock body = { .l_type = F_UNLCK, .l_start = 0, .l_len = 0 };
+	int other = (openat)(AT_FDCWD, lock_path, O_RDWR | O_CLOEXEC);
+
+	assert_true(other >= 0);
+	assert_int_equal((fcntl)(lf_fileno(lock), F_OFD_SETLK, &body), 0);
+	body.l_type = type;
+	assert_int_equal((fcntl)(other, F_OFD_SETLK, &body), 0);
+	return other;
+}
+
+TEST_WITH_FAULTS(a_lock_that_a_server_gave_to_another_is_lost)
+{
+	struct lf_lock *lock;
+	int other;
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	faulty_file_system(NFS);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_verify(lock), 0);
+	other = give_lock_away(lock, F_RDLCK);
+	assert_int_equal(lf_verify(lock), -EAGAIN);
+	assert_int_equal(lf_release(&lock), LF_LOST);
+	close(other);
+}
+
+TEST_WITH_FAULTS(a_shared_lock_is_lost_to_a_writer_alone)
+{
+	struct lf_lock *lock;
+	int other;
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	faulty_file_system(NFS);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	other = give_lock_away(lock, F_RDLCK);
+	assert_int_equal(lf_verify(lock), 0);
+	close(other);
+	other = give_lock_away(lock, F_WRLCK);
+	assert_int_equal(lf_verify(lock), -EAGAIN);
+	assert_int_equal(lf_release(&lock), LF_LOST);
+	close(other);
+}
+
 TEST_WITH_FAULTS(an_unknown_file_system_counts_as_a_network)
 {
 	needs_locks_of_descriptions();
