@@ -3,6 +3,7 @@
 # Names and commands that others have chosen, as the tools print them: what is
 # escaped in which locale, and how wide it is.
 #
+# shellcheck disable=SC2016 # text that is meant so
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 
@@ -98,7 +99,7 @@ prints() {
 	run -0 lf-check "$letters"
 	begins "$output" "$1: held"
 	run -75 lf-acquire "$letters" true
-	begins "$output" "lf-acquire: $1: held by "
+	begins "$output" "lf-acquire: $1: held"
 	run -64 lf-acquire "--$letters"
 	equal "${lines[0]}" "lf-acquire: unrecognized option '--$1'"
 	lf-check --help | grep -q 'Built without libsmartcols' ||
@@ -151,6 +152,32 @@ prints() {
 	done
 }
 
+# The name of a file may look like an option, and be given by lf-check *.
+@test "no message contains an argument as it is" {
+	local tool arguments argument evil=$'\e]0;x\a\r\xc2\x9b\xe2\x80\xae\xff'
+	local option options='-m -E -t --fd -a -o --mode --timeout -Z --no'
+
+	mkdir "$evil"
+	: >"$evil/file"
+	hold lf-acquire "$evil/lock"
+	for tool in lf-acquire lf-check; do
+		for arguments in '"$evil"' '"$evil" "$evil"' 'lock "$evil"' \
+			'lock "./$evil"' 'lock "$evil/file"' '"no/$evil" true' \
+			'"$evil/file/x" true' '-p "$evil/lock" true' \
+			'"--$evil" lock' '"-$evil" lock' '"lock $evil"' \
+			'-vt 0 "$evil/lock" "$evil"' '-- "-$evil" "$evil"'; do
+			eval "set -- $arguments"
+			ascii "$("$tool" "$@" 2>&1 || :)"
+		done
+		for option in $options; do
+			for argument in "$option" "$option$evil" "$option=$evil"; do
+				ascii "$("$tool" "$argument" "$evil" lock true \
+					2>&1 || :)"
+			done
+		done
+	done
+}
+
 @test "a locale is loaded only for a letter beyond ASCII" {
 	local option
 
@@ -198,7 +225,6 @@ need_width() {
 
 # wide CHARACTER OPTION...: $output, on a terminal with 150 columns, of a command
 # with 200 such characters.
-# shellcheck disable=SC2016 # expanded by the sh that is run
 wide() {
 	local argument
 
