@@ -54,6 +54,26 @@ int descriptor_leave(struct lf_lock *lock, const char *name);
 /* Unlocks the descriptor; the status. */
 int descriptor_unlock(int fd, const char *name);
 
+/* --- A call that may wait for the lock (waiting.c) */
+
+/* In seconds, by the monotonic clock. */
+double now(void);
+
+/*
+ * Until waiting_end() this process ends with a message on PATH when LIMIT_MS are
+ * over, unless they are 0: the call does not return while the file server does
+ * not answer.
+ *
+ * In the queue for the lock, a signal that would end this process ends the call,
+ * with -EINTR or when it is over, so that no file is left behind; and a terminal
+ * shows the holder after a second.
+ */
+void waiting_begin(const struct options *options, const char *path,
+		   int limit_ms, bool in_queue);
+
+/* Returns the signal, or 0. */
+int waiting_end(void);
+
 /* --- COMMAND, and signals meanwhile (run.c) */
 
 /* Mask and disposition as they were. */
@@ -63,25 +83,24 @@ struct signals {
 };
 
 /*
- * From here on signals do not end this process, so that no lock file is left
- * behind; run() passes on those that came.
+ * From here on signals do not end this process, so that the lock lasts as long
+ * as COMMAND and no lock file is left behind; run() passes on those that came.
  */
 void take_signals(struct signals *was);
 void give_signals_back(const struct signals *was);
 
 /*
- * After take_signals(), and a message to a pipe without a reader: its SIGPIPE
- * is not for COMMAND, and ends nothing.
+ * Around a message, so that the SIGPIPE of a pipe without a reader does not end
+ * this process.
  */
-void forget_own_sigpipe(void);
+void sigpipe_block(sigset_t *mask);
+void sigpipe_unblock(const sigset_t *mask);
 
 /*
- * Around a wait for the lock: signals have their effect again, but one that
- * ends this process only interrupts the wait, with -EINTR or when it is over.
- * The second returns which one, or 0.
+ * After COMMAND has ended and the lock was released: a message to a full pipe
+ * may block, and a signal ends this process again.
  */
-void let_signals_interrupt(const struct signals *was);
-int take_signals_again(struct signals *was);
+void let_signals_end_messages(const struct signals *was);
 
 /*
  * After take_signals(): runs COMMAND, passes signals on, and stores how COMMAND

@@ -9,18 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* One of LOCKS per lock file; *PATH is the one that failed. */
 static int acquire(struct lf_lock **locks, const struct options *o,
@@ -48,6 +41,7 @@ static int acquire(struct lf_lock **locks, const struct options *o,
 	return rc;
 }
 
+/* Before COMMAND, or if there is none. */
 static void release(struct lf_lock **locks, const struct options *o)
 {
 	for (size_t i = o->count; i-- > 0;)
@@ -55,27 +49,68 @@ static void release(struct lf_lock **locks, const struct options *o)
 			message_about(o->paths[i], "left in place");
 }
 
+/* A library that waits for a file server gives up a second after its time. */
+#define GRACE_MS 2000
+
 /*
  * A signal ends this process while it waits, but not before it has left the
  * queue: the holder may just have left the file for this waiter to remove.
  */
 static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
-			    struct signals *was, const char **path)
+			    const char **path)
 {
+	bool bounded = o->timeout_ms > 0 && o->timeout_ms <= INT_MAX - GRACE_MS;
+	sigset_t mask;
 	int rc, sig;
 
 	if (o->verbose) {
+		sigpipe_block(&mask);
 		print_holder(*path, o->flags & LF_FOLLOW, "; waiting");
-		forget_own_sigpipe();
+		sigpipe_unblock(&mask);
 	}
-	let_signals_interrupt(was);
+	waiting_begin(o, *path, bounded ? o->timeout_ms + GRACE_MS : 0, true);
 	rc = acquire(locks, o, o->timeout_ms, path);
-	sig = take_signals_again(was);
+	sig = waiting_end();
 	if (sig == 0)
 		return rc;
 	if (rc == 0)
 		release(locks, o);
 	exit(end_by(sig));
+}
+
+/*
+ * The first attempt does not wait.  Signals have their usual effect, since it
+ * may last while a file server does not answer.
+ */
+static int acquire_as_asked(struct lf_lock **locks, const struct options *o,
+			    const char **path)
+{
+	bool bounded = o->timeout_ms > 0;
+	int rc;
+
+	if (bounded)
+		waiting_begin(o, *path, o->timeout_ms, false);
+	rc = acquire(locks, o, 0, path);
+	if (bounded)
+		waiting_end();
+	if (rc == -EAGAIN && o->timeout_ms != 0)
+		rc = wait_and_acquire(locks, o, path);
+	return rc;
+}
+
+/* The message needs the file server too. */
+static int refuse(const struct options *o, const char *path, int error)
+{
+	int status;
+
+	if (o->timeout_ms > 0)
+		waiting_begin(o, path, GRACE_MS, false);
+	status = error == -EAGAIN || error == -ETIMEDOUT ?
+			 conflict(o, path, error) :
+			 failure(o, path, error);
+	if (o->timeout_ms > 0)
+		waiting_end();
+	return status;
 }
 
 /*
@@ -123,50 +158,75 @@ static int pass_on_locks(struct lf_lock *const *locks, const struct options *o,
 	return rc;
 }
 
+/* Whether all processes that inherited a lock keep it when this one ends. */
+static bool is_inherited(const struct lf_lock *lock)
+{
+	return lf_backend(lock) == LF_BACKEND_OFD;
+}
+
 /*
  * What a killed COMMAND started may still be at work: the lock is left to the
- * processes that inherited it.  A lock of this process alone is not inherited.
+ * processes that inherited it.  No message delays the release of another file.
  */
-static void leave_to_processes(struct lf_lock **locks, const struct options *o,
-			       int sig)
+static void finish(struct lf_lock **locks, const struct options *o,
+		   const struct signals *was, int killed_by)
 {
-	for (size_t i = o->count; i-- > 0;) {
-		if (!locks[i])
-			continue;
-		if (lf_backend(locks[i]) != LF_BACKEND_OFD)
-			lf_release(&locks[i]);
-		else if (o->verbose)
+	int *left = checked(calloc(o->count, sizeof(*left)));
+
+	for (size_t i = o->count; i-- > 0;)
+		if (locks[i] && !(killed_by && is_inherited(locks[i])))
+			left[i] = lf_release(&locks[i]);
+	if (o->verbose)
+		let_signals_end_messages(was);
+	for (size_t i = o->count; o->verbose && i-- > 0;) {
+		if (locks[i])
 			message_about(o->paths[i],
 				      "COMMAND was killed by %s; the lock "
 				      "lasts until all its processes have "
 				      "ended",
-				      signal_name(sig));
+				      signal_name(killed_by));
+		else if (left[i] > 0)
+			message_about(o->paths[i], "left in place");
 	}
+	free(left);
+}
+
+static int become_command(struct lf_lock **locks, const struct options *o)
+{
+	int error = become(o->command);
+
+	release(locks, o);
+	return cannot_run(o->command[0], error);
 }
 
 /* A COMMAND that ends by itself is the end of the work. */
-static int run_under(struct lf_lock **locks, const struct options *o,
-		     const struct signals *was)
+static int run_command(struct lf_lock **locks, const struct options *o)
+{
+	struct signals was;
+	int status, error, killed_by;
+
+	take_signals(&was);
+	error = run(o->command, &was, &status);
+	if (error) {
+		release(locks, o);
+		let_signals_end_messages(&was);
+		return cannot_run(o->command[0], error);
+	}
+	killed_by = WIFSIGNALED(status) && !o->close ? WTERMSIG(status) : 0;
+	finish(locks, o, &was, killed_by);
+	return end_alike(status);
+}
+
+static int run_under(struct lf_lock **locks, const struct options *o)
 {
 	const char *path;
-	int error, status;
+	int error = o->close ? 0 : pass_on_locks(locks, o, &path);
 
-	error = o->close ? 0 : pass_on_locks(locks, o, &path);
 	if (error) {
 		release(locks, o);
 		return failure(o, path, error);
 	}
-	if (o->exec) {
-		give_signals_back(was);
-		error = become(o->command);
-	} else {
-		error = run(o->command, was, &status);
-	}
-	if (!error && WIFSIGNALED(status) && !o->close)
-		leave_to_processes(locks, o, WTERMSIG(status));
-	else
-		release(locks, o);
-	return error ? cannot_run(o->command[0], error) : end_alike(status);
+	return o->exec ? become_command(locks, o) : run_command(locks, o);
 }
 
 int main(int argc, char **argv)
@@ -174,8 +234,8 @@ int main(int argc, char **argv)
 	/* They last as long as the process. */
 	static struct lf_lock **locks;
 	static struct options o;
-	struct signals was;
 	const char *path; /* the one that is waited for, or that failed */
+	sigset_t mask;
 	double start;
 	int rc;
 
@@ -187,19 +247,15 @@ int main(int argc, char **argv)
 	locks = checked(calloc(o.count, sizeof(*locks)));
 
 	start = now();
-	take_signals(&was);
-	rc = acquire(locks, &o, 0, &path);
-	if (rc == -EAGAIN && o.timeout_ms != 0)
-		rc = wait_and_acquire(locks, &o, &was, &path);
-	if (rc == -EAGAIN || rc == -ETIMEDOUT)
-		return conflict(&o, path, rc);
+	rc = acquire_as_asked(locks, &o, &path);
 	if (rc < 0)
-		return failure(&o, path, rc);
+		return refuse(&o, path, rc);
 	if (o.verbose) {
+		sigpipe_block(&mask);
 		message_about(path, "locked after %.3f seconds", now() - start);
-		forget_own_sigpipe();
+		sigpipe_unblock(&mask);
 	}
 	if (o.fd >= 0)
 		return descriptor_leave(locks[0], path);
-	return run_under(locks, &o, &was);
+	return run_under(locks, &o);
 }

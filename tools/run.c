@@ -44,72 +44,50 @@ void give_signals_back(const struct signals *was)
 	sigprocmask(SIG_SETMASK, &was->mask, NULL);
 }
 
-void forget_own_sigpipe(void)
+static sigset_t only(int sig)
 {
-	const struct timespec at_once = { 0 };
-	siginfo_t info;
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, sig);
+	return set;
+}
+
+void sigpipe_block(sigset_t *mask)
+{
+	const sigset_t set = only(SIGPIPE);
+
+	sigprocmask(SIG_BLOCK, &set, mask);
+}
+
+/* Where SIGPIPE was blocked, one that was sent stays for COMMAND. */
+void sigpipe_unblock(const sigset_t *mask)
+{
+	const struct timespec at_once = { 0 };
+	const sigset_t set = only(SIGPIPE);
+	siginfo_t info;
+
 	if (sigtimedwait(&set, &info, &at_once) == SIGPIPE &&
 	    info.si_pid != getpid())
 		raise(SIGPIPE);
+	sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
-/* Signals that end a process and are meant to. */
-static const int ending[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGALRM, SIGTERM,
-			      SIGUSR1, SIGUSR2, SIGPIPE, SIGXCPU, SIGVTALRM };
-
-#define ENDINGS (sizeof(ending) / sizeof(ending[0]))
-
-static volatile sig_atomic_t interrupted_by;
-
-/*
- * A signal just before the wait begins would not interrupt it; the alarm that
- * follows does.
- */
-static void interrupt(int sig)
+void let_signals_end_messages(const struct signals *was)
 {
-	if (!interrupted_by)
-		interrupted_by = sig;
-	alarm(1);
-}
+	sigset_t mask = was->mask;
 
-void let_signals_interrupt(const struct signals *was)
-{
-	static const struct sigaction by_us = { .sa_handler = interrupt };
-	struct sigaction found;
-
-	for (size_t i = 0; i < ENDINGS; i++) {
-		if (sigaction(ending[i], NULL, &found) == 0 &&
-		    found.sa_handler == SIG_DFL)
-			sigaction(ending[i], &by_us, NULL);
-	}
-	give_signals_back(was);
-}
-
-int take_signals_again(struct signals *was)
-{
-	struct sigaction found;
-
-	take_signals(was);
-	for (size_t i = 0; i < ENDINGS; i++) {
-		if (sigaction(ending[i], NULL, &found) == 0 &&
-		    found.sa_handler == interrupt)
-			sigaction(ending[i], &by_default, NULL);
-	}
-	return interrupted_by;
+	sigaddset(&mask, SIGPIPE);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 /*
  * A signal that another process sent to lf-acquire was meant for COMMAND.  The
  * kernel sends a signal, such as that of a terminal's key, to the whole process
- * group: COMMAND has received it already, unless COMMAND did not exist yet or
- * has left the group.  An alarm that was set before exec, and the SIGHUP and
+ * group: COMMAND has received it already, unless COMMAND has left the group.  An alarm that was set before exec, and the SIGHUP and
  * SIGCONT of a hang-up to a session leader, reach lf-acquire alone.
  */
-static bool is_for_us_alone(const siginfo_t *info, bool same_group, bool early)
+static bool is_for_us_alone(const siginfo_t *info, bool same_group)
 {
 	switch (info->si_signo) {
 	case SIGALRM:
@@ -119,7 +97,7 @@ static bool is_for_us_alone(const siginfo_t *info, bool same_group, bool early)
 		if (getsid(0) == getpid())
 			return true;
 	}
-	return info->si_code <= 0 || !same_group || early;
+	return info->si_code <= 0 || !same_group;
 }
 
 /* A signal from COMMAND, or from its own process group, is not for COMMAND. */
@@ -131,12 +109,11 @@ static bool is_from_command(const siginfo_t *info, pid_t command,
 		(!same_group && getpgid(info->si_pid) == getpgid(command)));
 }
 
-static void pass_on(const siginfo_t *info, pid_t command, const sigset_t *early)
+static void pass_on(const siginfo_t *info, pid_t command)
 {
 	bool same_group = getpgid(command) == getpgrp();
 
-	if (is_for_us_alone(info, same_group,
-			    sigismember(early, info->si_signo)) &&
+	if (is_for_us_alone(info, same_group) &&
 	    !is_from_command(info, command, same_group))
 		kill(command, info->si_signo);
 }
@@ -144,11 +121,9 @@ static void pass_on(const siginfo_t *info, pid_t command, const sigset_t *early)
 /* Does to this process what the signal does by default. */
 static void take_default_action(int sig)
 {
-	sigset_t set;
+	const sigset_t set = only(sig);
 
 	sigaction(sig, &by_default, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, sig);
 	raise(sig);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -183,7 +158,7 @@ static void stop_with(pid_t command, int sig)
  * shell has mostly reached COMMAND as well; a second one would undo a stop key
  * that was pressed in between.
  */
-static int wait_for(pid_t command, const sigset_t *early)
+static int wait_for(pid_t command)
 {
 	const int changes = WNOHANG | WUNTRACED | WCONTINUED;
 	bool continued = false;
@@ -206,7 +181,7 @@ static int wait_for(pid_t command, const sigset_t *early)
 		if (info.si_signo == SIGCHLD ||
 		    (info.si_signo == SIGCONT && continued))
 			continue;
-		pass_on(&info, command, early);
+		pass_on(&info, command);
 	}
 }
 
@@ -218,11 +193,8 @@ static int wait_for(pid_t command, const sigset_t *early)
 int run(char *const command[], const struct signals *was, int *wait_status)
 {
 	volatile int error = 0;
-	sigset_t early;
-	pid_t pid;
+	pid_t pid = vfork();
 
-	sigpending(&early);
-	pid = vfork();
 	if (pid == 0) {
 		give_signals_back(was);
 		error = become(command);
@@ -231,7 +203,7 @@ int run(char *const command[], const struct signals *was, int *wait_status)
 	if (pid < 0)
 		error = errno;
 	else
-		*wait_status = wait_for(pid, &early);
+		*wait_status = wait_for(pid);
 	/* Signals stay blocked until the lock has been released. */
 	return error;
 }

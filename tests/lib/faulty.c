@@ -4,6 +4,7 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static const char *const names[FAULTIES] = {
 	[F_OFD_SETLKW_] = "F_OFD_SETLKW",
 	[F_OFD_GETLK_] = "F_OFD_GETLK",
 	[F_DUPFD_] = "F_DUPFD",
+	[F_SETFD_] = "F_SETFD",
 	[UNLOCK] = "unlock",
 	[LOCKF] = "lockf",
 	[FLOCK] = "flock",
@@ -46,6 +48,15 @@ static const char *const names[FAULTIES] = {
 	[EXECVP] = "execvp",
 };
 
+/*
+ * Not an error: the call does not return, and only a signal that ends the process
+ * ends it, as when a file server does not answer.  A file "hangs" shows it.
+ */
+#define HANG (-1)
+
+/* The process stops before the call, which does not fail. */
+#define STOP (-2)
+
 #define ERROR(name) { #name, name }
 
 static const struct {
@@ -59,6 +70,8 @@ static const struct {
 	ERROR(ENOMEM), ERROR(ENOSPC), ERROR(ENOSYS), ERROR(ENOTDIR),
 	ERROR(ENOTSUP), ERROR(ENXIO), ERROR(EOVERFLOW), ERROR(EPERM),
 	ERROR(EROFS), ERROR(ESRCH), ERROR(ESTALE), ERROR(ETXTBSY),
+	{ "HANG", HANG },
+	{ "STOP", STOP },
 };
 
 /* Atomic: several threads make the calls of one operation. */
@@ -146,6 +159,13 @@ __attribute__((__constructor__)) static void read_environment(void)
 	faulty_set(call_by_name(call), nth, words == 2, error_by_name(error));
 }
 
+__attribute__((__noreturn__)) static void hang(void)
+{
+	(close)((openat)(AT_FDCWD, "hangs", O_WRONLY | O_CREAT, 0666));
+	for (;;)
+		pause();
+}
+
 bool faulty_fails(enum faulty call)
 {
 	int n;
@@ -156,6 +176,12 @@ bool faulty_fails(enum faulty call)
 	if (n > 1 || (n < 1 && !for_ever))
 		return false;
 	atomic_fetch_add(&failed, 1);
+	if (why == HANG)
+		hang();
+	if (why == STOP) {
+		raise(SIGSTOP);
+		return false;
+	}
 	errno = why;
 	return true;
 }
@@ -213,6 +239,8 @@ int faulty_fcntl(int fd, int command, ...)
 			return faulty_fails(F_DUPFD_) ?
 				       -1 :
 				       (fcntl)(fd, command, number);
+		if (command == F_SETFD && faulty_fails(F_SETFD_))
+			return -1;
 		return (fcntl)(fd, command, number);
 	}
 	if (command == F_GETFD || command == F_GETFL) {

@@ -33,6 +33,7 @@ enum faulty {
 	F_OFD_SETLKW_,
 	F_OFD_GETLK_,
 	F_DUPFD_,
+	F_SETFD_,
 	UNLOCK,
 	LOCKF,
 	FLOCK,

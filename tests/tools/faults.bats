@@ -93,6 +93,16 @@ fails_there() {
 	fails_there F_OFD_SETLK:ENOTSUP 71 '.*record locks'
 }
 
+@test "a lock that cannot be passed on is status 71; COMMAND never runs unlocked" {
+	need_locks_of_descriptors
+	FAULTY=F_DUPFD:EMFILE fails_with 71 'lock: too many open files in this process' \
+		faulty-acquire lock touch ran
+	absent lock
+	FAULTY=F_SETFD:EIO fails_with 71 'lock: input/output error' \
+		faulty-acquire -F lock touch ran
+	free lock
+}
+
 @test "on a kernel without open file description locks COMMAND runs locked" {
 	need_locks_of_descriptors
 	FAULTY=F_OFD_SETLK:EINVAL run -0 faulty-acquire lock \

@@ -466,52 +466,215 @@ need_strace_signals() {
 		skip "strace cannot send signals here"
 }
 
-lock_has_waiter() {
-	grep -q -- "-> .*:$(stat -c %i lock) " /proc/locks
+# stops FAULT ARGUMENT...: starts $pid, a faulty-acquire which stops as FAULT says.
+stops() {
+	FAULTY=$1 start faulty-acquire "${@:2}"
+	eventually is_stopped "$pid"
 }
 
-# It has the lock but no COMMAND yet; --mode makes it call umask(2) then.
+# terminate: TERM arrives while it is stopped, and ends it.
+terminate() {
+	kill -TERM "$pid"
+	kill -CONT "$pid"
+	finish "$pid"
+	equal "$status" 143
+}
+
+# It has the lock, but has not verified the path.
 @test "a waiter that a signal ends as it gets the lock leaves no file" {
 	need_proc_locks
-	need_strace_signals
-	local waiter
+	local option nth=2
 
-	hold lf-acquire lock
-	start strace -o /dev/null -e trace=umask -e inject=umask:signal=TERM:when=4 \
-		lf-acquire -w -m 600 lock touch ran
-	waiter=$pid
-	eventually lock_has_waiter
-	release "$holder"
-	finish "$waiter"
-	equal "$status" 143
-	absent lock
-	absent ran
+	# Each attempt without waiting calls fstatat once.
+	for option in -w '-t 600'; do
+		hold lf-acquire lock
+		# shellcheck disable=SC2086 # an option and its argument
+		FAULTY=fstatat:STOP:$((nth++)) queue faulty-acquire $option lock touch ran
+		release "$holder"
+		eventually is_stopped "$pid"
+		terminate
+		absent lock
+		absent ran
+	done
 }
 
 # The signal interrupts no call.
 @test "a signal just before the wait ends the wait" {
-	need timeout
-	need_strace_signals
+	local option
+
+	if calls lockf; then
+		skip "built with lockf"
+	fi
 	hold lf-acquire lock
-	run -143 timeout 60 strace -o /dev/null -e trace=umask \
-		-e inject=umask:signal=TERM:when=3 \
-		lf-acquire -w -m 600 lock touch ran
-	held lock
+	for option in -w '-t 600'; do
+		# shellcheck disable=SC2086 # an option and its argument
+		stops F_SETLKW:STOP:1 $option lock touch ran
+		terminate
+		held lock
+	done
 	absent ran
 	release "$holder"
 	absent lock
 }
 
-# --mode makes lf-acquire call umask(2) once the lock is held.  A signal of strace
-# seems to come from the kernel, like that of a terminal.
-@test "a signal between the lock and COMMAND reaches COMMAND" {
-	need timeout
-	need_strace_signals
-	run -143 timeout 60 strace -o /dev/null -e trace=umask \
-		-e inject=umask:signal=TERM:when=2 \
-		lf-acquire -m 600 lock sh -c 'read -r _ <"$1"' \
-		sh "$BATS_TEST_TMPDIR/never"
+# As kill -9 would, but COMMAND does not run.
+@test "a signal between the lock and COMMAND ends lf-acquire" {
+	need_locks_of_descriptors
+	stops F_DUPFD:STOP:1 lock touch ran
+	held lock
+	terminate
 	free lock
+	absent ran
+}
+
+# --- A file server that does not answer
+
+# hangs CALL OPTION...: starts $pid, in which CALL never returns, for $lock.
+hangs() {
+	rm -f hangs
+	set -m
+	FAULTY=$1 start faulty-acquire "${@:2}" "$lock" touch ran
+	set +m
+	eventually test -e hangs
+}
+
+@test "signals end an attempt that its file server keeps from returning" {
+	need_signals HUP INT QUIT
+	local signal option
+
+	for signal in TERM HUP INT QUIT; do
+		for option in -n -w '-t 600' -F; do
+			# shellcheck disable=SC2086 # an option and its argument
+			hangs create:HANG $option
+			kill -"$signal" "$pid"
+			finish "$pid"
+			equal "$status" $((128 + $(kill -l "$signal")))
+		done
+	done
+	absent ran
+}
+
+@test "signals end a wait that its file server keeps from returning" {
+	need_signals HUP
+	need_locks_of_descriptors
+	local signal option
+
+	hold lf-acquire -k lock
+	for signal in TERM HUP; do
+		for option in -w '-t 600'; do
+			# shellcheck disable=SC2086 # an option and its argument
+			hangs F_SETLKW:HANG $option
+			kill -"$signal" "$pid"
+			finish "$pid"
+			equal "$status" $((128 + $(kill -l "$signal")))
+		done
+	done
+	held lock
+	absent ran
+}
+
+@test "signals end the search for the holder" {
+	local option
+
+	hold lf-acquire lock
+	for option in -n -vw '-t .01'; do
+		# shellcheck disable=SC2086 # an option and its argument
+		hangs readlink:HANG $option
+		kill -TERM "$pid"
+		finish "$pid"
+		equal "$status" 143
+	done
+}
+
+@test "an ignored signal does not end an attempt that does not return" {
+	env --ignore-signal=HUP true 2>/dev/null ||
+		skip "needs env with --ignore-signal"
+	rm -f hangs
+	FAULTY=create:HANG start env --ignore-signal=HUP faulty-acquire lock true
+	eventually test -e hangs
+	kill -HUP "$pid"
+	kill -TERM "$pid"
+	finish "$pid"
+	equal "$status" 143
+}
+
+@test "-t keeps its time if the file server does not answer" {
+	need timeout
+	local call
+
+	FAULTY=create:HANG run -71 timeout 60 faulty-acquire -t .1 lock touch ran
+	equal "$output" "lf-acquire: lock: timed out, because the file system does not answer"
+	hold lf-acquire lock
+	for call in fstatat F_SETLKW; do
+		rm -f hangs
+		FAULTY=$call:HANG run timeout 60 faulty-acquire -t .1 lock touch ran
+		like "$status" '^(71|75)$'
+		like "$output" '^lf-acquire: lock: (held by .*; timed out|timed out, because the file system does not answer)$'
+	done
+	absent ran
+	held lock
+}
+
+# --- A pipe that is full
+
+# Fills the pipe that is standard error.
+filling='
+	my $flags = fcntl(STDERR, F_GETFL, 0);
+	fcntl(STDERR, F_SETFL, $flags | O_NONBLOCK);
+	1 while syswrite STDERR, "x" x 512;
+	1 while syswrite STDERR, "x";
+	fcntl(STDERR, F_SETFL, $flags);
+	open(F, ">filled")'
+
+# full_pipe: $full is a descriptor for writing to it.
+full_pipe() {
+	need perl
+	mkfifo full
+	exec {full}<>full
+	perl -MFcntl -e "$filling" 2>&"$full"
+}
+
+@test "signals end a message that a full pipe blocks" {
+	need_signals INT
+	local signal option full
+
+	full_pipe
+	hold lf-acquire -k lock
+	for signal in TERM INT; do
+		for option in -n -vw '-t .01'; do
+			set -m
+			# shellcheck disable=SC2086 # an option and its argument
+			start lf-acquire $option lock touch ran 2>&"$full"
+			set +m
+			eventually is_asleep "$pid"
+			kill -"$signal" "$pid"
+			finish "$pid"
+			equal "$status" $((128 + $(kill -l "$signal")))
+		done
+	done
+	absent ran
+}
+
+@test "signals end a message after COMMAND, and the lock is free before" {
+	need_signals INT
+	local signal full
+
+	need perl
+	echo data >lock
+	for signal in TERM INT; do
+		mkfifo full
+		exec {full}<>full
+		set -m
+		start lf-acquire -v lock perl -MFcntl -e "$filling" 2>&"$full"
+		set +m
+		eventually test -e filled
+		eventually free lock 2>/dev/null
+		eventually is_asleep "$pid"
+		kill -"$signal" "$pid"
+		finish "$pid"
+		equal "$status" $((128 + $(kill -l "$signal")))
+		rm filled full
+	done
 }
 
 # The only reader has closed the pipe before lf-acquire starts.
@@ -707,6 +870,35 @@ need_interactive_shells() {
 	absent ran
 	release "$holder"
 	absent lock
+}
+
+@test "a terminal shows the holder after a second" {
+	need_proc_locks
+	hold lf-acquire lock
+	on_terminal sh -c 'exec lf-acquire -w lock touch ran' <<-END
+		wait lf-acquire: lock: held
+		wait ; waiting
+		type ^C
+	END
+	ended "signal 2"
+	on_terminal lf-acquire -t 600 lock touch ran <<-END
+		wait ; waiting
+		type ^C
+	END
+	ended "signal 2"
+	absent ran
+	release "$holder"
+	absent lock
+}
+
+@test "-q, and a wait without a terminal, print no holder after a second" {
+	hold lf-acquire lock
+	on_terminal lf-acquire -q -t 1.5 lock touch ran </dev/null
+	equal "${lines[*]}" "exit 75"
+	run -75 lf-acquire -t 1.5 lock touch ran
+	equal "${#lines[@]}" 1
+	like "$output" 'timed out$'
+	absent ran
 }
 
 @test "the stop key stops the job, which keeps the lock; fg and bg continue it" {

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * What happens while lf-acquire waits for the lock: a signal ends the wait, a
+ * terminal shows the holder, and the time of -t is kept.
+ *
+ * A process that waits for a file server which does not answer runs no signal
+ * handler: only a signal that has its default effect ends it.  So the main
+ * thread blocks the signals that end a process, and another thread takes them.
+ * It interrupts the wait, and lf-acquire leaves the queue, as the holder may just
+ * have left the file for it to remove.  If that takes too long, the signal has
+ * its default effect.
+ */
+#include "config.h"
+
+#include "acquire.h"
+#include "common.h"
+
+#include <lockfile-fcntl.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Signals that end a process and are meant to. */
+static const int all_endings[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGALRM, SIGTERM,
+				   SIGUSR1, SIGUSR2, SIGPIPE, SIGXCPU };
+
+#define ENDINGS (sizeof(all_endings) / sizeof(all_endings[0]))
+
+/* To the main thread: interrupts its call.  To the other thread: ends it. */
+#define POKE SIGVTALRM
+
+/* How often the wait is interrupted: a signal may arrive just before it begins. */
+#define POKES 10
+#define POKE_EVERY_MS 100
+
+#define SHOW_AFTER_MS 1000
+
+static struct {
+	bool started;
+	pthread_t main, thread;
+	sigset_t mask;	 /* of the main thread, as it was */
+	sigset_t ending; /* the signals that end the wait */
+	struct sigaction poke;
+	const char *path;
+	bool follow;
+	double show_at, limit_at; /* 0: never */
+} waiting;
+
+/* The signal, or 0. */
+static atomic_int interrupted_by;
+
+static void interrupt(int sig)
+{
+	int none = 0;
+
+	atomic_compare_exchange_strong(&interrupted_by, &none, sig);
+}
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* One of SET that arrives in this time, or 0. */
+static int next_signal(const sigset_t *set, double seconds)
+{
+	struct timespec t = { 0 };
+	int sig;
+
+	if (seconds > 0) {
+		t.tv_sec = (time_t)seconds;
+		t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
+	}
+	sig = sigtimedwait(set, NULL, &t);
+	return sig > 0 ? sig : 0;
+}
+
+static bool main_returns_in(double seconds)
+{
+	sigset_t poke;
+
+	sigemptyset(&poke);
+	sigaddset(&poke, POKE);
+	return next_signal(&poke, seconds) == POKE;
+}
+
+static void end_wait(int sig)
+{
+	interrupt(sig);
+	for (int n = 0; n < POKES; n++) {
+		pthread_kill(waiting.main, POKE);
+		if (main_returns_in(POKE_EVERY_MS / 1e3))
+			return;
+	}
+	_exit(end_by(sig));
+}
+
+/* Messages may block: a signal has its default effect meanwhile. */
+static void let_signals_end_us(void)
+{
+	pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
+}
+
+static void show_holder(void)
+{
+	sigset_t blocked;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+	let_signals_end_us();
+	print_holder(waiting.path, waiting.follow, "; waiting");
+	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+	waiting.show_at = 0;
+}
+
+static void time_out(void)
+{
+	let_signals_end_us();
+	message_about(waiting.path,
+		      "timed out, because the file system does not answer");
+	_exit(STATUS_SYSTEM);
+}
+
+/* The time until the next thing to do. */
+static double time_left(void)
+{
+	double next = waiting.show_at;
+
+	if (next == 0 || (waiting.limit_at != 0 && waiting.limit_at < next))
+		next = waiting.limit_at;
+	return next == 0 ? 3600 : next - now();
+}
+
+static void *keep_watch(void *unused)
+{
+	sigset_t set = waiting.ending;
+
+	(void)unused;
+	sigaddset(&set, POKE);
+	for (;;) {
+		int sig = next_signal(&set, time_left());
+
+		if (sig == POKE)
+			return NULL;
+		if (sig != 0) {
+			end_wait(sig);
+			return NULL;
+		}
+		if (waiting.limit_at != 0 && now() >= waiting.limit_at)
+			time_out();
+		if (waiting.show_at != 0 && now() >= waiting.show_at)
+			show_holder();
+	}
+}
+
+/* A signal that is ignored or blocked, as HUP by nohup(1), ends nothing. */
+static void choose_endings(void)
+{
+	struct sigaction found;
+
+	for (size_t i = 0; i < ENDINGS; i++)
+		if (!sigismember(&waiting.mask, all_endings[i]) &&
+		    sigaction(all_endings[i], NULL, &found) == 0 &&
+		    found.sa_handler == SIG_DFL)
+			sigaddset(&waiting.ending, all_endings[i]);
+}
+
+/* Without a thread, signals keep their default effect. */
+static void start(bool in_queue)
+{
+	static const struct sigaction by_us = { .sa_handler = interrupt };
+	sigset_t all, poke;
+
+	sigemptyset(&poke);
+	sigaddset(&poke, POKE);
+	sigfillset(&all);
+	if (in_queue)
+		sigaction(POKE, &by_us, NULL);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	waiting.main = pthread_self();
+	waiting.started = pthread_create(&waiting.thread, NULL, keep_watch,
+					 NULL) == 0;
+	pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
+	if (!waiting.started || !in_queue)
+		return;
+	pthread_sigmask(SIG_BLOCK, &waiting.ending, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &poke, NULL);
+}
+
+void waiting_begin(const struct options *o, const char *path, int limit_ms,
+		   bool in_queue)
+{
+	bool show = in_queue && !o->quiet && !o->verbose &&
+		    isatty(STDERR_FILENO);
+
+	waiting.path = path;
+	waiting.follow = o->flags & LF_FOLLOW;
+	waiting.show_at = show ? now() + SHOW_AFTER_MS / 1e3 : 0;
+	waiting.limit_at = limit_ms > 0 ? now() + limit_ms / 1e3 : 0;
+	sigemptyset(&waiting.ending);
+	pthread_sigmask(SIG_BLOCK, NULL, &waiting.mask);
+	sigaction(POKE, NULL, &waiting.poke);
+	if (in_queue)
+		choose_endings();
+	start(in_queue);
+}
+
+int waiting_end(void)
+{
+	int sig;
+
+	if (waiting.started) {
+		pthread_kill(waiting.thread, POKE);
+		pthread_join(waiting.thread, NULL);
+		while ((sig = next_signal(&waiting.ending, 0)) != 0)
+			interrupt(sig);
+	}
+	waiting.started = false;
+	sigaction(POKE, &waiting.poke, NULL);
+	pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
+	return atomic_load(&interrupted_by);
+}
