@@ -166,29 +166,48 @@ static bool is_inherited(const struct lf_lock *lock)
 
 /*
  * What a killed COMMAND started may still be at work: the lock is left to the
- * processes that inherited it.  No message delays the release of another file.
+ * processes that inherited it.  The result is that of lf_release().
  */
+static int release_or_leave(struct lf_lock **lock, int killed_by)
+{
+	if (!killed_by || !is_inherited(*lock))
+		return lf_release(lock);
+	return lf_verify(*lock) == -ESTALE ? LF_REPLACED : 0;
+}
+
+static void report_end(const char *path, int result, bool verbose)
+{
+	if (result == LF_REPLACED)
+		message_about(path, "was replaced while COMMAND ran; another "
+				    "may have run at the same time");
+	else if (result == LF_LEFT && verbose)
+		message_about(path, "left in place");
+}
+
+/* No message delays the release of another file. */
 static void finish(struct lf_lock **locks, const struct options *o,
 		   const struct signals *was, int killed_by)
 {
-	int *left = checked(calloc(o->count, sizeof(*left)));
+	int *results = checked(calloc(o->count, sizeof(*results)));
+	bool replaced = false;
 
-	for (size_t i = o->count; i-- > 0;)
-		if (locks[i] && !(killed_by && is_inherited(locks[i])))
-			left[i] = lf_release(&locks[i]);
-	if (o->verbose)
-		let_signals_end_messages(was);
-	for (size_t i = o->count; o->verbose && i-- > 0;) {
+	for (size_t i = o->count; i-- > 0;) {
 		if (locks[i])
+			results[i] = release_or_leave(&locks[i], killed_by);
+		replaced |= results[i] == LF_REPLACED;
+	}
+	if (o->verbose || replaced)
+		let_signals_end_messages(was);
+	for (size_t i = o->count; i-- > 0;) {
+		report_end(o->paths[i], results[i], o->verbose);
+		if (o->verbose && locks[i])
 			message_about(o->paths[i],
 				      "COMMAND was killed by %s; the lock "
 				      "lasts until all its processes have "
 				      "ended",
 				      signal_name(killed_by));
-		else if (left[i] > 0)
-			message_about(o->paths[i], "left in place");
 	}
-	free(left);
+	free(results);
 }
 
 static int become_command(struct lf_lock **locks, const struct options *o)

@@ -1072,6 +1072,50 @@ need_path_of_all() {
 		'-v, --verbose' '-h, --help' '-V, --version'
 }
 
+replaced="lf-acquire: lock: was replaced while COMMAND ran; another may have run at the same time"
+
+@test "a lock file that was replaced or removed while COMMAND ran is reported" {
+	local change option
+
+	for change in 'rm lock' 'mv lock lock.old' 'mv new lock' \
+		'cp lock new; mv new lock'; do
+		for option in -n -q -o -s -k --follow -v; do
+			! [[ $option = -s ]] || ! calls lockf || continue
+			rm -f lock lock.old
+			: >new
+			run -7 --separate-stderr lf-acquire "$option" lock \
+				sh -c "$change; exit 7"
+			equal "${stderr_lines[-1]}" "$replaced"
+		done
+	done
+	echo data >lock
+	run -0 --separate-stderr lf-acquire lock sed -i s/data/more/ lock
+	equal "$stderr" "$replaced"
+	equal "$(<lock)" more
+}
+
+@test "a lock file that COMMAND changes or links is not reported as replaced" {
+	run -0 --separate-stderr lf-acquire lock sh -c 'echo data >>lock'
+	equal "$stderr" ""
+	run -0 --separate-stderr lf-acquire lock sh -c 'ln lock other; rm lock; mv other lock'
+	equal "$stderr" ""
+	equal "$(<lock)" data
+}
+
+@test "one of several lock files that was replaced is reported by its name" {
+	run -0 --separate-stderr lf-acquire -a other lock rm lock
+	equal "$stderr" "$replaced"
+	absent other
+}
+
+@test "a lock file that was replaced is reported if COMMAND was killed" {
+	need_locks_of_descriptors
+	start sh -c 'exec 2>errors; exec lf-acquire lock sh -c "rm lock; kill -TERM \$\$"'
+	finish "$pid"
+	equal "$status" 143
+	equal "$(<errors)" "$replaced"
+}
+
 @test "--help and --version that cannot be written are status 71" {
 	needs_standard_output lf-acquire
 }
