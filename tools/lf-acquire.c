@@ -172,7 +172,14 @@ static int release_or_leave(struct lf_lock **lock, int killed_by)
 {
 	if (!killed_by || !is_inherited(*lock))
 		return lf_release(lock);
-	return lf_verify(*lock) == -ESTALE ? LF_REPLACED : 0;
+	switch (lf_verify(*lock)) {
+	case -ESTALE:
+		return LF_REPLACED;
+	case -EAGAIN:
+		return LF_LOST;
+	default:
+		return 0;
+	}
 }
 
 static void report_end(const char *path, int result, bool verbose)
@@ -180,6 +187,10 @@ static void report_end(const char *path, int result, bool verbose)
 	if (result == LF_REPLACED)
 		message_about(path, "was replaced while COMMAND ran; another "
 				    "may have run at the same time");
+	else if (result == LF_LOST)
+		message_about(path, "the file server gave the lock to another "
+				    "while COMMAND ran; both may have run at "
+				    "the same time");
 	else if (result == LF_LEFT && verbose)
 		message_about(path, "left in place");
 }
@@ -189,14 +200,15 @@ static void finish(struct lf_lock **locks, const struct options *o,
 		   const struct signals *was, int killed_by)
 {
 	int *results = checked(calloc(o->count, sizeof(*results)));
-	bool replaced = false;
+	bool failed = false;
 
 	for (size_t i = o->count; i-- > 0;) {
 		if (locks[i])
 			results[i] = release_or_leave(&locks[i], killed_by);
-		replaced |= results[i] == LF_REPLACED;
+		failed |= results[i] == LF_REPLACED ||
+			  results[i] == LF_LOST;
 	}
-	if (o->verbose || replaced)
+	if (o->verbose || failed)
 		let_signals_end_messages(was);
 	for (size_t i = o->count; i-- > 0;) {
 		report_end(o->paths[i], results[i], o->verbose);

@@ -111,3 +111,23 @@ load helper
 	like "$output" '^[0-9]+$'
 	absent lock
 }
+
+# The server is COMMAND: it unlocks the file, and another process locks it.
+@test "a lock that a server gave to another is reported, with COMMAND's status" {
+	need_locks_of_descriptors
+	need_proc
+	mkfifo never taken
+	cat >job <<-'END'
+		unset FAULTY
+		for fd in /proc/$$/fd/*; do
+			[ "$fd" -ef lock ] && lf-acquire -u --fd "${fd##*/}"
+		done
+		lf-acquire -k lock sh -c 'echo >taken; read -r line <never' >/dev/null 2>&1 3>&- &
+		read -r line <taken
+		exit 7
+	END
+	FAULTY=fstatfs:EIO run -7 --separate-stderr faulty-acquire lock sh job
+	like "$stderr" '^lf-acquire: lock: the file server gave the lock to another while COMMAND ran; both may have run at the same time'
+	equal "${#stderr_lines[@]}" 1
+	timeout 60 sh -c "echo >never"
+}
