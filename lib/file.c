@@ -190,6 +190,20 @@ static int examine(struct lf_lock *lock, bool process_owned)
 	return 0;
 }
 
+/*
+ * The content may have been the PID of the holder before, which has left the file
+ * to the waiters: then one of them must remove it.  Had this one come a moment
+ * later, it would have found the file empty.
+ */
+void lf_file_reconsider(struct lf_lock *lock)
+{
+	struct stat st;
+
+	if (lock->foreign && !lock->keep && !lock->cannot_remove &&
+	    fstat(lock->fd, &st) == 0 && st.st_size == 0)
+		lf_marks_own_file(lock);
+}
+
 static void undo_open(struct lf_lock *lock)
 {
 	if (lock->fd >= 0 && !lock->borrowed)

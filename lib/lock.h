@@ -278,6 +278,12 @@ bool lf_file_is_open(const struct lf_lock *lock);
 /* The same before the file is removed: notes whether it is empty. */
 bool lf_file_examine(struct lf_lock *lock);
 
+/*
+ * Once the lock is granted: a file that had content when it was opened may be
+ * empty by now.
+ */
+void lf_file_reconsider(struct lf_lock *lock);
+
 /* A handle that is neither open nor in the table; NULL: no memory. */
 struct lf_lock *lf_lock_new(const struct lf_request *request);
 
@@ -480,6 +486,9 @@ pid_t lf_description_owner(int fd);
 /* ---- marks.c: a mark that is not in use succeeds and does nothing */
 
 void lf_marks_choose(struct lf_lock *lock, bool process_owned);
+
+/* The content that the file had is no reason to keep it any more. */
+void lf_marks_own_file(struct lf_lock *lock);
 
 int lf_tag_try(struct lf_lock *lock);
 int lf_tag_wait(struct lf_lock *lock);

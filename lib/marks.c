@@ -64,6 +64,12 @@ void lf_marks_choose(struct lf_lock *lock, bool process_owned)
 	};
 }
 
+void lf_marks_own_file(struct lf_lock *lock)
+{
+	lock->foreign = false;
+	lock->marks.use_presence = lock->marks.use_tag && !lock->keep;
+}
+
 /* A file system without record locks has several ways to say so. */
 static int answer(int rc)
 {

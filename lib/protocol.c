@@ -287,12 +287,13 @@ static int write_pidfile(struct lf_lock *lock)
 	rc = lf_pidfile_write(lock);
 	/* Content that others left is ours now. */
 	if (rc == 0)
-		lock->foreign = false;
+		lf_marks_own_file(lock);
 	return rc;
 }
 
 static void hold(struct lf_lock *lock)
 {
+	lf_file_reconsider(lock);
 	lf_table_hold(lock);
 	/* A borrowed description may have been a child's, which adopted it. */
 	if (lock->borrowed)

@@ -2,7 +2,7 @@
 /* LF_PID: the PID is in the file while it is locked, and no longer. */
 #include "config.h"
 
-#include "child.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
@@ -143,6 +143,27 @@ TEST(content_written_under_the_lock_is_not_lost)
 		assert_content(lock_path, "data of others\n");
 		assert_int_equal(unlink(lock_path), 0);
 	}
+}
+
+/*
+ * The holder leaves the file to the second waiter, which gives up and leaves it
+ * to the first, for which the PID was content like any other.
+ */
+TEST(a_holder_that_met_the_PID_of_another_removes_the_file)
+{
+	struct actor *holder = actor_holder(LF_PID), *waiter, *quitter;
+
+	waiter = actor_waiter(LF_FOREVER, 0, 1);
+	quitter = actor_process();
+	actor_must(quitter, START, 0, LF_PID);
+	assert_true(waiters_reach(lock_path, 2));
+	actor_release(holder);
+	assert_int_equal(actor_result(waiter), 0);
+	actor_must(quitter, RELEASE, 0, 0);
+	actor_end(quitter);
+	actor_must(waiter, RELEASE, 0, 0);
+	actor_end(waiter);
+	assert_false(exists(lock_path));
 }
 
 static int hold_and_die(void *with_pid)
