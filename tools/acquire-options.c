@@ -101,7 +101,10 @@ static bool is_seconds(const char *text)
  */
 static void explain_flock_option(const char *argument)
 {
-	if ((strncmp(argument, "--", 2) != 0 && strchr(argument, 'c')) ||
+	bool is_long = strncmp(argument, "--", 2) == 0;
+	const char *wait = is_long ? NULL : strchr(argument, 'w');
+
+	if ((!is_long && strchr(argument, 'c')) ||
 	    strncmp(argument, "--command", 9) == 0)
 		message("to run a shell command, use LOCKFILE sh -c 'COMMAND'");
 	else if (strcmp(argument, "-e") == 0)
@@ -110,9 +113,17 @@ static void explain_flock_option(const char *argument)
 		 is_seconds(argument + 7))
 		message("to wait at most %s seconds, use --timeout=%s",
 			argument + 7, argument + 7);
-	else if (strncmp(argument, "-w", 2) == 0 && is_seconds(argument + 2))
-		message("to wait at most %s seconds, use -t %s", argument + 2,
-			argument + 2);
+	else if (wait && is_seconds(wait + 1))
+		message("to wait at most %s seconds, use -t %s", wait + 1,
+			wait + 1);
+	else if (strcmp(argument, "--nonblocking") == 0 ||
+		 strcmp(argument, "--nowait") == 0)
+		message("not to wait is the default; use --no-wait or nothing");
+	else if (strcmp(argument, "--fcntl") == 0)
+		message("the lock is one of fcntl(2) by default; omit --fcntl");
+	else if (strncmp(argument, "--start", 7) == 0 ||
+		 strncmp(argument, "--length", 8) == 0)
+		message("the whole file is locked; omit --start and --length");
 }
 
 /* The same for operands. */
@@ -132,8 +143,15 @@ static void reject_flock_operands(const struct options *o, char **operand)
 			    next);
 	if (!next && *name && strspn(name, "0123456789") == strlen(name))
 		usage_error("%s: no command given to run under the lock; for "
-			    "descriptor %s, use %s--fd %s",
-			    name, name, o->unlock ? "-u " : "", name);
+			    "descriptor %s, use %s--fd %s%s",
+			    name, name,
+			    o->unlock			   ? "-u " :
+			    o->timeout_ms == LF_FOREVER ? "-w " :
+							     "",
+			    name,
+			    o->unlock || o->timeout_ms != 0 ?
+				    "" :
+				    ", with -w if it is to wait");
 }
 
 /* Options for LOCKFILE or COMMAND mean nothing for an open descriptor. */
@@ -141,7 +159,7 @@ static void check_descriptor_options(const struct options *o, char **operand)
 {
 	if (operand[0])
 		usage_error("extra operand '%s': --fd takes neither a lock file "
-			    "nor a command",
+			    "nor a command, which follows in the script",
 			    operand[0]);
 	if (o->count > 1)
 		usage_error("--also cannot be used with --fd: lock the "

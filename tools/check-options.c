@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char help[] =
 	"Usage: lf-check [OPTION]... PATH...\n"
@@ -123,6 +124,21 @@ static void parse_option(int c, char **arguments, struct check_options *o)
 	}
 }
 
+/* With flock(1) a time follows -w; -- before it says that it is a file. */
+static void reject_times(char *const *paths)
+{
+	int milliseconds;
+
+	for (; paths[0] && paths[1]; paths++)
+		if (parse_seconds(paths[0], &milliseconds)) {
+			message("'%s' would be a lock file; to wait at most %s "
+				"seconds, use -t %s",
+				paths[0], paths[0], paths[0]);
+			usage_error("for a lock file of that name, use ./%s",
+				    paths[0]);
+		}
+}
+
 void parse_options(int argc, char **argv, struct check_options *o)
 {
 	char **arguments = argv + 1; /* the next to be parsed */
@@ -147,6 +163,8 @@ void parse_options(int argc, char **argv, struct check_options *o)
 	if (o->table && !o->fs)
 		table_begin(&o->style);
 	o->paths = argv + optind;
+	if (o->wait && o->timeout_ms < 0 && strcmp(argv[optind - 1], "--") != 0)
+		reject_times(o->paths);
 	if (!*o->paths) {
 		message("no lock file given");
 		show_hint();

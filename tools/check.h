@@ -57,26 +57,6 @@ void files_free(struct files *files);
 /* The first that is held, or NULL. */
 const struct file *files_held(const struct files *files);
 
-/* Whether its lock excludes lf-acquire: that of flock(2) does not. */
-bool is_holder(const struct lf_entry *entry);
-
-/* --- When a lock was taken, and when its process started (times.c) */
-
-#define UNKNOWN_TIME (-1)
-
-/* In seconds since the Epoch, or UNKNOWN_TIME. */
-struct times {
-	long long locked;
-	long long started;
-};
-
-struct times times_of(const struct lf_report *report,
-		      const struct lf_entry *entry,
-		      const struct process *process);
-
-/* The seconds since WHEN, which is known; not negative. */
-long long seconds_since(long long when);
-
 /* --- Sentences and PIDs on standard output (print.c) */
 
 /* First: whether standard output is a terminal, and how wide it is. */

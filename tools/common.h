@@ -124,6 +124,34 @@ size_t process_width(const struct process *process);
 /* The width of a command where no terminal sets one. */
 #define COMMAND_WIDTH 79
 
+/* --- An entry of a report: its lock, and since when (times.c) */
+
+struct lf_entry;
+struct lf_report;
+
+/* Whether its lock excludes lf-acquire: that of flock(2) does not. */
+bool is_holder(const struct lf_entry *entry);
+
+#define UNKNOWN_TIME (-1)
+
+/* In seconds since the Epoch, or UNKNOWN_TIME. */
+struct times {
+	long long locked;
+	long long started;
+};
+
+struct times times_of(const struct lf_report *report,
+		      const struct lf_entry *entry,
+		      const struct process *process);
+
+/* The seconds since WHEN, which is known; not negative. */
+long long seconds_since(long long when);
+
+/* ", shared, running for 3 min" of a holder, ", to share it" of a waiter. */
+void format_details(char *text, size_t size, const struct lf_report *report,
+		    const struct lf_entry *entry,
+		    const struct process *process);
+
 /* " (try as root)", where root may see more. */
 const char *try_as_root(void);
 

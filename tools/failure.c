@@ -13,67 +13,94 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often the lock may change hands meanwhile. */
-#define ATTEMPTS 3
-
-/*
- * The process may end, and its PID become another's, while its facts are read.
- * They are the holder's if the same PID holds the lock afterwards.  The result
- * is that of lf_check(); the caller frees HOLDER.
- */
-static int find_holder(const char *path, struct process *holder)
+/* This process may have inherited a descriptor with the lock. */
+static const struct lf_entry *next_holder(const struct lf_report *report,
+					  const struct lf_entry *entry)
 {
-	pid_t pid;
-	int rc;
-
-	*holder = (struct process){ .pid = 0 };
-	rc = lf_check(path, &pid);
-	for (int n = 0; rc > 0 && pid > 0 && n < ATTEMPTS; n++) {
-		pid_t before = pid;
-
-		process_free(holder);
-		process_read(holder, pid, lf_process_start_time(pid));
-		rc = lf_check(path, &pid);
-		if (rc > 0 && pid == before)
-			return rc;
-	}
-	process_free(holder);
-	*holder = (struct process){ .pid = 0 };
-	return rc;
+	do
+		entry = lf_report_next(report, entry);
+	while (entry &&
+	       (!is_holder(entry) || lf_entry_pid(entry) == getpid()));
+	return entry;
 }
 
-/* "held by PID 4242 (rsync -a / /mnt), user root" as new text, or NULL. */
-static char *describe_holder(const char *path)
+/* The one to show: a holder with a PID, if there is one. */
+static const struct lf_entry *best_holder(const struct lf_report *report)
 {
+	const struct lf_entry *first = next_holder(report, NULL), *entry = first;
+
+	while (entry && lf_entry_pid(entry) == 0)
+		entry = next_holder(report, entry);
+	return entry ? entry : first;
+}
+
+static void print_best_holder(FILE *to, const struct lf_report *report,
+			      const struct lf_entry *entry)
+{
+	const struct lf_entry *other = NULL;
 	struct process holder;
+	char details[80];
+	int others = -1;
+
+	process_read(&holder, lf_entry_pid(entry), lf_entry_start_time(entry));
+	format_details(details, sizeof(details), report, entry, &holder);
+	fputs("held by ", to);
+	process_print(to, &holder, COMMAND_WIDTH);
+	fputs(details, to);
+	process_free(&holder);
+	while ((other = next_holder(report, other)) != NULL)
+		others++;
+	if (others > 0)
+		fprintf(to, ", and by %d more", others);
+}
+
+/* New text, or NULL: no memory. */
+static char *describe(const struct lf_report *report)
+{
+	const struct lf_entry *entry = best_holder(report);
 	char *text = NULL;
 	size_t size;
-	FILE *to;
+	FILE *to = open_memstream(&text, &size);
 
-	if (find_holder(path, &holder) == 0 ||
-	    !(to = open_memstream(&text, &size))) {
-		process_free(&holder);
+	if (!to)
 		return NULL;
-	}
-	if (holder.pid > 0) {
-		fputs("held by ", to);
-		process_print(to, &holder, COMMAND_WIDTH);
-	} else {
-		fprintf(to, "held; holder unknown%s", try_as_root());
-	}
+	if (entry && lf_entry_pid(entry) > 0)
+		print_best_holder(to, report, entry);
+	else
+		fprintf(to, "held%s; holder unknown%s",
+			entry && lf_entry_shared(entry) ? ", shared" : "",
+			try_as_root());
 	fclose(to);
-	process_free(&holder);
 	return text;
+}
+
+/*
+ * Returns what lf_inspect() does; *TEXT is new, "held by PID 4242 (rsync -a /
+ * /mnt), user root, running for 3 min", or NULL.
+ */
+static int find_holder(const char *path, bool follow, char **text)
+{
+	char *target = follow ? realpath(path, NULL) : NULL;
+	struct lf_report *report;
+	int rc = lf_inspect(target ? target : path, &report);
+
+	*text = rc > 0 ? describe(report) : NULL;
+	lf_report_free(report);
+	free(target);
+	return rc;
 }
 
 void print_holder(const char *path, bool follow, const char *more)
 {
-	char *target = follow ? realpath(path, NULL) : NULL;
-	char *text = describe_holder(target ? target : path);
+	char *text;
+	int rc = find_holder(path, follow, &text);
 
-	message_about(path, "%s%s", text ? text : "was held just now", more);
+	message_about(path, "%s%s",
+		      text    ? text :
+		      rc == 0 ? "was held just now" :
+				"held; holder unknown",
+		      more);
 	free(text);
-	free(target);
 }
 
 int conflict(const struct options *o, const char *path, int error)
@@ -167,6 +194,34 @@ static int status_of(const struct options *o, const char *path, int error)
 	}
 }
 
+/* Why an existing file cannot be locked: it is another user's, as a rule. */
+static const char *explain_denial(const struct options *o, const char *path)
+{
+	if (access(path, o->flags & LF_SHARED ? R_OK : W_OK) == 0)
+		return "the system refuses the lock, as a sandbox may";
+	return "a lock file that several users lock must be created with "
+	       "--mode 666";
+}
+
+/* A file that cannot be opened may be held nevertheless. */
+static int permission_denied(const struct options *o, const char *path)
+{
+	struct stat st;
+	char *text;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode)) {
+		message_about(path, "%s; %s", lf_strerror(-EACCES),
+			      advice(-EACCES));
+		return status_of(o, path, -EACCES);
+	}
+	find_holder(path, o->flags & LF_FOLLOW, &text);
+	message_about(path, "%s%s%s; %s", lf_strerror(-EACCES),
+		      text ? "; " : "", text ? text : "",
+		      explain_denial(o, path));
+	free(text);
+	return STATUS_CANNOT_OPEN;
+}
+
 int failure(const struct options *o, const char *path, int error)
 {
 	const char *hint = o->fd >= 0 ? descriptor_advice(o->fd, error) : NULL;
@@ -180,28 +235,50 @@ int failure(const struct options *o, const char *path, int error)
 		message_about(path, "%s", hint);
 		return STATUS_CANNOT_OPEN;
 	}
+	if (error == -EACCES && o->fd < 0)
+		return permission_denied(o, path);
 	hint = advice_for(o, error);
 	message_about(path, "%s%s%s", lf_strerror(error), hint ? "; " : "",
 		      hint ? hint : "");
 	return status_of(o, path, error);
 }
 
-int cannot_run(const char *command, int error)
+/* Why COMMAND cannot be run, besides the system's own word. */
+static const char *explain_command(const char *command, int error)
 {
-	if (error == ENOENT && strchr(command, '/') &&
-	    access(command, F_OK) == 0) {
-		message_about(command,
-			      "cannot be run: its interpreter is missing");
-		return STATUS_CANNOT_RUN;
-	}
-	message_about(command, "cannot be run: %s", strerror(error));
+	bool has_path = strchr(command, '/');
+
+	if (error == ETXTBSY)
+		return "it is open for writing, perhaps as its own lock file; "
+		       "lock another file, or run a script as sh SCRIPT";
+	if (error != ENOENT)
+		return strerror(error);
+	if (has_path && access(command, F_OK) == 0)
+		return "its interpreter is missing";
+	if (strpbrk(command, " \t\n"))
+		return "no such command; give its words without quotes around "
+		       "them, or use sh -c 'COMMAND'";
+	return has_path ? "no such file" : "not found in any directory of PATH";
+}
+
+static int status_of_command(const char *command, int error)
+{
 	switch (error) {
 	case ENOENT:
-		return STATUS_NOT_FOUND;
+		return strchr(command, '/') && access(command, F_OK) == 0 ?
+			       STATUS_CANNOT_RUN :
+			       STATUS_NOT_FOUND;
 	case EAGAIN:
 	case ENOMEM:
 		return STATUS_SYSTEM;
 	default:
 		return STATUS_CANNOT_RUN;
 	}
+}
+
+int cannot_run(const char *command, int error)
+{
+	message_about(command, "cannot be run: %s",
+		      explain_command(command, error));
+	return status_of_command(command, error);
 }

@@ -194,8 +194,3 @@ const struct file *files_held(const struct files *files)
 			return &files->list[i];
 	return NULL;
 }
-
-bool is_holder(const struct lf_entry *entry)
-{
-	return !lf_entry_waits(entry) && lf_entry_type(entry) != LF_TYPE_FLOCK;
-}

@@ -49,8 +49,17 @@ static void release(struct lf_lock **locks, const struct options *o)
 			message_about(o->paths[i], "left in place");
 }
 
-/* A library that waits for a file server gives up a second after its time. */
+/* The library needs a second to give up a wait for a file server. */
 #define GRACE_MS 2000
+
+/* When to give up what a file server keeps from returning; 0: never. */
+static int limit(const struct options *o)
+{
+	if (o->timeout_ms <= 0)
+		return 0;
+	return o->timeout_ms < INT_MAX - GRACE_MS ? o->timeout_ms + GRACE_MS :
+						    INT_MAX;
+}
 
 /*
  * A signal ends this process while it waits, but not before it has left the
@@ -59,7 +68,6 @@ static void release(struct lf_lock **locks, const struct options *o)
 static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 			    const char **path)
 {
-	bool bounded = o->timeout_ms > 0 && o->timeout_ms <= INT_MAX - GRACE_MS;
 	sigset_t mask;
 	int rc, sig;
 
@@ -68,7 +76,7 @@ static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 		print_holder(*path, o->flags & LF_FOLLOW, "; waiting");
 		sigpipe_unblock(&mask);
 	}
-	waiting_begin(o, *path, bounded ? o->timeout_ms + GRACE_MS : 0, true);
+	waiting_begin(o, *path, limit(o), true);
 	rc = acquire(locks, o, o->timeout_ms, path);
 	sig = waiting_end();
 	if (sig == 0)
@@ -85,11 +93,11 @@ static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 static int acquire_as_asked(struct lf_lock **locks, const struct options *o,
 			    const char **path)
 {
-	bool bounded = o->timeout_ms > 0;
+	bool bounded = limit(o) > 0;
 	int rc;
 
 	if (bounded)
-		waiting_begin(o, *path, o->timeout_ms, false);
+		waiting_begin(o, *path, limit(o), false);
 	rc = acquire(locks, o, 0, path);
 	if (bounded)
 		waiting_end();

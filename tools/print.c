@@ -58,46 +58,6 @@ static size_t room(size_t used)
 						   SHORTEST_COMMAND;
 }
 
-/* In two units at most: "12 s", "3 min", "2 h 5 min", "3 d 4 h". */
-static void format_duration(char *text, size_t size, long long s)
-{
-	long long min = s / 60, h = min / 60, d = h / 24;
-
-	if (min == 0)
-		snprintf(text, size, "%lld s", s);
-	else if (h == 0)
-		snprintf(text, size, "%lld min", min);
-	else if (d == 0)
-		snprintf(text, size, "%lld h %lld min", h, min % 60);
-	else
-		snprintf(text, size, "%lld d %lld h", d, h % 24);
-}
-
-static void format_more(char *text, size_t size, const struct file *file,
-			const struct lf_entry *entry, const struct process *p)
-{
-	struct times times = times_of(file->report, entry, p);
-	const char *shared = lf_entry_shared(entry) ? ", shared" : "";
-	char duration[48];
-
-	if (lf_entry_waits(entry)) {
-		snprintf(text, size, "%s",
-			 lf_entry_shared(entry) ? ", to share it" : "");
-		return;
-	}
-	if (times.locked != UNKNOWN_TIME) {
-		format_duration(duration, sizeof(duration),
-				seconds_since(times.locked));
-		snprintf(text, size, "%s, locked %s ago", shared, duration);
-	} else if (times.started != UNKNOWN_TIME) {
-		format_duration(duration, sizeof(duration),
-				seconds_since(times.started));
-		snprintf(text, size, "%s, running for %s", shared, duration);
-	} else {
-		snprintf(text, size, "%s", shared);
-	}
-}
-
 /* USED columns of the line are filled already. */
 static void print_entry(const struct file *file, const struct lf_entry *entry,
 			size_t used)
@@ -106,7 +66,7 @@ static void print_entry(const struct file *file, const struct lf_entry *entry,
 	char more[80];
 
 	process_read(&p, lf_entry_pid(entry), lf_entry_start_time(entry));
-	format_more(more, sizeof(more), file, entry, &p);
+	format_details(more, sizeof(more), file->report, entry, &p);
 	if (p.pid > 0)
 		process_print(stdout, &p,
 			      room(used + process_width(&p) + strlen(more)));

@@ -83,7 +83,7 @@ is_queued_anyhow() {
 	hold lf-acquire -k lock
 	exec 9>>lock
 	run -75 lf-acquire -t 0.05 --fd 9
-	equal "${output#*/lock: }" "held by $(process "$holder" "lf-acquire -k lock sh -c $holding"); timed out"
+	names_holder "lf-acquire: ${output#"lf-acquire: $PWD/"}" lock "$holder" "lf-acquire -k lock sh -c $holding" "; timed out"
 	queue lf-acquire -w --fd 9
 	waiter=$pid
 	release "$holder"

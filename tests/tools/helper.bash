@@ -415,6 +415,16 @@ process() {
 	fi
 }
 
+# names_holder TEXT PATH PID COMMAND [MORE]: the message of lf-acquire about a held
+# lock, with MORE after what lf-check shows of the holder.
+names_holder() {
+	local start
+
+	start="lf-acquire: $2: held by $(process "$3" "$4")"
+	begins "$1" "$start" || return
+	like "${1#"$start"}" "^(, shared)?(, (running for|locked) [0-9a-z ]+)?${5-}\$"
+}
+
 # reports PATH LINE...: by lf_inspect(), held.  The kernel's list may miss a line
 # now and then.
 reports() {

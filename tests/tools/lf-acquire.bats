@@ -8,6 +8,8 @@
 
 load helper
 
+replaced="lf-acquire: lock: was replaced while COMMAND ran; another may have run at the same time"
+
 # --- COMMAND and its status
 
 @test "COMMAND runs with its arguments and the file is gone afterwards" {
@@ -123,7 +125,7 @@ load helper
 	run --separate-stderr lf-acquire lock touch ran
 	equal "$status" 75
 	equal "$output" ""
-	equal "$stderr" "lf-acquire: lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
+	names_holder "$stderr" lock "$holder" "lf-acquire lock sh -c $holding"
 	absent ran
 	release "$holder"
 	absent lock
@@ -160,6 +162,53 @@ load helper
 @test "-q does not hide an error" {
 	run -66 lf-acquire -q . true
 	like "$output" 'is a directory'
+}
+
+@test "-q -E 0 hides no refusal but that of a held lock" {
+	run -66 lf-acquire -q -E 0 . true
+	like "$output" 'is a directory'
+	run -73 lf-acquire -q -E 0 missing/lock true
+	like "$output" 'no such file'
+	run -127 lf-acquire -q -E 0 lock ./missing
+	like "$output" 'no such file'
+	hold lf-acquire lock
+	run -0 lf-acquire -q -E 0 lock touch ran
+	equal "$output" ""
+	absent ran
+}
+
+@test "a held lock is shown as lf-check shows it" {
+	need_inspection
+	need_locks_of_descriptors
+	need_shared_locks
+	channel said
+	start sh -c 'exec 9>>lock && lf-acquire --fd 9 && echo >said
+		read -r _ <"$1"' sh "$BATS_TEST_TMPDIR/never"
+	next "$fd"
+	run -75 lf-acquire lock true
+	begins "$output" "lf-acquire: lock: held by PID $pid (sh -c exec 9>>lock "
+	like "$output" '\), user .*, running for [^,]*$'
+	kill "$pid"
+	finish "$pid"
+	rm lock
+	hold lf-acquire -s lock
+	hold lf-acquire -s lock
+	run -75 lf-acquire lock true
+	like "$output" '^lf-acquire: lock: held by PID .*, user .*, shared(, running for .*)?, and by 1 more$'
+}
+
+@test "a lock of another user is shown as held, with a remedy" {
+	need_root
+	need_inspection
+	hold lf-acquire -k lock
+	run -66 unprivileged lf-acquire "$PWD/lock" true
+	like "$output" 'lock: permission denied; held by PID '"$holder"' .*; .* created with --mode 666$'
+	release "$holder"
+	run -66 unprivileged lf-acquire "$PWD/lock" true
+	like "$output" 'lock: permission denied; a lock file that several users lock must be created with --mode 666$'
+	rm lock
+	hold lf-acquire -m 666 lock
+	run -75 unprivileged lf-acquire "$PWD/lock" true
 }
 
 @test "-E gives the status for a held lock, 0 and 255 too" {
@@ -265,7 +314,7 @@ load helper
 	need_holders_with_names
 	hold lf-acquire lock
 	run -75 lf-acquire -t 0.05 lock echo never
-	equal "$output" "lf-acquire: lock: held by $(process "$holder" "lf-acquire lock sh -c $holding"); timed out"
+	names_holder "$output" lock "$holder" "lf-acquire lock sh -c $holding" "; timed out"
 	run -75 lf-acquire -q --timeout=.01 lock echo never
 	equal "$output" ''
 	run -9 lf-acquire -t 0.01 -E 9 lock echo never
@@ -336,7 +385,7 @@ load helper
 	first=$holder
 	begin lf-acquire -v -w lock 2>said
 	queued "$holder"
-	equal "$(<said)" "lf-acquire: lock: held by $(process "$first" "lf-acquire lock sh -c $holding"); waiting"
+	names_holder "$(<said)" lock "$first" "lf-acquire lock sh -c $holding" "; waiting"
 	release "$first"
 	release "$holder"
 	like "$(sed -n 2p said)" '^lf-acquire: lock: locked after [0-9]+\.[0-9]{3} seconds$'
@@ -518,7 +567,7 @@ straying='
 	need_holders_with_names
 	hold lf-acquire -F lock
 	run -75 lf-acquire lock true
-	equal "$output" "lf-acquire: lock: held by $(process "$holder" "sh -c $holding")"
+	names_holder "$output" lock "$holder" "sh -c $holding"
 }
 
 @test "-F with a COMMAND that cannot be run leaves no lock, and a file only with -k" {
@@ -616,9 +665,9 @@ straying='
 	present lock2
 }
 
-@test "COMMAND may remove the file" {
+@test "COMMAND may remove the file, which is reported" {
 	run -5 lf-acquire lock sh -c 'rm lock; exit 5'
-	equal "$output" ""
+	equal "$output" "$replaced"
 	absent lock
 }
 
@@ -731,7 +780,7 @@ hands_over() {
 	need_holders_with_names
 	hold original lock
 	run -75 lf-acquire lock true
-	equal "$output" "lf-acquire: lock: held by $(process "$holder" "original lock sh -c $holding")"
+	names_holder "$output" lock "$holder" "original lock sh -c $holding"
 }
 
 @test "kill -9 of an original frees the lock" {
@@ -1072,7 +1121,23 @@ need_path_of_all() {
 		'-v, --verbose' '-h, --help' '-V, --version'
 }
 
-replaced="lf-acquire: lock: was replaced while COMMAND ran; another may have run at the same time"
+@test "a COMMAND that cannot be run is explained" {
+	run -127 lf-acquire lock no-such-command
+	equal "$output" "lf-acquire: no-such-command: cannot be run: not found in any directory of PATH"
+	run -127 lf-acquire lock "echo a b"
+	like "$output" "use sh -c 'COMMAND'\$"
+	run -127 lf-acquire lock ./missing
+	like "$output" 'cannot be run: no such file$'
+	printf '#!/no/such/interpreter\n' >script
+	chmod +x script
+	run -126 lf-acquire lock ./script
+	like "$output" 'its interpreter is missing$'
+	printf '#!/bin/sh\necho ran\n' >script
+	run -126 lf-acquire ./script ./script
+	like "$output" 'open for writing, perhaps as its own lock file; .* sh SCRIPT$'
+	run -0 lf-acquire ./script sh ./script
+	equal "$output" ran
+}
 
 @test "a lock file that was replaced or removed while COMMAND ran is reported" {
 	local change option

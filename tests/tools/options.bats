@@ -142,13 +142,13 @@ load helper
 	need_holders_with_names
 	hold lf-acquire -s lock
 	run -75 lf-acquire lock true
-	equal "$output" "lf-acquire: lock: held by $(process "$holder" "lf-acquire -s lock sh -c $holding")"
+	names_holder "$output" lock "$holder" "lf-acquire -s lock sh -c $holding"
 	run -75 lf-acquire -s -x lock true
 	equal "$(lf-check -p lock)" "$holder"
 	release "$holder"
 	hold lf-acquire lock
 	run -75 lf-acquire -s lock true
-	equal "$output" "lf-acquire: lock: held by $(process "$holder" "lf-acquire lock sh -c $holding")"
+	names_holder "$output" lock "$holder" "lf-acquire lock sh -c $holding"
 	release "$holder"
 	absent lock
 }
@@ -270,6 +270,26 @@ refused_with() {
 	refused_with 'for descriptor 9, use --fd 9' -n 9
 	refused_with 'for descriptor 9, use -u --fd 9' -u 9
 	refused_with 'to wait at most 5 seconds, use -t 5' -xw 5 lock true
+	refused_with 'to wait at most 5 seconds, use -t 5' -xw5 lock true
+	refused_with 'for descriptor 9, use --fd 9, with -w' 9
+	refused_with 'for descriptor 9, use -w --fd 9$' -w 9
+	refused_with 'use --no-wait or nothing' --nonblocking lock true
+	refused_with 'use --no-wait or nothing' --nowait lock true
+	refused_with 'omit --fcntl' --fcntl lock true
+	refused_with 'omit --start' --start 5 lock true
+	refused_with 'omit --start' --length=5 lock true
+	refused_with 'nor a command, which follows in the script' --fd 9 true
+}
+
+@test "lf-check -w 5 LOCKFILE is refused, with a remedy" {
+	run -64 lf-check -w 5 lock
+	equal "${lines[0]}" "lf-check: '5' would be a lock file; to wait at most 5 seconds, use -t 5"
+	run -64 lf-check lock -w .5 lock
+	run -1 lf-check -w ./5 lock
+	run -1 lf-check -w -- 5 lock
+	run -1 lf-check 5 lock
+	run -1 lf-check -t 5 5 lock
+	run -1 lf-check -w 5
 }
 
 @test "the name of a lock file may be a number" {

@@ -35,7 +35,7 @@ load helper
 	need_holders_with_names
 	hold lf-acquire b
 	run -75 lf-acquire -a b -a c a true
-	equal "$output" "lf-acquire: b: held by $(process "$holder" "lf-acquire b sh -c $holding")"
+	names_holder "$output" b "$holder" "lf-acquire b sh -c $holding"
 	equal "${#lines[@]}" 1
 	absent a
 	absent c
@@ -108,7 +108,7 @@ load helper
 @test "the arguments of a COMMAND that is missing are not locked" {
 	: >data
 	run -127 lf-acquire lock ./notinstalled data -- echo hello
-	equal "$output" "lf-acquire: ./notinstalled: cannot be run: No such file or directory"
+	equal "$output" "lf-acquire: ./notinstalled: cannot be run: no such file"
 	present data
 	absent notinstalled
 	absent lock
