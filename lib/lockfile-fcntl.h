@@ -679,8 +679,9 @@ LF_PUBLIC const char *lf_version(void);
 /* --- Release at the end of the scope, with GCC and Clang */
 
 /*
- * LF_AUTO declares a handle that is released when its scope is left, in
- * whatever way, unless it is NULL then.  It has to be initialised:
+ * LF_AUTO declares a handle that is released when its scope is left, unless it
+ * is NULL then: also by an exception or the end of the thread, if the code is
+ * compiled with -fexceptions; not by longjmp(3).  It has to be initialised:
  *
  *     LF_AUTO struct lf_lock *lock = NULL;
  *     if (lf_acquire(&lock, "/run/app.lock", 0, 0) < 0)

@@ -213,11 +213,11 @@ has_description_lock() {
 hold_as_shown() {
 	waiters=0
 	normalise <example | tr -d '$' | sed 's/ DATE/&\n/g' | grep -oE \
-		'run/[a-z]+\.lock: (free|held[^,$]*)|(and by|waiting:|then:) PID N \([^)]*\)|run/[a-z]+\.lock holder .* DATE' |
+		'run/[a-z]+\.lock: (free|held[^,$]*)|(and by|waiting:|then:) PID N \([^)]*\)|run/[a-z]+\.lock (READ|WRITE) N U DATE' |
 		sed -E 's/^(.*): free$/free \1/
 			s/^(.*): held by PID N \((lf-acquire .*)\)$/hold \1 \2/
 			s/^(.*): held by PID N \((.*)\)$/hold \1 lf-acquire -F \1 \2/
-			s/^(.*) holder (READ|WRITE) N U (.*) DATE$/hold \1 \3/
+			s/^(.*) (READ|WRITE) N U DATE$/hold \1 lf-acquire \1 cmd/
 			s/^and by PID N \((.*)\)$/share . \1/
 			s/^(waiting|then): PID N \((.*)\)$/queue . \2/' >states
 	while read -r state lock command; do
