@@ -557,7 +557,7 @@ LF_PUBLIC pid_t lf_entry_pid(const struct lf_entry *entry);
 enum {
 	LF_SOURCE_NONE,	     /* none: the PID is unknown */
 	LF_SOURCE_LOCK,	     /* the kernel names the process with the lock or
-				the request */
+				the request; nothing confirms it */
 	LF_SOURCE_TAG,	     /* the process has the tag of the lock, see
 				lockfile-fcntl(7) */
 	LF_SOURCE_DESCRIPTOR /* the process has a descriptor with the lock */

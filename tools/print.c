@@ -13,6 +13,8 @@
 
 #include <lockfile-fcntl.h>
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +206,21 @@ static bool is_in(const pid_t *pids, size_t count, pid_t pid)
 	return false;
 }
 
+/*
+ * Somebody may kill what is printed.  A process that this user can kill must have
+ * shown that it is the holder; nor is it lf-check, which has ended by then.
+ */
+static bool is_certain(const struct lf_entry *entry)
+{
+	pid_t pid = lf_entry_pid(entry);
+
+	if (pid == 0 || pid == getpid())
+		return false;
+	return lf_entry_source(entry) != LF_SOURCE_LOCK ||
+	       lf_entry_start_time(entry) == 0 ||
+	       (kill(pid, 0) < 0 && errno == EPERM);
+}
+
 void print_pids(const struct files *files)
 {
 	size_t most = count_entries(files), count = 0;
@@ -216,7 +233,7 @@ void print_pids(const struct files *files)
 		       NULL) {
 			pid_t pid = lf_entry_pid(entry);
 
-			if (!is_holder(entry) || pid == 0 ||
+			if (!is_holder(entry) || !is_certain(entry) ||
 			    is_in(pids, count, pid))
 				continue;
 			pids[count++] = pid;

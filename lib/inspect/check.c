@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -46,8 +47,13 @@ static void ask(const struct lf_lock *lock, struct lf_view *view)
 	view->elsewhere = is_elsewhere(lock);
 	if (view->held <= 0 || view->elsewhere)
 		view->pid = 0;
-	if (view->held < 0 || view->elsewhere || view->pid > 0 ||
-	    lf_tag_test(lock, &tag) <= 0)
+	if (view->held < 0 || view->elsewhere)
+		return;
+	if (view->pid > 0) {
+		view->claim = LF_CLAIM_LOCK;
+		return;
+	}
+	if (lf_tag_test(lock, &tag) <= 0)
 		return;
 	if (view->held == 0)
 		view->claim = LF_CLAIM_TAG;
@@ -129,6 +135,7 @@ void lf_ask_file(struct lf_view *view)
 		view->pid = getpid();
 	} else {
 		open_and_ask(view, st.st_size);
+		view->claimed = view->pid;
 	}
 }
 
@@ -143,9 +150,9 @@ struct watched {
 };
 
 /* PID 0 is some process without a PID here, and not the caller. */
-static int is_runnable(pid_t pid, unsigned long long *ticks)
+static int state_of(pid_t pid, unsigned long long *ticks)
 {
-	return pid > 0 ? lf_process_is_runnable(pid, ticks) : -ENOTSUP;
+	return pid > 0 ? lf_process_state(pid, ticks) : -ENOTSUP;
 }
 
 /* Another file has come to the path meanwhile: the tag was given back. */
@@ -160,7 +167,7 @@ static void begin_to_watch(struct watched *watched, struct lf_view *view)
 		lf_table_close(watched->lock);
 		watched->lock = NULL;
 	}
-	is_runnable(view->pid, &watched->ticks);
+	state_of(view->pid, &watched->ticks);
 }
 
 static void end_to_watch(struct watched *watched)
@@ -171,24 +178,39 @@ static void end_to_watch(struct watched *watched)
 }
 
 /*
+ * A process that was stopped, or waits for a processor or a disk and got less than
+ * a whole clock tick, may still be a waiter that is about to give the tag back: 'T',
+ * 'R'.  0: it had its chance.
+ */
+static int doubt_about(const struct watched *watched)
+{
+	unsigned long long now = watched->ticks;
+	int state = state_of(watched->view->pid, &now);
+
+	if (state < 0 || state == 'S' || now > watched->ticks + 1)
+		return 0;
+	return state == 'R' || state == 'D' ? 'R' : 'T';
+}
+
+/*
  * The tag must be seen at each look, since a caller that tries for the lock
- * again and again has the tag again and again.  A process that only waited for
- * a processor meanwhile, and got less than a whole clock tick, may still be a
- * waiter that is about to give the tag back.  False: seen enough.
+ * again and again has the tag again and again.  False: seen enough.
  */
 static bool watch(struct watched *watched, int ms)
 {
 	const struct lf_view *view = watched->view;
-	unsigned long long now;
+	int doubt;
 	pid_t pid;
 
 	if (lf_tag_test(watched->lock, &pid) <= 0 || pid != view->pid)
 		return false;
-	if (ms < LF_MOMENT_MS ||
-	    (is_runnable(pid, &now) > 0 && now <= watched->ticks + 1))
+	if (ms < LF_MOMENT_MS)
+		return true;
+	doubt = doubt_about(watched);
+	if (doubt == 'R' && ms < LONGEST_MS)
 		return true;
 	watched->lasts = view->claim != LF_CLAIM_BODY ||
-			 body_owner(watched->lock, &pid) > 0;
+			 (doubt == 0 && body_owner(watched->lock, &pid) > 0);
 	return false;
 }
 
@@ -222,6 +244,7 @@ static void settle(struct lf_view *view, bool is_true, int error)
 		view->held = error;
 		view->pidfile = 0;
 	}
+	view->has_tag_alone = is_true && view->claim == LF_CLAIM_TAG;
 	view->claim = LF_CLAIM_NONE;
 }
 
@@ -235,20 +258,29 @@ static void watch_and_settle(struct lf_view **views, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		end_to_watch(&watched[i]);
 		settle(views[i], watched[i].lasts, watched[i].error);
+		if (views[i]->is_forged)
+			views[i]->pid = 0;
 	}
 }
 
-/* The owner of the tag holds the body if its descriptors show that. */
-static bool has_shown_body(struct lf_view *view)
+/* The process is the holder if its descriptors show the lock. */
+static void judge(struct lf_view *view)
 {
 	struct lf_use use;
-	int rc = lf_view_ask(view, view->pid, &use);
+	int has = lf_view_ask(view, view->pid, &use);
+	enum lf_word word;
 
-	if (rc == 0)
-		rc = lf_use_bodies_of_tag(&use);
-	if (rc >= 0)
-		settle(view, rc > 0, 0);
-	return rc >= 0;
+	if (has == 0)
+		has = view->claim == LF_CLAIM_BODY ?
+			      lf_use_bodies_of_tag(&use) :
+			      lf_use_posix(&use);
+	word = lf_judge(view, view->pid, has);
+	view->is_word = word == LF_WORD_OPEN;
+	if (view->claim == LF_CLAIM_TAG) {
+		view->is_forged = word == LF_WORD_FALSE;
+	} else if (view->claim == LF_CLAIM_LOCK || word != LF_WORD_OPEN) {
+		settle(view, word != LF_WORD_FALSE, 0);
+	}
 }
 
 void lf_settle_claims(struct lf_view *const *views, size_t count)
@@ -259,8 +291,9 @@ void lf_settle_claims(struct lf_view *const *views, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct lf_view *view = views[i];
 
-		if (view->claim == LF_CLAIM_NONE ||
-		    (view->claim == LF_CLAIM_BODY && has_shown_body(view)))
+		if (view->claim != LF_CLAIM_NONE)
+			judge(view);
+		if (view->claim == LF_CLAIM_NONE)
 			continue;
 		doubtful[doubts++] = view;
 		if (doubts == WATCHED) {
@@ -288,23 +321,51 @@ static int settle_one(struct lf_view *view)
 	return rc;
 }
 
-/* The body is held, whether the owner of the tag holds it or not. */
+/* What is held is held, whether the kernel names its holder or not. */
 static bool needs_settling(const struct lf_view *view, bool wants_pid)
 {
 	return view->claim == LF_CLAIM_TAG ||
-	       (view->claim == LF_CLAIM_BODY && wants_pid);
+	       (view->claim != LF_CLAIM_NONE && wants_pid);
 }
 
-int lf_check_holder(const char *path, pid_t *pid)
+/* The kernel's word alone would make the caller end a process that it may end. */
+static pid_t certain_pid(const struct lf_view *view)
 {
-	struct lf_view view = { .path = path };
+	bool believed = !view->is_word || !lf_shows_descriptors() ||
+			(kill(view->pid, 0) < 0 && errno == EPERM);
+
+	return view->held > 0 && view->pid > 0 && believed ? view->pid : 0;
+}
+
+static int check(struct lf_view *view, bool wants_pid)
+{
 	int rc = 0;
 
-	lf_ask_file(&view);
-	if (needs_settling(&view, pid != NULL))
-		rc = settle_one(&view);
-	lf_view_unpin(&view);
+	lf_ask_file(view);
+	if (needs_settling(view, wants_pid))
+		rc = settle_one(view);
+	return rc < 0 ? rc : view->held;
+}
+
+/*
+ * A waiter has the lock of a file that was removed for as long as it takes to find
+ * that out: it is not the holder of what is at the path now.
+ */
+int lf_check_holder(const char *path, pid_t *pid)
+{
+	bool in_place = false;
+	int rc;
+
 	if (pid)
-		*pid = rc == 0 && view.held > 0 ? view.pid : 0;
-	return rc < 0 ? rc : view.held;
+		*pid = 0;
+	for (int looks = 0; looks < LF_LOOKS && !in_place; looks++) {
+		struct lf_view view = { .path = path };
+
+		rc = check(&view, pid != NULL);
+		in_place = rc <= 0 || !pid || lf_view_is_in_place(&view);
+		if (pid && in_place && rc > 0)
+			*pid = certain_pid(&view);
+		lf_view_unpin(&view);
+	}
+	return rc;
 }

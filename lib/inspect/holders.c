@@ -11,15 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int has_body(const struct lf_view *view, pid_t pid, int *descriptor)
-{
-	struct lf_use use;
-	int rc = lf_view_ask(view, pid, &use);
-
-	*descriptor = use.descriptor;
-	return rc < 0 ? rc : lf_use_bodies_of_tag(&use);
-}
-
 /* ---- The owners of tags */
 
 /* An exclusive tag is the only one, and F_GETLK has named its owner. */
@@ -33,11 +24,22 @@ static void add_owner(const struct lf_view *view, struct lf_bodies *bodies,
 		      const struct lf_listed_lock *tag)
 {
 	struct lf_owner *owner = &bodies->owners[bodies->owner_count++];
+	struct lf_use use;
+	int rc = lf_view_ask(view, tag->pid, &use);
 
-	owner->pid = tag->pid;
-	owner->has_body = has_body(view, tag->pid, &owner->descriptor);
-	if (owner->has_body < 0 &&
-	    (tag->pid == view->pid || is_known_from_file(view, tag)))
+	*owner = (struct lf_owner){
+		.pid = tag->pid,
+		.has_body = rc < 0 ? rc : lf_use_bodies_of_tag(&use),
+		.shared = !use.exclusive_body,
+		.descriptor = use.descriptor,
+	};
+	if (owner->has_body >= 0)
+		return;
+	owner->is_word = true;
+	owner->shared = bodies->shared;
+	if (lf_judge(view, tag->pid, owner->has_body) == LF_WORD_FALSE)
+		owner->has_body = 0;
+	else if (tag->pid == view->pid || is_known_from_file(view, tag))
 		owner->has_body = tag->pid == view->pid;
 }
 
@@ -47,10 +49,11 @@ int lf_find_owners(struct lf_view *view)
 	const struct lf_listed_lock *lock = NULL;
 	size_t tags = 0;
 
+	bodies->shared = true;
 	while ((lock = lf_view_next(view, lock)) != NULL) {
 		tags += lf_is_tag(lock);
 		bodies->count += lf_is_body(lock);
-		bodies->shared |= lf_is_body(lock) && lock->type == F_RDLCK;
+		bodies->shared &= !lf_is_body(lock) || lock->type == F_RDLCK;
 	}
 	bodies->owners = calloc(tags + 1, sizeof(*bodies->owners));
 	if (!bodies->owners)
@@ -100,9 +103,9 @@ size_t lf_keep_doubtful(const struct lf_view *view, struct lf_bodies *bodies)
 }
 
 /*
- * A doubtful owner that has had the tag for a moment has the body: a waiter
- * gives the tag back immediately.  But one that only waits for a processor may
- * still be a waiter.
+ * A doubtful owner that has had the tag for a moment, and sleeps, has the body as
+ * far as one can see: a waiter gives the tag back immediately.  But one that only
+ * waits for a processor, is stopped or waits for a disk may still be a waiter.
  */
 static void settle_doubtful(struct lf_bodies *bodies)
 {
@@ -110,10 +113,12 @@ static void settle_doubtful(struct lf_bodies *bodies)
 
 	for (size_t i = 0; i < bodies->owner_count; i++) {
 		struct lf_owner *owner = &bodies->owners[i];
+		int state;
 
-		if (owner->has_body < 0)
-			owner->has_body = lf_process_is_runnable(owner->pid,
-								 &ticks) <= 0;
+		if (owner->has_body >= 0)
+			continue;
+		state = lf_process_state(owner->pid, &ticks);
+		owner->has_body = state < 0 || state == 'S';
 	}
 }
 
@@ -128,23 +133,23 @@ static bool is_copy(const struct lf_bodies *bodies, pid_t pid, int descriptor)
 	const struct lf_owner *owners = bodies->owners;
 
 	for (size_t i = 0; i < bodies->owner_count; i++)
-		if (owners[i].pid == pid && owners[i].descriptor >= 0)
+		if (owners[i].has_body > 0 && owners[i].pid == pid)
 			return true;
 	for (size_t i = 0; i < bodies->owner_count; i++)
-		if (owners[i].descriptor >= 0 &&
+		if (owners[i].has_body > 0 && owners[i].descriptor >= 0 &&
 		    lf_same_description(owners[i].pid, owners[i].descriptor,
 					pid, descriptor))
 			return true;
 	return false;
 }
 
-static int add_body(struct lf_view *view, pid_t pid, int source)
+static int add_body(struct lf_view *view, pid_t pid, int source, bool shared)
 {
 	return lf_view_add(view, (struct lf_entry){
 					 .pid = pid,
 					 .source = source,
 					 .type = LF_TYPE_OFDLCK,
-					 .shared = view->bodies.shared,
+					 .shared = shared,
 				 });
 }
 
@@ -158,17 +163,31 @@ static int add_owners(struct lf_view *view, size_t *known)
 
 		if (owner->has_body <= 0)
 			continue;
-		rc = add_body(view, owner->pid, LF_SOURCE_TAG);
+		rc = add_body(view, owner->pid,
+			      owner->is_word ? LF_SOURCE_LOCK : LF_SOURCE_TAG,
+			      owner->shared);
 		*known += (size_t)owner->has_body;
 	}
 	return rc;
+}
+
+/*
+ * The processes are read one after the other, and the lock may go from one to
+ * another meanwhile: an exclusive lock has no second description.
+ */
+static bool is_impossible(const struct lf_bodies *bodies,
+			  const struct lf_use *first, const struct lf_use *use)
+{
+	return first && bodies->count == 1 && !bodies->shared &&
+	       !lf_same_description(first->pid, first->descriptor, use->pid,
+				    use->descriptor);
 }
 
 /* Holders without a tag, as far as they are visible; *ALL: they all are. */
 static int add_untagged(struct lf_view *view, size_t *known, bool *all)
 {
 	struct lf_snapshot *snapshot = view->snapshot;
-	const struct lf_use *use;
+	const struct lf_use *use, *first = NULL;
 	int rc = lf_snapshot_scan(snapshot);
 
 	*all = rc == 0 && !snapshot->denied;
@@ -178,12 +197,19 @@ static int add_untagged(struct lf_view *view, size_t *known, bool *all)
 	     use = use->next) {
 		int has = lf_use_bodies(use);
 
-		if (has == -EACCES || has == -EPERM)
+		if (has < 0)
 			*all = false;
 		if (has <= 0 ||
 		    is_copy(&view->bodies, use->pid, use->descriptor))
 			continue;
-		rc = add_body(view, use->pid, LF_SOURCE_DESCRIPTOR);
+		if (is_impossible(&view->bodies, first, use)) {
+			view->surplus = true;
+			continue;
+		}
+		if (!first)
+			first = use;
+		rc = add_body(view, use->pid, LF_SOURCE_DESCRIPTOR,
+			      !use->exclusive_body);
 		*known += (size_t)has;
 	}
 	return rc;
@@ -204,8 +230,8 @@ static int add_body_holders(struct lf_view *view)
 	rc = add_untagged(view, &known, &all);
 	if (rc < 0 || (known > 0 && (all || known >= count)))
 		return rc;
-	view->surplus = known > 0;
-	return add_body(view, 0, LF_SOURCE_NONE);
+	view->surplus |= known > 0;
+	return add_body(view, 0, LF_SOURCE_NONE, view->bodies.shared);
 }
 
 /* ---- Processes that hold by a lock of their own */
@@ -228,18 +254,111 @@ static bool is_lock_of_process(const struct lf_view *view,
 	for (size_t i = 0; view->held < 0 && i < bodies->owner_count; i++)
 		if (bodies->owners[i].pid == lock->pid)
 			return bodies->owners[i].has_body > 0;
-	return lock->pid == view->pid;
+	return view->has_tag_alone && lock->pid == view->claimed;
+}
+
+static int add_posix(struct lf_view *view, pid_t pid, int source, bool shared)
+{
+	return lf_view_add(view, (struct lf_entry){
+					 .pid = pid,
+					 .source = source,
+					 .type = LF_TYPE_POSIX,
+					 .shared = shared,
+				 });
+}
+
+/* *FORGED: the lock is another's, which may be found by its descriptors. */
+static int add_named(struct lf_view *view, const struct lf_listed_lock *lock,
+		     bool *forged)
+{
+	struct lf_use use;
+	int rc = lf_view_ask(view, lock->pid, &use), has;
+
+	if (rc == -ENOMEM)
+		return rc;
+	has = rc < 0 ? rc : lf_use_posix(&use);
+	switch (lf_judge(view, lock->pid, has)) {
+	case LF_WORD_SHOWN:
+		return add_posix(view, lock->pid, LF_SOURCE_DESCRIPTOR,
+				 !use.exclusive_posix);
+	case LF_WORD_OPEN:
+		return lf_view_add_listed(view, lock, lock->pid);
+	case LF_WORD_FALSE:
+		break;
+	}
+	*forged = true;
+	return 0;
+}
+
+/*
+ * The owners of locks that carry the PID of another process, or of none: all that
+ * show a lock.  Nobody is found if the lock is gone meanwhile.
+ */
+static int add_true_owners(struct lf_view *view)
+{
+	struct lf_snapshot *snapshot = view->snapshot;
+	int rc = lf_snapshot_scan(snapshot);
+	size_t before = view->report->count;
+	const struct lf_use *use = NULL;
+	bool found = false;
+
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc == 0)
+		use = snapshot->users[view->file].first;
+	for (rc = 0; use && rc == 0; use = use->next) {
+		if (!use->has_posix)
+			continue;
+		found = true;
+		rc = add_posix(view, use->pid, LF_SOURCE_DESCRIPTOR,
+			       !use->exclusive_posix);
+	}
+	if (rc < 0 || view->report->count > before ||
+	    (found && !snapshot->denied))
+		return rc;
+	view->surplus = true;
+	return add_posix(view, 0, LF_SOURCE_NONE, false);
 }
 
 static int add_process_holders(struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
+	bool forged = false;
 	int rc = 0;
 
-	while (rc == 0 && (lock = lf_view_next(view, lock)) != NULL)
-		if (is_lock_of_process(view, lock))
-			rc = lf_view_add_listed(view, lock, lock->pid);
-	return rc;
+	while (rc == 0 && (lock = lf_view_next(view, lock)) != NULL) {
+		if (!is_lock_of_process(view, lock))
+			continue;
+		if (lock->pid == 0)
+			rc = lf_view_add_listed(view, lock, 0);
+		else
+			rc = add_named(view, lock, &forged);
+	}
+	return rc == 0 && forged ? add_true_owners(view) : rc;
+}
+
+/* ---- The mode of a holder is that of its strongest lock. */
+
+static bool shares(const struct lf_report *report, const struct lf_entry *holder)
+{
+	const struct lf_entry *entry = NULL;
+
+	while ((entry = lf_report_next(report, entry)) != NULL)
+		if (entry->pid == holder->pid && !entry->shared)
+			return false;
+	return true;
+}
+
+static void set_modes(struct lf_report *report)
+{
+	bool all_share = true;
+
+	for (size_t i = 0; i < report->count; i++)
+		all_share &= report->entries[i].shared;
+	for (size_t i = 0; i < report->count && !all_share; i++)
+		if (report->entries[i].pid != 0)
+			report->entries[i].shared =
+				shares(report, &report->entries[i]);
 }
 
 int lf_add_holders(struct lf_view *view)
@@ -249,5 +368,9 @@ int lf_add_holders(struct lf_view *view)
 	settle_doubtful(&view->bodies);
 	if (view->bodies.count > 0)
 		rc = add_body_holders(view);
-	return rc < 0 ? rc : add_process_holders(view);
+	if (rc == 0)
+		rc = add_process_holders(view);
+	if (rc == 0)
+		set_modes(view->report);
+	return rc;
 }

@@ -19,12 +19,6 @@
 #include <unistd.h>
 
 /*
- * The kernel gives the list a page at a time, so that it may miss a lock or
- * repeat it, but not often.
- */
-#define LOOKS 4
-
-/*
  * A lock file that is removed frees its inode number, and another lock file may
  * get it, whose holder would be reported.  So this many held files stay pinned
  * while the processes are examined; but no more than a quarter of the
@@ -315,9 +309,10 @@ static bool is_complete(const struct lf_view *view)
 static int add_unlisted(struct lf_view *view)
 {
 	struct lf_entry *first = view->report->entries;
+	int source = view->is_word ? LF_SOURCE_LOCK : LF_SOURCE_DESCRIPTOR;
 	struct lf_entry unlisted = {
 		.pid = view->pid,
-		.source = LF_SOURCE_LOCK,
+		.source = source,
 		.type = LF_TYPE_UNKNOWN,
 	};
 	size_t count = view->report->count;
@@ -327,9 +322,9 @@ static int add_unlisted(struct lf_view *view)
 		return 0;
 	view->report->partial = true;
 	/* The list of another PID namespace, which has no PIDs for us. */
-	if (view->holders == 1 && first->pid == 0) {
+	if (view->holders == 1 && first->pid == 0 && view->pid != 0) {
 		first->pid = view->pid;
-		first->source = LF_SOURCE_LOCK;
+		first->source = source;
 		return 0;
 	}
 	view->when = view->asked;
@@ -341,6 +336,32 @@ static int add_unlisted(struct lf_view *view)
 	}
 	if (rc == 0 && view->report->count > count)
 		lf_report_sort_in(view->report, 0);
+	return rc;
+}
+
+/*
+ * Another file is at the path now.  A waiter has the lock of one that was removed
+ * for as long as it takes to find that out, so a holder is none of this path's.
+ */
+static void forget_names(struct lf_view *view)
+{
+	for (size_t i = 0; i < view->report->count; i++) {
+		struct lf_entry *entry = &view->report->entries[i];
+
+		if (entry->waits)
+			continue;
+		entry->pid = 0;
+		entry->source = LF_SOURCE_NONE;
+		entry->start_time = 0;
+	}
+}
+
+static int end_incomplete(struct lf_view *view, bool in_place)
+{
+	int rc = is_complete(view) ? 0 : add_unlisted(view);
+
+	if (rc == 0 && !in_place)
+		forget_names(view);
 	return rc;
 }
 
@@ -362,13 +383,14 @@ static int keep_incomplete(struct lf_view **views, size_t *count, bool is_last)
 
 	for (size_t i = 0; i < *count && rc == 0; i++) {
 		struct lf_view *view = views[i];
+		bool in_place = view->status <= 0 || lf_view_is_in_place(view);
 
 		lf_view_unpin(view);
-		if (view->status <= 0 || (is_complete(view) &&
+		if (view->status <= 0 || (in_place && is_complete(view) &&
 					  (is_last || !view->surplus)))
 			continue;
 		if (is_last || !view->is_listed) {
-			rc = add_unlisted(view);
+			rc = end_incomplete(view, in_place);
 			continue;
 		}
 		reset(view);
@@ -388,7 +410,7 @@ static int look_until_complete(struct lf_view **views, size_t count,
 
 		rc = look(views, count, listing, &snapshot);
 		if (rc == 0)
-			rc = keep_incomplete(views, &count, looks == LOOKS);
+			rc = keep_incomplete(views, &count, looks == LF_LOOKS);
 		lf_snapshot_end(&snapshot);
 		lf_listing_free(listing);
 	}

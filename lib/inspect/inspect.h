@@ -29,6 +29,12 @@
 /* The number of looks at the list in a moment. */
 #define LF_MOMENTS 10
 
+/*
+ * The kernel gives the list a page at a time, and the processes are read one after
+ * the other: what a look saw may lack a lock, or be of two moments, but not often.
+ */
+#define LF_LOOKS 4
+
 /* ---- report.c */
 
 struct lf_entry {
@@ -83,10 +89,12 @@ struct lf_use {
 	pid_t pid;
 	size_t file;
 	size_t descriptors;
-	size_t with_body; /* of them */
 	size_t bodies;
-	int descriptor; /* the first with a body, or -1 */
+	bool exclusive_body; /* one of them is exclusive */
+	bool has_tag; /* a descriptor has a body and a lock of the process */
+	bool has_posix, exclusive_posix; /* locks of the process */
 	bool has_flock;
+	int descriptor; /* the first with a body, or -1 */
 	int error; /* why the locks of a descriptor are not shown */
 };
 
@@ -94,7 +102,7 @@ struct lf_use {
 struct lf_examined {
 	struct lf_examined *next;
 	pid_t pid;
-	int error; /* why its descriptors are not shown */
+	int error; /* why its descriptors, or some, are not shown */
 	unsigned long long start_time; /* 0: unknown */
 	size_t count;
 	struct lf_use uses[]; /* by file */
@@ -112,7 +120,7 @@ struct lf_snapshot {
 	struct lf_examined *examined[LF_BUCKETS];
 	bool scanned;
 	int scan_result;
-	bool denied; /* a process does not show its descriptors to us */
+	bool denied; /* there are processes that we cannot examine */
 };
 
 /* Takes FILES, from malloc(3) and in any order.  0 or -ENOMEM. */
@@ -136,23 +144,33 @@ int lf_snapshot_scan(struct lf_snapshot *snapshot);
 
 /* ---- view.c: one file under inspection */
 
-/* What F_GETLK says of the tag, before the holder of the body is known. */
+/* What F_GETLK says of the holder, before that is confirmed. */
 enum lf_claim {
 	LF_CLAIM_NONE,
 	LF_CLAIM_TAG,  /* the tag alone is held */
 	LF_CLAIM_BODY, /* the owner of the tag may hold the body */
+	LF_CLAIM_LOCK, /* a process has a lock of its own */
+};
+
+/* What becomes of a PID that the kernel gives with a lock. */
+enum lf_word {
+	LF_WORD_FALSE, /* it is not that of the holder */
+	LF_WORD_OPEN,  /* we may not examine the process: the kernel's word */
+	LF_WORD_SHOWN, /* its descriptors show the lock */
 };
 
 /* The owner of a tag, and how many bodies it has: negative, unknown. */
 struct lf_owner {
 	pid_t pid;
 	int has_body;
+	bool is_word; /* of the kernel, and no more */
+	bool shared;
 	int descriptor;
 };
 
 struct lf_bodies {
 	size_t count; /* locks of open file descriptions */
-	bool shared;  /* they are shared ones */
+	bool shared;  /* all of them are shared ones */
 	struct lf_owner *owners; /* of tags */
 	size_t owner_count;
 };
@@ -171,6 +189,10 @@ struct lf_view {
 	int held; /* 1, 0, or negative: unknown */
 	enum lf_claim claim;
 	pid_t pid;	/* of the holder; 0: unknown */
+	pid_t claimed;	/* PID, as the kernel gave it */
+	bool is_word;	/* PID is the kernel's word and no more */
+	bool is_forged;	/* the owner of the first byte is not PID */
+	bool has_tag_alone; /* what is held is the first byte */
 	bool elsewhere; /* the holder may be on another machine */
 	bool nameless;	/* the owner of the first byte has no PID here */
 	pid_t pidfile;	/* the PID in the file, or 0 */
@@ -213,7 +235,13 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing);
 const struct lf_listed_lock *lf_view_next(const struct lf_view *view,
 					  const struct lf_listed_lock *lock);
 
-/* What the process has of this file.  0, or why that is unknown. */
+/* Whether the path still names the file; if that is not pinned, true. */
+bool lf_view_is_in_place(const struct lf_view *view);
+
+/*
+ * What the process has of this file.  0, or why that is unknown.  What USE does
+ * not show it may have nevertheless, if USE->error is set.
+ */
 int lf_view_ask(const struct lf_view *view, pid_t pid, struct lf_use *use);
 
 /* The number of bodies that are meant by USE, or why it is unknown. */
@@ -222,9 +250,15 @@ int lf_use_bodies(const struct lf_use *use);
 /*
  * The same for the owner of a tag, which need not belong to the body: a child that
  * inherited the descriptor of its parent's lock may have opened the file again to
- * wait for it.  -EAGAIN: unknown.
+ * wait for it.
  */
 int lf_use_bodies_of_tag(const struct lf_use *use);
+
+/* Whether it has locks of its process: 1, 0, or why that is unknown. */
+int lf_use_posix(const struct lf_use *use);
+
+/* HAS: how many such locks the process shows, or why that is unknown. */
+enum lf_word lf_judge(const struct lf_view *view, pid_t pid, int has);
 
 /* Adds an entry, unless its process has ended or has such an entry already. */
 int lf_view_add(struct lf_view *view, struct lf_entry entry);

@@ -56,7 +56,10 @@ static int list_numbers(struct search *search)
 	return 0;
 }
 
-/* The link may be of a file that has been removed, or another may be there. */
+/*
+ * The link may be of a file that has been removed, or another may be there.
+ * -EACCES: there may be one.
+ */
 static int add_path(const char *path, void *argument)
 {
 	struct search *search = argument;
@@ -64,7 +67,9 @@ static int add_path(const char *path, void *argument)
 	struct stat st;
 	size_t n = search->path_count;
 
-	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -EACCES;
+	if (!S_ISREG(st.st_mode))
 		return 0;
 	number = st.st_ino;
 	if (!bsearch(&number, search->numbers, search->number_count,
@@ -104,22 +109,28 @@ static void remove_repeated_paths(struct search *search)
 	search->path_count = count;
 }
 
-/* A file without entries has no lock any more, or never had. */
-static size_t drop_unlocked(struct lf_report **reports, size_t count)
+/*
+ * A file without entries has no lock any more, or never had; or it could not be
+ * inspected, and is one *MORE.
+ */
+static size_t drop_unlocked(struct lf_report **reports, size_t count, int *more)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (reports[i]->count > 0)
+		if (reports[i]->count > 0) {
 			reports[kept++] = reports[i];
-		else
-			lf_report_free(reports[i]);
+			continue;
+		}
+		if (reports[i]->status < 0)
+			*more = 1;
+		lf_report_free(reports[i]);
 	}
 	return kept;
 }
 
 static int inspect_paths(const struct search *search,
-			 struct lf_report ***reports, size_t *count)
+			 struct lf_report ***reports, size_t *count, int *more)
 {
 	size_t n = search->path_count;
 	int rc;
@@ -133,7 +144,7 @@ static int inspect_paths(const struct search *search,
 		*reports = NULL;
 		return rc;
 	}
-	*count = drop_unlocked(*reports, n);
+	*count = drop_unlocked(*reports, n, more);
 	return 0;
 }
 
@@ -147,7 +158,7 @@ int lf_inspect_all_locked(struct lf_report ***reports, size_t *count)
 					  add_path, &search);
 	if (rc >= 0) {
 		remove_repeated_paths(&search);
-		rc = inspect_paths(&search, reports, count);
+		rc = inspect_paths(&search, reports, count, &more);
 	}
 	for (size_t i = 0; i < search.path_count; i++)
 		free(search.paths[i]);

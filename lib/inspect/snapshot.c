@@ -167,7 +167,10 @@ static void add_to_use(struct lf_examined *examined,
 	}
 	use->descriptors++;
 	use->bodies += descriptor->bodies;
-	use->with_body += descriptor->bodies > 0;
+	use->exclusive_body |= descriptor->exclusive_body;
+	use->has_tag |= descriptor->bodies > 0 && descriptor->has_posix;
+	use->has_posix |= descriptor->has_posix;
+	use->exclusive_posix |= descriptor->exclusive_posix;
 	use->has_flock |= descriptor->has_flock;
 	if (use->descriptor < 0 && descriptor->bodies > 0)
 		use->descriptor = descriptor->number;
@@ -214,7 +217,8 @@ static int examine(struct lf_snapshot *snapshot, pid_t pid, bool always)
 				     snapshot->file_count, lf_is_body, always);
 	if (rc < 0)
 		return rc;
-	if (process.error == -EACCES || process.error == -EPERM)
+	if (process.error < 0 && process.error != -ENOENT &&
+	    process.error != -ESRCH)
 		snapshot->denied = true;
 	if (always || process.count > 0)
 		rc = keep(snapshot, &process);
@@ -246,6 +250,7 @@ int lf_snapshot_scan(struct lf_snapshot *snapshot)
 	snapshot->scanned = true;
 	rc = lf_list_processes(&pids, &count);
 	if (rc == 0) {
+		snapshot->denied |= lf_some_are_hidden(pids, count);
 		for (size_t i = 0; i < count && rc == 0; i++)
 			if (!find(snapshot, pids[i]))
 				rc = examine(snapshot, pids[i], false);

@@ -94,6 +94,15 @@ const struct lf_listed_lock *lf_view_next(const struct lf_view *view,
 	return lock && lock < view->locks + view->lock_count ? lock : NULL;
 }
 
+bool lf_view_is_in_place(const struct lf_view *view)
+{
+	struct stat st;
+
+	return !view->is_pinned ||
+	       (lstat(view->path, &st) == 0 && st.st_ino == view->id.ino &&
+		st.st_dev == view->id.dev);
+}
+
 /* ---- The processes */
 
 static int compare_uses(const void *left, const void *right)
@@ -115,15 +124,15 @@ int lf_view_ask(const struct lf_view *view, pid_t pid, struct lf_use *use)
 	if (pid <= 0)
 		return -ENOTSUP;
 	rc = lf_snapshot_examine(view->snapshot, pid, &examined);
-	if (rc == 0)
-		rc = examined->error;
 	if (rc < 0)
 		return rc;
 	found = bsearch(&wanted, examined->uses, examined->count,
 			sizeof(wanted), compare_uses);
 	if (found)
 		*use = *found;
-	return 0;
+	if (use->error == 0)
+		use->error = examined->error;
+	return found ? 0 : use->error;
 }
 
 int lf_use_bodies(const struct lf_use *use)
@@ -133,9 +142,37 @@ int lf_use_bodies(const struct lf_use *use)
 
 int lf_use_bodies_of_tag(const struct lf_use *use)
 {
-	return use->with_body > 0 && use->descriptors > use->with_body ?
-		       -EAGAIN :
-		       lf_use_bodies(use);
+	return use->has_tag ? (int)use->bodies : use->error;
+}
+
+int lf_use_posix(const struct lf_use *use)
+{
+	return use->has_posix ? 1 : use->error;
+}
+
+/*
+ * The kernel gives a lock the PID of the process that asked for it.  That may be
+ * a child that shared the descriptors of its parent (CLONE_FILES) and has ended
+ * or executed another program since, which may be one of another user; the lock
+ * stays with the parent.  So any user may leave any PID on a lock.
+ */
+enum lf_word lf_judge(const struct lf_view *view, pid_t pid, int has)
+{
+	const struct lf_examined *examined;
+
+	if (has >= 0)
+		return has > 0 ? LF_WORD_SHOWN : LF_WORD_FALSE;
+	if (pid <= 0)
+		return LF_WORD_FALSE;
+	if (!lf_shows_descriptors())
+		return LF_WORD_OPEN;
+	if (kill(pid, 0) < 0)
+		return errno == EPERM ? LF_WORD_OPEN : LF_WORD_FALSE;
+	/* The caller may look up and then kill it: not without its identity. */
+	return lf_snapshot_examine(view->snapshot, pid, &examined) == 0 &&
+			       examined->start_time > 0 ?
+		       LF_WORD_OPEN :
+		       LF_WORD_FALSE;
 }
 
 /* ---- Entries of the report */

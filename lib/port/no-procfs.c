@@ -57,10 +57,15 @@ unsigned long long lf_start_time(int process)
 	return 0;
 }
 
-int lf_process_is_runnable(pid_t pid, unsigned long long *ticks)
+int lf_process_state(pid_t pid, unsigned long long *ticks)
 {
 	(void)pid, (void)ticks;
 	return -ENOTSUP;
+}
+
+bool lf_shows_descriptors(void)
+{
+	return false;
 }
 
 int lf_process_read(struct lf_process *process, pid_t pid,
@@ -89,6 +94,12 @@ int lf_list_processes(pid_t **pids, size_t *count)
 	*pids = NULL;
 	*count = 0;
 	return -ENOTSUP;
+}
+
+bool lf_some_are_hidden(const pid_t *pids, size_t count)
+{
+	(void)pids, (void)count;
+	return true;
 }
 
 int lf_find_paths(const unsigned long long *numbers, size_t count,

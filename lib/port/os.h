@@ -226,6 +226,9 @@ bool lf_proc_is_ours(void);
 /* All that are visible; the caller frees. */
 int lf_list_processes(pid_t **pids, size_t *count);
 
+/* Whether the system hides processes, so that those listed may not be all. */
+bool lf_some_are_hidden(const pid_t *pids, size_t count);
+
 /* A descriptor for questions about one process (0: the caller) and no other. */
 int lf_process_open(pid_t pid);
 
@@ -233,10 +236,17 @@ int lf_process_open(pid_t pid);
 unsigned long long lf_start_time(int process);
 
 /*
- * Whether the process runs or waits for a processor, and the clock ticks of CPU
- * time that it has used; or a negative errno value.
+ * The state of the process, as proc(5) names it: 'R' for one that runs or waits
+ * for a processor; and the clock ticks of CPU time that it has used.  Or a
+ * negative errno value.
  */
-int lf_process_is_runnable(pid_t pid, unsigned long long *ticks);
+int lf_process_state(pid_t pid, unsigned long long *ticks);
+
+/*
+ * Whether the system shows the descriptors of processes, and their locks, to
+ * those that may examine them.
+ */
+bool lf_shows_descriptors(void);
 
 /* A descriptor of one of the files in question, and the locks it shows. */
 struct lf_descriptor {
@@ -244,6 +254,8 @@ struct lf_descriptor {
 	int number;
 	int error;     /* or why its locks are not shown */
 	size_t bodies; /* locks that the filter accepts */
+	bool exclusive_body; /* one of them is exclusive */
+	bool has_posix, exclusive_posix; /* locks of the process */
 	bool has_flock; /* a lock of flock(2) that is no presence of ours */
 };
 
@@ -251,7 +263,7 @@ typedef bool lf_lock_filter(const struct lf_listed_lock *lock);
 
 struct lf_process {
 	pid_t pid;
-	int error;			/* why its descriptors are not shown */
+	int error; /* why its descriptors, or some, are not shown */
 	unsigned long long start_time;	/* 0: unknown */
 	struct lf_descriptor *descriptors; /* by file, then by number */
 	size_t count;

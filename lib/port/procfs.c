@@ -9,12 +9,12 @@
 #include "port/os.h"
 
 #include "lockfile-fcntl.h"
+#include "port/proc-list.h"
 #include "port/proc-text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,7 +232,7 @@ unsigned long long lf_start_time(int process)
 	return start_time;
 }
 
-int lf_process_is_runnable(pid_t pid, unsigned long long *ticks)
+int lf_process_state(pid_t pid, unsigned long long *ticks)
 {
 	int process = lf_process_open(pid), rc;
 	char *text, state;
@@ -243,35 +243,55 @@ int lf_process_is_runnable(pid_t pid, unsigned long long *ticks)
 	close(process);
 	if (rc < 0)
 		return rc;
-	rc = lf_proc_parse_run(text, &state, ticks) ? state == 'R' : -ENOTSUP;
+	rc = lf_proc_parse_run(text, &state, ticks) ? state : -ENOTSUP;
 	free(text);
 	return rc;
 }
 
+bool lf_shows_descriptors(void)
+{
+	return true;
+}
+
 /* ---- The descriptors of a process */
 
-/* Which of FILES a descriptor is of, or NULL. */
-static const struct lf_file_id *find_file(int fds, const char *descriptor,
-					  const struct lf_file_id *files,
-					  size_t count)
+/* Stores which of FILES a descriptor is of, or NULL.  0 or an error. */
+static int find_file(int fds, const char *descriptor,
+		     const struct lf_file_id *files, size_t count,
+		     const struct lf_file_id **file)
 {
-	const struct lf_file_id *file;
 	struct lf_file_id wanted;
 	struct statx st;
 
+	*file = NULL;
 	if (statx(fds, descriptor, AT_STATX_DONT_SYNC, STATX_INO | STATX_NLINK,
 		  &st) < 0)
-		return NULL;
+		return lf_proc_is_gone(-errno) ? 0 : -errno;
 	wanted.ino = (ino_t)st.stx_ino;
 	wanted.dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-	file = bsearch(&wanted, files, count, sizeof(*files),
-		       lf_file_id_compare);
-	return file && (st.stx_nlink > 0 || file->is_uncounted) ? file : NULL;
+	*file = bsearch(&wanted, files, count, sizeof(*files),
+			lf_file_id_compare);
+	if (*file && st.stx_nlink == 0 && !(*file)->is_uncounted)
+		*file = NULL;
+	return 0;
+}
+
+static void add_shown(struct lf_descriptor *descriptor,
+		      const struct lf_listed_lock *lock, bool is_body)
+{
+	bool exclusive = lock->type == F_WRLCK;
+
+	descriptor->bodies += is_body;
+	descriptor->exclusive_body |= is_body && exclusive;
+	descriptor->has_posix |= lock->kind == LF_TYPE_POSIX;
+	descriptor->exclusive_posix |= lock->kind == LF_TYPE_POSIX && exclusive;
+	descriptor->has_flock |= lock->kind == LF_TYPE_FLOCK;
 }
 
 /*
- * What fdinfo/NUMBER lists.  A lock of flock(2) beside one of the description
- * is our presence.
+ * What fdinfo/NUMBER lists: the locks of the description, and those of the
+ * process, of whatever PID, that were taken by it.  A lock of flock(2) beside one
+ * of the description is our presence.
  */
 static int read_locks(int process, struct lf_descriptor *descriptor,
 		      lf_lock_filter *is_body)
@@ -290,8 +310,7 @@ static int read_locks(int process, struct lf_descriptor *descriptor,
 		if (strncmp(line, "lock:", 5) != 0 ||
 		    !lf_proc_parse_lock(line + 5, &lock))
 			continue;
-		descriptor->bodies += is_body(&lock);
-		descriptor->has_flock |= lock.kind == LF_TYPE_FLOCK;
+		add_shown(descriptor, &lock, is_body(&lock));
 		has_ofd |= lock.kind == LF_TYPE_OFDLCK;
 	}
 	descriptor->has_flock &= !has_ofd;
@@ -300,34 +319,39 @@ static int read_locks(int process, struct lf_descriptor *descriptor,
 }
 
 /*
- * A descriptor that was closed since holds nothing.  Nor does one of a removed
+ * Whether the descriptor is of one of the files: 1, 0, or an error, and that is
+ * unknown.  One that was closed since holds nothing.  Nor does one of a removed
  * file, which is asked again after the locks: a waiter then has the lock, for as
  * long as it takes to find the file gone.
  */
-static bool read_descriptor(int process, int fds, const char *name,
-			    const struct lf_file_id *files, size_t count,
-			    lf_lock_filter *is_body,
-			    struct lf_descriptor *descriptor)
+static int read_descriptor(int process, int fds, const char *name,
+			   const struct lf_file_id *files, size_t count,
+			   lf_lock_filter *is_body,
+			   struct lf_descriptor *descriptor)
 {
-	const struct lf_file_id *file = find_file(fds, name, files, count);
-	int rc;
+	const struct lf_file_id *file, *again;
+	int rc = find_file(fds, name, files, count, &file);
 
-	if (!file)
-		return false;
+	if (rc < 0 || !file)
+		return rc;
 	*descriptor = (struct lf_descriptor){
 		.file = (size_t)(file - files),
 		.number = (int)strtol(name, NULL, 10),
 	};
 	rc = read_locks(process, descriptor, is_body);
-	if (rc == -ENOENT || rc == -ESRCH)
-		return false;
+	if (lf_proc_is_gone(rc))
+		return 0;
 	descriptor->error = rc;
-	if ((descriptor->bodies > 0 || descriptor->has_flock) &&
-	    find_file(fds, name, files, count) != file) {
-		descriptor->bodies = 0;
-		descriptor->has_flock = false;
-	}
-	return true;
+	if (descriptor->bodies == 0 && !descriptor->has_posix &&
+	    !descriptor->has_flock)
+		return 1;
+	rc = find_file(fds, name, files, count, &again);
+	if (rc == 0 && again != file)
+		*descriptor = (struct lf_descriptor){
+			.file = descriptor->file,
+			.number = descriptor->number,
+		};
+	return rc < 0 ? rc : 1;
 }
 
 static int add_descriptor(struct lf_process *process,
@@ -356,15 +380,39 @@ static int compare_descriptors(const void *left, const void *right)
 					    (a->number < b->number);
 }
 
-/* "fd" is read through FD so that a PID that is used again cannot mix two. */
+static int read_listed(struct lf_process *process, int fd, DIR *list,
+		       const struct lf_file_id *files, size_t count,
+		       lf_lock_filter *is_body)
+{
+	struct lf_descriptor descriptor;
+	struct dirent *entry;
+	int rc = 0, error;
+
+	while (rc == 0 && (entry = lf_proc_next(list, &error)) != NULL) {
+		int found = read_descriptor(fd, dirfd(list), entry->d_name,
+					    files, count, is_body, &descriptor);
+
+		if (found < 0)
+			process->error = found;
+		else if (found > 0)
+			rc = add_descriptor(process, &descriptor);
+	}
+	if (rc == 0 && error < 0)
+		process->error = error;
+	return rc;
+}
+
+/*
+ * "fd" is read through FD so that a PID that is used again cannot mix two.  It
+ * may be listed though its entries are not shown, as to root without
+ * CAP_SYS_PTRACE: that is no evidence that the process has none of the files.
+ */
 static int read_descriptors(struct lf_process *process, int fd,
 			    const struct lf_file_id *files, size_t count,
 			    lf_lock_filter *is_body)
 {
-	int fds = openat(fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	int fds = openat(fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
 	DIR *list = fds < 0 ? NULL : fdopendir(fds);
-	struct lf_descriptor descriptor;
-	struct dirent *entry;
 
 	if (!list) {
 		process->error = fds < 0 ? -errno : -ENOMEM;
@@ -372,15 +420,11 @@ static int read_descriptors(struct lf_process *process, int fd,
 			close(fds);
 		return 0;
 	}
-	while (rc == 0 && (entry = readdir(list)) != NULL)
-		if (entry->d_name[0] != '.' &&
-		    read_descriptor(fd, fds, entry->d_name, files, count,
-				    is_body, &descriptor))
-			rc = add_descriptor(process, &descriptor);
+	rc = read_listed(process, fd, list, files, count, is_body);
 	closedir(list);
 	if (process->count > 1)
-		qsort(process->descriptors, process->count, sizeof(descriptor),
-		      compare_descriptors);
+		qsort(process->descriptors, process->count,
+		      sizeof(*process->descriptors), compare_descriptors);
 	return rc;
 }
 
@@ -429,113 +473,6 @@ int lf_process_has_lock(pid_t pid, const struct stat *file,
 	}
 	lf_process_free(&process);
 	return found > 0 ? (int)found : rc;
-}
-
-/* ---- All processes */
-
-int lf_list_processes(pid_t **pids, size_t *count)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	size_t room = 0;
-	int rc = 0;
-
-	*pids = NULL;
-	*count = 0;
-	if (!proc)
-		return -errno;
-	while (rc == 0 && (entry = readdir(proc)) != NULL) {
-		long pid = strtol(entry->d_name, NULL, 10);
-		pid_t *more = *pids;
-
-		if (pid <= 0)
-			continue;
-		if (*count == room) {
-			room = room ? 2 * room : 256;
-			more = realloc(*pids, room * sizeof(**pids));
-		}
-		if (more)
-			(*pids = more)[(*count)++] = (pid_t)pid;
-		else
-			rc = -ENOMEM;
-	}
-	closedir(proc);
-	if (rc == 0 && !lf_proc_is_ours())
-		rc = -ENOTSUP;
-	if (rc < 0)
-		free(*pids);
-	return rc;
-}
-
-static int compare_numbers(const void *left, const void *right)
-{
-	const unsigned long long *a = left, *b = right;
-
-	return (*a > *b) - (*a < *b);
-}
-
-static bool is_among(int fds, const char *name,
-		     const unsigned long long *numbers, size_t count)
-{
-	unsigned long long number;
-	struct statx st;
-
-	if (statx(fds, name, AT_STATX_DONT_SYNC, STATX_INO, &st) < 0)
-		return false;
-	number = st.stx_ino;
-	return bsearch(&number, numbers, count, sizeof(*numbers),
-		       compare_numbers);
-}
-
-/* -EACCES: the process does not show its descriptors. */
-static int find_paths_of(pid_t pid, const unsigned long long *numbers,
-			 size_t count, lf_path_found *found, void *argument)
-{
-	char name[32], path[PATH_MAX];
-	struct dirent *entry;
-	DIR *list;
-	int rc = 0;
-
-	snprintf(name, sizeof(name), "/proc/%ld/fd", (long)pid);
-	list = opendir(name);
-	if (!list)
-		return errno == ENOENT ? 0 : -EACCES;
-	while (rc == 0 && (entry = readdir(list)) != NULL) {
-		ssize_t length;
-
-		if (entry->d_name[0] == '.' ||
-		    !is_among(dirfd(list), entry->d_name, numbers, count))
-			continue;
-		length = readlinkat(dirfd(list), entry->d_name, path,
-				    sizeof(path) - 1);
-		if (length <= 0 || path[0] != '/')
-			continue;
-		path[length] = '\0';
-		rc = found(path, argument);
-	}
-	closedir(list);
-	return rc;
-}
-
-int lf_find_paths(const unsigned long long *numbers, size_t count,
-		  lf_path_found *found, void *argument)
-{
-	bool denied = false;
-	size_t processes;
-	pid_t *pids;
-	int rc = lf_list_processes(&pids, &processes);
-
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < processes && rc == 0; i++) {
-		rc = find_paths_of(pids[i], numbers, count, found, argument);
-		if (rc == -EACCES) {
-			denied = true;
-			rc = 0;
-		}
-	}
-	free(pids);
-	return rc < 0 ? rc : denied;
 }
 
 /* kcmp(2), Linux 3.5, asks what ptrace(2) asks to be allowed. */

@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct foreign {
@@ -55,48 +57,79 @@ static void expect_foreign(struct foreign f, const char *words)
 
 TEST(locks_of_a_process_are_listed)
 {
-	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 0, 0 }, "lock "
-								      "posix");
+	struct foreign whole = { F_SETLK, F_WRLCK, 0, 0, 0 };
+	struct foreign read = { F_SETLK, F_RDLCK, 0, 0, 0 };
+
+	expect_foreign(whole, "descriptor posix");
 	needs_shared_locks();
-	expect_foreign((struct foreign){ F_SETLK, F_RDLCK, 0, 0, 0 }, "lock "
-								      "posix "
-								      "shared");
+	expect_foreign(read, "descriptor posix shared");
 }
 
 TEST(several_pieces_are_one_entry)
 {
-	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 10, 100 }, "lock "
-									 "posi"
-									 "x");
-	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 5, 10, 100 }, "lock "
-									 "posi"
-									 "x");
+	struct foreign first = { F_SETLK, F_WRLCK, 0, 10, 100 };
+	struct foreign later = { F_SETLK, F_WRLCK, 5, 10, 100 };
+	struct foreign body = { F_OFD_SETLK, F_WRLCK, 5, 10, 100 };
+
+	expect_foreign(first, "descriptor posix");
+	expect_foreign(later, "descriptor posix");
 	needs_locks_of_descriptions();
-	expect_foreign((struct foreign){ F_OFD_SETLK, F_WRLCK, 5, 10, 100 },
-		       "descriptor ofd");
+	expect_foreign(body, "descriptor ofd");
 }
 
 TEST(a_lock_on_the_first_byte_is_listed)
 {
+	struct foreign byte = { F_SETLK, F_WRLCK, 0, 1, 0 };
+
 	needs_holders_with_names();
-	expect_foreign((struct foreign){ F_SETLK, F_WRLCK, 0, 1, 0 }, "lock "
-								      "posix");
+	expect_foreign(byte, "descriptor posix");
+}
+
+static int lock_as_both(void *locks)
+{
+	struct foreign *two = locks;
+
+	return lock_as(&two[0]) || lock_as(&two[1]);
+}
+
+/* A holder that excludes sharers is not shown as one of them. */
+TEST(the_mode_of_a_holder_is_that_of_its_strongest_lock)
+{
+	struct foreign two[] = { { F_SETLK, F_RDLCK, 5, 10, 0 },
+				 { F_SETLK, F_WRLCK, 100, 10, 0 } };
+	pid_t pid, other;
+
+	needs_shared_locks();
+	pid = holder_new(lock_as_both, two);
+	assert_true(sees("1; %d descriptor posix", pid));
+	assert_kill(pid);
+	needs_locks_of_descriptions();
+	two[0].command = F_OFD_SETLK;
+	pid = holder_new(lock_as_both, two);
+	assert_true(sees("1; %d descriptor ofd; %d descriptor posix", pid,
+			 pid));
+	assert_kill(pid);
+	two[1].command = F_OFD_SETLK;
+	pid = holder_new(lock_as, &two[0]);
+	other = holder_new(lock_as, &two[1]);
+	assert_true(sees_in_any_order("1; %d descriptor ofd shared; "
+				      "%d descriptor ofd",
+				      pid, other));
+	assert_kill(pid);
+	assert_kill(other);
+	pid = holder_new(lock_as_both, two);
+	assert_true(sees("1; %d descriptor ofd", pid));
+	assert_kill(pid);
 }
 
 TEST(locks_of_a_description_are_listed)
 {
+	struct foreign write = { F_OFD_SETLK, F_WRLCK, 0, 0, 0 };
+	struct foreign read = { F_OFD_SETLK, F_RDLCK, 0, 0, 0 };
+
 	needs_locks_of_descriptions();
-	expect_foreign((struct foreign){ F_OFD_SETLK, F_WRLCK, 0, 0, 0 }, "desc"
-									  "ript"
-									  "or "
-									  "of"
-									  "d");
-	expect_foreign((struct foreign){ F_OFD_SETLK, F_RDLCK, 0, 0, 0 }, "desc"
-									  "ript"
-									  "or "
-									  "ofd "
-									  "shar"
-									  "ed");
+	expect_foreign(write, "descriptor ofd");
+	expect_foreign(read, "descriptor ofd shared");
 }
 
 /* --- flock(2) */
@@ -206,7 +239,7 @@ TEST(a_holder_of_another_user_is_known_by_its_tag)
 	needs_holders_with_names();
 	umask(022);
 	pid = holder_new(take, NULL);
-	expect_ordinary_to_see("1; %d %s", pid, by_us());
+	expect_ordinary_to_see("1; %d %s", pid, by_its_word());
 	assert_kill(pid);
 	expect_ordinary_to_see("0");
 }
@@ -222,7 +255,7 @@ TEST(a_file_that_may_not_be_opened_is_known_from_the_list)
 	assert_int_equal(chmod(lock_path, 0600), 0);
 	expect_ordinary_to_see("%d", -EACCES);
 	pid = holder_new(take, NULL);
-	expect_ordinary_to_see("1; %d %s", pid, by_us());
+	expect_ordinary_to_see("1; %d %s", pid, by_its_word());
 	assert_kill(pid);
 	make_file(lock_path, 0600);
 	assert_int_equal(chmod(lock_path, 0600), 0);
@@ -257,7 +290,7 @@ static int wait_a_little_on_and_on(void *unused)
 static bool reports_only(pid_t pid)
 {
 	const struct lf_entry *entry = NULL;
-	struct lf_report *report;
+	struct lf_report *report = NULL;
 	pid_t checked;
 	bool good;
 
@@ -288,6 +321,12 @@ static int check_reports_as_ordinary(void *pid)
 	return 0;
 }
 
+static int check_report_as_ordinary(void *pid)
+{
+	demand(become_ordinary());
+	return !reports_only(*(pid_t *)pid);
+}
+
 TEST(a_process_that_only_tries_is_not_reported)
 {
 	int (*const bodies[])(void *) = { try_on_and_on,
@@ -309,6 +348,44 @@ TEST(a_process_that_only_tries_is_not_reported)
 	assert_child(check_reports_as_ordinary, &pid);
 	assert_kill(other[0]);
 	assert_kill(pid);
+}
+
+static int try_and_count(void *tries)
+{
+	struct lf_lock *lock;
+
+	for (;;) {
+		demand(lf_acquire(&lock, lock_path, 0, LF_KEEP) == -EAGAIN);
+		atomic_fetch_add((atomic_int *)tries, 1);
+	}
+}
+
+/* Stopped at any place, it has the tag half of the time. */
+TEST(a_stopped_process_that_only_tries_is_not_reported)
+{
+	atomic_int *tries = shared_new(sizeof(*tries));
+	pid_t pid, other;
+
+	needs_root("to look as another user");
+	needs_locks_of_descriptions();
+	umask(022);
+	write_to(lock_path, "kept\n");
+	chmod(lock_path, 0644);
+	pid = holder_new(take_without_tag, NULL);
+	other = child_start(try_and_count, tries);
+	for (int i = 0; i < rounds(30); i++) {
+		int before = atomic_load(tries);
+
+		for (int look = 0; atomic_load(tries) == before;)
+			assert_true(look_again(&look));
+		kill(other, SIGSTOP);
+		assert_int_equal(waitpid(other, NULL, WUNTRACED), other);
+		assert_child(check_report_as_ordinary, &pid);
+		kill(other, SIGCONT);
+	}
+	assert_kill(other);
+	assert_kill(pid);
+	shared_free(tries, sizeof(*tries));
 }
 
 int main(void)

@@ -132,7 +132,12 @@ bool sees_in_any_order(const char *format, ...)
 
 const char *by_us(void)
 {
-	return has_description_locks() ? "tag ofd" : "lock posix";
+	return has_description_locks() ? "tag ofd" : "descriptor posix";
+}
+
+const char *by_its_word(void)
+{
+	return has_description_locks() ? "lock ofd" : "lock posix";
 }
 
 unsigned long long start_time(pid_t pid)

@@ -25,8 +25,12 @@ bool sees(const char *format, ...)
 bool sees_in_any_order(const char *format, ...)
 	__attribute__((__format__(__printf__, 1, 2)));
 
-/* A holder of a lock of this library, in the words of seen(). */
+/*
+ * A holder of a lock of this library, in the words of seen(): of a process that we
+ * may examine, and of another, where the PID is the kernel's word.
+ */
 const char *by_us(void);
+const char *by_its_word(void);
 
 /* As /proc/PID/stat shows it. */
 unsigned long long start_time(pid_t pid);

@@ -10,10 +10,12 @@
 #define lf_mounts_free test_mounts_free
 #define lf_process_free test_process_free
 #define lf_process_has_lock test_process_has_lock
-#define lf_process_is_runnable test_process_is_runnable
 #define lf_process_open test_process_open
 #define lf_process_read test_process_read
+#define lf_process_state test_process_state
 #define lf_same_description test_same_description
+#define lf_shows_descriptors test_shows_descriptors
+#define lf_some_are_hidden test_some_are_hidden
 #define lf_start_time test_start_time
 #define lf_ticks test_ticks
 
@@ -45,6 +47,7 @@ PLAIN_TEST(no_list_is_given)
 	assert_int_equal(lf_list_processes(&pids, &count), -ENOTSUP);
 	assert_int_equal(count, 0);
 	assert_null(pids);
+	assert_true(lf_some_are_hidden(pids, count));
 	assert_int_equal(lf_pin("/", &st), -ENOTSUP);
 	lf_mounts_free(&mounts);
 }
@@ -59,10 +62,11 @@ PLAIN_TEST(nothing_is_known_of_a_process)
 	assert_int_equal(lf_process_open(0), -ENOTSUP);
 	assert_int_equal(lf_start_time(-1), 0);
 	assert_int_equal(lf_ticks(), 0);
-	assert_int_equal(lf_process_is_runnable(getpid(), &ticks), -ENOTSUP);
+	assert_int_equal(lf_process_state(getpid(), &ticks), -ENOTSUP);
 	assert_int_equal(lf_process_read(&process, 0, NULL, 0, is_any, true), 0);
 	assert_int_equal(process.error, -ENOTSUP);
 	lf_process_free(&process);
 	assert_int_equal(lf_process_has_lock(0, &st, is_any), -ENOTSUP);
+	assert_false(lf_shows_descriptors());
 	assert_false(lf_same_description(getpid(), 0, getpid(), 0));
 }

@@ -19,7 +19,7 @@ waiting='print("", flush=True, file=open(os.environ["locked"], "w")); open(os.en
 	locked=$PWD/locked.fifo end=$BATS_TEST_TMPDIR/never start python3 -c \
 		"import fcntl, os; f = open('lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); $waiting"
 	next "$fd"
-	reports lock "$(python_of "$pid") lock"
+	reports lock "$(python_of "$pid") descriptor"
 	run -0 lf-check -p lock
 	equal "$output" "$(python_of "$pid")"
 	run -75 lf-acquire lock true
@@ -90,8 +90,8 @@ package() {
 	locked=$PWD/up end=$PWD/down start dpkg --force-script-chrootless \
 		--log="$PWD/log" --root="$PWD/root" -i package.deb >dpkg.log 2>&1
 	read -r -t 60 -u "$up" _ || skip "dpkg does not run: $(tail -n 1 dpkg.log)"
-	reports root/var/lib/dpkg/lock "$pid lock"
-	reports root/var/lib/dpkg/lock-frontend "$pid lock"
+	reports root/var/lib/dpkg/lock "$pid descriptor"
+	reports root/var/lib/dpkg/lock-frontend "$pid descriptor"
 	run -0 lf-check -p root/var/lib/dpkg/lock
 	equal "$output" "$pid"
 	echo 0 >&"$down"
@@ -114,7 +114,7 @@ package() {
 		update >apt.log 2>&1
 	read -r -t 60 -u "$up" _ ||
 		skip "apt-get does not run: $(tail -n 1 apt.log)"
-	reports state/lists/lock "$pid lock"
+	reports state/lists/lock "$pid descriptor"
 	run -0 lf-check -p state/lists/lock
 	equal "$output" "$pid"
 	run -75 lf-acquire state/lists/lock true

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * A PID on a lock is a claim.  A child that shares the descriptors of its parent
+ * locks the file and ends, or executes another program: the lock stays with the
+ * parent, and the kernel goes on to give it the PID of the child.
+ */
+#include "config.h"
+
+#include "child.h"
+#include "lockfile-fcntl.h"
+#include "seen.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* ---- The attack, by a process that may only read the file */
+
+enum range { WHOLE_FILE, FIRST_BYTE, BODY_OF_ITS_OWN };
+
+struct attack {
+	enum range range;
+	const char *victim; /* the program that the child executes, or NULL */
+	bool as_ordinary;
+	pid_t claimed; /* PID, of the child */
+};
+
+static int lock_for_reading(int fd, int command, enum range range)
+{
+	struct flock part = {
+		.l_type = F_RDLCK,
+		.l_start = range == BODY_OF_ITS_OWN,
+		.l_len = range == FIRST_BYTE,
+	};
+
+	return fcntl(fd, command, &part);
+}
+
+static pid_t fork_with_shared_descriptors(void)
+{
+	fflush(NULL);
+#ifdef __s390__
+	return (pid_t)syscall(SYS_clone, 0L, (long)(CLONE_FILES | SIGCHLD), 0L,
+			      0L, 0L);
+#else
+	return (pid_t)syscall(SYS_clone, (long)(CLONE_FILES | SIGCHLD), 0L, 0L,
+			      0L, 0L);
+#endif
+}
+
+static void claim(const struct attack *attack, int fd)
+{
+	enum range range = attack->range == BODY_OF_ITS_OWN ? FIRST_BYTE :
+							      attack->range;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (lock_for_reading(fd, F_SETLK, range) < 0)
+		_exit(1);
+	if (attack->victim)
+		execl(attack->victim, attack->victim, "60", (char *)NULL);
+	_exit(attack->victim ? 2 : 0);
+}
+
+/* Whether PID has executed a program, whose descriptors are not ours. */
+static bool has_executed(pid_t pid)
+{
+	char name[64], text[64] = "";
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/%ld/comm", (long)pid);
+	file = fopen(name, "re");
+	if (!file)
+		return false;
+	if (!fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	fclose(file);
+	return strcmp(text, "victim\n") == 0;
+}
+
+static int attack_as(void *argument)
+{
+	struct attack *attack = argument;
+	pid_t pid;
+	int fd;
+
+	demand(!attack->as_ordinary || become_ordinary());
+	/* As it is for a program that was not started by root. */
+	prctl(PR_SET_DUMPABLE, 1);
+	fd = open(lock_path, O_RDONLY | O_CLOEXEC);
+	demand(fd >= 0);
+	demand(attack->range != BODY_OF_ITS_OWN ||
+	       lock_for_reading(fd, F_OFD_SETLK, BODY_OF_ITS_OWN) == 0);
+	pid = fork_with_shared_descriptors();
+	if (pid == 0)
+		claim(attack, fd);
+	attack->claimed = pid;
+	if (!attack->victim)
+		return waitpid(pid, NULL, 0) != pid;
+	for (int i = 0; !has_executed(pid);)
+		demand(look_again(&i));
+	return 0;
+}
+
+static struct attack *attack_new(enum range range, const char *victim)
+{
+	struct attack *attack = shared_new(sizeof(*attack));
+
+	attack->range = range;
+	attack->victim = victim;
+	make_file(lock_path, 0644);
+	chmod(lock_path, 0644);
+	return attack;
+}
+
+static void copy_sleep(const char *to, mode_t mode)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "cp \"$(command -v sleep)\" %s", to);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(chmod(to, mode), 0);
+}
+
+static bool checks_as(pid_t pid)
+{
+	pid_t checked;
+
+	return lf_check(lock_path, &checked) == 1 &&
+	       (checked == 0 || checked == pid);
+}
+
+/* ---- The holder is the process whose descriptors show the lock. */
+
+static void expect_parent(enum range range, const char *victim)
+{
+	const char *type = range == BODY_OF_ITS_OWN ? "ofd" : "posix";
+	struct attack *attack = attack_new(range, victim);
+	pid_t parent = holder_new(attack_as, attack);
+
+	assert_true(sees("1; %d descriptor %s shared", parent, type));
+	assert_true(checks_as(parent));
+	if (victim)
+		assert_int_equal(kill(attack->claimed, SIGKILL), 0);
+	assert_true(sees("1; %d descriptor %s shared", parent, type));
+	assert_true(checks_as(parent));
+	assert_kill(parent);
+	assert_true(sees("0"));
+	shared_free(attack, sizeof(*attack));
+}
+
+TEST(a_child_that_has_ended_is_not_the_holder)
+{
+	needs_shared_locks();
+	expect_parent(WHOLE_FILE, NULL);
+	expect_parent(FIRST_BYTE, NULL);
+	needs_locks_of_descriptions();
+	expect_parent(BODY_OF_ITS_OWN, NULL);
+}
+
+TEST(a_program_that_the_child_executed_is_not_the_holder)
+{
+	needs_shared_locks();
+	copy_sleep("victim", 0755);
+	expect_parent(WHOLE_FILE, "./victim");
+	expect_parent(FIRST_BYTE, "./victim");
+	needs_locks_of_descriptions();
+	expect_parent(BODY_OF_ITS_OWN, "./victim");
+}
+
+/* ---- A process that got the PID of the child */
+
+/* A process with this PID, which does nothing; -1: that is not possible. */
+static pid_t start_with_pid(pid_t pid)
+{
+	struct clone_args arguments = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	pid_t child;
+
+	fflush(NULL);
+	child = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+	if (child != 0)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int fd = 3; fd < 1024; fd++)
+		close(fd);
+	for (;;)
+		pause();
+}
+
+TEST(a_process_that_got_the_PID_is_not_the_holder)
+{
+	struct attack *attack;
+	pid_t parent, other;
+
+	needs_root("to start a process with a PID");
+	needs_shared_locks();
+	attack = attack_new(WHOLE_FILE, NULL);
+	parent = holder_new(attack_as, attack);
+	other = start_with_pid(attack->claimed);
+	if (other > 0) {
+		assert_int_equal(other, attack->claimed);
+		assert_true(sees("1; %d descriptor posix shared", parent));
+		assert_true(checks_as(parent));
+		assert_kill(other);
+	}
+	assert_kill(parent);
+	shared_free(attack, sizeof(*attack));
+	needs(other > 0, "clone3(2) with a PID");
+}
+
+/* ---- A process that cannot be examined */
+
+static int see_the_word(void *argument)
+{
+	const struct attack *attack = argument;
+	pid_t checked;
+
+	demand(become_ordinary());
+	demand(sees("1; %d lock posix shared", attack->claimed));
+	/* It may be ended by us, so its PID is not given for that. */
+	demand(kill(attack->claimed, 0) == 0);
+	demand(lf_check(lock_path, &checked) == 1);
+	demand(checked == 0);
+	demand(system("test -z \"$(lf-check -p lock)\"") == 0);
+	return 0;
+}
+
+TEST(a_program_of_another_user_is_the_holder_by_the_word_of_the_kernel)
+{
+	struct attack *attack;
+	pid_t parent;
+
+	needs_root("to make a program with the rights of another user");
+	needs_shared_locks();
+	copy_sleep("victim", 04755);
+	attack = attack_new(WHOLE_FILE, "./victim");
+	attack->as_ordinary = true;
+	parent = holder_new(attack_as, attack);
+	/* Root examines both. */
+	assert_true(sees("1; %d descriptor posix shared", parent));
+	assert_child(see_the_word, attack);
+	kill(attack->claimed, SIGKILL);
+	assert_kill(parent);
+	shared_free(attack, sizeof(*attack));
+}
+
+int main(void)
+{
+	if (!shows_locks_of_processes())
+		return skip_all_tests("needs to see the locks in proc(5)");
+	return run_all_tests("forged");
+}
