@@ -57,6 +57,15 @@ void files_free(struct files *files);
 /* The first that is held, or NULL. */
 const struct file *files_held(const struct files *files);
 
+/* --- The entries of a report that are shown (entries.c) */
+
+/* As lf_report_next(), without lf-check itself beside other holders. */
+const struct lf_entry *next_entry(const struct lf_report *report,
+				  const struct lf_entry *entry);
+
+/* Whether lf-check itself is the only holder. */
+bool only_we_hold(const struct lf_report *report);
+
 /* --- Sentences and PIDs on standard output (print.c) */
 
 /* First: whether standard output is a terminal, and how wide it is. */

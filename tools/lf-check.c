@@ -27,7 +27,7 @@ static pid_t any_holder(const struct file *file)
 {
 	const struct lf_entry *entry = NULL;
 
-	while ((entry = lf_report_next(file->report, entry)) != NULL)
+	while ((entry = next_entry(file->report, entry)) != NULL)
 		if (is_holder(entry) && lf_entry_pid(entry) > 0)
 			return lf_entry_pid(entry);
 	return 0;
@@ -52,7 +52,8 @@ static void inspect_until_free(struct files *files, char *const *paths,
 		files_inspect(files, all, false);
 		held = files_held(files);
 		left = end - now_ms();
-		if (!held || left <= 0)
+		/* To wait for ourselves would take for ever. */
+		if (!held || left <= 0 || only_we_hold(held->report))
 			break;
 		if (watched && strcmp(watched, held->path) == 0) {
 			watch_process(any_holder(held));

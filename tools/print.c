@@ -103,7 +103,7 @@ static const struct lf_entry *
 next_of(const struct file *file, const struct lf_entry *entry, enum kind kind)
 {
 	do {
-		entry = lf_report_next(file->report, entry);
+		entry = next_entry(file->report, entry);
 	} while (entry && kind_of(entry) != kind);
 	return entry;
 }
@@ -191,7 +191,7 @@ static size_t count_entries(const struct files *files)
 	for (size_t i = 0; i < files->count; i++) {
 		const struct lf_entry *entry = NULL;
 
-		while ((entry = lf_report_next(files->list[i].report, entry)) !=
+		while ((entry = next_entry(files->list[i].report, entry)) !=
 		       NULL)
 			count++;
 	}
@@ -229,7 +229,7 @@ void print_pids(const struct files *files)
 	for (size_t i = 0; i < files->count; i++) {
 		const struct lf_entry *entry = NULL;
 
-		while ((entry = lf_report_next(files->list[i].report, entry)) !=
+		while ((entry = next_entry(files->list[i].report, entry)) !=
 		       NULL) {
 			pid_t pid = lf_entry_pid(entry);
 

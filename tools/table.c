@@ -113,13 +113,13 @@ static void add_file(const struct file *file)
 	const struct lf_entry *entry = NULL;
 	bool held = false;
 
-	while ((entry = lf_report_next(file->report, entry)) != NULL)
+	while ((entry = next_entry(file->report, entry)) != NULL)
 		held |= is_holder(entry);
 	if (file->status == 0)
 		add_free(file);
 	else if (!held)
 		add_entry(file, NULL);
-	while ((entry = lf_report_next(file->report, entry)) != NULL)
+	while ((entry = next_entry(file->report, entry)) != NULL)
 		add_entry(file, entry);
 }
 

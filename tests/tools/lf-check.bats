@@ -417,6 +417,27 @@ on_terminal() {
 
 # --- Other users
 
+@test "lf-check that inherited the lock does not show itself beside others" {
+	need_locks_of_descriptors
+	need_inspection
+	run -0 sh -c 'exec 9<>lock; lf-acquire --fd 9; lf-check -p lock; echo $$
+		lf-check lock; lf-check -q -t 0.1 lock && echo held'
+	equal "${lines[0]}" "${lines[1]}"
+	begins "${lines[2]}" "lock: held by PID ${lines[0]} (sh -c "
+	equal "${lines[*]:3}" "held"
+	run -0 lf-acquire lock sh -c 'lf-check -p lock; echo $PPID'
+	equal "${lines[0]}" "${lines[1]}"
+}
+
+@test "lf-check that is the only holder says so, and does not wait for itself" {
+	need_locks_of_descriptors
+	need_inspection
+	run -0 sh -c 'exec 9<>lock; lf-acquire --fd 9; exec lf-check lock'
+	like "$output" '^lock: held by PID [0-9]+ \(lf-check lock\), '
+	run -0 sh -c 'exec 9<>lock; lf-acquire --fd 9; exec lf-check -p -w lock'
+	equal "$output" ""
+}
+
 @test "an ordinary user sees which process of root holds the lock" {
 	need_root
 	need_holders_with_names
