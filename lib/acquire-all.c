@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * Several lock files, all or none.  The caller waits only while it holds nothing:
+ * One lock file, or several: all or none.  The caller waits only while it holds nothing:
  * it waits for one, tries the rest, and if one of these is held, releases all and
  * waits for that one.  The paths are sorted for speed alone: two callers that
  * want the same files meet at the first, not in the middle.  An order cannot
@@ -11,11 +11,10 @@
 
 #include "lock.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void release_all(struct lf_lock **locks, size_t count)
+void lf_release_each(struct lf_lock **locks, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (locks[i])
@@ -44,10 +43,10 @@ static bool is_among(struct lf_lock *const *locks, size_t count,
 
 struct task {
 	struct lf_lock **locks;
-	const struct lf_request *request;
+	struct lf_request *request;
 	const char *const *paths;
-	const char *const **order; /* pointers into PATHS */
 	size_t count;
+	bool process_owned; /* as requested: one attempt may change it */
 };
 
 static int compare_names(const void *a, const void *b)
@@ -60,62 +59,75 @@ static int compare_names(const void *a, const void *b)
 /* FIRST, then the others by name. */
 static void put_in_order(const struct task *t, size_t first)
 {
+	const char *const **order = t->request->order;
+
 	for (size_t i = 0; i < t->count; i++)
-		t->order[i] = &t->paths[i];
-	t->order[first] = t->order[0];
-	t->order[0] = &t->paths[first];
-	qsort(t->order + 1, t->count - 1, sizeof(*t->order), compare_names);
+		order[i] = &t->paths[i];
+	order[first] = order[0];
+	order[0] = &t->paths[first];
+	qsort(order + 1, t->count - 1, sizeof(*order), compare_names);
 }
 
-/*
- * Waits for the first in the order, unless TIMEOUT_MS is 0, and for no other.
- * *FAILED: the one that was not acquired.
- */
-static int try_all(const struct task *t, int timeout_ms,
-		   struct timespec deadline, size_t *failed)
+/* Waits for the first in the order, if HOW says so, and for no other. */
+static int try_all(const struct task *t, enum lf_how how)
 {
+	struct lf_request *request = t->request;
+
 	for (size_t n = 0; n < t->count; n++) {
-		size_t i = (size_t)(t->order[n] - t->paths);
-		struct lf_request request = *t->request;
+		size_t i = (size_t)(request->order[n] - t->paths);
 		int rc;
 
-		request.path = t->paths[i];
-		if (is_among(t->locks, t->count, &request))
+		request->path = t->paths[i];
+		request->which = i;
+		request->attempt = NULL;
+		request->process_owned = t->process_owned;
+		if (is_among(t->locks, t->count, request))
 			continue;
-		rc = lf_acquire_within(&t->locks[i], &request,
-				       n == 0 ? timeout_ms : 0, deadline);
+		rc = lf_protocol_acquire(&t->locks[i], request,
+					 n == 0 ? how : LF_NO_WAIT);
 		if (rc != LF_GOT) {
-			t->locks[i] = NULL;
-			release_all(t->locks, t->count);
-			*failed = i;
+			lf_release_each(t->locks, t->count);
 			return rc;
 		}
 	}
 	return LF_GOT;
 }
 
-int lf_acquire_each(struct lf_lock **locks, const struct lf_request *request,
-		    const char *const *paths, size_t count, int timeout_ms,
-		    size_t *failed)
+static int acquire_all(const struct task *t, enum lf_how how)
 {
-	struct task task = { locks, request, paths, NULL, count };
-	struct timespec deadline = lf_deadline(timeout_ms);
 	int rc;
 
-	*failed = 0;
-	task.order = calloc(count, sizeof(*task.order));
-	if (!task.order)
-		return -ENOMEM;
-	put_in_order(&task, 0);
-	rc = try_all(&task, 0, deadline, failed);
-	while (rc == LF_BUSY && timeout_ms != 0) {
-		if (timeout_ms > 0 && lf_deadline_is_over(deadline)) {
-			rc = LF_TIMED_OUT;
-			break;
-		}
-		put_in_order(&task, *failed);
-		rc = try_all(&task, timeout_ms, deadline, failed);
+	put_in_order(t, 0);
+	rc = try_all(t, LF_NO_WAIT);
+	while (rc == LF_BUSY && how != LF_NO_WAIT) {
+		lf_wait_report();
+		put_in_order(t, t->request->which);
+		rc = try_all(t, how);
 	}
-	free(task.order);
 	return rc;
+}
+
+static int acquire_one(struct lf_lock **lock, struct lf_request *request,
+		       enum lf_how how)
+{
+	int rc;
+
+	if (how != LF_WAIT_BOUNDED)
+		return lf_protocol_acquire(lock, request, how);
+	rc = lf_protocol_acquire(lock, request, LF_NO_WAIT_KEEP_OPEN);
+	if (rc != LF_BUSY)
+		return rc;
+	lf_wait_report();
+	return lf_protocol_acquire(lock, request, LF_WAIT_BOUNDED);
+}
+
+int lf_acquire_each(struct lf_lock **locks, struct lf_request *request,
+		    const char *const *paths, size_t count, enum lf_how how)
+{
+	struct task task = { locks, request, paths, count,
+			     request->process_owned };
+
+	request->path = paths[0];
+	return count == 1 ? acquire_one(locks, request, how) :
+			    acquire_all(&task, how);
 }

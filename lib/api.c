@@ -204,8 +204,8 @@ int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
 		return end(&call, -EINVAL, LF_ACQUIRE);
 	request = new_request(dirfd, path, mode, flags);
 	return end_answer(&call,
-			  lf_acquire_within(lock, &request, timeout_ms,
-					    lf_deadline(timeout_ms)),
+			  lf_acquire_within(lock, &request, &path, 1,
+					    timeout_ms),
 			  LF_ACQUIRE);
 }
 
@@ -238,11 +238,13 @@ int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
 	    is_valid_mode(mode) && timeout_ms >= LF_FOREVER &&
 	    are_valid(flags)) {
 		request = new_request(AT_FDCWD, paths[0], mode, flags);
-		rc = lf_acquire_each(locks, &request, paths, count, timeout_ms,
-				     &which);
+		rc = lf_acquire_within(locks, &request, paths, count,
+				       timeout_ms);
+		if (rc != LF_GOT)
+			which = request.which;
 	}
 	if (failed)
-		*failed = rc != LF_GOT ? which : 0;
+		*failed = which;
 	return end_answer(&call, rc, LF_ACQUIRE);
 }
 
@@ -262,8 +264,8 @@ int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms, unsigned flags)
 		snprintf(name, sizeof(name), "/dev/fd/%d", fd);
 		request = new_request(AT_FDCWD, name, 0, flags | LF_KEEP);
 		request.fd = fd;
-		rc = lf_acquire_within(lock, &request, timeout_ms,
-				       lf_deadline(timeout_ms));
+		rc = lf_acquire_within(lock, &request, &request.path, 1,
+				       timeout_ms);
 	}
 	return end_answer(&call, rc, LF_ACQUIRE_FD);
 }
@@ -278,27 +280,18 @@ int lf_release_fd(int fd)
 
 /* ---- Wait without blocking */
 
-/* The first attempt is made here: one that succeeds or fails needs no wait. */
-static int start(struct lf_lock **lock, struct lf_request *request)
+static int start(struct lf_lock **lock, const struct lf_request *request)
 {
-	struct lf_lock *acquired = NULL, *waiting;
-	int rc = lf_protocol_acquire(&acquired, request, LF_NO_WAIT_KEEP_OPEN);
+	struct lf_lock *waiting = lf_lock_new(request);
+	int rc = waiting ? lf_pending_start(&waiting->pending, request) :
+			   -ENOMEM;
 
-	if (rc != LF_GOT && rc != LF_BUSY)
+	if (rc < 0) {
+		free(waiting);
 		return rc;
-	waiting = lf_lock_new(request);
-	rc = waiting ? lf_pending_start(&waiting->pending, request, acquired) :
-		       -ENOMEM;
-	if (rc == 0) {
-		*lock = waiting;
-		return 0;
 	}
-	free(waiting);
-	if (acquired)
-		lf_protocol_release(acquired);
-	else
-		lf_protocol_close_attempt(request);
-	return rc;
+	*lock = waiting;
+	return 0;
 }
 
 int lf_start(struct lf_lock **lock, const char *path, unsigned flags)

@@ -4,10 +4,10 @@
  * offer each other.  Each file calls only those below it:
  *
  *   api.c          public functions: arguments, errors
- *   acquire-all.c  several lock files, all or none
  *   convert.c      shared to exclusive and back
  *   adopt.c        a lock passes from a parent to its child
  *   pending.c      an acquisition that runs in a helper thread
+ *   acquire-all.c  one lock file, or several: all or none
  *   protocol.c     acquire, release, give up
  *   pidfile.c      the PID in the file
  *   file.c         open, still at the path?, unlink
@@ -133,7 +133,9 @@ struct lf_request {
 	bool process_owned;   /* open-file-description locks do not serve here */
 	unsigned long thread; /* that asks; a helper thread may wait for it */
 	struct lf_claimant claim;
-	struct lf_lock *attempt; /* open, or NULL */
+	struct lf_lock *attempt;   /* open, or NULL */
+	atomic_size_t which;	   /* of several paths, the one of the attempt */
+	const char *const **order; /* room for pointers to several paths */
 };
 
 /* ---- api.c */
@@ -156,17 +158,6 @@ enum lf_function {
 
 /* RESULT, or -EIO for an error that the function's manual page does not list. */
 int lf_documented(int result, enum lf_function function);
-
-/* ---- acquire-all.c */
-
-/*
- * Acquires as REQUEST asks, but each of PATHS.  A file that is named twice is
- * locked once: the other handles are NULL.  *FAILED: the path that was not
- * acquired.
- */
-int lf_acquire_each(struct lf_lock **locks, const struct lf_request *request,
-		    const char *const *paths, size_t count, int timeout_ms,
-		    size_t *failed);
 
 /* ---- convert.c */
 
@@ -200,24 +191,24 @@ void lf_adopt_resume(struct lf_lock *lock);
 /* ---- pending.c */
 
 /*
- * Acquires; TIMEOUT_MS is as in poll(2), and if it is positive, DEADLINE bounds
- * the wait.
+ * Acquires what REQUEST asks for, at each of PATHS; TIMEOUT_MS is as in poll(2).
+ * A call with a bound keeps it even if the file system does not answer.  A file
+ * that is named twice is locked once: the other handles are NULL.
  */
-int lf_acquire_within(struct lf_lock **lock, struct lf_request *request,
-		      int timeout_ms, struct timespec deadline);
+int lf_acquire_within(struct lf_lock **locks, struct lf_request *request,
+		      const char *const *paths, size_t count, int timeout_ms);
 
 /*
- * Begins to acquire what REQUEST asks for, which is copied, in a helper thread;
- * or has finished if the lock is ACQUIRED already.
+ * Begins to acquire what REQUEST asks for, which is copied, in a helper thread.
+ * Returns the error of the first attempt, unless that takes long.
  */
 int lf_pending_start(struct lf_pending **pending,
-		     const struct lf_request *request,
-		     struct lf_lock *acquired);
+		     const struct lf_request *request);
 
 /* Readable when the acquisition has ended. */
 int lf_pending_descriptor(const struct lf_pending *pending);
 
-/* Waits for the end, frees, and returns what lf_protocol_acquire() returned. */
+/* Waits for the end, frees, and returns what lf_acquire_each() returned. */
 int lf_pending_finish(struct lf_pending *pending, struct lf_lock **acquired);
 
 /*
@@ -229,14 +220,23 @@ int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired);
 /* In a forked child, which has no copy of the thread: frees what it can. */
 void lf_pending_forget(struct lf_pending *pending);
 
+/* ---- acquire-all.c */
+
+/*
+ * Acquires each of PATHS, or none.  In a helper thread, with LF_WAIT_BOUNDED, a
+ * thread that is cancelled holds nothing but the attempt of REQUEST.
+ */
+int lf_acquire_each(struct lf_lock **locks, struct lf_request *request,
+		    const char *const *paths, size_t count, enum lf_how how);
+
+/* Those that are not NULL. */
+void lf_release_each(struct lf_lock **locks, size_t count);
+
 /* ---- protocol.c */
 
 /* Acquires as REQUEST asks.  A call that waits never returns LF_BUSY. */
 int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 			enum lf_how how);
-
-/* Closes what LF_NO_WAIT_KEEP_OPEN left open, if no call that waits follows. */
-void lf_protocol_close_attempt(struct lf_request *request);
 
 /* Gives up the attempt of a request, after its thread was cancelled in a wait. */
 void lf_protocol_cancelled(struct lf_request *request);
@@ -554,16 +554,29 @@ void lf_presence_unlock(struct lf_lock *lock);
 struct lf_wait;
 
 struct lf_wait_job {
-	int (*run)(void *argument); /* NULL: there is nothing to wait for */
+	int (*run)(void *argument);
 	void (*abandoned)(void *argument, bool returned);
 	void *argument;
 	bool pollable;
+	bool reports; /* pollable, and calls lf_wait_report() */
 };
 
 int lf_wait_start(struct lf_wait **wait, const struct lf_wait_job *job);
 
 /* Readable when RUN has returned. */
 int lf_wait_descriptor(const struct lf_wait *wait);
+
+/* In a helper thread: what can fail was tried, and a long wait begins. */
+void lf_wait_report(void);
+
+/* In the other thread: waits for that or the end, until DEADLINE, and returns 0. */
+int lf_wait_for_report(struct lf_wait *wait, struct timespec deadline);
+
+/* In a helper thread: DEADLINE was over, or the thread has been abandoned. */
+bool lf_wait_is_late(void);
+
+/* Whether RUN has returned an error. */
+bool lf_wait_has_failed(const struct lf_wait *wait);
 
 /* Waits for its end, frees, and returns what RUN returned. */
 int lf_wait_join(struct lf_wait *wait);

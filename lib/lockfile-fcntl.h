@@ -85,11 +85,11 @@ struct lf_lock;
  * including other threads of this process; it does not exclude users of
  * flock(2).
  *
- * A call with a bound that has to wait costs a thread until it returns,
- * because the kernel's lock requests have no timeout.
+ * A call with a bound costs a thread until it returns, because neither the
+ * kernel's lock requests nor a file server that does not answer have a timeout.
  *
  * Returns: 0; -EAGAIN if the lock is held and @timeout_ms is 0; -ETIMEDOUT if
- * it was held for @timeout_ms; -EINTR if a signal handler ran during the wait;
+ * it was held, or the file server did not answer, for @timeout_ms; -EINTR if a signal handler ran during the wait;
  * -EDEADLK if @timeout_ms is LF_FOREVER and the wait would never end; or
  * another error of lf_acquire(3).
  */
@@ -179,9 +179,10 @@ LF_PUBLIC int lf_release_fd(int fd);
  * @path: as for lf_acquire()
  * @flags: as for lf_acquire()
  *
- * Makes a first attempt and returns.  If the lock is held, a thread of the
- * library waits for it in the kernel's queue, with all signals blocked.  The
- * wait costs that thread and two descriptors, a third for a relative path.
+ * A thread of the library, with all signals blocked, makes a first attempt; then
+ * the call returns, or after a second if the file server does not answer.  If
+ * the lock is held, the thread waits for it in the kernel's queue.  The wait
+ * costs that thread and two descriptors, a third for a relative path.
  *
  * lf_finish() turns the pending handle into a lock, lf_release() gives up the
  * wait.

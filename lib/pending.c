@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * An acquisition that runs in a helper thread: lf_start(), and every wait with a
- * time limit.  The handle that the first attempt opened goes on in the thread.
+ * An acquisition that runs in a helper thread: lf_start(), and every call with a
+ * time limit.  A file server that does not answer may block any call on the file,
+ * open(2) too; so the thread that must return in time makes none of them.
  */
 #include "config.h"
 
@@ -12,12 +13,17 @@
 #include <string.h>
 #include <unistd.h>
 
+/* How long lf_start() waits for the first attempt, to report its error. */
+#define FIRST_ATTEMPT_MS 1000
+
 struct lf_pending {
 	struct lf_request request;
 	struct lf_wait *wait;
-	struct lf_lock *acquired;
+	struct lf_lock **acquired;
+	const char **paths;
+	size_t count;
 	int dirfd; /* or -1 */
-	char path[];
+	void *memory[]; /* of ACQUIRED, PATHS and the order of the request */
 };
 
 static void free_pending(struct lf_pending *pending)
@@ -27,42 +33,74 @@ static void free_pending(struct lf_pending *pending)
 	free(pending);
 }
 
+static bool is_any_relative(const char *const *paths, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && paths[i][0] == '/')
+		i++;
+	return i < count;
+}
+
 /*
  * A thread may change the working directory during the wait, or close the
  * directory that the caller named.  *DIRFD: to close afterwards, or -1.
  */
-static int keep_directory(struct lf_request *request, int *dirfd)
+static int keep_directory(struct lf_request *request, const char *const *paths,
+			  size_t count, int *dirfd)
 {
 	*dirfd = -1;
-	if (request->path[0] == '/' || request->fd >= 0)
+	if (request->fd >= 0 || !is_any_relative(paths, count))
 		return 0;
 	*dirfd = lf_open_directory(request->dirfd, ".");
+	/* A caller that has gone on may have done either by now. */
+	if (*dirfd >= 0 && lf_wait_is_late()) {
+		close(*dirfd);
+		*dirfd = -EIO;
+	}
 	if (*dirfd < 0)
 		return *dirfd;
 	request->dirfd = *dirfd;
 	return 0;
 }
 
-static struct lf_pending *new_pending(const struct lf_request *request)
+static struct lf_pending *new_pending(const struct lf_request *request,
+				      const char *const *paths, size_t count)
 {
-	size_t size = strlen(request->path) + 1;
-	struct lf_pending *pending = calloc(1, sizeof(*pending) + size);
+	size_t size = 0, length;
+	struct lf_pending *pending;
+	char *text;
 
+	for (size_t i = 0; i < count; i++)
+		size += strlen(paths[i]) + 1;
+	pending = calloc(1, sizeof(*pending) + 3 * count * sizeof(void *) + size);
 	if (!pending)
 		return NULL;
-	memcpy(pending->path, request->path, size);
 	pending->request = *request;
-	pending->request.path = pending->path;
+	pending->acquired = (struct lf_lock **)pending->memory;
+	pending->paths = (const char **)(pending->memory + count);
+	pending->request.order =
+		(const char *const **)(pending->memory + 2 * count);
+	pending->count = count;
 	pending->dirfd = -1;
+	text = (char *)(pending->memory + 3 * count);
+	for (size_t i = 0; i < count; i++, text += length) {
+		length = strlen(paths[i]) + 1;
+		pending->paths[i] = memcpy(text, paths[i], length);
+	}
 	return pending;
 }
 
-static int acquire_waiting(void *argument)
+static int acquire(void *argument)
 {
 	struct lf_pending *pending = argument;
+	int rc = keep_directory(&pending->request, pending->paths,
+				pending->count, &pending->dirfd);
 
-	return lf_protocol_acquire(&pending->acquired, &pending->request,
-				   LF_WAIT_BOUNDED);
+	return rc < 0 ? rc :
+			lf_acquire_each(pending->acquired, &pending->request,
+					pending->paths, pending->count,
+					LF_WAIT_BOUNDED);
 }
 
 /* The caller gave up, but the thread did not end in time. */
@@ -72,34 +110,60 @@ static void give_back(void *argument, bool returned)
 
 	if (!returned)
 		lf_protocol_cancelled(&pending->request);
-	else if (pending->acquired)
-		lf_protocol_release(pending->acquired);
+	lf_release_each(pending->acquired, pending->count);
 	free_pending(pending);
 }
 
-int lf_pending_start(struct lf_pending **started,
-		     const struct lf_request *request, struct lf_lock *acquired)
+static int begin(struct lf_pending **begun, const struct lf_request *request,
+		 const char *const *paths, size_t count, bool reports)
 {
-	struct lf_pending *pending = new_pending(request);
+	struct lf_pending *pending = new_pending(request, paths, count);
 	int rc;
 
 	if (!pending)
 		return -ENOMEM;
-	pending->acquired = acquired;
-	rc = acquired ? 0 : keep_directory(&pending->request, &pending->dirfd);
-	if (rc == 0)
-		rc = lf_wait_start(&pending->wait, &(struct lf_wait_job){
-				.run = acquired ? NULL : acquire_waiting,
-				.abandoned = give_back,
-				.argument = pending,
-				.pollable = true,
-			});
-	if (rc < 0) {
+	rc = lf_wait_start(&pending->wait, &(struct lf_wait_job){
+			.run = acquire,
+			.abandoned = give_back,
+			.argument = pending,
+			.pollable = true,
+			.reports = reports,
+		});
+	if (rc < 0)
 		free_pending(pending);
+	else
+		*begun = pending;
+	return rc;
+}
+
+/* After the end of the thread, which returned RC. */
+static int take(struct lf_pending *pending, struct lf_lock **acquired,
+		size_t *which, int rc)
+{
+	for (size_t i = 0; i < pending->count; i++)
+		acquired[i] = pending->acquired[i];
+	*which = pending->request.which;
+	free_pending(pending);
+	return rc;
+}
+
+int lf_pending_start(struct lf_pending **started,
+		     const struct lf_request *request)
+{
+	struct lf_pending *pending;
+	struct lf_lock *acquired;
+	int rc = begin(&pending, request, &request->path, 1, true);
+
+	if (rc < 0)
 		return rc;
-	}
-	*started = pending;
-	return 0;
+	rc = lf_wait_for_report(pending->wait, lf_deadline(FIRST_ATTEMPT_MS));
+	if (rc == 0 && lf_wait_has_failed(pending->wait))
+		return lf_pending_finish(pending, &acquired);
+	if (rc == 0)
+		*started = pending;
+	else if (lf_pending_cancel(pending, &acquired) == LF_GOT)
+		lf_protocol_release(acquired);
+	return rc;
 }
 
 int lf_pending_descriptor(const struct lf_pending *pending)
@@ -107,19 +171,18 @@ int lf_pending_descriptor(const struct lf_pending *pending)
 	return lf_wait_descriptor(pending->wait);
 }
 
-int lf_pending_finish(struct lf_pending *pending, struct lf_lock **acquired)
+static int finish(struct lf_pending *pending, struct lf_lock **acquired,
+		  size_t *which)
 {
-	int rc = lf_wait_join(pending->wait);
-
-	*acquired = pending->acquired;
-	free_pending(pending);
-	return rc;
+	return take(pending, acquired, which, lf_wait_join(pending->wait));
 }
 
-int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired)
+static int cancel(struct lf_pending *pending, struct lf_lock **acquired,
+		  size_t *which)
 {
 	int rc = LF_CANCELLED;
 
+	*which = pending->request.which;
 	lf_table_cancel(&pending->request.claim);
 	switch (lf_wait_cancel(pending->wait, &rc)) {
 	case LF_WAIT_ABANDONED:
@@ -129,60 +192,79 @@ int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired)
 		rc = LF_CANCELLED;
 		break;
 	case LF_WAIT_RETURNED:
-		*acquired = pending->acquired;
 		break;
 	}
-	free_pending(pending);
-	return rc;
+	return take(pending, acquired, which, rc);
+}
+
+int lf_pending_finish(struct lf_pending *pending, struct lf_lock **acquired)
+{
+	size_t first;
+
+	return finish(pending, acquired, &first);
+}
+
+int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired)
+{
+	size_t first;
+
+	return cancel(pending, acquired, &first);
 }
 
 /* What the thread was doing at the fork may be half done: it stays as it is. */
 void lf_pending_forget(struct lf_pending *pending)
 {
-	if (lf_wait_forget(pending->wait) && pending->acquired)
-		lf_table_forget(pending->acquired);
+	if (lf_wait_forget(pending->wait) && pending->acquired[0])
+		lf_table_forget(pending->acquired[0]);
 	free_pending(pending);
 }
 
-static int acquire_until(struct lf_lock **lock, struct lf_request *request,
+static int acquire_until(struct lf_lock **locks, struct lf_request *request,
+			 const char *const *paths, size_t count,
 			 struct timespec deadline)
 {
-	int rc = lf_protocol_acquire(lock, request, LF_NO_WAIT_KEEP_OPEN), ended;
 	struct lf_pending *pending;
-
-	if (rc != LF_BUSY)
-		return rc;
-	rc = lf_pending_start(&pending, request, NULL);
-	if (rc < 0) {
-		lf_protocol_close_attempt(request);
-		return rc;
-	}
-	rc = lf_poll_until(lf_pending_descriptor(pending), deadline);
-	if (rc > 0)
-		return lf_pending_finish(pending, lock);
-	ended = lf_pending_cancel(pending, lock);
-	if (ended == LF_GOT)
-		return LF_GOT;
-	return rc < 0 ? rc : LF_TIMED_OUT;
-}
-
-static int acquire_without_bound(struct lf_lock **lock,
-				 struct lf_request *request)
-{
-	int dirfd, rc = keep_directory(request, &dirfd);
+	int rc = begin(&pending, request, paths, count, false), ended;
+	size_t which;
 
 	if (rc < 0)
 		return rc;
-	rc = lf_protocol_acquire(lock, request, LF_WAIT);
+	rc = lf_poll_until(lf_pending_descriptor(pending), deadline);
+	/* An attempt that is about to end still counts. */
+	ended = rc > 0 ? finish(pending, locks, &which) :
+			 cancel(pending, locks, &which);
+	request->which = which;
+	if (ended != LF_CANCELLED)
+		return ended;
+	return rc < 0 ? rc : LF_TIMED_OUT;
+}
+
+static int acquire_here(struct lf_lock **locks, struct lf_request *request,
+			const char *const *paths, size_t count, enum lf_how how)
+{
+	int dirfd = -1, rc = 0;
+
+	if (count > 1) {
+		request->order = calloc(count, sizeof(*request->order));
+		if (!request->order)
+			return -ENOMEM;
+	}
+	if (how == LF_WAIT)
+		rc = keep_directory(request, paths, count, &dirfd);
+	if (rc >= 0)
+		rc = lf_acquire_each(locks, request, paths, count, how);
 	if (dirfd >= 0)
 		close(dirfd);
+	free(request->order);
 	return rc;
 }
 
-int lf_acquire_within(struct lf_lock **lock, struct lf_request *request,
-		      int timeout_ms, struct timespec deadline)
+int lf_acquire_within(struct lf_lock **locks, struct lf_request *request,
+		      const char *const *paths, size_t count, int timeout_ms)
 {
-	return timeout_ms == 0 ? lf_protocol_acquire(lock, request, LF_NO_WAIT) :
-	       timeout_ms < 0  ? acquire_without_bound(lock, request) :
-				 acquire_until(lock, request, deadline);
+	if (timeout_ms > 0)
+		return acquire_until(locks, request, paths, count,
+				     lf_deadline(timeout_ms));
+	return acquire_here(locks, request, paths, count,
+			    timeout_ms < 0 ? LF_WAIT : LF_NO_WAIT);
 }

@@ -126,6 +126,15 @@ static int pause_ms(int ms)
 	return lf_poll_until(-1, lf_deadline(ms));
 }
 
+/*
+ * The caller may have closed a descriptor of its own once it has given up this
+ * thread, and its number may be that of another file.
+ */
+static bool is_lost(const struct lf_lock *lock)
+{
+	return lock->borrowed && lf_wait_is_late();
+}
+
 /* ---- Acquire, steps 2 to 4, without waiting */
 
 /* After a refusal, which stands if the question fails. */
@@ -172,6 +181,8 @@ static int lock_now(struct lf_lock *lock)
 		rc = try_tag(lock);
 	if (rc < 0 || (rc != LF_GOT && lock->type == F_WRLCK))
 		return rc;
+	if (is_lost(lock))
+		return -EBADF;
 	/* 4. The body. */
 	rc = lf_body_try(lock, lock->type);
 	if (rc != LF_BUSY)
@@ -243,6 +254,8 @@ static int lock_waiting(const struct lf_request *request, enum lf_how how)
 	}
 	if (rc < 0)
 		return rc;
+	if (is_lost(lock))
+		return -EBADF;
 	/* 4. The body is free now, unless its holder has lost its tag. */
 	rc = try_body_patiently(lock);
 	if (rc != LF_BUSY)
@@ -472,6 +485,8 @@ static int attempt(struct lf_request *request, enum lf_how how)
 	request->attempt = lock;
 	if (rc != LF_GOT)
 		return rc;
+	if (is_lost(lock))
+		return -EBADF;
 	/* 2 to 4. */
 	rc = how == LF_WAIT || how == LF_WAIT_BOUNDED ?
 		     lock_waiting(request, how) :
@@ -526,13 +541,6 @@ int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 		if (rc != LF_START_OVER)
 			return rc;
 	}
-}
-
-void lf_protocol_close_attempt(struct lf_request *request)
-{
-	if (request->attempt)
-		give_up(request->attempt, LF_BUSY, LF_NO_WAIT);
-	request->attempt = NULL;
 }
 
 /* What the kernel granted is unknown: it counts as granted. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 enum { RUNNING, RETURNED, STOPPED, ABANDONED };
+enum { NO_REPORT, REPORTED, LATE };
 
 /* It only waits, and gives back what it gets; sanitizers need the room. */
 #define STACK_SIZE (256 * 1024)
@@ -29,6 +30,8 @@ struct lf_wait {
 	struct lf_wait_job job;
 	pthread_t thread;
 	atomic_int state;
+	atomic_int report;
+	atomic_bool waits; /* from the report on */
 	int result;
 	int pipe[2]; /* -1: not pollable */
 	dev_t dev;   /* of the pipe */
@@ -94,7 +97,7 @@ static struct lf_wait *new_wait(const struct lf_wait_job *job, int *rc)
 	return NULL;
 }
 
-static _Thread_local bool is_helper;
+static _Thread_local struct lf_wait *helper; /* of this thread, or NULL */
 
 /* Whoever ends last frees: the thread, or the caller that joins it. */
 static void end(struct lf_wait *wait, int state)
@@ -117,7 +120,7 @@ static void *run_job(void *argument)
 {
 	struct lf_wait *wait = argument;
 
-	is_helper = true;
+	helper = wait;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){ 0 });
 	pthread_cleanup_push(end_stopped, wait);
 	wait->result = wait->job.run(wait->job.argument);
@@ -161,16 +164,12 @@ int lf_wait_start(struct lf_wait **started, const struct lf_wait_job *job)
 	struct lf_wait *wait;
 	int rc;
 
-	/* Asked early: later there may be no descriptor left for it. */
-	if (!lf_can_cancel_threads() && !job->abandoned)
+	if (!job->abandoned && !lf_can_cancel_threads())
 		return -ENOMEM;
 	wait = new_wait(job, &rc);
 	if (!wait)
 		return rc;
-	if (!job->run) {
-		wait->state = RETURNED;
-		notify(wait);
-	} else if (create_thread(wait) != 0) {
+	if (create_thread(wait) != 0) {
 		free_wait(wait);
 		return -ENOMEM;
 	}
@@ -183,12 +182,50 @@ int lf_wait_descriptor(const struct lf_wait *wait)
 	return wait->pipe[0];
 }
 
+/* Before a wait: later there may be no descriptor left for what a cancel needs. */
+void lf_wait_report(void)
+{
+	if (!helper)
+		return;
+	lf_can_cancel_threads();
+	atomic_store(&helper->waits, true);
+	if (helper->job.reports &&
+	    atomic_exchange(&helper->report, REPORTED) == NO_REPORT)
+		notify(helper);
+}
+
+/* A report is taken out of the pipe, which is to be readable at the end only. */
+int lf_wait_for_report(struct lf_wait *wait, struct timespec deadline)
+{
+	int none = NO_REPORT, rc;
+	char byte;
+
+	do
+		rc = lf_poll_until(wait->pipe[0], deadline);
+	while (rc == -EINTR && !lf_deadline_is_over(deadline));
+	if (rc > 0 ? atomic_load(&wait->report) == REPORTED :
+		     !atomic_compare_exchange_strong(&wait->report, &none, LATE))
+		while (read(wait->pipe[0], &byte, 1) < 0 && errno == EINTR)
+			;
+	return rc < 0 && rc != -EINTR ? rc : 0;
+}
+
+bool lf_wait_is_late(void)
+{
+	return helper && (atomic_load(&helper->report) == LATE ||
+			  atomic_load(&helper->state) == ABANDONED);
+}
+
+bool lf_wait_has_failed(const struct lf_wait *wait)
+{
+	return atomic_load(&wait->state) == RETURNED && wait->result < 0;
+}
+
 int lf_wait_join(struct lf_wait *wait)
 {
 	int result;
 
-	if (wait->job.run)
-		pthread_join(wait->thread, NULL);
+	pthread_join(wait->thread, NULL);
 	result = wait->result;
 	free_wait(wait);
 	return result;
@@ -214,15 +251,12 @@ static bool has_ended(const struct lf_wait *wait)
 enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result)
 {
 	pthread_t thread = wait->thread; /* an abandoned one frees WAIT itself */
-	bool cancelled, returned;
+	bool cancelled, may_end, returned;
 	int running = RUNNING;
 
-	if (!wait->job.run) {
-		*result = lf_wait_join(wait);
-		return LF_WAIT_RETURNED;
-	}
 	cancelled = lf_can_cancel_threads() && pthread_cancel(thread) == 0;
-	if (wait->job.abandoned && !(cancelled && has_ended(wait)) &&
+	may_end = cancelled || !atomic_load(&wait->waits);
+	if (wait->job.abandoned && !(may_end && has_ended(wait)) &&
 	    atomic_compare_exchange_strong(&wait->state, &running,
 					   ABANDONED)) {
 		pthread_detach(thread);
@@ -251,7 +285,7 @@ bool lf_wait_forget(struct lf_wait *wait)
  */
 void lf_wait_cancellable(bool on)
 {
-	if (!is_helper)
+	if (!helper)
 		return;
 	pthread_setcancelstate(on ? PTHREAD_CANCEL_ENABLE :
 				    PTHREAD_CANCEL_DISABLE, &(int){ 0 });

@@ -46,6 +46,7 @@ static const char *const names[FAULTIES] = {
 	[FDOPENDIR] = "fdopendir",
 	[VFORK] = "vfork",
 	[EXECVP] = "execvp",
+	[CLOSE] = "close",
 };
 
 /*
@@ -125,6 +126,68 @@ void faulty_hide_locks(bool hide)
 	locks_hidden = hide;
 }
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static enum faulty blocking;
+static const char *blocked_path;
+static struct stat blocked_file;
+static int blocked; /* calls */
+
+void faulty_block(enum faulty call, const char *path)
+{
+	pthread_mutex_lock(&mutex);
+	blocking = call;
+	blocked_path = path;
+	blocked_file = (struct stat){ 0 };
+	(void)!(fstatat)(AT_FDCWD, path, &blocked_file, 0);
+	pthread_mutex_unlock(&mutex);
+}
+
+void faulty_await(void)
+{
+	pthread_mutex_lock(&mutex);
+	while (blocked == 0)
+		pthread_cond_wait(&changed, &mutex);
+	pthread_mutex_unlock(&mutex);
+}
+
+void faulty_unblock(void)
+{
+	pthread_mutex_lock(&mutex);
+	blocking = NOTHING;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&mutex);
+}
+
+/* By its path, or by its descriptor; the file may be new. */
+static bool is_blocked(enum faulty call, int fd, const char *path)
+{
+	struct stat st;
+
+	if (blocking != call)
+		return false;
+	if (path)
+		return strcmp(path, blocked_path) == 0;
+	if (blocked_file.st_ino == 0)
+		(void)!(fstatat)(AT_FDCWD, blocked_path, &blocked_file, 0);
+	return (fstat)(fd, &st) == 0 && st.st_dev == blocked_file.st_dev &&
+	       st.st_ino == blocked_file.st_ino;
+}
+
+static void block(enum faulty call, int fd, const char *path)
+{
+	if (call == NOTHING)
+		return;
+	pthread_mutex_lock(&mutex);
+	while (is_blocked(call, fd, path)) {
+		blocked++;
+		pthread_cond_broadcast(&changed);
+		pthread_cond_wait(&changed, &mutex);
+		blocked--;
+	}
+	pthread_mutex_unlock(&mutex);
+}
+
 static enum faulty call_by_name(const char *name)
 {
 	for (int call = NOTHING + 1; call < FAULTIES; call++)
@@ -196,6 +259,7 @@ int faulty_openat(int dirfd, const char *path, int flags, ...)
 		mode = (mode_t)va_arg(more, int);
 		va_end(more);
 	}
+	block(flags & O_CREAT ? CREATE : OPENAT, -1, path);
 	if (faulty_fails(flags & O_CREAT ? CREATE : OPENAT))
 		return -1;
 	if (locks_hidden && strncmp(path, "fdinfo/", 7) == 0)
@@ -252,6 +316,7 @@ int faulty_fcntl(int fd, int command, ...)
 	call = kind_of(command, lock);
 	if (call == NOTHING)
 		abort();
+	block(call, fd, NULL);
 	return faulty_fails(call) ? -1 : (fcntl)(fd, command, lock);
 }
 
@@ -264,18 +329,27 @@ int faulty_lockf(int fd, int function, off_t size)
 
 int faulty_flock(int fd, int operation)
 {
+	block(FLOCK, fd, NULL);
 	return faulty_fails(operation == LOCK_UN ? UNLOCK : FLOCK) ?
 		       -1 :
 		       (flock)(fd, operation);
 }
 
+int faulty_close(int fd)
+{
+	block(CLOSE, fd, NULL);
+	return (close)(fd);
+}
+
 int faulty_fstat(int fd, struct stat *st)
 {
+	block(FSTAT, fd, NULL);
 	return faulty_fails(FSTAT) ? -1 : (fstat)(fd, st);
 }
 
 int faulty_fstatat(int dirfd, const char *path, struct stat *st, int flags)
 {
+	block(FSTATAT, -1, path);
 	return faulty_fails(FSTATAT) ? -1 : (fstatat)(dirfd, path, st, flags);
 }
 
@@ -286,7 +360,10 @@ int faulty_lstat(const char *path, struct stat *st)
 
 int faulty_fstatfs(int fd, struct statfs *fs)
 {
-	int rc = faulty_fails(FSTATFS) ? -1 : (fstatfs)(fd, fs);
+	int rc;
+
+	block(FSTATFS, fd, NULL);
+	rc = faulty_fails(FSTATFS) ? -1 : (fstatfs)(fd, fs);
 
 	if (rc == 0 && file_system != 0)
 		fs->f_type = (__typeof__(fs->f_type))file_system;
@@ -295,6 +372,7 @@ int faulty_fstatfs(int fd, struct statfs *fs)
 
 int faulty_unlinkat(int dirfd, const char *path, int flags)
 {
+	block(UNLINKAT, -1, path);
 	return faulty_fails(UNLINKAT) ? -1 : (unlinkat)(dirfd, path, flags);
 }
 

@@ -59,6 +59,7 @@ enum faulty {
 	FDOPENDIR,
 	VFORK,
 	EXECVP,
+	CLOSE,
 	FAULTIES,
 };
 
@@ -74,6 +75,14 @@ int faulty_calls(void);
 /* No more failures.  Returns how many calls failed. */
 int faulty_clear(void);
 
+/*
+ * As on a file server that does not answer: the calls of one kind on the file, or
+ * directory, at PATH block until the end.  The second returns once one does.
+ */
+void faulty_block(enum faulty, const char *path);
+void faulty_await(void);
+void faulty_unblock(void);
+
 /* The type that fstatfs() reports of each file system; 0: the true one. */
 void faulty_file_system(unsigned type);
 
@@ -85,6 +94,7 @@ void faulty_hide_locks(bool);
 #define fcntl(...) faulty_fcntl(__VA_ARGS__)
 #define lockf(fd, function, size) faulty_lockf(fd, function, size)
 #define flock(fd, operation) faulty_flock(fd, operation)
+#define close(fd) faulty_close(fd)
 #define fstat(fd, st) faulty_fstat(fd, st)
 #define fstatat(dir, path, st, flags) faulty_fstatat(dir, path, st, flags)
 #define lstat(path, st) faulty_lstat(path, st)
@@ -116,6 +126,7 @@ int faulty_openat(int, const char *, int, ...);
 int faulty_fcntl(int, int, ...);
 int faulty_lockf(int, int, off_t);
 int faulty_flock(int, int);
+int faulty_close(int);
 int faulty_fstat(int, struct stat *);
 int faulty_fstatat(int, const char *, struct stat *, int);
 int faulty_lstat(const char *, struct stat *);

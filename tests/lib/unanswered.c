@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * A file server does not answer: one system call on a file blocks.  That stops
+ * its users alone, and no call with a bound.
+ */
+#include "config.h"
+
+#include "actor.h"
+#include "faulty.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Those of a first attempt; LOCK_DIRECTORY is opened by its path. */
+static const enum faulty first_calls[] = { OPENAT,   CREATE,	   FSTAT,
+					   FSTATFS,  F_SETLK_,	   FSTATAT,
+					   F_OFD_SETLK_ };
+
+#define CALLS (sizeof(first_calls) / sizeof(first_calls[0]))
+
+static char directory[4200];
+
+static const char *path_of(enum faulty call)
+{
+	snprintf(directory, sizeof(directory), "%.*s",
+		 (int)strlen(lock_path) - 5, lock_path);
+	return call == OPENAT ? directory : lock_path;
+}
+
+static bool is_made(enum faulty call)
+{
+	switch (call) {
+	case F_OFD_SETLK_:
+		return has_description_locks();
+	case F_SETLK_:
+	case UNLOCK:
+		return has_shared_locks(); /* lockf(3) has none */
+	case FLOCK:
+		return has_flock();
+	case FSTATFS:
+		return knows_file_systems();
+	default:
+		return true;
+	}
+}
+
+/* The thread that was left behind gives back what it gets. */
+static bool nothing_stays(int descriptors)
+{
+	for (int look = 0; look_again(&look);)
+		if (open_descriptors() == descriptors && !exists(lock_path))
+			return true;
+	return false;
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd event = { .fd = fd, .events = POLLIN };
+
+	return (poll)(&event, 1, 0) == 1;
+}
+
+TEST(a_call_with_a_bound_keeps_it)
+{
+	int before = open_descriptors();
+	struct lf_lock *lock;
+
+	for (size_t i = 0; i < CALLS; i++) {
+		if (!is_made(first_calls[i]))
+			continue;
+		faulty_block(first_calls[i], path_of(first_calls[i]));
+		assert_int_equal(lf_acquire(&lock, lock_path, 10, 0),
+				 -ETIMEDOUT);
+		assert_null(lock);
+		faulty_await();
+		faulty_unblock();
+		assert_true(nothing_stays(before));
+	}
+}
+
+TEST(a_call_for_several_files_keeps_its_bound)
+{
+	const char *paths[] = { "0", "1", lock_path };
+	int before = open_descriptors();
+	struct lf_lock *locks[3];
+	size_t failed;
+
+	faulty_block(CREATE, lock_path);
+	assert_int_equal(lf_acquire_all(locks, paths, 3, 0666, 10, 0, &failed),
+			 -ETIMEDOUT);
+	for (int i = 0; i < 3; i++)
+		assert_null(locks[i]);
+	assert_int_equal(failed, 2);
+	assert_held("0");
+	faulty_unblock();
+	assert_true(nothing_stays(before));
+	assert_false(exists("0"));
+	assert_false(exists("1"));
+}
+
+TEST(a_pending_lock_does_not_wait_for_the_first_attempt)
+{
+	int before = open_descriptors();
+	struct lf_lock *lock;
+
+	for (size_t i = 0; i < CALLS; i++) {
+		if (!is_made(first_calls[i]))
+			continue;
+		faulty_block(first_calls[i], path_of(first_calls[i]));
+		assert_int_equal(lf_start(&lock, lock_path, 0), 0);
+		faulty_await();
+		assert_false(is_readable(lf_pending_fd(lock)));
+		if (i % 2)
+			assert_int_equal(lf_release(&lock), 0);
+		faulty_unblock();
+		if (i % 2 == 0) {
+			assert_int_equal(lf_finish(&lock), 0);
+			assert_held(lock_path);
+			assert_int_equal(lf_release(&lock), 0);
+		}
+		assert_true(nothing_stays(before));
+	}
+}
+
+/* What is in its way comes late; it still is readable at the end, and only then. */
+TEST(a_pending_lock_that_begins_late_waits)
+{
+	struct actor *holder = actor_holder(0);
+	struct lf_lock *lock;
+
+	faulty_block(FSTAT, lock_path);
+	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
+	faulty_unblock();
+	assert_true(waiters_reach(lock_path, 1));
+	assert_false(is_readable(lf_pending_fd(lock)));
+	actor_begin(holder, RELEASE, 0, 0);
+	assert_int_equal(lf_finish(&lock), 0);
+	assert_int_equal(actor_result(holder), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	actor_end(holder);
+}
+
+/* The program may be elsewhere by the time at which it is opened. */
+TEST(an_unknown_working_directory_is_an_error)
+{
+	int before = open_descriptors();
+	struct lf_lock *lock;
+
+	assert_int_equal(mkdir("elsewhere", 0777), 0);
+	faulty_block(OPENAT, ".");
+	assert_int_equal(lf_start(&lock, "lock", 0), 0);
+	assert_int_equal(chdir("elsewhere"), 0);
+	faulty_unblock();
+	assert_int_equal(lf_finish(&lock), -EIO);
+	assert_false(exists("lock"));
+	assert_true(nothing_stays(before));
+}
+
+/* The bound may be over by the time at which it was first tried. */
+static void *open_the_gate(void *unused)
+{
+	faulty_await();
+	(poll)(NULL, 0, 20);
+	faulty_unblock();
+	return unused;
+}
+
+TEST(a_free_lock_is_acquired_however_short_the_bound)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+
+	faulty_block(FSTAT, lock_path);
+	assert_int_equal(pthread_create(&thread, NULL, open_the_gate, NULL), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, 1, 0), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(lf_release(&lock), 0);
+	faulty_block(FSTAT, lock_path);
+	assert_int_equal(pthread_create(&thread, NULL, open_the_gate, NULL), 0);
+	assert_int_equal(lf_acquire(&lock, "lock", 1, LF_NOCREATE), -ENOENT);
+	make_file(lock_path, 0666);
+	assert_int_equal(lf_acquire(&lock, "lock", 1, LF_NOCREATE), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+/* A number of the caller's may be another file's by then. */
+TEST(a_borrowed_descriptor_that_was_closed_is_left_alone)
+{
+	int fd = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666), other;
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	for (size_t i = 0; i < 2; i++) {
+		faulty_block(i ? F_SETLK_ : FSTATFS, lock_path);
+		assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -ETIMEDOUT);
+		other = (open)("other", O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+		assert_int_equal(lf_acquire_fd(&lock, other, 0, 0), 0);
+		assert_int_equal(dup2(other, fd), fd);
+		faulty_unblock();
+		for (int look = 0; look_again(&look) && lock_error("lock") != 0;)
+			;
+		assert_held("other");
+		assert_int_equal(lf_release(&lock), 0);
+		(close)(other);
+		(close)(fd);
+		fd = (open)(lock_path, O_RDWR | O_CLOEXEC);
+	}
+	(close)(fd);
+}
+
+/* --- Others go on */
+
+static void *release(void *argument)
+{
+	struct lf_lock *lock = argument;
+
+	return lf_release(&lock) < 0 ? argument : NULL;
+}
+
+static int use_other_file(void *path)
+{
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, path, 0, 0) == 0);
+	demand(lf_verify(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	demand(lf_acquire(&lock, path, LF_FOREVER, 0) == 0);
+	demand(lf_release(&lock) == 0);
+	demand(lf_acquire(&lock, path, LONG_MS, 0) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+TEST(a_release_that_hangs_stops_no_other_file)
+{
+	static const enum faulty calls[] = { CLOSE, FSTAT, FLOCK, F_OFD_SETLK_,
+					     UNLOCK };
+	struct actor *holder = actor_process_on("held");
+
+	needs_threads_after_a_fork_beside_threads();
+	actor_must(holder, ACQUIRE, 0, 0);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct lf_lock *lock, *other;
+		pthread_t thread;
+		void *failed;
+
+		if (!is_made(calls[i]))
+			continue;
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		faulty_block(calls[i], lock_path);
+		assert_int_equal(pthread_create(&thread, NULL, release, lock),
+				 0);
+		faulty_await();
+		assert_int_equal(use_other_file((void *)(uintptr_t)"other"), 0);
+		assert_int_equal(lf_acquire(&other, "held", 200, 0),
+				 -ETIMEDOUT);
+		assert_int_equal(lf_start(&other, "held", 0), 0);
+		assert_int_equal(lf_release(&other), 0);
+		assert_child(use_other_file, (void *)(uintptr_t)"other");
+		faulty_unblock();
+		pthread_join(thread, &failed);
+		assert_null(failed);
+		assert_false(exists(lock_path));
+	}
+	actor_release(holder);
+}
+
+static void *acquire(void *unused)
+{
+	struct lf_lock *lock;
+
+	if (lf_acquire(&lock, lock_path, 0, 0) < 0 || lf_release(&lock) < 0)
+		return &directory;
+	return unused;
+}
+
+TEST(an_acquisition_that_hangs_stops_no_other_file)
+{
+	needs_threads_after_a_fork_beside_threads();
+	for (size_t i = 0; i < CALLS; i++) {
+		pthread_t thread;
+		void *failed;
+
+		/* The directory is that of the others too. */
+		if (!is_made(first_calls[i]) || first_calls[i] == OPENAT)
+			continue;
+		faulty_block(first_calls[i], lock_path);
+		assert_int_equal(pthread_create(&thread, NULL, acquire, NULL),
+				 0);
+		faulty_await();
+		assert_int_equal(use_other_file((void *)(uintptr_t)"other"), 0);
+		assert_child(use_other_file, (void *)(uintptr_t)"other");
+		faulty_unblock();
+		pthread_join(thread, &failed);
+		assert_null(failed);
+	}
+}
