@@ -86,6 +86,10 @@ is_gone() {
 	[[ $(state_of "$1") == [ZX]* || -z $(state_of "$1") ]]
 }
 
+is_asleep() {
+	[ "$(state_of "$1")" = S ]
+}
+
 is_stopped() {
 	[ "$(state_of "$1")" = T ]
 }
