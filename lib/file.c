@@ -214,7 +214,7 @@ static void undo_open(struct lf_lock *lock)
 	free(lock);
 }
 
-int lf_file_open(struct lf_lock **opened, const struct lf_request *request)
+static int open_once(struct lf_lock **opened, const struct lf_request *request)
 {
 	struct lf_lock *lock = lf_lock_new(request);
 	int rc = 0;
@@ -242,19 +242,48 @@ int lf_file_open(struct lf_lock **opened, const struct lf_request *request)
 	return 0;
 }
 
-/*
- * An open makes a client ask its server (RFC 1813, 4.11; RFC 8881, 10.3.1).  Not
- * where the lock belongs to the process: the close would drop it.
- */
+bool lf_file_forget_names(int dirfd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent = slash ? strndup(path, (size_t)(slash - path + 1)) :
+			       strdup(".");
+	bool is_remote;
+	int fd;
+
+	if (!parent)
+		return false;
+	fd = lf_open(dirfd, parent, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0,
+		     false);
+	free(parent);
+	if (fd < 0)
+		return false;
+	is_remote = lf_filesystem(fd) != LF_FS_LOCAL;
+	close(fd);
+	return is_remote;
+}
+
+int lf_file_open(struct lf_lock **opened, const struct lf_request *request)
+{
+	int rc = open_once(opened, request);
+
+	/* To a client a new file may be missing, and a removed one be there. */
+	if ((rc == -ENOENT || rc == -ESTALE) && request->fd < 0 &&
+	    lf_file_forget_names(request->dirfd, request->path))
+		rc = open_once(opened, request);
+	return rc;
+}
+
+/* Not where the lock belongs to the process: the close would drop it. */
 static int stat_past_cache(const struct lf_lock *lock, int dirfd,
 			   const char *path, struct stat *st)
 {
-	int fd = lf_open(dirfd, path,
-			 lock->access | O_NONBLOCK | O_NOCTTY |
-				 (lock->follow ? 0 : O_NOFOLLOW),
-			 0, false);
-	int rc;
+	int fd, rc;
 
+	lf_file_forget_names(dirfd, path);
+	fd = lf_open(dirfd, path,
+		     lock->access | O_NONBLOCK | O_NOCTTY |
+			     (lock->follow ? 0 : O_NOFOLLOW),
+		     0, false);
 	if (fd < 0)
 		return fd;
 	rc = fstat(fd, st) < 0 ? -errno : 0;

@@ -297,6 +297,15 @@ int lf_file_open(struct lf_lock **lock, const struct lf_request *request);
 int lf_file_check_type(mode_t mode);
 
 /*
+ * Makes a client of a network file system ask its server again for the names in the
+ * directory of PATH.  An open of PATH does not: NFS 4.1 and later open a file whose
+ * name is in the cache by its handle (RFC 8881, 18.16, CLAIM_FH).  But an open of
+ * the directory asks whether it has changed.  Returns whether another machine may
+ * have changed it.
+ */
+bool lf_file_forget_names(int dirfd, const char *path);
+
+/*
  * Whether PATH still names the file, or a borrowed file has any name: 0,
  * -ESTALE, or another error: unknown.  Where another machine may have replaced
  * the file, the file server is asked and not the cache.

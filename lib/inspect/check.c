@@ -75,6 +75,13 @@ static int open_file(struct lf_lock **lock, const char *path)
 		.inspects = true,
 	};
 
+	int rc = lf_file_open(lock, &request);
+
+	/* It may be one that another machine has replaced. */
+	if (rc < 0 || !(*lock)->marks.never_remove ||
+	    lf_file_is_at(*lock, AT_FDCWD, path) != -ESTALE)
+		return rc;
+	lf_table_close(*lock);
 	return lf_file_open(lock, &request);
 }
 
@@ -124,6 +131,8 @@ void lf_ask_file(struct lf_view *view)
 
 	view->asked = view->when = lf_ticks();
 	view->held = examine(view, &st);
+	if (view->held == -ENOENT && lf_file_forget_names(AT_FDCWD, view->path))
+		view->held = examine(view, &st);
 	view->exists = view->held == 0;
 	if (view->held == -ENOENT && view->path[0] != '\0')
 		view->held = 0;
