@@ -13,6 +13,9 @@ AC_DEFUN([LF_TEST_TOOLS], [
   AC_SUBST([have_libuv])
   AM_CONDITIONAL([HAVE_LIBUV], [test "$have_libuv" = yes])
   LF_HDF5
+  dnl For the file server of make check-fuse.
+  PKG_CHECK_MODULES([FUSE], [fuse3 >= 3.10], [have_fuse=yes], [have_fuse=no])
+  AM_CONDITIONAL([HAVE_FUSE], [test "$have_fuse" = yes])
 ])
 
 # LF_FUZZING: libFuzzer of clang, only on request.
@@ -79,7 +82,7 @@ AC_DEFUN([LF_SUMMARY], [
     libsmartcols       $have_smartcols
     symbol versions    $lf_cv_version_script
     libraries          shared: $enable_shared, static: $enable_static
-    tests              cmocka: $have_cmocka, bats: ${BATS:-no}, hdf5: $have_hdf5, libuv: $have_libuv
+    tests              cmocka: $have_cmocka, bats: ${BATS:-no}, hdf5: $have_hdf5, libuv: $have_libuv, fuse: $have_fuse
 
   Next: make, make check, make install
 ])])

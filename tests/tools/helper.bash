@@ -34,8 +34,12 @@ setup() {
 	never=$fd
 }
 
-# The end of an lf-acquire alone would leave its COMMAND behind.
 teardown() {
+	end_started
+}
+
+# The end of an lf-acquire alone would leave its COMMAND behind.
+end_started() {
 	local pid children
 
 	for pid in "${started[@]}"; do

@@ -1,0 +1,340 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# Lock files on FUSE: where the kernel keeps the locks, where the server does, and
+# where the server fails, or does not answer.
+#
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+# shellcheck disable=SC2154,SC2034 # the helpers and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+
+load ../tools/helper
+load lockfs
+
+teardown() {
+	end_servers
+	end_started
+}
+
+# --- What a server keeps
+
+@test "where the kernel keeps the locks, all is as on a local file system" {
+	local first
+
+	serve m
+	need_locks_of_descriptors
+	run -0 client backend m/lock
+	equal "$output" ofd
+	absent back/lock
+	hold lf-acquire m/lock
+	first=$holder
+	run -75 lf-acquire m/lock true
+	run -0 lf-check -p m/lock
+	equal "$output" "$first"
+	queue_holder lf-acquire -w m/lock
+	release "$first"
+	holds "$holder"
+	release "$holder"
+	absent back/lock
+	# A killed holder leaves the lock to COMMAND.
+	hold lf-acquire m/lock
+	kill_holder
+	run -75 lf-acquire m/lock true
+}
+
+@test "where the server keeps them, an abandoned lock of a descriptor is never free" {
+	serve m locks
+	run -0 client leak m/leaked
+	# So the library has none.
+	run -0 client backend m/lock
+	equal "$output" fcntl
+	run -0 lf-acquire m/lock true
+	run -0 lf-acquire m/lock true
+	run -75 lf-acquire m/leaked true
+}
+
+@test "where the server keeps them, two clients exclude each other" {
+	serve m1 locks
+	serve m2 locks
+	hold lf-acquire m1/lock
+	run -75 lf-acquire m1/lock true
+	run -75 lf-acquire m2/lock true
+	run -75 lf-acquire -t .1 m2/lock true
+	run -0 lf-check m2/lock
+	like "$output" 'm2/lock: held'
+	release "$holder"
+	free m2/lock
+	hold lf-acquire -s m1/lock
+	run -75 lf-acquire m2/lock true
+	run -0 lf-acquire -s m2/lock true
+	kill_holder
+	run -0 lf-acquire m2/lock true
+}
+
+@test "where the server keeps them, the file stays, and -v reports it" {
+	local option
+
+	serve m locks
+	for option in '' -w '-t 60' -p -s; do
+		# shellcheck disable=SC2086 # an option may have an argument
+		run -0 lf-acquire -v $option m/lock true
+		equal "${lines[-1]}" "lf-acquire: m/lock: left in place"
+		present back/lock
+		equal "$(cat back/lock)" ""
+	done
+	run -0 lf-acquire -v -k m/lock true
+	equal "${#lines[@]}" 1
+}
+
+@test "a waiter on the server is interrupted, and gets no lock later" {
+	local first
+
+	serve m1 locks
+	serve m2 locks
+	hold lf-acquire m1/lock
+	first=$holder
+	begin lf-acquire -w m2/lock
+	asked "$holder"
+	kill -TERM "$holder"
+	finish "$holder"
+	equal "$status" 143
+	begin lf-acquire -t 60 m2/lock
+	asked "$holder"
+	kill -TERM "$holder"
+	finish "$holder"
+	equal "$status" 143
+	run -75 lf-acquire -t .1 m2/lock true
+	release "$first"
+	free m1/lock
+	run -0 lf-acquire m1/lock true
+}
+
+# contend LOCKFILE...: for each of them three workers, which add to one counter.
+contend() {
+	local n=0 path round
+
+	echo 0 >counter
+	for path in "$@" "$@" "$@"; do
+		start sh -c '
+			for round in 1 2 3 4 5 6 7 8 9 10; do
+				lf-acquire -w "$1" sh -c "$2" || echo "$?"
+			done >>log 2>&1' sh "$path" '
+			mkdir busy || echo overlap
+			n=$(cat counter)
+			echo $((n + 1)) >counter
+			rmdir busy'
+		workers+=("$pid")
+	done
+	for pid in "${workers[@]}"; do
+		finish "$pid"
+	done
+	equal "$(cat log)" ""
+	equal "$(cat counter)" $((30 * $#))
+}
+
+@test "two clients that cache names for a day exclude each other" {
+	serve m1 locks cache
+	serve m2 locks cache
+	contend m1/lock m2/lock
+	present back/lock
+}
+
+@test "processes that remove the file exclude each other where the kernel keeps the locks" {
+	serve m
+	contend m/lock m/lock
+	absent back/lock
+}
+
+# --- Odd answers
+
+# odd FILE OPERATION ERROR [OPTION]: in each way to wait; COMMAND does not run.
+odd() {
+	local option
+
+	fault "$2" "$3"
+	for option in -n '-t 60' -w; do
+		# shellcheck disable=SC2086 # an option may have an argument
+		run -71 timeout 60 lf-acquire $option ${4-} "m/$1" touch ran
+		like "$output" "^lf-acquire: m/$1: "
+		[[ $output != *held* ]]
+		absent ran
+	done
+	no_fault "$2"
+}
+
+exist=17 again=11 io=5 interrupted=4 stale=116 timeout=110
+
+@test "EEXIST without O_EXCL, and ESTALE, mean to start over" {
+	local call locks
+
+	for locks in '' locks; do
+		serve "m$locks" $locks
+		for call in "create $exist" "create $stale" "open $stale" \
+			"getattr $stale" "lock $stale"; do
+			# ESTALE is tried twice by the kernel itself.
+			fault "${call% *}.once" "${call#* }"
+			run -0 lf-acquire "m$locks/new" true
+			rm -f faults/*.once back/new
+			: >back/there
+			fault "${call% *}.once" "${call#* }"
+			run -0 lf-acquire -w "m$locks/there" true
+			rm -f faults/*.once
+		done
+	done
+}
+
+@test "EEXIST and ESTALE without end are an error, and never 'held'" {
+	serve m
+	fault create $exist
+	run -71 timeout 60 lf-acquire -w m/lock touch ran
+	absent ran
+	no_fault create
+	: >back/lock
+	fault open $stale
+	run -66 timeout 60 lf-acquire -w m/lock touch ran
+	absent ran
+}
+
+@test "EAGAIN and ETIMEDOUT of any call are errors, and never 'held'" {
+	local error
+
+	serve m
+	for error in $again $timeout; do
+		: >back/there
+		odd new create "$error"
+		odd there open "$error"
+		odd there getattr "$error"
+		odd there write "$error" -p
+	done
+}
+
+@test "so are EIO and EINTR" {
+	local error
+
+	serve m
+	for error in $io $interrupted; do
+		: >back/there
+		odd new create "$error"
+		odd there open "$error"
+		odd there getattr "$error"
+		odd there write "$error" -p
+	done
+}
+
+@test "a server that cannot lock" {
+	local error
+
+	serve m locks
+	: >back/there
+	for error in $io $timeout $interrupted; do
+		odd there lock "$error"
+	done
+	free m/there
+}
+
+@test "a file whose path cannot be verified after the wait is not taken for locked" {
+	local error first
+
+	serve m
+	for error in $again $timeout $io; do
+		hold lf-acquire -k m/lock
+		first=$holder
+		queue_holder lf-acquire -w m/lock
+		fault getattr "$error"
+		release "$first"
+		finish "$holder"
+		equal "$status" 71
+		has_not_locked "$holder"
+		no_fault getattr
+		run -0 lf-acquire m/lock true
+	done
+}
+
+# --- A server that does not answer
+
+@test "TERM ends a waiter whose server stopped answering, once it can close the file" {
+	local first
+
+	need_wchan
+	serve m
+	hold lf-acquire -k m/lock
+	first=$holder
+	queue_holder lf-acquire -w m/lock
+	stop_server m
+	kill -TERM "$holder"
+	# It may end when the server lets it close the file.
+	asked "$holder"
+	continue_server m
+	finish "$holder"
+	equal "$status" 143
+	release "$first"
+	free m/lock
+}
+
+# beside CALL: the rest of the process, and other files, go on.
+beside() {
+	local client answer
+
+	# A process in the background has no input unless it is asked for.
+	start bash -c 'exec client beside "$@" <orders >answers' bash "$1" \
+		"$PWD/m/lock" "$PWD/local"
+	client=$pid
+	said ready
+	stop_server m
+	echo >&"$orders"
+	said called
+	asked "$client"
+	echo >&"$orders"
+	for answer in acquired "timed out" checked inspected released \
+		"child released"; do
+		said "$answer"
+	done
+	waits_for_server "$client"
+	continue_server m
+	echo >&"$orders"
+	said returned
+	finish "$client"
+	equal "$status" 0
+}
+
+said() {
+	next "$answers"
+	equal "$line" "$1"
+}
+
+@test "a call that a server keeps stops no other file of the process, no bounded wait, no fork" {
+	local call fd orders answers
+
+	need_wchan
+	channel orders
+	orders=$fd
+	channel answers
+	answers=$fd
+	hold lf-acquire -k local
+	serve m
+	for call in acquire check release verify wait; do
+		beside "$call"
+	done
+	kill_server m
+	umount -l m
+	serve m locks
+	for call in acquire check release verify wait; do
+		beside "$call"
+	done
+}
+
+# --- Holders and servers that are killed
+
+@test "a holder that is killed while its server does not answer leaves no lock" {
+	local locks
+
+	for locks in '' locks; do
+		serve "m$locks" $locks
+		hold lf-acquire -o "m$locks/lock"
+		stop_server "m$locks"
+		kill -KILL "$holder" "$command"
+		continue_server "m$locks"
+		finish "$holder"
+		eventually free "m$locks/lock"
+		run -0 lf-acquire "m$locks/lock" true
+	done
+}
