@@ -26,7 +26,7 @@ static const struct error {
 	  "timed out waiting for the lock" },
 	{ EINTR, LF_ACQUIRE | LF_ACQUIRE_FD | LF_CONVERT,
 	  "interrupted by a signal while waiting" },
-	{ EDEADLK, LF_ACQUIRE | LF_ACQUIRE_FD | LF_CONVERT,
+	{ EDEADLK, LF_ACQUIRE | LF_ACQUIRE_FD,
 	  "waiting would never end" },
 	{ EINVAL, LF_ACQUIRE | LF_START | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD | LF_CONVERT |
 	  LF_INSPECT_MACHINE | LF_INSPECT_FS,
@@ -37,7 +37,7 @@ static const struct error {
 	{ ESTALE, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_ACQUIRE_FD | LF_ADOPT,
 	  "the path no longer names the locked file" },
 	{ EACCES, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT | LF_ADOPT |
-	  LF_CONVERT | LF_INSPECT_FS,
+	  LF_CONVERT | LF_ACQUIRE_FD | LF_INSPECT_FS,
 	  "permission denied" },
 	{ EBUSY, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
 	  "another process has a lease on the file" },

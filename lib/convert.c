@@ -14,6 +14,12 @@
 
 #include <errno.h>
 
+/* How often byte 0 is tried, a millisecond apart, before it is held. */
+#define PATIENCE 5
+
+/* Before it is tried again by a call with a bound. */
+#define BYTE_0_PAUSE_MS 5
+
 int lf_convert_to_shared(struct lf_lock *lock)
 {
 	int rc = lf_body_try(lock, F_RDLCK);
@@ -23,10 +29,39 @@ int lf_convert_to_shared(struct lf_lock *lock)
 	return rc;
 }
 
+/*
+ * Another program may have locked byte 0 alone, beside our shared tag.  A process
+ * on its way to the body leaves it in a moment, and the parent of an adopter
+ * keeps it.
+ */
+static int exclude_byte_0(struct lf_lock *lock)
+{
+	int rc = LF_BUSY;
+
+	/* The tag that a sibling has left behind would be in the way, too. */
+	if (lock->marks.place)
+		lf_table_give_tag_back(lock);
+	for (int i = 0; rc == LF_BUSY && i < PATIENCE; i++) {
+		if (i > 0 && lf_poll_until(-1, lf_deadline(1)) < 0)
+			break;
+		rc = lock->marks.place ? lf_place_convert(lock) :
+					 lf_tag_try(lock);
+	}
+	return rc == LF_BUSY && lock->adopted ? LF_GOT : rc;
+}
+
 /* After lf_table_claim() has let the handle in. */
 static int finish(struct lf_lock *lock, int rc)
 {
-	lf_table_set_type(lock, rc == LF_GOT ? F_WRLCK : F_RDLCK);
+	if (rc == LF_GOT) {
+		lf_table_set_type(lock, F_WRLCK);
+		rc = exclude_byte_0(lock);
+	}
+	if (rc != LF_GOT) {
+		/* Never refused, and no change if it is shared still. */
+		lf_body_try(lock, F_RDLCK);
+		lf_table_set_type(lock, F_RDLCK);
+	}
 	return rc;
 }
 
@@ -48,10 +83,15 @@ static int convert_waiting(void *argument)
 {
 	struct conversion *conversion = argument;
 	struct lf_lock *lock = conversion->lock;
-	int rc = lf_table_claim(lock, F_WRLCK, LF_WAIT, &conversion->claim);
+	int rc = lf_table_claim(lock, F_WRLCK, LF_WAIT_BOUNDED,
+				&conversion->claim);
 
 	conversion->claimed = rc == LF_GOT;
-	return rc == LF_GOT ? lf_body_wait(lock, F_WRLCK) : rc;
+	if (rc == LF_GOT)
+		rc = lf_body_wait(lock, F_WRLCK);
+	return rc == -EDEADLK ? lf_protocol_wait_again(lock, F_WRLCK,
+						       &conversion->claim) :
+				rc;
 }
 
 static int wait_until(struct conversion *conversion, struct timespec deadline)
@@ -73,8 +113,7 @@ static int wait_until(struct conversion *conversion, struct timespec deadline)
 	if (lf_wait_cancel(wait, &result) == LF_WAIT_RETURNED &&
 	    result == LF_GOT)
 		return LF_GOT;
-	/* What the kernel granted is unknown. */
-	lf_body_try(conversion->lock, F_RDLCK);
+	/* What the kernel granted is unknown; finish() undoes it. */
 	return rc < 0 ? rc : LF_TIMED_OUT;
 }
 
@@ -91,7 +130,15 @@ int lf_convert_to_exclusive(struct lf_lock *lock, int timeout_ms)
 	struct timespec deadline = lf_deadline(timeout_ms);
 	int rc = convert_now(lock);
 
-	if (rc != LF_BUSY || timeout_ms == 0)
-		return rc;
-	return convert_until(lock, deadline);
+	/* Byte 0 is not waited for in the kernel: its holder may want the body. */
+	while (rc == LF_BUSY && timeout_ms > 0) {
+		rc = convert_until(lock, deadline);
+		if (rc != LF_BUSY)
+			break;
+		if (lf_deadline_is_over(deadline))
+			rc = LF_TIMED_OUT;
+		else if (lf_poll_until(-1, lf_deadline(BYTE_0_PAUSE_MS)) < 0)
+			rc = -EINTR;
+	}
+	return rc;
 }

@@ -238,6 +238,10 @@ void lf_release_each(struct lf_lock **locks, size_t count);
 int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 			enum lf_how how);
 
+/* Waits for the body though the kernel suspects a deadlock, until cancelled. */
+int lf_protocol_wait_again(struct lf_lock *lock, short type,
+			   const struct lf_claimant *claim);
+
 /* Gives up the attempt of a request, after its thread was cancelled in a wait. */
 void lf_protocol_cancelled(struct lf_request *request);
 
@@ -509,7 +513,7 @@ void lf_tag_unlock(struct lf_lock *lock);
  * excludes too.
  */
 int lf_place_wait(struct lf_lock *lock);
-void lf_place_convert(struct lf_lock *lock); /* to the mode of the handle */
+int lf_place_convert(struct lf_lock *lock); /* to the mode of the handle */
 void lf_place_unlock(struct lf_lock *lock);
 
 /* A body that cannot be converted stays as it is. */

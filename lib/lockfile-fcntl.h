@@ -229,7 +229,7 @@ LF_PUBLIC int lf_finish(struct lf_lock **lock);
  * sharer.  LF_FOREVER is refused for that: two sharers that both convert wait
  * for each other, and the kernel does not detect it.
  *
- * Returns: 0; -EAGAIN, -ETIMEDOUT or -EDEADLK if there are other sharers;
+ * Returns: 0; -EAGAIN or -ETIMEDOUT if there are other sharers;
  * -EBADF as lf_verify(); or another error of lf_convert(3).  After any error
  * the lock is held as before.
  */

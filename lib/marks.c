@@ -144,9 +144,9 @@ int lf_place_wait(struct lf_lock *lock)
 	return rc;
 }
 
-void lf_place_convert(struct lf_lock *lock)
+int lf_place_convert(struct lf_lock *lock)
 {
-	set_lock(lock->fd, F_OFD_SETLK, lock->type, tag_range);
+	return set_lock(lock->fd, F_OFD_SETLK, lock->type, tag_range);
 }
 
 void lf_place_unlock(struct lf_lock *lock)

@@ -210,19 +210,30 @@ static bool is_misjudged(const struct lf_request *request, enum lf_how how,
  * the process has, and there is nothing else to wait for; nor does the kernel
  * report when another thread has opened the circle.  So it is tried again.
  */
+int lf_protocol_wait_again(struct lf_lock *lock, short type,
+			   const struct lf_claimant *claim)
+{
+	int rc;
+
+	do {
+		if (atomic_load(&claim->cancelled))
+			return LF_CANCELLED;
+		rc = pause_ms(MISJUDGED_PAUSE_MS);
+		if (rc == 0)
+			rc = lf_body_wait(lock, type);
+	} while (rc == -EDEADLK);
+	return rc;
+}
+
 static int wait_for_body(const struct lf_request *request, enum lf_how how)
 {
 	struct lf_lock *lock = request->attempt;
 	int rc = lf_body_wait(lock, lock->type);
 
-	while (is_misjudged(request, how, rc)) {
-		rc = atomic_load(&request->claim.cancelled) ?
-			     LF_CANCELLED :
-			     pause_ms(MISJUDGED_PAUSE_MS);
-		if (rc == 0)
-			rc = lf_body_wait(lock, lock->type);
-	}
-	return rc;
+	return is_misjudged(request, how, rc) ?
+		       lf_protocol_wait_again(lock, lock->type,
+					      &request->claim) :
+		       rc;
 }
 
 static int try_body_patiently(struct lf_lock *lock)

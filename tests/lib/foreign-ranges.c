@@ -130,6 +130,57 @@ TEST(a_read_lock_of_any_byte_excludes)
 	with_each(bytes, BYTES, F_RDLCK, refuse);
 }
 
+/* Both read, and neither may write. */
+static void refuse_to_convert(struct foreign *f)
+{
+	pid_t program = program_new(f);
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(lf_convert(lock, 0, 0), -EAGAIN);
+		assert_int_equal(lf_convert(lock, 20, 0), -ETIMEDOUT);
+		assert_int_equal(child_run(try_to_share, lock_path), 0);
+	}
+	assert_intact(f);
+	assert_int_equal(lf_release(&lock), 0);
+	program_end(program);
+}
+
+TEST(a_read_lock_of_any_byte_excludes_a_conversion)
+{
+	needs_locks_of_descriptions();
+	with_each(bytes, BYTES, F_RDLCK, refuse_to_convert);
+}
+
+static int convert_in_time(void *argument)
+{
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, LF_SHARED) == 0);
+	gate_open(*(struct gate *)argument);
+	demand(lf_convert(lock, LONG_MS, 0) == 0);
+	demand(lock_error(lock_path) == EAGAIN);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+TEST(a_conversion_with_a_bound_waits_for_byte_0)
+{
+	struct foreign f = { F_SETLK, F_RDLCK, 0, 1 };
+	struct gate shares = gate_new();
+	pid_t program, pid;
+
+	needs_locks_of_descriptions();
+	program = program_new(&f);
+	pid = child_start(convert_in_time, &shares);
+	gate_pass(shares);
+	assert_kill(program);
+	assert_finish(pid);
+	assert_false(exists(lock_path));
+	gate_free(shares);
+}
+
 static void refuse_to_share(struct foreign *f)
 {
 	pid_t program = program_new(f);

@@ -414,6 +414,26 @@ static int lock_file_of_another(const char *path)
 	return 0;
 }
 
+TEST(a_lock_that_a_security_module_forbids_is_EACCES)
+{
+	static const enum faulty calls[] = { F_SETLK_, F_OFD_SETLK_ };
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	for (int i = 0; i < 2; i++) {
+		faulty_set(calls[i], 1, true, EACCES);
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP),
+				 -EACCES);
+		assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EACCES);
+		assert_int_equal(lf_acquire_fd(&lock, fd, LONG_MS, 0), -EACCES);
+		assert_true(faulty_clear() > 0);
+	}
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	close(fd);
+}
+
 TEST(a_file_that_may_not_be_created_is_locked_and_stays)
 {
 	struct lf_lock *lock;
