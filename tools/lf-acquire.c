@@ -247,7 +247,7 @@ static int run_command(struct lf_lock **locks, const struct options *o)
 	take_signals(&was);
 	error = run(o->command, &was, &status);
 	if (error) {
-		release(locks, o);
+		finish(locks, o, &was, 0);
 		let_signals_end_messages(&was);
 		return cannot_run(o->command[0], error);
 	}

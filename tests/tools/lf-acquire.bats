@@ -1185,7 +1185,7 @@ need_path_of_all() {
 	needs_standard_output lf-acquire
 }
 
-@test "lf-acquire itself makes at most 59 system calls" {
+@test "lf-acquire itself makes at most 58 system calls" {
 	local calls
 
 	need_strace
@@ -1199,5 +1199,5 @@ need_path_of_all() {
 	calls=$(awk '$NF == "total" { n += $4 } END { print n }' counted)
 	echo "$calls calls"
 	[ "$calls" -gt 10 ]
-	[ "$calls" -le 59 ]
+	[ "$calls" -le 58 ]
 }
