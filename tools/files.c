@@ -103,15 +103,15 @@ void files_collect(struct files *files, char *const *paths)
 }
 
 /*
- * Most files of a directory are free, which lf_check() finds out at less cost.
- * A file that may not be opened needs the kernel's list.
+ * lf_check() costs less, but each call reads the kernel's list for leases, which
+ * is too much for a directory.  A file that may not be opened needs that list.
  */
-static void check(struct file *file, bool briefly)
+static void check(struct file *file)
 {
-	if (file->known || !(briefly || file->directory))
+	if (file->known || file->directory)
 		return;
 	file->status = lf_check(file->path, NULL);
-	file->known = file->status != -EACCES && (briefly || file->status <= 0);
+	file->known = file->status != -EACCES && file->status != -EBUSY;
 }
 
 static void inspect(struct files *files)
@@ -174,8 +174,8 @@ void files_inspect(struct files *files, bool all, bool briefly)
 {
 	if (files->count == 0)
 		return;
-	for (size_t i = 0; i < files->count; i++)
-		check(&files->list[i], briefly);
+	for (size_t i = 0; briefly && i < files->count; i++)
+		check(&files->list[i]);
 	inspect(files);
 	select_files(files, all);
 }

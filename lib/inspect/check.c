@@ -65,37 +65,57 @@ static void ask(const struct lf_lock *lock, struct lf_view *view)
 	view->pid = tag;
 }
 
-static int open_file(struct lf_lock **lock, const char *path)
+/*
+ * The pinned file and no other: to open a device or a FIFO may have effects,
+ * and at the path there may be one by now.  Without /proc, or pins, it is opened
+ * by its path, and what is there now is examined just before.
+ */
+static int open_file(struct lf_lock **lock, const struct lf_view *view)
 {
+	char pinned[LF_PIN_PATH];
 	struct lf_request request = {
 		.dirfd = AT_FDCWD,
-		.path = path,
+		.path = pinned,
 		.fd = -1,
 		.type = F_RDLCK,
+		.follow = true,
 		.inspects = true,
 	};
+	struct stat st;
+	int rc = view->pin;
 
-	int rc = lf_file_open(lock, &request);
-
-	/* It may be one that another machine has replaced. */
-	if (rc < 0 || !(*lock)->marks.never_remove ||
-	    lf_file_is_at(*lock, AT_FDCWD, path) != -ESTALE)
+	if (view->is_pinned) {
+		lf_pin_path(view->pin, pinned);
+		rc = lf_file_open(lock, &request);
+	}
+	if (rc != -ENOENT && rc != -ENOTSUP)
 		return rc;
-	lf_table_close(*lock);
-	return lf_file_open(lock, &request);
+	if (lstat(view->path, &st) < 0)
+		return -errno;
+	request.path = view->path;
+	request.follow = false;
+	rc = lf_file_check_type(st.st_mode);
+	return rc < 0 ? rc : lf_file_open(lock, &request);
 }
 
 /*
- * Another file than the one pinned has come to the path just now: its holder
+ * Another file than the one examined has come to the path just now: its holder
  * will not be confirmed.
  */
 static void open_and_ask(struct lf_view *view, off_t size)
 {
 	struct lf_lock *lock;
-	int rc = open_file(&lock, view->path);
+	int rc = lf_view_is_leased(view) ? -EBUSY : open_file(&lock, view);
 
 	if (rc < 0) {
 		view->held = rc == -ENOENT ? 0 : rc;
+		return;
+	}
+	/* By the cache it was at the path; the file server knows better. */
+	if (lock->marks.never_remove &&
+	    lf_file_is_at(lock, AT_FDCWD, view->path) == -ESTALE) {
+		view->held = -ESTALE;
+		lf_table_close(lock);
 		return;
 	}
 	if (!view->is_pinned) {
@@ -109,23 +129,21 @@ static void open_and_ask(struct lf_view *view, off_t size)
 	lf_table_close(lock);
 }
 
-/* Examined before it is opened: to open a device or a FIFO may have effects. */
+/* Whether we hold it is known without a descriptor. */
 static int examine(struct lf_view *view, struct stat *st)
 {
-	int rc;
+	int rc = lf_view_pin(view, st);
 
-	if (lstat(view->path, st) < 0)
-		return -errno;
-	rc = lf_file_check_type(st->st_mode);
+	if (rc == -ENOTSUP || rc == -EMFILE || rc == -ENFILE)
+		rc = lstat(view->path, st) < 0 ? -errno : 0;
 	if (rc < 0)
 		return rc;
 	view->id = (struct lf_file_id){ st->st_ino, st->st_dev,
 					st->st_nlink == 0 };
-	rc = lf_view_pin(view, st);
-	return rc == -ENOENT ? rc : 0;
+	return lf_file_check_type(st->st_mode);
 }
 
-void lf_ask_file(struct lf_view *view)
+static void ask_at_path(struct lf_view *view)
 {
 	struct stat st;
 
@@ -148,6 +166,14 @@ void lf_ask_file(struct lf_view *view)
 	}
 }
 
+void lf_ask_file(struct lf_view *view)
+{
+	ask_at_path(view);
+	/* Another machine has replaced it. */
+	if (view->held == -ESTALE)
+		ask_at_path(view);
+}
+
 /* ---- Watching those whose answer has to be seen to last */
 
 struct watched {
@@ -164,11 +190,27 @@ static int state_of(pid_t pid, unsigned long long *ticks)
 	return pid > 0 ? lf_process_state(pid, ticks) : -ENOTSUP;
 }
 
+/* The file is not pinned any more where many are examined. */
+static int open_again(struct lf_lock **lock, const struct lf_view *view)
+{
+	struct lf_view again = { .path = view->path };
+	struct stat st;
+	int rc;
+
+	if (view->is_pinned)
+		return open_file(lock, view);
+	rc = examine(&again, &st);
+	if (rc == 0)
+		rc = open_file(lock, &again);
+	lf_view_unpin(&again);
+	return rc;
+}
+
 /* Another file has come to the path meanwhile: the tag was given back. */
 static void begin_to_watch(struct watched *watched, struct lf_view *view)
 {
 	*watched = (struct watched){ .view = view };
-	watched->error = open_file(&watched->lock, view->path);
+	watched->error = open_again(&watched->lock, view);
 	if (watched->error == -ENOENT)
 		watched->error = 0;
 	if (watched->lock && (watched->lock->dev != view->id.dev ||
@@ -348,9 +390,16 @@ static pid_t certain_pid(const struct lf_view *view)
 
 static int check(struct lf_view *view, bool wants_pid)
 {
-	int rc = 0;
+	struct lf_lock_list leases;
+	int rc = lf_list_leases(&leases);
 
+	if (rc == -ENOMEM)
+		return rc;
+	view->leases = &leases;
 	lf_ask_file(view);
+	view->leases = NULL;
+	lf_lock_list_free(&leases);
+	rc = 0;
 	if (needs_settling(view, wants_pid))
 		rc = settle_one(view);
 	return rc < 0 ? rc : view->held;

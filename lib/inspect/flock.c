@@ -33,6 +33,7 @@ static bool is_ours(const struct lf_view *view,
 	return false;
 }
 
+/* Without the whole list any shared lock may be the presence of a waiter. */
 int lf_find_flocks(struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
@@ -46,7 +47,8 @@ int lf_find_flocks(struct lf_view *view)
 	if (!view->flocks)
 		return -ENOMEM;
 	while ((lock = lf_view_next(view, lock)) != NULL)
-		if (is_flock(lock) && !is_ours(view, lock))
+		if (is_flock(lock) && !is_ours(view, lock) &&
+		    (view->is_confirmed || lock->type == F_WRLCK))
 			view->flocks[view->flock_count++].lock = lock;
 	return 0;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * The steps of an inspection.  First each file is asked, with F_GETLK: nothing
- * else can say that it is free.  The kernel's list then has every lock, but no
- * PID for a lock of an open file description.  Those PIDs come from the
- * descriptors of the processes.
+ * The steps of an inspection.  The kernel's list has every lock, but no PID for
+ * a lock of an open file description; those PIDs come from the descriptors of
+ * the processes.  Each file is asked too, with F_GETLK: nothing else can say that
+ * it is free, and a list that lacks what the file shows is read again.
  *
- * The list is of a moment ago.  No process is called by a PID that may have
+ * The list comes first: a file under a lease is not opened.  It is of a moment
+ * ago.  No process is called by a PID that may have
  * become another's: it shows the lock itself, or it is older than the list.
  */
 #include "config.h"
@@ -17,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The list may miss a lock with all its waiters, but not often. */
+#define READS 8
 
 /*
  * A lock file that is removed frees its inode number, and another lock file may
@@ -37,15 +41,22 @@ static size_t allowed_pins(void)
 		       (size_t)descriptors / 4;
 }
 
+/* What may not be opened, or not without harm, may be listed as locked. */
+static bool is_final(int held)
+{
+	return held < 0 && held != -EACCES && held != -EBUSY;
+}
+
 static int ask(struct lf_view *view, struct lf_mounts *mounts, size_t *pins)
 {
 	lf_ask_file(view);
 	view->status = view->held;
-	if (view->held < 0 && view->held != -EACCES) {
+	if (is_final(view->held)) {
 		lf_view_unpin(view);
 		return view->held == -ENOMEM ? -ENOMEM : 0;
 	}
-	view->report = lf_report_new(view->path);
+	if (!view->report)
+		view->report = lf_report_new(view->path);
 	if (!view->report)
 		return -ENOMEM;
 	view->is_listed = view->is_pinned;
@@ -57,45 +68,101 @@ static int ask(struct lf_view *view, struct lf_mounts *mounts, size_t *pins)
 	return 0;
 }
 
-static int ask_each(struct lf_view *const *views, size_t count)
+/* ---- 2. Each file takes its locks from the list. */
+
+static bool is_listed_holder(const struct lf_view *view, pid_t pid)
+{
+	const struct lf_listed_lock *lock = NULL;
+
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (lock->kind == LF_TYPE_POSIX && !lock->waits &&
+		    (lock->pid == pid || lock->pid == 0))
+			return true;
+	return false;
+}
+
+static bool is_listed_body(const struct lf_view *view)
+{
+	const struct lf_listed_lock *lock = NULL;
+
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (lock->kind != LF_TYPE_FLOCK && !lock->waits &&
+		    !(view->claim == LF_CLAIM_BODY && lf_is_tag(lock)))
+			return true;
+	return false;
+}
+
+/*
+ * Whether the list has the locks that the file has shown.  It lists the waiters
+ * with them, and what it has of others may be misjudged without them.
+ */
+static bool is_confirmed(const struct lf_view *view)
+{
+	if (!view->is_listed || view->held <= 0 || view->elsewhere ||
+	    view->pid == getpid())
+		return true;
+	if (view->pid != 0 && !is_listed_holder(view, view->pid))
+		return false;
+	return (view->pid != 0 && view->claim != LF_CLAIM_BODY) ||
+	       is_listed_body(view);
+}
+
+static int take_locks(struct lf_view *view, const struct lf_listing *listing)
+{
+	free(view->locks);
+	view->locks = NULL;
+	view->lock_count = 0;
+	if (view->is_listed && lf_view_pick(view, listing) < 0)
+		return -ENOMEM;
+	view->is_confirmed = is_confirmed(view);
+	return 0;
+}
+
+/* The files whose locks are still missing; *COUNT: how many there are. */
+static int ask_and_take(struct lf_view *const *views, size_t *count,
+			const struct lf_listing *listing, size_t *pins)
 {
 	struct lf_mounts mounts = { .is_read = false };
-	size_t pins = allowed_pins();
+	size_t all = *count;
 	int rc = 0;
 
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = ask(views[i], &mounts, &pins);
+	*count = 0;
+	for (size_t i = 0; i < all && rc == 0; i++) {
+		struct lf_view *view = views[i];
+
+		if (view->is_confirmed)
+			continue;
+		*pins += view->is_pinned;
+		view->leases = &listing->list;
+		rc = ask(view, &mounts, pins);
+		view->is_listed &= listing->sorted != NULL;
+		if (rc == 0)
+			rc = take_locks(view, listing);
+		*count += !view->is_confirmed;
+	}
 	lf_mounts_free(&mounts);
 	return rc;
 }
 
-/* ---- 2. The list is read, and each file takes its locks from it. */
-
-static int pick(struct lf_view *const *views, size_t count,
-		struct lf_listing *listing)
+/* LISTING is the one for the first time, if it has been read. */
+static int ask_each(struct lf_view *const *views, size_t count,
+		    struct lf_listing *listing)
 {
+	size_t pins = allowed_pins(), missing = count;
 	int rc = 0;
 
-	if (!listing->sorted)
-		rc = lf_listing_read(listing);
-	if (rc == -ENOMEM)
-		return rc;
-	for (size_t i = 0; i < count; i++) {
+	for (int reads = 0; missing > 0 && reads < READS; reads++) {
+		if (reads > 0)
+			lf_listing_free(listing);
+		if (!listing->sorted)
+			rc = lf_listing_read(listing);
+		if (rc == -ENOMEM)
+			return rc;
+		missing = count;
+		rc = ask_and_take(views, &missing, listing, &pins);
 		if (rc < 0)
-			views[i]->is_listed = false;
-		else if (views[i]->is_listed &&
-			 lf_view_pick(views[i], listing) < 0)
-			return -ENOMEM;
+			return rc;
 	}
-	return 0;
-}
-
-static int read_list(struct lf_view *const *views, size_t count,
-		     struct lf_listing *listing)
-{
-	for (size_t i = 0; i < count; i++)
-		if (views[i]->is_listed)
-			return pick(views, count, listing);
 	return 0;
 }
 
@@ -265,10 +332,8 @@ static int examine(struct lf_view *const *views, size_t count,
 static int look(struct lf_view *const *views, size_t count,
 		struct lf_listing *listing, struct lf_snapshot *snapshot)
 {
-	int rc = ask_each(views, count);
+	int rc = ask_each(views, count, listing);
 
-	if (rc == 0)
-		rc = read_list(views, count, listing);
 	if (rc == 0)
 		rc = begin_snapshot(views, count, snapshot);
 	return rc < 0 ? rc : examine(views, count, snapshot);
@@ -276,28 +341,12 @@ static int look(struct lf_view *const *views, size_t count,
 
 /* ---- Whether to look again */
 
-static bool is_listed_holder(const struct lf_view *view, pid_t pid)
-{
-	const struct lf_listed_lock *lock = NULL;
-
-	while ((lock = lf_view_next(view, lock)) != NULL)
-		if (lock->kind == LF_TYPE_POSIX && !lock->waits &&
-		    lock->pid == pid)
-			return true;
-	return false;
-}
-
-/*
- * The holder that the file names must be reported, and the lock by which it is
- * known must be listed, because its waiters are listed with that.
- */
+/* The holder that the file names must be reported. */
 static bool is_complete(const struct lf_view *view)
 {
 	pid_t pid = view->pid;
 
-	if (pid != 0 && pid != getpid() && !is_listed_holder(view, pid))
-		return false;
-	return view->holders > 0 &&
+	return view->is_confirmed && view->holders > 0 &&
 	       (pid == 0 || lf_view_has_entry(view, pid, LF_TYPE_OFDLCK) ||
 		lf_view_has_entry(view, pid, LF_TYPE_POSIX));
 }
@@ -316,9 +365,11 @@ static int add_unlisted(struct lf_view *view)
 		.type = LF_TYPE_UNKNOWN,
 	};
 	size_t count = view->report->count;
+	bool partial = view->report->partial;
 	int rc;
 
-	if (view->holders > 0 && !view->report->partial)
+	view->report->partial |= !view->is_confirmed;
+	if (view->holders > 0 && !partial)
 		return 0;
 	view->report->partial = true;
 	/* The list of another PID namespace, which has no PIDs for us. */
@@ -374,7 +425,7 @@ static void reset(struct lf_view *view)
 
 /*
  * Keeps in VIEWS those that another look may complete; without a list there is
- * nothing to wait for.
+ * nothing to wait for, and an incomplete one has been read often enough.
  */
 static int keep_incomplete(struct lf_view **views, size_t *count, bool is_last)
 {
@@ -389,7 +440,8 @@ static int keep_incomplete(struct lf_view **views, size_t *count, bool is_last)
 		if (view->status <= 0 || (in_place && is_complete(view) &&
 					  (is_last || !view->surplus)))
 			continue;
-		if (is_last || !view->is_listed) {
+		if (is_last || !view->is_listed ||
+		    (in_place && !view->is_confirmed)) {
 			rc = end_incomplete(view, in_place);
 			continue;
 		}

@@ -13,8 +13,8 @@
  *   snapshot.c  the system, asked once for all files
  *   report.c    the report
  *
- * A look asks each file once, then reads /proc/locks once, then each process
- * that matters once.  So its cost is that of the files, their locks and those
+ * A look reads /proc/locks, then asks each file once, and again while the list
+ * lacks what the file shows; then it reads each process that matters once.  So its cost is that of the files, their locks and those
  * processes, added and not multiplied.  What has to be seen to last is watched
  * for all files at the same time.
  */
@@ -184,6 +184,7 @@ struct lf_flock {
 struct lf_view {
 	const char *path;
 	int status; /* as lf_report_status(), or unknown before the end */
+	const struct lf_lock_list *leases; /* listed before, or NULL */
 	/* check.c: as the file itself shows */
 	bool exists;
 	int held; /* 1, 0, or negative: unknown */
@@ -201,9 +202,10 @@ struct lf_view {
 	unsigned long long asked; /* clock ticks after boot */
 	struct lf_file_id id;
 	bool is_pinned; /* by PIN: no other file gets its inode number */
-	int pin;
+	int pin; /* or why there is none */
 	/* the list */
 	bool is_listed; /* it could be read, and the file found in it */
+	bool is_confirmed; /* it has the locks that the file has shown */
 	struct lf_inode inode;
 	unsigned long long when; /* a process that began later is another */
 	struct lf_listed_lock *locks;
@@ -224,6 +226,12 @@ struct lf_view {
 /* Pins the file now at the path, if one can, and identifies VIEW with it. */
 int lf_view_pin(struct lf_view *view, struct stat *st);
 void lf_view_unpin(struct lf_view *view);
+
+/*
+ * Whether a lease was listed on the pinned file.  Such a file is not opened: its
+ * holder would be asked to yield, by a signal that may end it.
+ */
+bool lf_view_is_leased(const struct lf_view *view);
 
 /* Frees what a look found, but not the report. */
 void lf_view_clear(struct lf_view *view);

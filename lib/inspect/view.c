@@ -14,10 +14,10 @@ int lf_view_pin(struct lf_view *view, struct stat *st)
 	int pin = lf_pin(view->path, st);
 
 	lf_view_unpin(view);
+	view->pin = pin;
 	if (pin < 0)
 		return pin;
 	view->is_pinned = true;
-	view->pin = pin;
 	view->id.ino = st->st_ino;
 	view->id.dev = st->st_dev;
 	return 0;
@@ -28,6 +28,21 @@ void lf_view_unpin(struct lf_view *view)
 	if (view->is_pinned)
 		close(view->pin);
 	view->is_pinned = false;
+}
+
+bool lf_view_is_leased(const struct lf_view *view)
+{
+	struct lf_mounts mounts = { .is_read = false };
+	struct lf_inode inode;
+
+	if (!view->is_pinned || !view->leases || view->leases->lease_count == 0)
+		return false;
+	lf_inode_of(view->pin, &view->id, &mounts, &inode);
+	lf_mounts_free(&mounts);
+	for (size_t i = 0; i < view->leases->lease_count; i++)
+		if (lf_inode_is_same(&view->leases->leases[i].inode, &inode))
+			return true;
+	return false;
 }
 
 void lf_view_clear(struct lf_view *view)

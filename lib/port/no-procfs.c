@@ -13,6 +13,11 @@ int lf_list_locks(struct lf_lock_list *list)
 	return -ENOTSUP;
 }
 
+int lf_list_leases(struct lf_lock_list *list)
+{
+	return lf_list_locks(list);
+}
+
 void lf_lock_list_free(struct lf_lock_list *list)
 {
 	(void)list;
@@ -22,6 +27,12 @@ int lf_pin(const char *path, struct stat *st)
 {
 	(void)path, (void)st;
 	return -ENOTSUP;
+}
+
+void lf_pin_path(int pin, char path[LF_PIN_PATH])
+{
+	(void)pin;
+	path[0] = '\0';
 }
 
 void lf_inode_of(int pin, const struct lf_file_id *file,

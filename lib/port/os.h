@@ -148,8 +148,8 @@ void lf_free_fork_witness(atomic_uint *witness);
 bool lf_fork_witness_is_shared(const atomic_uint *witness);
 
 /*
- * Locks and processes as the system lists them (procfs.c or no-procfs.c, where
- * all answers are -ENOTSUP).
+ * Locks and processes as the system lists them (proc-locks.c and procfs.c; or
+ * no-procfs.c, where all answers are -ENOTSUP).
  *
  * The kernel's list names a file by the device of its superblock, which stat(2)
  * does not give on btrfs and overlayfs.
@@ -158,6 +158,13 @@ struct lf_inode {
 	unsigned major, minor;
 	unsigned long long number;
 };
+
+static inline bool lf_inode_is_same(const struct lf_inode *a,
+				    const struct lf_inode *b)
+{
+	return a->number == b->number && a->major == b->major &&
+	       a->minor == b->minor;
+}
 
 struct lf_listed_lock {
 	int kind;     /* LF_TYPE_POSIX, LF_TYPE_OFDLCK or LF_TYPE_FLOCK */
@@ -169,13 +176,22 @@ struct lf_listed_lock {
 	unsigned long long first, last; /* bytes */
 };
 
+/* A lease of F_SETLEASE that an open for reading would break. */
+struct lf_lease {
+	struct lf_inode inode;
+	pid_t pid; /* 0: none is given */
+};
+
 struct lf_lock_list {
 	struct lf_listed_lock *locks;
 	size_t count;
+	struct lf_lease *leases;
+	size_t lease_count;
 	unsigned long long when; /* ticks after boot when reading began */
 };
 
 int lf_list_locks(struct lf_lock_list *list);
+int lf_list_leases(struct lf_lock_list *list); /* without the locks */
 void lf_lock_list_free(struct lf_lock_list *list);
 
 /*
@@ -211,6 +227,13 @@ struct lf_mounts {
  * opens no device, and drops no lock when it is closed.
  */
 int lf_pin(const char *path, struct stat *st);
+
+/*
+ * A path by which the pinned file is opened and no other; where /proc is not
+ * mounted there is nothing at this path.
+ */
+#define LF_PIN_PATH 32
+void lf_pin_path(int pin, char path[LF_PIN_PATH]);
 
 /* The name of the pinned file in the list of locks. */
 void lf_inode_of(int pin, const struct lf_file_id *file,

@@ -175,6 +175,37 @@ bool lf_proc_parse_lock(const char *line, struct lf_listed_lock *lock)
 	       read_range(&text, lock);
 }
 
+/*
+ * "7: LEASE  ACTIVE    WRITE 4242 fd:01:131 0 EOF": an open for reading breaks
+ * it, and one that is BREAKING to READ still makes that open wait.  A lease for
+ * reading does not mind.  A DELEG is the file server's own, which gives it up
+ * without harm, and only then sees the locks of its client.
+ */
+bool lf_proc_parse_lease(const char *line, struct lf_lease *lease)
+{
+	const char *text = skip_blanks(line);
+	unsigned long long number;
+	bool breaks;
+	short type;
+
+	if (!read_number(&text, 10, &number) || !read_char(&text, ':'))
+		return false;
+	text = skip_blanks(text);
+	if (!read_word(&text, "LEASE"))
+		return false;
+	breaks = read_word(&text, "BREAKING");
+	if (!breaks && !read_word(&text, "ACTIVE"))
+		return false;
+	if (read_word(&text, "UNLCK"))
+		type = F_UNLCK;
+	else if (!read_type(&text, &type))
+		return false;
+	return (breaks || type == F_WRLCK) && read_pid(&text, &lease->pid) &&
+	       read_device(&text, 16, &lease->inode) &&
+	       read_char(&text, ':') &&
+	       read_inode_number(&text, &lease->inode.number) && *text == ' ';
+}
+
 static const char *next_line(const char *text)
 {
 	const char *end = strchr(text, '\n');

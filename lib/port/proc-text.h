@@ -21,6 +21,9 @@ char *lf_proc_cut_line(char **text);
  */
 bool lf_proc_parse_lock(const char *line, struct lf_listed_lock *lock);
 
+/* A line of /proc/locks: a lease that an open for reading would break. */
+bool lf_proc_parse_lease(const char *line, struct lf_lease *lease);
+
 /* "NAME:" and a decimal number, one of the lines of TEXT. */
 bool lf_proc_parse_number(const char *text, const char *name,
 			  unsigned long long *number);

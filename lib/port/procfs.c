@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * Locks and processes by Linux's proc(5): /proc/locks; the "lock:" lines of
+ * Processes by Linux's proc(5), and their locks: the "lock:" lines of
  * /proc/PID/fdinfo/N (Linux 4.1).  Reading asks the kernel only, never a file
  * system whose server may not answer.
  */
@@ -76,56 +76,6 @@ unsigned long long lf_ticks(void)
 	       (unsigned long long)now.tv_nsec * ticks / 1000000000;
 }
 
-static int add_lock(struct lf_lock_list *list,
-		    const struct lf_listed_lock *lock)
-{
-	/* The room is a power of two. */
-	if ((list->count & (list->count - 1)) == 0) {
-		size_t room = list->count ? 2 * list->count : 1;
-		struct lf_listed_lock *locks =
-			realloc(list->locks, room * sizeof(*locks));
-
-		if (!locks)
-			return -ENOMEM;
-		list->locks = locks;
-	}
-	list->locks[list->count++] = *lock;
-	return 0;
-}
-
-int lf_list_locks(struct lf_lock_list *list)
-{
-	char *text, *rest, *line;
-	bool ours;
-	int rc;
-
-	*list = (struct lf_lock_list){ .when = lf_ticks() };
-	rc = read_file(AT_FDCWD, "/proc/locks", &text);
-	if (rc < 0)
-		return rc;
-	ours = lf_proc_is_ours();
-	rest = text;
-	while (rc == 0 && (line = lf_proc_cut_line(&rest)) != NULL) {
-		struct lf_listed_lock lock;
-
-		if (!lf_proc_parse_lock(line, &lock))
-			continue;
-		if (!ours)
-			lock.pid = 0;
-		rc = add_lock(list, &lock);
-	}
-	free(text);
-	if (rc < 0)
-		lf_lock_list_free(list);
-	return rc;
-}
-
-void lf_lock_list_free(struct lf_lock_list *list)
-{
-	free(list->locks);
-	*list = (struct lf_lock_list){ .count = 0 };
-}
-
 /* False: the mount is unknown, or what it is on. */
 static bool find_mount(struct lf_mounts *mounts, unsigned long long id)
 {
@@ -180,6 +130,12 @@ int lf_pin(const char *path, struct stat *st)
 	error = errno;
 	close(fd);
 	return -error;
+}
+
+/* The link leads to the file itself, whatever its path names by now. */
+void lf_pin_path(int pin, char path[LF_PIN_PATH])
+{
+	snprintf(path, LF_PIN_PATH, "/proc/self/fd/%d", pin);
 }
 
 void lf_inode_of(int pin, const struct lf_file_id *file,

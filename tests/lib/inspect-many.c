@@ -101,7 +101,7 @@ static int calls_with_holder(enum faulty call, struct part part)
 
 TEST_BETWEEN(many_files_of_one_process_cost_no_more_each, name_files, free_names)
 {
-	static const enum faulty each[] = { OPENAT, READ, STATX, LSTAT };
+	static const enum faulty each[] = { OPENAT, READ, STATX, FSTAT };
 	const struct part few = { FEW, true }, many = { 2 * FEW, true };
 
 	needs_proc_with_locks();

@@ -212,6 +212,37 @@ PLAIN_TEST(a_line_cut_off_is_not_a_lock)
 	assert_true(is_lock(whole));
 }
 
+/* What is BREAKING is shown as what it becomes. */
+PLAIN_TEST(a_lease_is_one_that_an_open_for_reading_breaks)
+{
+	static const struct {
+		const char *line;
+		bool is;
+	} lines[] = {
+		{ "1: LEASE  ACTIVE    WRITE 42 fd:01:131 0 EOF", true },
+		{ "1: LEASE  BREAKING  UNLCK 42 fd:01:131 0 EOF", true },
+		{ "1: LEASE  BREAKING  READ 42 fd:01:131 0 EOF", true },
+		{ "1: LEASE  ACTIVE    READ 42 fd:01:131 0 EOF", false },
+		{ "1: LEASE  BREAKER   WRITE 42 fd:01:131 0 EOF", false },
+		{ "1: DELEG  ACTIVE    WRITE 42 fd:01:131 0 EOF", false },
+		{ "1: LEASE  ACTIVE    WRITE 42 fd:01:131", false },
+		{ "1: POSIX  ADVISORY  WRITE 42 fd:01:131 0 EOF", false },
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct lf_lease lease;
+
+		assert_int_equal(lf_proc_parse_lease(lines[i].line, &lease),
+				 lines[i].is);
+		if (!lines[i].is)
+			continue;
+		assert_int_equal(lease.pid, 42);
+		assert_int_equal(lease.inode.major, 0xfd);
+		assert_int_equal(lease.inode.minor, 1);
+		assert_int_equal(lease.inode.number, 131);
+	}
+}
+
 PLAIN_TEST(text_after_a_null_byte_is_ignored)
 {
 	static const char text[] =

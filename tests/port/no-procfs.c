@@ -2,11 +2,13 @@
 /* Locks and processes of a system that lists neither: unknown, never "none". */
 #define lf_inode_of test_inode_of
 #define lf_find_paths test_find_paths
+#define lf_list_leases test_list_leases
 #define lf_list_locks test_list_locks
 #define lf_list_processes test_list_processes
 #define lf_lock_list_free test_lock_list_free
 #define lf_proc_is_ours test_proc_is_ours
 #define lf_pin test_pin
+#define lf_pin_path test_pin_path
 #define lf_mounts_free test_mounts_free
 #define lf_process_free test_process_free
 #define lf_process_has_lock test_process_has_lock
@@ -37,6 +39,7 @@ PLAIN_TEST(no_list_is_given)
 	struct lf_lock_list list = { .count = 1 };
 	struct lf_mounts mounts = { .is_read = false };
 	struct stat st;
+	char path[LF_PIN_PATH] = "path";
 	size_t count = 1;
 	pid_t self = getpid(), *pids = &self;
 
@@ -44,11 +47,16 @@ PLAIN_TEST(no_list_is_given)
 	assert_int_equal(list.count, 0);
 	assert_null(list.locks);
 	lf_lock_list_free(&list);
+	assert_int_equal(lf_list_leases(&list), -ENOTSUP);
+	assert_int_equal(list.lease_count, 0);
+	assert_null(list.leases);
 	assert_int_equal(lf_list_processes(&pids, &count), -ENOTSUP);
 	assert_int_equal(count, 0);
 	assert_null(pids);
 	assert_true(lf_some_are_hidden(pids, count));
 	assert_int_equal(lf_pin("/", &st), -ENOTSUP);
+	lf_pin_path(3, path);
+	assert_string_equal(path, "");
 	lf_mounts_free(&mounts);
 }
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * Files under a lease of another process (F_SETLEASE).  An open breaks it: the
+ * kernel sends that process SIGIO, which ends one that does not expect it, and
+ * the open fails or waits until the lease is given up.
+ */
+#include "config.h"
+
+#include "child.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+struct holder {
+	short lease; /* F_WRLCK or F_RDLCK */
+	bool locks;
+	bool yields; /* when it is asked to and the test opens a gate */
+	struct gate ready, asked, go;
+};
+
+static int wait_to_yield(struct holder *holder, int fd, const sigset_t *io)
+{
+	int signal;
+
+	demand(sigwait(io, &signal) == 0);
+	gate_open(holder->asked);
+	gate_pass(holder->go);
+	demand(fcntl(fd, F_SETLEASE, F_UNLCK) == 0);
+	return 0;
+}
+
+static int hold_lease(void *argument)
+{
+	struct holder *holder = argument;
+	int fd = open(lock_path, holder->lease == F_RDLCK ? O_RDONLY : O_RDWR);
+	struct flock whole = { .l_type = F_WRLCK };
+	sigset_t io;
+
+	sigemptyset(&io);
+	sigaddset(&io, SIGIO);
+	if (holder->yields)
+		sigprocmask(SIG_BLOCK, &io, NULL);
+	demand(fd >= 0 && fcntl(fd, F_SETLEASE, holder->lease) == 0);
+	demand(!holder->locks || fcntl(fd, F_SETLK, &whole) == 0);
+	gate_open(holder->ready);
+	if (holder->yields)
+		return wait_to_yield(holder, fd, &io);
+	pause();
+	return 1;
+}
+
+static bool can_have_leases(void)
+{
+	int fd = open(lock_path, O_RDWR | O_CREAT, 0666);
+	bool can = fd >= 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
+
+	close(fd);
+	return can;
+}
+
+#define needs_leases() needs(can_have_leases(), "leases on this file system")
+
+static pid_t holder_start(struct holder *holder)
+{
+	pid_t pid;
+
+	holder->ready = gate_new();
+	holder->asked = gate_new();
+	holder->go = gate_new();
+	pid = child_start(hold_lease, holder);
+	gate_pass(holder->ready);
+	return pid;
+}
+
+static void holder_free(struct holder *holder)
+{
+	gate_free(holder->ready);
+	gate_free(holder->asked);
+	gate_free(holder->go);
+}
+
+/* --- Inspection: the lease stays, and its holder lives */
+
+TEST(a_file_under_a_lease_is_not_opened_to_inspect_it)
+{
+	struct holder holder = { .lease = F_WRLCK };
+	const char *const paths[] = { lock_path };
+	struct lf_report *report;
+	pid_t pid;
+
+	needs_proc_with_locks();
+	needs_leases();
+	pid = holder_start(&holder);
+	assert_int_equal(lf_check(lock_path, NULL), -EBUSY);
+	assert_int_equal(lf_inspect(lock_path, &report), -EBUSY);
+	assert_null(report);
+	assert_int_equal(lf_inspect_all(&report, paths, 1), 0);
+	assert_int_equal(lf_report_status(report), -EBUSY);
+	lf_report_free(report);
+	assert_kill(pid);
+	assert_int_equal(lf_check(lock_path, NULL), 0);
+	holder_free(&holder);
+}
+
+TEST(a_lock_beside_a_lease_is_reported_as_listed)
+{
+	struct holder holder = { .lease = F_WRLCK, .locks = true };
+	struct lf_report *report;
+	pid_t pid;
+
+	needs_proc_with_locks();
+	needs_leases();
+	pid = holder_start(&holder);
+	assert_int_equal(lf_check(lock_path, NULL), -EBUSY);
+	assert_int_equal(lf_inspect(lock_path, &report), 1);
+	assert_int_equal(lf_entry_pid(lf_report_next(report, NULL)), pid);
+	lf_report_free(report);
+	assert_kill(pid);
+	holder_free(&holder);
+}
+
+TEST(a_lease_for_reading_does_not_mind_an_inspection)
+{
+	struct holder holder = { .lease = F_RDLCK };
+	pid_t pid;
+
+	needs_leases();
+	pid = holder_start(&holder);
+	assert_int_equal(lf_check(lock_path, NULL), 0);
+	assert_kill(pid);
+	holder_free(&holder);
+}
