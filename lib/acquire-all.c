@@ -99,7 +99,7 @@ static int acquire_all(const struct task *t, enum lf_how how)
 
 	put_in_order(t, 0);
 	rc = try_all(t, LF_NO_WAIT);
-	while (rc == LF_BUSY && how != LF_NO_WAIT) {
+	while ((rc == LF_BUSY || rc == -EBUSY) && how != LF_NO_WAIT) {
 		lf_wait_report();
 		put_in_order(t, t->request->which);
 		rc = try_all(t, how);
@@ -115,7 +115,7 @@ static int acquire_one(struct lf_lock **lock, struct lf_request *request,
 	if (how != LF_WAIT_BOUNDED)
 		return lf_protocol_acquire(lock, request, how);
 	rc = lf_protocol_acquire(lock, request, LF_NO_WAIT_KEEP_OPEN);
-	if (rc != LF_BUSY)
+	if (rc != LF_BUSY && rc != -EBUSY)
 		return rc;
 	lf_wait_report();
 	return lf_protocol_acquire(lock, request, LF_WAIT_BOUNDED);

@@ -39,7 +39,7 @@ static const struct error {
 	{ EACCES, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT | LF_ADOPT |
 	  LF_CONVERT | LF_ACQUIRE_FD | LF_INSPECT_FS,
 	  "permission denied" },
-	{ EBUSY, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT,
+	{ EBUSY, LF_ACQUIRE | LF_CHECK | LF_INSPECT,
 	  "another process has a lease on the file" },
 	{ EDQUOT, LF_ACQUIRE | LF_START | LF_FINISH | LF_ADOPT,
 	  "disk quota exceeded" },

@@ -120,6 +120,12 @@
 /* Between two attempts where the kernel refuses to let a thread wait. */
 #define MISJUDGED_PAUSE_MS 5
 
+/*
+ * Between two attempts to open a file under a lease, which the first one breaks.
+ * An open that waits for that could not be cancelled.
+ */
+#define LEASE_PAUSE_MS 10
+
 /* 0, or -EINTR: a signal handler ran. */
 static int pause_ms(int ms)
 {
@@ -522,6 +528,22 @@ static int after_remover(int count)
 	return -EINTR;
 }
 
+/*
+ * A moment after -EBUSY: another process has a lease on the file, and has been
+ * asked to give it up.  0: to be tried again; -EBUSY: cancelled; -EINTR.
+ */
+static int await_lease(const struct lf_request *request)
+{
+	return atomic_load(&request->claim.cancelled) ?
+		       -EBUSY :
+		       pause_ms(LEASE_PAUSE_MS);
+}
+
+static bool may_wait(enum lf_how how)
+{
+	return how == LF_WAIT || how == LF_WAIT_BOUNDED;
+}
+
 int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 			enum lf_how how)
 {
@@ -543,6 +565,11 @@ int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 		}
 		if (rc == LF_REMOVER)
 			rc = after_remover(++removers);
+		if (rc == -EBUSY && may_wait(how)) {
+			rc = await_lease(request);
+			if (rc == 0)
+				continue;
+		}
 		if ((rc == -ESTALE || rc == -EEXIST) && request->fd < 0 &&
 		    ++stale < MOST_STALE_ANSWERS)
 			rc = LF_START_OVER;

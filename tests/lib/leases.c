@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "child.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
@@ -131,5 +131,101 @@ TEST(a_lease_for_reading_does_not_mind_an_inspection)
 	pid = holder_start(&holder);
 	assert_int_equal(lf_check(lock_path, NULL), 0);
 	assert_kill(pid);
+	holder_free(&holder);
+}
+
+/* --- Acquiring: the lease is broken */
+
+static int acquire_now(void)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, lock_path, 0, 0);
+
+	return rc == 0 ? lf_release(&lock) : rc;
+}
+
+TEST(without_waiting_a_lease_is_EBUSY)
+{
+	struct holder holder = { .lease = F_WRLCK, .yields = true };
+	pid_t pid;
+
+	needs_leases();
+	pid = holder_start(&holder);
+	assert_int_equal(acquire_now(), -EBUSY);
+	gate_pass(holder.asked);
+	gate_open(holder.go);
+	assert_finish(pid);
+	assert_int_equal(acquire_now(), 0);
+	holder_free(&holder);
+}
+
+/* ACT waits until the holder of the lease yields. */
+static void wait_for_lease(enum act act, int timeout_ms)
+{
+	struct holder holder = { .lease = F_WRLCK, .yields = true };
+	struct actor *actor;
+	pid_t pid;
+
+	needs_leases();
+	pid = holder_start(&holder);
+	actor = actor_process();
+	actor_begin(actor, act, timeout_ms, 0);
+	gate_pass(holder.asked);
+	gate_open(holder.go);
+	assert_finish(pid);
+	assert_int_equal(actor_result(actor), 0);
+	if (act == START)
+		actor_must(actor, FINISH, 0, 0);
+	actor_release(actor);
+	holder_free(&holder);
+}
+
+TEST(a_call_that_waits_waits_for_the_lease)
+{
+	wait_for_lease(ACQUIRE, LF_FOREVER);
+}
+
+TEST(a_call_with_a_bound_waits_for_the_lease)
+{
+	wait_for_lease(ACQUIRE, LONG_MS);
+}
+
+TEST(lf_start_waits_for_the_lease)
+{
+	wait_for_lease(START, 0);
+}
+
+/* It says nothing about the lock. */
+TEST(when_the_time_is_over_the_lease_is_EBUSY)
+{
+	struct holder holder = { .lease = F_WRLCK, .yields = true };
+	struct lf_lock *lock;
+	pid_t pid;
+
+	needs_leases();
+	pid = holder_start(&holder);
+	assert_int_equal(lf_acquire(&lock, lock_path, 30, 0), -EBUSY);
+	assert_null(lock);
+	gate_pass(holder.asked);
+	gate_open(holder.go);
+	assert_finish(pid);
+	holder_free(&holder);
+}
+
+/* The wait for the lease ends with it. */
+TEST(a_pending_wait_for_a_lease_can_be_given_up)
+{
+	struct holder holder = { .lease = F_WRLCK, .yields = true };
+	struct lf_lock *lock;
+	pid_t pid;
+
+	needs_leases();
+	pid = holder_start(&holder);
+	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
+	gate_pass(holder.asked);
+	assert_int_equal(lf_release(&lock), 0);
+	gate_open(holder.go);
+	assert_finish(pid);
+	assert_free(lock_path);
 	holder_free(&holder);
 }
