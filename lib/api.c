@@ -344,7 +344,7 @@ static int release(struct lf_lock *lock)
 		return -EBADF;
 	}
 	if (lf_is_adopted_by_another(lock)) {
-		lf_table_forget(lock);
+		lf_table_close(lock);
 		return 0;
 	}
 	ours = lf_is_ours_for_certain(lock);

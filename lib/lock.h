@@ -90,7 +90,6 @@ struct lf_lock {
 	int access;    /* O_RDONLY, O_WRONLY or O_RDWR, if FD is ours */
 	bool inspects; /* opened to inspect only: never locked */
 	bool borrowed; /* FD is the caller's */
-	bool lent;     /* another process holds a lock by this descriptor */
 	bool adopted;  /* from the parent, which may still have the tag */
 	bool follow;   /* PATH may be a symbolic link */
 	bool keep;     /* the caller wants the file to stay */
@@ -390,12 +389,10 @@ bool lf_table_has_sibling_of_other_type(const struct lf_lock *lock);
 
 /*
  * Closes the descriptor, or parks it while another handle of this process holds
- * the file, and frees the handle.  The caller has dropped the marks.
+ * the file, and frees the handle.  The caller has dropped the marks, unless they
+ * are another process's.
  */
 void lf_table_close(struct lf_lock *lock);
-
-/* The same if another process holds the lock by a copy of the descriptor. */
-void lf_table_forget(struct lf_lock *lock);
 
 /* The same if the descriptor is no longer ours: it is not touched. */
 void lf_table_drop(struct lf_lock *lock);

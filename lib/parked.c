@@ -13,10 +13,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/*
+ * By a holder, also one that converts, or for a lock of the process.  A handle on
+ * a borrowed descriptor that waits has nothing that a close would drop; and it
+ * may wait for the tag of the very handle that is closed.
+ */
 static bool is_in_use(const struct lf_file *file)
 {
-	return lf_table_find(file, LF_HOLDING) ||
-	       lf_table_find(file, LF_CLAIMED);
+	const struct lf_lock *lock = file->handles;
+
+	while (lock && lock->state != LF_HOLDING &&
+	       !(lock->state == LF_CLAIMED &&
+		 (lock->marks.process_owned || lock->held_at)))
+		lock = lock->next;
+	return lock != NULL;
 }
 
 static bool has_waiter(const struct lf_file *file)
@@ -117,12 +127,6 @@ void lf_table_close(struct lf_lock *lock)
 	lf_table_put_file(file);
 }
 
-void lf_table_forget(struct lf_lock *lock)
-{
-	lock->lent = true;
-	lf_table_close(lock);
-}
-
 void lf_table_drop(struct lf_lock *lock)
 {
 	struct lf_file *file = lock->file;
@@ -142,15 +146,15 @@ void lf_table_drop(struct lf_lock *lock)
 }
 
 /*
- * A descriptor that a child may share is not used again: the child would keep
- * the new lock.  One that was opened to inspect may be more than readable.
+ * A descriptor that a child or the parent may share is not used again: it would
+ * keep the new lock.  One that was opened to inspect may be more than readable.
  */
 static bool serves(const struct lf_lock *parked,
 		   const struct lf_request *request)
 {
 	struct stat st;
 
-	if (parked->lent || lf_has_forked_since(parked->forks) ||
+	if (lf_has_forked_since(parked->forks) ||
 	    lf_description_owner(parked->fd) != 0 ||
 	    !lf_has_its_descriptor(parked, &st))
 		return false;

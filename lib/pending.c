@@ -215,7 +215,7 @@ int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired)
 void lf_pending_forget(struct lf_pending *pending)
 {
 	if (lf_wait_forget(pending->wait) && pending->acquired[0])
-		lf_table_forget(pending->acquired[0]);
+		lf_table_close(pending->acquired[0]);
 	free_pending(pending);
 }
 

@@ -77,6 +77,7 @@ static void begin_process(atomic_uint *number)
 {
 	if (number == &ordinary)
 		ordinary_pid = getpid();
+	count_fork(); /* the parent has the descriptors too */
 	atomic_store(number, atomic_fetch_add(&last_generation, 1) + 1);
 }
 

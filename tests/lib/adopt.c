@@ -4,8 +4,10 @@
 
 #include "actor.h"
 #include "lockfile-fcntl.h"
+#include "seen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -398,6 +400,79 @@ TEST(a_child_can_release_before_the_parent_ends)
 		assert_false(exists(lock_path));
 		assert_int_equal(lf_release(&lock), 0);
 	}
+}
+
+struct heir {
+	struct lf_lock *lock;
+	struct gate adopted, may_release, released, may_go;
+};
+
+static int adopt_release_and_stay(void *argument)
+{
+	struct heir *heir = argument;
+
+	demand(lf_adopt(heir->lock) == 0);
+	gate_open(heir->adopted);
+	gate_pass(heir->may_release);
+	demand(lf_release(&heir->lock) == 0);
+	gate_open(heir->released);
+	gate_pass(heir->may_go);
+	return 0;
+}
+
+/* The parent has the tag, and the child waits for it as long as it holds the lock. */
+TEST(a_child_that_releases_waits_no_more)
+{
+	struct heir heir = { NULL, gate_new(), gate_new(), gate_new(),
+			     gate_new() };
+	pid_t pid;
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	assert_int_equal(lf_acquire(&heir.lock, lock_path, 0, LF_KEEP), 0);
+	pid = child_start(adopt_release_and_stay, &heir);
+	gate_pass(heir.adopted);
+	assert_true(waiters_reach(lock_path, 1));
+	gate_open(heir.may_release);
+	gate_pass(heir.released);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(waiters(lock_path), 0);
+	gate_open(heir.may_go);
+	assert_finish(pid);
+	assert_int_equal(lf_release(&heir.lock), 0);
+	assert_free(lock_path);
+	gate_free(heir.adopted);
+	gate_free(heir.may_release);
+	gate_free(heir.released);
+	gate_free(heir.may_go);
+}
+
+static int adopt_write_and_release(void *argument)
+{
+	struct lf_lock *lock = argument;
+
+	demand(lf_adopt(lock) == 0);
+	write_to(lock_path, "data\n");
+	demand(lf_release(&lock) == 1);
+	return 0;
+}
+
+/* Neither the tag nor a presence would keep the parent from removing the file. */
+TEST(a_parent_leaves_what_another_acquired_after_the_child)
+{
+	struct lf_lock *lock;
+	pid_t holder;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_child(adopt_write_and_release, lock);
+	close(open(lock_path, O_RDONLY)); /* drops our tag */
+	holder = holder_new(take_without_tag, NULL);
+	assert_int_equal(truncate(lock_path, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(exists(lock_path));
+	assert_held(lock_path);
+	assert_kill(holder);
 }
 
 static int adopt_and_die(void *argument)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -165,4 +166,71 @@ TEST(the_lock_stays_with_a_process_that_shares_the_descriptor)
 	assert_child(lock_and_end, &fd);
 	close(fd);
 	assert_free(lock_path);
+}
+
+struct heir {
+	struct lf_lock *lock;
+	struct gate released, may_go;
+};
+
+static void *wait_in_thread(void *fd)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire_fd(&lock, *(int *)fd, LF_FOREVER, 0);
+
+	if (rc == 0)
+		rc = lf_release(&lock);
+	return (void *)(intptr_t)rc;
+}
+
+TEST(a_thread_waits_for_another_by_a_descriptor)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *result;
+	int fd;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	fd = open_lock(O_RDWR);
+	pthread_create(&thread, NULL, wait_in_thread, &fd);
+	/* A lock of the process is waited for in the process. */
+	if (has_description_locks())
+		assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_release(&lock), 0);
+	pthread_join(thread, &result);
+	assert_null(result);
+	close(fd);
+	assert_free(lock_path);
+}
+
+static int adopt_release_and_stay(void *argument)
+{
+	struct heir *heir = argument;
+
+	demand(lf_adopt(heir->lock) == 0);
+	demand(lf_release(&heir->lock) == 0);
+	gate_open(heir->released);
+	gate_pass(heir->may_go);
+	return 0;
+}
+
+TEST(a_child_that_adopted_does_not_own_the_next_lock)
+{
+	struct heir heir = { NULL, gate_new(), gate_new() };
+	int fd = open_lock(O_RDWR);
+	pid_t child;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire_fd(&heir.lock, fd, 0, 0), 0);
+	child = child_start(adopt_release_and_stay, &heir);
+	gate_pass(heir.released);
+	assert_int_equal(lf_release(&heir.lock), 0);
+	assert_int_equal(lf_acquire_fd(&heir.lock, fd, 0, 0), 0);
+	assert_int_equal(lf_release(&heir.lock), 0);
+	assert_free(lock_path);
+	gate_open(heir.may_go);
+	assert_finish(child);
+	close(fd);
+	gate_free(heir.released);
+	gate_free(heir.may_go);
 }

@@ -79,6 +79,8 @@ static const struct {
 static atomic_int failing, left, failed;
 static int why, first;
 static bool for_ever;
+static atomic_int granting = NOTHING;
+static int why_granted;
 static unsigned file_system;
 static bool locks_hidden;
 
@@ -114,6 +116,24 @@ int faulty_clear(void)
 {
 	atomic_store(&failing, NOTHING);
 	return atomic_load(&failed);
+}
+
+void faulty_after(enum faulty call, int error)
+{
+	why_granted = error;
+	atomic_store(&granting, (int)call);
+}
+
+static int after_grant(enum faulty call)
+{
+	int expected = (int)call;
+
+	if (!atomic_compare_exchange_strong(&granting, &expected, NOTHING))
+		return 0;
+	while (why_granted == 0)
+		pause();
+	errno = why_granted;
+	return -1;
 }
 
 void faulty_file_system(unsigned type)
@@ -317,7 +337,10 @@ int faulty_fcntl(int fd, int command, ...)
 	if (call == NOTHING)
 		abort();
 	block(call, fd, NULL);
-	return faulty_fails(call) ? -1 : (fcntl)(fd, command, lock);
+	if (faulty_fails(call))
+		return -1;
+	number = (fcntl)(fd, command, lock);
+	return number == 0 ? after_grant(call) : number;
 }
 
 int faulty_lockf(int fd, int function, off_t size)

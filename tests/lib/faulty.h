@@ -83,6 +83,13 @@ void faulty_block(enum faulty, const char *path);
 void faulty_await(void);
 void faulty_unblock(void);
 
+/*
+ * The next CALL (one of fcntl's) that succeeds fails with ERROR all the same, as
+ * on a file server that grants an interrupted request later; 0: it does not
+ * return until its thread is cancelled.
+ */
+void faulty_after(enum faulty call, int error);
+
 /* The type that fstatfs() reports of each file system; 0: the true one. */
 void faulty_file_system(unsigned type);
 

@@ -258,6 +258,23 @@ TEST(release_unlocks_although_a_child_has_the_descriptor)
 	actor_end(child);
 }
 
+/* Else the next holder would leave the file to it. */
+TEST(release_leaves_no_presence_with_a_child)
+{
+	struct actor *child;
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	child = actor_process();
+	write_to(lock_path, "written by another\n");
+	assert_int_equal(lf_release(&lock), 1);
+	assert_int_equal(truncate(lock_path, 0), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+	actor_end(child);
+}
+
 TEST(SIGKILL_frees_the_lock)
 {
 	struct lf_lock *lock;

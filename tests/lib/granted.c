@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * What the kernel or a file server grants to a call that fails, or to a thread
+ * that is cancelled, is given back.
+ */
+#include "config.h"
+
+#include "actor.h"
+#include "lockfile-fcntl.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static int end_faults(void **state)
+{
+	faulty_clear();
+	faulty_after(NOTHING, 0);
+	return leave_directory(state);
+}
+
+#define TEST_WITH_FAULTS(name) TEST_BETWEEN(name, enter_directory, end_faults)
+
+/* --- Shared to exclusive */
+
+struct upgrade {
+	int timeout_ms, error, result;
+};
+
+/* Another sharer is in the way until this one waits for it. */
+static int upgrade_in_vain(void *argument)
+{
+	const struct upgrade *upgrade = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, LF_SHARED | LF_KEEP) == 0);
+	faulty_after(F_OFD_SETLKW_, upgrade->error);
+	demand(lf_convert(lock, upgrade->timeout_ms, 0) == upgrade->result);
+	demand(lock_error(lock_path) == EAGAIN);
+	demand(child_run(try_to_share, lock_path) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static void check_upgrade(struct upgrade upgrade)
+{
+	struct actor *sharer = actor_holder(LF_SHARED | LF_KEEP);
+	pid_t pid = child_start(upgrade_in_vain, &upgrade);
+
+	assert_true(waiters_reach(lock_path, 1));
+	actor_release(sharer);
+	assert_finish(pid);
+	assert_free(lock_path);
+}
+
+TEST_WITH_FAULTS(an_interrupted_upgrade_leaves_the_lock_shared)
+{
+	needs_locks_of_descriptions();
+	check_upgrade((struct upgrade){ LONG_MS, EINTR, -EINTR });
+}
+
+TEST_WITH_FAULTS(an_upgrade_in_time_for_nobody_leaves_the_lock_shared)
+{
+	needs_locks_of_descriptions();
+	check_upgrade((struct upgrade){ 2000, 0, -ETIMEDOUT });
+}
+
+/* --- A place in the queue, by a descriptor that stays open */
+
+static void *wait_for_place(void *fd)
+{
+	struct lf_lock *lock;
+
+	return (void *)(intptr_t)lf_acquire_fd(&lock, *(int *)fd, LF_FOREVER,
+					       0);
+}
+
+TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_place)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *result;
+	int fd;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+	faulty_after(F_OFD_SETLKW_, EINTR);
+	(pthread_create)(&thread, NULL, wait_for_place, &fd);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_release(&lock), 0);
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, -EINTR);
+	assert_free(lock_path);
+	close(fd);
+}
+
+/* --- A thread that cannot be stopped */
+
+/* The lock is free, and no descriptor is left, once the thread has ended. */
+static void assert_given_back(int descriptors)
+{
+	for (int look = 0;
+	     (exists(lock_path) || open_descriptors() != descriptors) &&
+	     look_again(&look);)
+		;
+	assert_false(exists(lock_path));
+	assert_int_equal(open_descriptors(), descriptors);
+}
+
+TEST_WITH_FAULTS(a_thread_that_is_left_behind_gives_back_what_it_gets)
+{
+	struct actor *holder;
+	struct lf_lock *lock;
+	int before;
+
+	needs_locks_of_descriptions();
+	holder = actor_holder(0);
+	before = open_descriptors();
+	faulty_set(CANCEL, 1, true, ESRCH);
+	assert_int_equal(lf_acquire(&lock, lock_path, 10, 0), -ETIMEDOUT);
+	actor_must(holder, RELEASE, 0, 0);
+	assert_given_back(before);
+	actor_end(holder);
+}
