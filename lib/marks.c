@@ -276,12 +276,23 @@ static unsigned long long last_byte(const struct flock *lock)
 		       (unsigned long long)(lock->l_start + lock->l_len - 1);
 }
 
+/*
+ * The lock before the gap is known by both ends: one of another program may have
+ * either.  The kernel joins it with that of byte 0.
+ */
+static bool is_before_gap(short type, unsigned long long first,
+			  unsigned long long last)
+{
+	return type == F_WRLCK && first <= 1 && last == GAP - 1;
+}
 
 /* Before, in and after the gap. */
 static bool is_of_remover(const struct lf_listed_lock *lock)
 {
-	return (lock->type == F_WRLCK && lock->last == GAP - 1) ||
-	       lock->first == GAP || lock->first == GAP + 1;
+	return is_before_gap(lock->type, lock->first, lock->last) ||
+	       (lock->type == F_RDLCK && lock->first == GAP) ||
+	       (lock->type == F_WRLCK && lock->first == GAP + 1 &&
+		lock->last == ULLONG_MAX);
 }
 
 static bool is_byte_0(const struct lf_listed_lock *lock)
@@ -323,7 +334,8 @@ int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid)
 	*pid = other.l_pid;
 	if (other.l_type == F_UNLCK)
 		return LF_GOT;
-	return other.l_type == F_WRLCK && last_byte(&other) == GAP - 1 ?
+	return is_before_gap(other.l_type, (unsigned long long)other.l_start,
+			     last_byte(&other)) ?
 		       LF_REMOVER :
 		       LF_BUSY;
 }

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,6 +199,25 @@ TEST(a_write_lock_of_any_byte_but_the_first_excludes_sharers)
 {
 	needs_locks_of_descriptions();
 	with_each(bytes + 1, BYTES - 1, F_WRLCK, refuse_to_share);
+}
+
+static void report(struct foreign *f)
+{
+	pid_t program = program_new(f), pid;
+
+	assert_int_equal(lf_check(lock_path, &pid), 1);
+	assert_true(pid == 0 || pid == program);
+	assert_int_equal(strncmp(seen(lock_path), "1", 1), 0);
+	assert_intact(f);
+	program_end(program);
+}
+
+/* Also one that begins or ends where that of a remover does. */
+TEST(a_lock_of_any_byte_is_reported)
+{
+	needs_locks_of_descriptions();
+	with_each(bytes, BYTES, F_WRLCK, report);
+	with_each(bytes, BYTES, F_RDLCK, report);
 }
 
 /* --- To share beside it */
