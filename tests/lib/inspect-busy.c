@@ -91,7 +91,8 @@ static int look(struct game *game)
 		found++;
 		demand(pid == 0 || had_a_turn(game, pid, first, last));
 	}
-	demand(rc == 0 || found > 0);
+	/* The lock is exclusive. */
+	demand(found == (rc > 0));
 	lf_report_free(report);
 	return 0;
 }
