@@ -11,6 +11,8 @@
 
 #include "lock.h"
 
+#include <errno.h>
+
 #include <stdlib.h>
 #include <string.h>
 

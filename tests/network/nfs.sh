@@ -4,14 +4,16 @@
 # Tests between two NFS clients, in an emulated machine.  Prints TAP.
 #
 # Environment: NFS_TESTS is the list that guest/init reads; NFS_SECONDS bounds the
-# machine; NFS_BUILD is the build tree of the programs to test (default: this one).
+# machine, NFS_LIMIT each test; NFS_BUILD is the build tree of the programs to test
+# (default: this one).
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 directory=$PWD/tests/network/nfs
 build=${NFS_BUILD-$PWD}
 seconds=${NFS_SECONDS-240}
-tests=${NFS_TESTS-4.2:exclusion,waiting 3,local_lock=all:control}
+tests=$(echo "${NFS_TESTS-4.2:exclusion,waiting 3,local_lock=all:control}" |
+	tr -s '[:space:]' ' ')
 machine=
 
 mkdir -p "$directory"
@@ -25,8 +27,10 @@ mkdir -p "$directory"
 
 trap '[ -z "$machine" ] || kill "$machine" 2>/dev/null' EXIT
 trap 'exit 130' HUP INT TERM
+echo "# result: nfs-utils $(cat "$directory/version")" >"$directory/results"
 "$here/machine" run "$directory" "$seconds" "tests=\"$tests\"" \
-	>"$directory/results" 2>"$directory/emulator.log" &
+	"limit=${NFS_LIMIT-150}" \
+	>>"$directory/results" 2>"$directory/emulator.log" &
 machine=$!
 wait "$machine"
 machine=

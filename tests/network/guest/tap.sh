@@ -8,8 +8,8 @@
 
 number=0
 
-# A test that takes longer has failed.
-limit=${limit:-100}
+# A test that takes more seconds has failed.
+limit=${limit:-150}
 
 say() {
 	echo "$*" >&4
@@ -153,6 +153,12 @@ lacks() {
 	esac
 	echo "is:                 $1"
 	echo "should not contain: $2"
+	return 1
+}
+
+absent() {
+	[ ! -e "$1" ] && return
+	echo "is there: $1"
 	return 1
 }
 

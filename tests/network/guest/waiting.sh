@@ -106,10 +106,6 @@ end_waiter() {
 	free
 }
 
-absent() {
-	! [ -e "$1" ]
-}
-
 # replaced COMMAND...: changes the name during a wait of both clients.
 name_changes() {
 	local client
@@ -215,8 +211,8 @@ checks() {
 writes_pid() {
 	begin holder 1 lf-acquire -p "$lock"
 	holds holder
-	equal "$(cat "$at/$lock")" "$pid"
-	equal "$(on 2 cat "$lock")" "$pid"
+	equal "$(cat "$at/$lock")" "$pid client1"
+	equal "$(on 2 cat "$lock")" "$pid client1"
 	let_end holder
 	finish "$pid"
 	equal "$(cat "$at/$lock")" ""
