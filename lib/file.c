@@ -273,7 +273,7 @@ int lf_file_open(struct lf_lock **opened, const struct lf_request *request)
 	return rc;
 }
 
-/* Not where the lock belongs to the process: the close would drop it. */
+/* Not where a lock belongs to the process: the close would drop it. */
 static int stat_past_cache(const struct lf_lock *lock, int dirfd,
 			   const char *path, struct stat *st)
 {
@@ -294,7 +294,7 @@ static int stat_past_cache(const struct lf_lock *lock, int dirfd,
 static int stat_path(const struct lf_lock *lock, int dirfd, const char *path,
 		     struct stat *st)
 {
-	if (lock->marks.never_remove && !lock->marks.process_owned)
+	if (lock->marks.verify_by_open)
 		return stat_past_cache(lock, dirfd, path, st);
 	return fstatat(dirfd, path, st,
 		       lock->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;

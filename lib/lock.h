@@ -62,6 +62,7 @@ struct lf_marks {
 	bool use_presence;
 	bool may_leak;	   /* see lf_body_is_listed() */
 	bool never_remove; /* another machine may share the file */
+	bool verify_by_open;
 	/* set */
 	atomic_bool tag; /* asked for, and not dropped since by another close */
 	bool place;	 /* byte 0 by the open file description, see lf_place_wait() */

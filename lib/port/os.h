@@ -108,8 +108,17 @@ int lf_open_directory(int dirfd, const char *path);
 int lf_open_name(int dirfd, const char *path);
 int lf_pipe(int fd[2]);
 
-/* The kind of file system (filesystem-linux.c or filesystem.c). */
-enum lf_filesystem { LF_FS_LOCAL, LF_FS_NETWORK, LF_FS_FUSE };
+/*
+ * The kind of file system (filesystem-linux.c or filesystem.c).  FUSE may have
+ * locks of its server or of the kernel; but for one on a disk of this machine,
+ * other machines may share the files.
+ */
+enum lf_filesystem {
+	LF_FS_LOCAL,
+	LF_FS_NETWORK,
+	LF_FS_FUSE,
+	LF_FS_FUSE_DISK,
+};
 
 enum lf_filesystem lf_filesystem(int fd);
 

@@ -112,6 +112,20 @@ TEST(where_mounts_are_not_listed_nothing_is_certain)
 			 LF_FS_UNKNOWN);
 }
 
+TEST(fuse_is_shared_or_on_a_disk)
+{
+	const char *fuse = "fuse.sshfs", *disk = "fuseblk";
+
+	assert_int_equal(answer_of(LF_FS_FUSE, fuse, "rw", LF_FS_SHARED),
+			 LF_FS_UNKNOWN);
+	assert_int_equal(answer_of(LF_FS_FUSE, fuse, "rw", LF_FS_REMOVES),
+			 LF_FS_NO);
+	assert_int_equal(answer_of(LF_FS_FUSE_DISK, disk, "rw", LF_FS_SHARED),
+			 LF_FS_NO);
+	assert_int_equal(answer_of(LF_FS_FUSE_DISK, disk, "rw", LF_FS_REMOVES),
+			 LF_FS_UNKNOWN);
+}
+
 TEST(LF_GLOBAL_is_granted_where_locks_reach_other_machines)
 {
 	kind = LF_FS_NETWORK;
@@ -134,4 +148,6 @@ TEST(LF_GLOBAL_is_granted_where_locks_reach_other_machines)
 	type = "fuse.sshfs";
 	assert_int_equal(require_global("new"), 0);
 	assert_int_equal(require_global("missing/new"), -ENOENT);
+	kind = LF_FS_FUSE_DISK;
+	assert_int_equal(require_global("new"), -ENOLCK);
 }

@@ -17,28 +17,49 @@ teardown() {
 
 # --- What a server keeps
 
-@test "where the kernel keeps the locks, all is as on a local file system" {
+# in_order_and_named FILE: three in a row, and what is reported about them.
+in_order_and_named() {
 	local first
 
-	serve m
 	need_locks_of_descriptors
-	run -0 client backend m/lock
+	run -0 client backend "$1"
 	equal "$output" ofd
-	absent back/lock
-	hold lf-acquire m/lock
+	hold lf-acquire "$1"
 	first=$holder
-	run -75 lf-acquire m/lock true
-	run -0 lf-check -p m/lock
+	run -75 lf-acquire "$1" true
+	run -0 lf-check -p "$1"
 	equal "$output" "$first"
-	queue_holder lf-acquire -w m/lock
+	queue_holder lf-acquire -w "$1"
 	release "$first"
 	holds "$holder"
+	run -0 lf-check -p "$1"
+	equal "$output" "$holder"
 	release "$holder"
-	absent back/lock
 	# A killed holder leaves the lock to COMMAND.
-	hold lf-acquire m/lock
+	hold lf-acquire "$1"
 	kill_holder
-	run -75 lf-acquire m/lock true
+	run -75 lf-acquire "$1" true
+}
+
+@test "where the kernel keeps the locks, holders have names, and the file stays" {
+	serve m
+	in_order_and_named m/lock
+	run -0 lf-acquire -v m/new true
+	equal "${lines[-1]}" "lf-acquire: m/new: left in place"
+	present back/new
+}
+
+@test "on a disk of this machine, the file is removed" {
+	local device
+
+	need losetup
+	truncate -s 1M disk
+	device=$(losetup -f --show disk 2>/dev/null) || skip "has no loop device"
+	serve m "blkdev,fsname=$device"
+	losetup -d "$device"
+	in_order_and_named m/lock
+	run -0 lf-acquire m/new true
+	absent back/new
 }
 
 @test "where the server keeps them, an abandoned lock of a descriptor is never free" {
@@ -138,10 +159,9 @@ contend() {
 	present back/lock
 }
 
-@test "processes that remove the file exclude each other where the kernel keeps the locks" {
+@test "two names of one client exclude each other where the kernel keeps the locks" {
 	serve m
-	contend m/lock m/lock
-	absent back/lock
+	contend m/lock "$PWD/m/lock"
 }
 
 # --- Odd answers

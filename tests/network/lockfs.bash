@@ -25,7 +25,7 @@ serve() {
 }
 
 is_mounted() {
-	grep -q " $PWD/$1 fuse.lockfs " /proc/mounts
+	grep -Eq " $PWD/$1 fuse(blk|[.]lockfs) " /proc/mounts
 }
 
 is_mounted_or_gone() {

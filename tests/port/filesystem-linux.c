@@ -5,12 +5,16 @@
 #include "config.h"
 
 #include "lib/child.h"
+#include "port/os.h"
 
+#include <linux/magic.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 /* 0: what the system reports. */
 static unsigned reported;
+static dev_t reported_device;
 
 static int report(int fd, struct statfs *fs)
 {
@@ -21,7 +25,16 @@ static int report(int fd, struct statfs *fs)
 	return rc;
 }
 
+static int report_file(int fd, struct stat *st)
+{
+	int rc = fstat(fd, st);
+
+	st->st_dev = reported_device;
+	return rc;
+}
+
 #define fstatfs(fd, fs) report(fd, fs)
+#define fstat(fd, st) report_file(fd, st)
 #include "port/filesystem-linux.c"
 
 static enum lf_filesystem kind_of(unsigned magic)
@@ -36,18 +49,54 @@ static enum lf_filesystem kind_of(unsigned magic)
 	return kind;
 }
 
-/* From statfs(2): also numbers whose highest bit is set, in a signed f_type. */
-PLAIN_TEST(the_magic_number_decides)
+/* As the headers of the system have them, for a mistyped number. */
+PLAIN_TEST(file_systems_of_other_machines)
 {
-	assert_int_equal(kind_of(0xef53), LF_FS_LOCAL);	    /* ext4 */
-	assert_int_equal(kind_of(0x58465342), LF_FS_LOCAL); /* XFS */
-	assert_int_equal(kind_of(0x9123683e), LF_FS_LOCAL); /* Btrfs */
-	assert_int_equal(kind_of(0x01021994), LF_FS_LOCAL); /* tmpfs */
-	assert_int_equal(kind_of(0x6969), LF_FS_NETWORK);   /* NFS */
-	assert_int_equal(kind_of(0xff534d42), LF_FS_NETWORK); /* CIFS */
-	assert_int_equal(kind_of(0xfe534d42), LF_FS_NETWORK); /* SMB */
-	assert_int_equal(kind_of(0x01021997), LF_FS_NETWORK); /* 9P */
-	assert_int_equal(kind_of(0x65735546), LF_FS_FUSE);
+	static const long known[] = {
+		AFS_FS_MAGIC,	   AFS_SUPER_MAGIC,   CEPH_SUPER_MAGIC,
+		CODA_SUPER_MAGIC,  NCP_SUPER_MAGIC,   NFS_SUPER_MAGIC,
+		OCFS2_SUPER_MAGIC, SMB_SUPER_MAGIC,   V9FS_MAGIC,
+		HOSTFS_SUPER_MAGIC,
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		assert_int_equal(kind_of((unsigned)known[i]), LF_FS_NETWORK);
+}
+
+/* Also numbers whose highest bit is set, in a signed f_type. */
+PLAIN_TEST(those_without_a_header)
+{
+	static const unsigned known[] = {
+		0xff534d42, 0xfe534d42, /* SMB */
+		0x01161970, 0x20030528, 0x0bd00bd0, 0x47504653, 0x19830326,
+		0xaad7aaea, 0x013111a8, 0x61636673, 0xbeefdead, 0xa501fcf5,
+		0x786f4256, 0xbacbacbc, 0x7c7c6673,
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		assert_int_equal(kind_of(known[i]), LF_FS_NETWORK);
+}
+
+PLAIN_TEST(file_systems_of_this_machine)
+{
+	static const long known[] = {
+		BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+		MSDOS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, RAMFS_MAGIC,
+		TMPFS_MAGIC, XFS_SUPER_MAGIC,
+		0x2fc12fc1, /* ZFS */
+		0x3153464a, /* JFS */
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		assert_int_equal(kind_of((unsigned)known[i]), LF_FS_LOCAL);
+}
+
+PLAIN_TEST(fuse_may_be_on_a_disk)
+{
+	reported_device = makedev(0, 42);
+	assert_int_equal(kind_of(FUSE_SUPER_MAGIC), LF_FS_FUSE);
+	reported_device = makedev(8, 1);
+	assert_int_equal(kind_of(FUSE_SUPER_MAGIC), LF_FS_FUSE_DISK);
 }
 
 PLAIN_TEST(proc_is_local)
