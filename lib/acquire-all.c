@@ -12,7 +12,6 @@
 #include "lock.h"
 
 #include <errno.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,15 +111,19 @@ static int acquire_all(const struct task *t, enum lf_how how)
 static int acquire_one(struct lf_lock **lock, struct lf_request *request,
 		       enum lf_how how)
 {
+	bool borrowed = request->fd >= 0;
 	int rc;
 
-	if (how != LF_WAIT_BOUNDED)
+	if (borrowed && lf_is_lent(request->fd))
+		return -EPERM;
+	if (how == LF_NO_WAIT || (how == LF_WAIT && !borrowed))
 		return lf_protocol_acquire(lock, request, how);
+	/* A wait gives up what the description has: not if that is enough. */
 	rc = lf_protocol_acquire(lock, request, LF_NO_WAIT_KEEP_OPEN);
 	if (rc != LF_BUSY && rc != -EBUSY)
 		return rc;
 	lf_wait_report();
-	return lf_protocol_acquire(lock, request, LF_WAIT_BOUNDED);
+	return lf_protocol_acquire(lock, request, how);
 }
 
 int lf_acquire_each(struct lf_lock **locks, struct lf_request *request,

@@ -77,7 +77,7 @@ static const struct error {
 	  "has content that is not a PID" },
 	{ EOVERFLOW, LF_ACQUIRE | LF_START | LF_FINISH,
 	  "the file is too large for this program" },
-	{ EPERM, LF_ACQUIRE | LF_START | LF_FINISH,
+	{ EPERM, LF_ACQUIRE | LF_START | LF_FINISH | LF_ACQUIRE_FD | LF_RELEASE_FD,
 	  "operation not permitted" },
 	{ EROFS, LF_ACQUIRE | LF_START | LF_FINISH,
 	  "the file system is read-only" },
@@ -273,7 +273,8 @@ int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms, unsigned flags)
 int lf_release_fd(int fd)
 {
 	struct call call = begin();
-	int rc = lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 0, 0);
+	int rc = lf_is_lent(fd) ? -EPERM :
+				  lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 0, 0);
 
 	return end(&call, rc == -EINVAL ? -ENOLCK : rc, LF_RELEASE_FD);
 }

@@ -173,6 +173,9 @@ static int examine(struct lf_lock *lock, bool process_owned)
 	why = lf_file_check_type(st.st_mode);
 	if (why < 0)
 		return why;
+	/* Before it is locked: a lock that the description has stays as it is. */
+	if (lock->borrowed && st.st_nlink == 0)
+		return -ESTALE;
 	lock->dev = st.st_dev;
 	lock->ino = st.st_ino;
 	lock->foreign = lock->cannot_remove;

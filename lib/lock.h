@@ -8,6 +8,7 @@
  *   adopt.c        a lock passes from a parent to its child
  *   pending.c      an acquisition that runs in a helper thread
  *   acquire-all.c  one lock file, or several: all or none
+ *   lent.c         a descriptor whose lock is another process's
  *   protocol.c     acquire, release, give up
  *   pidfile.c      the PID in the file
  *   file.c         open, still at the path?, unlink
@@ -231,6 +232,11 @@ int lf_acquire_each(struct lf_lock **locks, struct lf_request *request,
 
 /* Those that are not NULL. */
 void lf_release_each(struct lf_lock **locks, size_t count);
+
+/* ---- lent.c */
+
+/* Whether the lock of the descriptor is that of another process that shares it. */
+bool lf_is_lent(int fd);
 
 /* ---- protocol.c */
 

@@ -147,10 +147,12 @@ LF_PUBLIC int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
  * removed.
  *
  * The lock belongs to the open file description, and so to every process that
- * shares the descriptor.  A lock that the description already has is replaced.
+ * shares the descriptor.  A lock that the description already has is replaced;
+ * a call that waits for an exclusive lock first gives up a shared one.
  *
  * Returns: as lf_acquire(); -EBADF if @fd is not open as above, -ESTALE if the
- * file has been removed.
+ * file has been removed, -EPERM if the description has the lock of another
+ * process, which is left as it is.
  */
 LF_PUBLIC int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms,
 			    unsigned flags);
@@ -165,8 +167,8 @@ LF_PUBLIC int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms,
  * the handle calls lf_release() instead.  @fd stays open; the file stays in
  * place.
  *
- * Returns: 0, also if there was no lock; -EBADF if @fd is not open; -ENOLCK
- * if locks belong to the process here (lf_backend()), so that no descriptor
+ * Returns: 0, also if there was no lock; -EBADF if @fd is not open; -EPERM if
+ * another process still has the handle, and nothing is unlocked; -ENOLCK if locks belong to the process here (lf_backend()), so that no descriptor
  * has one.
  */
 LF_PUBLIC int lf_release_fd(int fd);

@@ -255,11 +255,26 @@ static int try_body_patiently(struct lf_lock *lock)
 	return rc;
 }
 
+/*
+ * As flock(2) does: two sharers that both waited to be exclusive would wait for
+ * ever.  No other handle of this process has a lock of the description.
+ */
+static void give_up_shared(struct lf_lock *lock)
+{
+	if (lock->marks.process_owned)
+		return;
+	lock->marks.body = F_RDLCK;
+	lock->marks.place = lock->marks.use_tag;
+	lf_body_unlock(lock);
+}
+
 static int lock_waiting(const struct lf_request *request, enum lf_how how)
 {
 	struct lf_lock *lock = request->attempt;
 	int rc;
 
+	if (lock->borrowed)
+		give_up_shared(lock);
 	/* 2. Presence. */
 	lf_presence_share(lock);
 	/* 3. The tag, or a place at the same byte: here waiters queue. */

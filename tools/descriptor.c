@@ -60,6 +60,10 @@ const char *descriptor_advice(int fd, int error)
 	switch (-error) {
 	case EBADF:
 		return why_not_lockable(fd);
+	case EPERM:
+		return "its lock belongs to another process, such as the "
+		       "lf-acquire that runs this command, and ends with it; "
+		       "nothing was changed";
 	case ESTALE:
 		return "removed since it was opened; every lf-acquire that "
 		       "locks this file needs --keep";

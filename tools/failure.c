@@ -103,11 +103,21 @@ void print_holder(const char *path, bool follow, const char *more)
 	free(text);
 }
 
+/* To wait for an exclusive lock, a descriptor gives up a shared one. */
+static const char *how_it_ended(const struct options *o, int error)
+{
+	if (error != -ETIMEDOUT)
+		return "";
+	return o->fd >= 0 && !(o->flags & LF_SHARED) ?
+		       "; timed out; the descriptor has no lock now" :
+		       "; timed out";
+}
+
 int conflict(const struct options *o, const char *path, int error)
 {
 	if (!o->quiet)
 		print_holder(path, o->flags & LF_FOLLOW,
-			     error == -ETIMEDOUT ? "; timed out" : "");
+			     how_it_ended(o, error));
 	return o->conflict_status;
 }
 

@@ -234,3 +234,125 @@ TEST(a_child_that_adopted_does_not_own_the_next_lock)
 	gate_free(heir.released);
 	gate_free(heir.may_go);
 }
+
+/* --- A lock that the description has */
+
+struct poller {
+	struct gate shares, go;
+	int timeout_ms;
+};
+
+static int share(void *fd)
+{
+	struct lf_lock *lock;
+
+	return -lf_acquire_fd(&lock, *(int *)fd, 0, LF_SHARED);
+}
+
+/* Another process has locked the descriptor, and has ended. */
+static int poll_for_exclusive(void *argument)
+{
+	struct poller *poller = argument;
+	int fd = open_lock(O_RDWR);
+	struct lf_lock *lock;
+
+	demand(child_run(share, &fd) == 0);
+	gate_open(poller->shares);
+	gate_pass(poller->go);
+	demand(lf_acquire_fd(&lock, fd, poller->timeout_ms, 0) == 0);
+	demand(lock_error(lock_path) == EAGAIN);
+	demand(lf_release(&lock) == 0);
+	close(fd);
+	return 0;
+}
+
+#define POLLERS 4
+
+TEST(sharers_that_wait_for_an_exclusive_lock_do_not_block_each_other)
+{
+	static const int timeouts[] = { LF_FOREVER, LONG_MS };
+
+	needs_locks_of_descriptions();
+	for (size_t i = 0; i < 2; i++) {
+		struct poller poller = { gate_new(), gate_new(), timeouts[i] };
+		pid_t pids[POLLERS];
+
+		for (int n = 0; n < POLLERS; n++)
+			pids[n] = child_start(poll_for_exclusive, &poller);
+		for (int n = 0; n < POLLERS; n++)
+			gate_pass(poller.shares);
+		for (int n = 0; n < POLLERS; n++)
+			gate_open(poller.go);
+		assert_all_finish(pids, POLLERS);
+		gate_free(poller.shares);
+		gate_free(poller.go);
+	}
+}
+
+TEST(a_wait_for_an_exclusive_lock_gives_up_the_shared_one)
+{
+	int fd = open_lock(O_RDWR);
+	struct actor *sharer;
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(child_run(share, &fd), 0);
+	sharer = actor_process();
+	actor_must(sharer, ACQUIRE, 0, LF_SHARED | LF_KEEP);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -EAGAIN);
+	actor_must(sharer, RELEASE, 0, 0);
+	assert_held(lock_path);
+	actor_must(sharer, ACQUIRE, 0, LF_SHARED | LF_KEEP);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -ETIMEDOUT);
+	actor_release(sharer);
+	assert_free(lock_path);
+	close(fd);
+}
+
+static int change_inherited(void *lock)
+{
+	static const int timeouts[] = { 0, 10, LF_FOREVER };
+	int fd = lf_fileno(lock);
+	struct lf_lock *mine;
+
+	alarm(30);
+	demand(lf_release_fd(fd) == -EPERM);
+	for (size_t i = 0; i < 6; i++) {
+		demand(lf_acquire_fd(&mine, fd, timeouts[i / 2],
+				     i % 2 ? LF_SHARED : 0) == -EPERM);
+		demand(child_run(try_to_share, lock_path) == EAGAIN);
+	}
+	return 0;
+}
+
+static int unlock_inherited(void *fd)
+{
+	return -lf_release_fd(*(int *)fd);
+}
+
+TEST(the_lock_of_another_process_is_left_alone)
+{
+	struct lf_lock *lock;
+	int fd;
+
+	needs_locks_of_descriptions();
+	needs_holders_with_names();
+	needs_known_file_systems();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_child(change_inherited, lock);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+
+	/* Not where no process has the handle any more, though another waits. */
+	fd = open_lock(O_RDWR);
+	for (int i = 0; i < 20; i++) {
+		struct actor *waiter;
+
+		assert_int_equal(child_run(lock_and_end, &fd), 0);
+		waiter = actor_waiter(LF_FOREVER, LF_KEEP, 1);
+		assert_int_equal(child_run(unlock_inherited, &fd), 0);
+		assert_int_equal(actor_result(waiter), 0);
+		actor_release(waiter);
+	}
+	close(fd);
+}

@@ -83,7 +83,7 @@ is_queued_anyhow() {
 	hold lf-acquire -k lock
 	exec 9>>lock
 	run -75 lf-acquire -t 0.05 --fd 9
-	names_holder "lf-acquire: ${output#"lf-acquire: $PWD/"}" lock "$holder" "lf-acquire -k lock sh -c $holding" "; timed out"
+	names_holder "lf-acquire: ${output#"lf-acquire: $PWD/"}" lock "$holder" "lf-acquire -k lock sh -c $holding" "; timed out; the descriptor has no lock now"
 	queue lf-acquire -w --fd 9
 	waiter=$pid
 	release "$holder"
@@ -141,6 +141,108 @@ is_queued_anyhow() {
 	run -0 lf-acquire -f 7
 	run -75 lf-acquire -s --fd 8
 	present lock
+}
+
+# poller N: a shell shares the lock, then wants it exclusively, and appends N.
+poller() {
+	exec 9<>lock
+	lf-acquire -s --fd 9 || exit
+	echo "$1" >&"$shares"
+	read -r _ <&"$go"
+	lf-acquire -x "${how[@]}" --fd 9 || exit
+	lf-check -q lock || exit
+	echo "$1" >>served
+}
+
+@test "--fd from shared to exclusive with -w or -t: all are served in turn" {
+	local go how line shares=
+
+	need_locks_of_descriptors
+	need_shared_locks
+	touch lock
+	for how in -w '-t 60'; do
+		read -ra how <<<"$how"
+		: >served
+		mkfifo "shares${how[0]}" "go${how[0]}"
+		exec {shares}<>"shares${how[0]}" {go}<>"go${how[0]}"
+		pids=()
+		for n in 1 2 3 4; do
+			poller "$n" &
+			pids+=("$!")
+		done
+		for n in 1 2 3 4; do
+			read -r line <&"$shares"
+		done
+		printf '1\n2\n3\n4\n' >&"$go"
+		for n in "${pids[@]}"; do
+			wait "$n"
+		done
+		equal "$(sort served | tr '\n' ' ')" "1 2 3 4 "
+		free lock
+	done
+}
+
+@test "--fd from shared to exclusive: refused at once it stays shared, in time it is gone" {
+	need_locks_of_descriptors
+	need_shared_locks
+	touch lock
+	exec 8<>lock 9<>lock
+	run -0 lf-acquire -s --fd 8
+	run -0 lf-acquire -s --fd 9
+	run -75 lf-acquire -x -n --fd 9
+	equal "${output##*; }" "holder unknown"
+	run -0 lf-acquire -u --fd 8
+	held lock
+	run -0 lf-acquire -s --fd 8
+	run -75 lf-acquire -x -t 0.05 --fd 9
+	like "$output" 'timed out; the descriptor has no lock now$'
+	run -0 lf-acquire -u --fd 8
+	free lock
+}
+
+@test "--fd from exclusive to shared never loses the lock" {
+	local option
+
+	need_locks_of_descriptors
+	need_shared_locks
+	exec 9<>lock
+	for option in -n -w '-t 1'; do
+		run -0 lf-acquire --fd 9
+		# shellcheck disable=SC2086 # several words
+		run -0 lf-acquire -s $option --fd 9
+		run -75 lf-acquire lock true
+		run -0 lf-acquire -s -k lock true
+	done
+	run -0 lf-acquire --fd 9
+	rm lock
+	run -66 lf-acquire -s --fd 9
+	like "$output" 'removed since it was opened'
+	# Still locked: another description of the same file is refused.
+	run -75 lf-acquire --no-create --follow "/proc/$$/fd/9" true
+}
+
+# In COMMAND, $n is the inherited descriptor.
+find_inherited='
+	for n in /proc/$$/fd/*; do
+		[ "$(readlink "$n")" = "$PWD/lock" ] && break
+	done
+	n=${n##*/}'
+
+@test "COMMAND can neither unlock nor convert the lock of lf-acquire" {
+	local options
+
+	need_proc_locks
+	need_locks_of_descriptors
+	for options in -u -x '-x -w' '-x -t 5' -s '-s -w' '-s -t 5'; do
+		run -66 lf-acquire lock sh -c "$find_inherited
+			lf-acquire $options --fd \$n
+			status=\$?
+			lf-acquire -q -E 3 -s lock true
+			[ \$? = 3 ] || exit 1
+			exit \$status"
+		like "$output" '/lock: its lock belongs to another process, such as the lf-acquire that runs this command'
+		absent lock
+	done
 }
 
 @test "--fd with -s and a descriptor open for writing only is status 66" {
