@@ -77,10 +77,9 @@ static struct lf_pending *new_pending(const struct lf_request *request,
 	if (!pending)
 		return NULL;
 	pending->request = *request;
-	pending->acquired = (struct lf_lock **)pending->memory;
-	pending->paths = (const char **)(pending->memory + count);
-	pending->request.order =
-		(const char *const **)(pending->memory + 2 * count);
+	pending->acquired = (void *)pending->memory;
+	pending->paths = (void *)(pending->memory + count);
+	pending->request.order = (void *)(pending->memory + 2 * count);
 	pending->count = count;
 	pending->dirfd = -1;
 	text = (char *)(pending->memory + 3 * count);
