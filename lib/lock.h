@@ -545,6 +545,9 @@ bool lf_body_is_lost(const struct lf_lock *lock);
 /* Whether another process has the tag: 1 and its PID or 0, or 0. */
 int lf_tag_test(const struct lf_lock *lock, pid_t *pid);
 
+/* Whether this process has it, by whatever code: a close would drop it. */
+bool lf_tag_is_of_this_process(const struct lf_lock *lock);
+
 /* Whether a lock that the system lists is a tag, or the body of a holder. */
 bool lf_is_tag(const struct lf_listed_lock *lock);
 bool lf_is_body(const struct lf_listed_lock *lock);

@@ -370,6 +370,14 @@ int lf_tag_test(const struct lf_lock *lock, pid_t *pid)
 	return other.l_type != F_UNLCK;
 }
 
+bool lf_tag_is_of_this_process(const struct lf_lock *lock)
+{
+	struct flock other = question(F_WRLCK, tag_range);
+
+	return lf_getlk(lock->fd, F_OFD_GETLK, &other) == 0 &&
+	       other.l_type != F_UNLCK && other.l_pid == getpid();
+}
+
 bool lf_body_is_listed(const struct lf_lock *lock)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };

@@ -65,11 +65,14 @@ bool lf_has_its_descriptor(const struct lf_lock *lock, struct stat *st)
 
 /*
  * A close drops the tag of the process.  A holder needs it; a waiter may get it
- * just now.  But the tag that this handle has must not stay behind.
+ * just now.  But the tag that this handle has must not stay behind.  To inspect a
+ * file must not cost a lock that other code of this process has: a second copy of
+ * the library, or the program by lockf(3).
  */
 static void close_or_park(struct lf_file *file, struct lf_lock *lock)
 {
-	if (is_in_use(file) || (!lock->marks.tag && has_waiter(file))) {
+	if (is_in_use(file) || (!lock->marks.tag && has_waiter(file)) ||
+	    (lock->inspects && lf_tag_is_of_this_process(lock))) {
 		if (lock->borrowed || lock->fd < 0) {
 			free(lock);
 			return;
