@@ -170,6 +170,78 @@ TEST(a_stray_close_drops_nothing_and_names_no_waiter)
 	assert_false(exists(lock_path));
 }
 
+struct meeting {
+	struct gate holds, waiter_comes;
+};
+
+static int hold_without_tag(void *argument)
+{
+	struct meeting *meeting = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, LF_KEEP) == 0);
+	close(open(lock_path, O_RDONLY));
+	gate_open(meeting->holds);
+	gate_pass(meeting->waiter_comes);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+static atomic_bool stop;
+
+/* Once it got the lock itself, the meeting is over. */
+static void *try_until_stopped(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	while (!atomic_load(&stop))
+		if (lf_acquire(&lock, lock_path, 0, LF_KEEP) == 0) {
+			lf_release(&lock);
+			return lock_path;
+		}
+	return NULL;
+}
+
+/*
+ * Each refused attempt of the other thread drops the tag that this one has got.
+ * Whether they met.
+ */
+static bool meet(struct meeting *meeting)
+{
+	pid_t holder = child_start(hold_without_tag, meeting);
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *got_it;
+
+	gate_pass(meeting->holds);
+	atomic_store(&stop, false);
+	pthread_create(&thread, NULL, try_until_stopped, NULL);
+	gate_open(meeting->waiter_comes);
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, LF_KEEP), 0);
+	atomic_store(&stop, true);
+	pthread_join(thread, &got_it);
+	if (!got_it)
+		assert_int_equal(tag_owner_seen_by_another(), getpid());
+	assert_int_equal(lf_release(&lock), 0);
+	assert_finish(holder);
+	return !got_it;
+}
+
+TEST(a_tag_that_a_refused_thread_drops_is_taken_again)
+{
+	struct meeting meeting = { gate_new(), gate_new() };
+	int met = 0;
+
+	needs_locks_of_descriptions();
+	for (int i = 0; i < 400 && met < 100; i++)
+		met += meet(&meeting);
+	print_message("# met %d times\n", met);
+	assert_true(met > 0);
+	gate_free(meeting.holds);
+	gate_free(meeting.waiter_comes);
+}
+
 /* We hold our file; a process holds the other, and waits for ours. */
 struct chain {
 	struct lf_lock *lock;
@@ -303,8 +375,6 @@ TEST(a_fork_hook_of_the_program_may_release)
 	assert_int_equal(lf_release(&to_release), 0);
 	assert_false(exists(lock_path));
 }
-
-static atomic_bool stop;
 
 static void *check_often(void *failed)
 {
