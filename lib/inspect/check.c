@@ -295,7 +295,8 @@ static void settle(struct lf_view *view, bool is_true, int error)
 		view->held = error;
 		view->pidfile = 0;
 	}
-	view->has_tag_alone = is_true && view->claim == LF_CLAIM_TAG;
+	view->by_process = view->claim == LF_CLAIM_LOCK ||
+			   (is_true && view->claim == LF_CLAIM_TAG);
 	view->claim = LF_CLAIM_NONE;
 }
 

@@ -254,7 +254,7 @@ static bool is_lock_of_process(const struct lf_view *view,
 	for (size_t i = 0; view->held < 0 && i < bodies->owner_count; i++)
 		if (bodies->owners[i].pid == lock->pid)
 			return bodies->owners[i].has_body > 0;
-	return view->has_tag_alone && lock->pid == view->claimed;
+	return view->by_process && lock->pid == view->claimed;
 }
 
 static int add_posix(struct lf_view *view, pid_t pid, int source, bool shared)

@@ -193,7 +193,7 @@ struct lf_view {
 	pid_t claimed;	/* PID, as the kernel gave it */
 	bool is_word;	/* PID is the kernel's word and no more */
 	bool is_forged;	/* the owner of the first byte is not PID */
-	bool has_tag_alone; /* what is held is the first byte */
+	bool by_process; /* what is held is a lock of a process, CLAIMED */
 	bool elsewhere; /* the holder may be on another machine */
 	bool nameless;	/* the owner of the first byte has no PID here */
 	pid_t pidfile;	/* the PID in the file, or 0 */
