@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
  * turns DIRECTORY COUNTER
- * turns DIRECTORY COUNTER ROUNDS WAY LOCKFILE
+ * turns DIRECTORY COUNTER ROUNDS WAY LOCKFILE [OTHER]
  *
  * A critical section: in the first form once, to be run under a lock; in the
  * second ROUNDS times, under the lock LOCKFILE.  WAY is keep, remove or pid, by
  * the library, or original or original-keep, as the original does.  With 0 for
- * ROUNDS it goes on until DIRECTORY/end exists, and prints how many it did.
+ * ROUNDS it goes on until DIRECTORY/end exists, and prints how many it did.  A
+ * second thread acquires OTHER meanwhile.
  *
  * DIRECTORY is on this machine alone, so that mkdir(2) sees each overlap.  COUNTER
  * is on the network, so that an overlap, or data from a cache, loses increments.
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,11 +117,20 @@ static void turn_by(const char *way, const char *path)
 						       0);
 }
 
+static void *acquire_other(void *path)
+{
+	struct lf_lock *lock;
+
+	lf_acquire(&lock, path, LF_FOREVER, LF_KEEP);
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	long rounds, done;
+	pthread_t thread;
 
-	if (argc != 3 && argc != 6)
+	if (argc != 3 && argc != 6 && argc != 7)
 		return 64;
 	directory = argv[1];
 	counter = argv[2];
@@ -127,6 +138,8 @@ int main(int argc, char **argv)
 		section();
 		return 0;
 	}
+	if (argc == 7 && pthread_create(&thread, NULL, acquire_other, argv[6]))
+		return 70;
 	rounds = atol(argv[3]);
 	for (done = 0; rounds > 0 ? done < rounds :
 				    access(in_directory("end"), F_OK) < 0;

@@ -41,11 +41,13 @@ timeout_ends() {
 	[ "$ended" != 0 ]
 }
 
+# It never reports held or free.
 check_ends() {
-	within 60 on 1 lf-check "/mnt/$lock"
-	echo "status $ended"
-	# Neither held nor free.
-	[ "$ended" -ge 2 ]
+	start on 1 lf-check "/mnt/$lock"
+	eventually is_stuck "$pid"
+	kill "$pid"
+	eventually is_gone "$pid"
+	equal "$(cat "$work/output")" ""
 }
 
 # waiter_ends SIGNAL: its system call is not a lock, but an open.
@@ -54,6 +56,25 @@ waiter_ends() {
 	eventually is_stuck "$pid"
 	kill "-$1" "$pid"
 	eventually is_gone "$pid"
+}
+
+# Another thread of the process waits for the server.
+locks_beside() {
+	local before
+
+	echo 0 >"$work/counter"
+	start on 1 turns "$work" "$work/counter" 0 remove "$work/lock" \
+		"/mnt/$lock"
+	eventually is_stuck "$pid"
+	before=$(cat "$work/counter")
+	eventually has_grown "$before"
+	: >"$work/end"
+	eventually is_gone "$pid"
+	absent "$work/failures"
+}
+
+has_grown() {
+	[ "$(cat "$work/counter")" -gt $(($1 + 10)) ]
 }
 
 # It waits for the server, in whatever call.
@@ -76,7 +97,8 @@ restart_keeps_lock() {
 	rpc.nfsd 0
 	rpc.nfsd 8
 	# New locks have to wait for the holders of old ones.
-	status 75 on 2 lf-acquire -t 1 "$lock" true
+	within 20 on 2 lf-acquire -t 1 "$lock" true
+	[ "$ended" != 0 ]
 	eventually grace_is_over
 	held
 	! [ -e "$work/waiter.holds" ]
@@ -94,11 +116,13 @@ grace_is_over() {
 	timeout -s KILL 40 on 2 lf-acquire "$lock.new" true
 }
 
-# The server gives the lock of a client that is cut off to the next.
+# The server gives the lock of a client that is cut off to the next; the holder
+# notices that when it releases.
 cut_holder_loses() {
 	local begin
 
 	begin holder 1 lf-acquire "$lock"
+	holder=$pid
 	holds holder
 	wait_in_queue waiter 2 lf-acquire -w "$lock"
 	begin=$(cut -d . -f 1 /proc/uptime)
@@ -107,19 +131,23 @@ cut_holder_loses() {
 	holds waiter
 	result "seconds until a holder that is cut off loses the lock" \
 		$(($(cut -d . -f 1 /proc/uptime) - begin))
-	let_end waiter
 	mend_link 1
 	let_end holder
-	eventually is_gone "$pid"
+	eventually is_gone "$holder"
+	contains "$(cat "$work/output")" lost
+	let_end waiter
+	finish "$pid"
 }
 
 check "-t ends in time though the server does not answer" \
 	without_server timeout_ends
-check "lf-check ends though the server does not answer" \
+check "TERM ends lf-check though the server does not answer" \
 	without_server check_ends
 check "TERM ends lf-acquire though the server does not answer" \
 	without_server waiter_ends TERM
 check "KILL ends it too" without_server waiter_ends KILL
+check "other locks of a process that waits for the server go on" \
+	without_server locks_beside
 check "a restarted server keeps locks" restart_keeps_lock
 case $version in
 3*) ;; # never within minutes
