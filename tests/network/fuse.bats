@@ -271,6 +271,48 @@ exist=17 again=11 io=5 interrupted=4 stale=116 timeout=110
 
 # --- A server that does not answer
 
+# ended_by SIGNAL COMMAND...: while it waits for the server, the signal ends it.
+ended_by() {
+	start env --default-signal="$1" "${@:2}"
+	asked "$pid"
+	kill -"$1" "$pid"
+	finish "$pid"
+	equal "$status" $((128 + $(kill -l "$1")))
+}
+
+# Not by QUIT: Linux lets no signal that dumps core end such a call.
+@test "signals end lf-acquire and lf-check on a server that does not answer" {
+	local signal option
+
+	need_wchan
+	serve m
+	stop_server m
+	for signal in TERM INT HUP; do
+		for option in -n '-t 60' -w; do
+			# shellcheck disable=SC2086 # an option may have an argument
+			ended_by "$signal" lf-acquire $option m/lock touch ran
+		done
+		ended_by "$signal" lf-check m/lock
+	done
+	continue_server m
+	run -0 lf-acquire m/lock true
+	absent ran
+}
+
+@test "-t ends by itself on a server that does not answer" {
+	serve m
+	stop_server m
+	start lf-acquire -t .2 m/lock touch ran 2>log
+	finish "$pid"
+	equal "$status" 71
+	like "$(cat log)" '^lf-acquire: m/lock: timed out, because .* does not answer'
+	start client acquire m/lock 200 >log
+	finish "$pid"
+	equal "$status" 1
+	equal "$(cat log)" "timed out waiting for the lock"
+	absent ran
+}
+
 @test "TERM ends a waiter whose server stopped answering, once it can close the file" {
 	local first
 
@@ -357,4 +399,28 @@ said() {
 		eventually free "m$locks/lock"
 		run -0 lf-acquire "m$locks/lock" true
 	done
+}
+
+@test "a server that is killed changes no status, and a new one has no old lock" {
+	local locks
+
+	for locks in '' locks; do
+		hold_on_killed_server "m$locks" $locks
+		release "$holder" 3
+		equal "$status" 3
+		umount -l "m$locks"
+		serve "m$locks" $locks
+		run -0 lf-acquire "m$locks/lock" true
+	done
+}
+
+hold_on_killed_server() {
+	serve "$@"
+	hold lf-acquire "$1/lock"
+	kill_server "$1"
+	# The kernel refuses each call on its files.
+	run -71 lf-acquire "$1/lock" true
+	[[ $output != *held* ]]
+	run lf-check "$1/lock"
+	[ "$status" -gt 1 ]
 }
