@@ -441,7 +441,7 @@ static int keep_incomplete(struct lf_view **views, size_t *count, bool is_last)
 					  (is_last || !view->surplus)))
 			continue;
 		if (is_last || !view->is_listed ||
-		    (in_place && !view->is_confirmed)) {
+		    (in_place && !view->is_confirmed && view->holders > 0)) {
 			rc = end_incomplete(view, in_place);
 			continue;
 		}
