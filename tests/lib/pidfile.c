@@ -151,8 +151,11 @@ TEST(content_written_under_the_lock_is_not_lost)
  */
 TEST(a_holder_that_met_the_PID_of_another_removes_the_file)
 {
-	struct actor *holder = actor_holder(LF_PID), *waiter, *quitter;
+	struct actor *holder, *waiter, *quitter;
 
+	needs_locks_of_descriptions();
+	needs(has_flock(), "flock(2): else the file is removed under waiters");
+	holder = actor_holder(LF_PID);
 	waiter = actor_waiter(LF_FOREVER, 0, 1);
 	quitter = actor_process();
 	actor_must(quitter, START, 0, LF_PID);
