@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * One lock file, or several: all or none.  The caller waits only while it holds nothing:
- * it waits for one, tries the rest, and if one of these is held, releases all and
- * waits for that one.  The paths are sorted for speed alone: two callers that
- * want the same files meet at the first, not in the middle.  An order cannot
- * exclude deadlock, since files that are removed come back as others, and a file
- * may have several names.
+ * One lock file, or several: all or none.  The caller waits only while it holds
+ * nothing: it waits for one, tries the rest, and if one of these is held,
+ * releases all and waits for that one.  The paths are sorted for speed alone: two
+ * callers that want the same files meet at the first, not in the middle.  An
+ * order cannot exclude deadlock, since files that are removed come back as
+ * others, and a file may have several names.
  */
 #include "config.h"
 

@@ -191,8 +191,8 @@ fails_there() {
 	local fault option
 
 	hold lf-acquire lock
-	for fault in lstat:EACCES lstat:EIO openat:EACCES openat:EIO \
-		openat:EMFILE openat:ENFILE fstat:EIO; do
+	for fault in openat:EACCES openat:EIO openat:EMFILE openat:ENFILE \
+		fstat:EIO; do
 		for option in '' -p -q; do
 			FAULTY=$fault fails_with 2 'lock: ' \
 				faulty-check ${option:+"$option"} lock
@@ -211,9 +211,12 @@ fails_there() {
 
 @test "a file that fails does not hide the others" {
 	: >free
-	FAULTY=lstat:EIO:1 run -2 --separate-stderr faulty-check lock free
-	equal "$output" "free: free"
-	like "$stderr" '^lf-check: lock: input/output error'
+	FAULTY=fstat:EIO:1 run -2 --separate-stderr faulty-check lock free
+	case $output in
+	'lock: free') like "$stderr" '^lf-check: free: input/output error' ;;
+	'free: free') like "$stderr" '^lf-check: lock: input/output error' ;;
+	*) equal "$output" "one of them is free" ;;
+	esac
 }
 
 # --- The system itself
