@@ -42,7 +42,7 @@ static bool is_made(enum faulty call)
 	case UNLOCK:
 		return has_shared_locks(); /* lockf(3) has none */
 	case FLOCK:
-		return has_flock();
+		return has_flock() && has_description_locks(); /* presence */
 	case FSTATFS:
 		return knows_file_systems();
 	default:
@@ -92,7 +92,7 @@ TEST(a_call_for_several_files_keeps_its_bound)
 	size_t failed;
 
 	faulty_block(CREATE, lock_path);
-	assert_int_equal(lf_acquire_all(locks, paths, 3, 0666, 10, 0, &failed),
+	assert_int_equal(lf_acquire_all(locks, paths, 3, 0666, 1000, 0, &failed),
 			 -ETIMEDOUT);
 	for (int i = 0; i < 3; i++)
 		assert_null(locks[i]);
@@ -128,7 +128,7 @@ TEST(a_pending_lock_does_not_wait_for_the_first_attempt)
 	}
 }
 
-/* What is in its way comes late; it still is readable at the end, and only then. */
+/* It is readable at the end, and only then. */
 TEST(a_pending_lock_that_begins_late_waits)
 {
 	struct actor *holder = actor_holder(0);
@@ -193,10 +193,11 @@ TEST(a_free_lock_is_acquired_however_short_the_bound)
 /* A number of the caller's may be another file's by then. */
 TEST(a_borrowed_descriptor_that_was_closed_is_left_alone)
 {
-	int fd = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666), other;
 	struct lf_lock *lock;
+	int fd, other;
 
 	needs_locks_of_descriptions();
+	fd = (open)(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
 	for (size_t i = 0; i < 2; i++) {
 		faulty_block(i ? F_SETLK_ : FSTATFS, lock_path);
 		assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -ETIMEDOUT);
