@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* Record locks by lockf(3), also where the library has them by fcntl(2). */
-#define lf_getlk test_getlk
-#define lf_has_ofd_locks test_has_ofd_locks
-#define lf_locks_by_lockf test_locks_by_lockf
-#define lf_setlk test_setlk
-
-#include "config.h"
+#include "other-names.h"
 
 #include "lib/child.h"
 #include "port/lockf.c"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
  * What is true of record locks from any source.  A test includes this after the
- * source that it tests, whose functions have other names by then.
+ * source that it tests, whose functions have other names (other-names.h).
  */
 #ifndef TESTS_PORT_RECORD_LOCKS_H
 #define TESTS_PORT_RECORD_LOCKS_H
@@ -128,6 +128,5 @@ TEST(a_descriptor_not_open_for_writing_is_refused)
 	close(reader);
 	close(fd);
 }
-
 
 #endif
