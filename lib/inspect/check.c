@@ -11,8 +11,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A process that does not get to run is given more time than a moment. */
+/* A process that did not just sleep is looked at for longer than a moment. */
 #define LONGEST_MS 200
+
+/*
+ * A process that used so many clock ticks of CPU time, and had the tag whenever it
+ * was looked at, did not just try for the lock again and again.
+ */
+#define BUSY_TICKS 10
 
 /* Files that are watched at the same time: each takes a descriptor. */
 #define WATCHED 64
@@ -180,14 +186,14 @@ struct watched {
 	struct lf_view *view;
 	struct lf_lock *lock; /* NULL: seen enough */
 	int error;
-	unsigned long long ticks; /* of CPU time, when it began */
+	struct lf_activity before; /* when it began */
 	bool lasts;
 };
 
 /* PID 0 is some process without a PID here, and not the caller. */
-static int state_of(pid_t pid, unsigned long long *ticks)
+static int state_of(pid_t pid, struct lf_activity *activity)
 {
-	return pid > 0 ? lf_process_state(pid, ticks) : -ENOTSUP;
+	return pid > 0 ? lf_process_state(pid, activity) : -ENOTSUP;
 }
 
 /* The file is not pinned any more where many are examined. */
@@ -218,7 +224,7 @@ static void begin_to_watch(struct watched *watched, struct lf_view *view)
 		lf_table_close(watched->lock);
 		watched->lock = NULL;
 	}
-	state_of(view->pid, &watched->ticks);
+	state_of(view->pid, &watched->before);
 }
 
 static void end_to_watch(struct watched *watched)
@@ -229,18 +235,21 @@ static void end_to_watch(struct watched *watched)
 }
 
 /*
- * A process that was stopped, or waits for a processor or a disk and got less than
- * a whole clock tick, may still be a waiter that is about to give the tag back: 'T',
- * 'R'.  0: it had its chance.
+ * Whether the process had its chance to give the tag back, if it is a waiter.  A
+ * waiter never sleeps with the tag for a moment without waking up.  Of others that
+ * only wait for a processor or a disk, or are stopped, nothing is known; one that
+ * tries again and again does not have the tag at every look for so long.
  */
-static int doubt_about(const struct watched *watched)
+static bool had_its_chance(const struct watched *watched, bool long_enough)
 {
-	unsigned long long now = watched->ticks;
+	const struct lf_activity *before = &watched->before;
+	struct lf_activity now;
 	int state = state_of(watched->view->pid, &now);
 
-	if (state < 0 || state == 'S' || now > watched->ticks + 1)
-		return 0;
-	return state == 'R' || state == 'D' ? 'R' : 'T';
+	if (state < 0 || lf_has_slept(before, &now, state))
+		return true;
+	return long_enough && (state == 'S' ||
+			       now.ticks > before->ticks + BUSY_TICKS);
 }
 
 /*
@@ -250,18 +259,19 @@ static int doubt_about(const struct watched *watched)
 static bool watch(struct watched *watched, int ms)
 {
 	const struct lf_view *view = watched->view;
-	int doubt;
 	pid_t pid;
 
 	if (lf_tag_test(watched->lock, &pid) <= 0 || pid != view->pid)
 		return false;
-	if (ms < LF_MOMENT_MS)
+	if (ms % LF_MOMENT_MS != 0)
 		return true;
-	doubt = doubt_about(watched);
-	if (doubt == 'R' && ms < LONGEST_MS)
+	watched->lasts = had_its_chance(watched, ms >= LONGEST_MS);
+	if (!watched->lasts && ms < LONGEST_MS)
 		return true;
-	watched->lasts = view->claim != LF_CLAIM_BODY ||
-			 (doubt == 0 && body_owner(watched->lock, &pid) > 0);
+	if (view->claim == LF_CLAIM_BODY)
+		watched->lasts &= body_owner(watched->lock, &pid) > 0;
+	else
+		watched->lasts = true;
 	return false;
 }
 

@@ -36,6 +36,7 @@ static void add_owner(const struct lf_view *view, struct lf_bodies *bodies,
 	if (owner->has_body >= 0)
 		return;
 	owner->is_word = true;
+	lf_process_state(tag->pid, &owner->before);
 	owner->shared = bodies->shared;
 	if (lf_judge(view, tag->pid, owner->has_body) == LF_WORD_FALSE)
 		owner->has_body = 0;
@@ -103,22 +104,22 @@ size_t lf_keep_doubtful(const struct lf_view *view, struct lf_bodies *bodies)
 }
 
 /*
- * A doubtful owner that has had the tag for a moment, and sleeps, has the body as
- * far as one can see: a waiter gives the tag back immediately.  But one that only
- * waits for a processor, is stopped or waits for a disk may still be a waiter.
+ * A doubtful owner that has slept with the tag for a moment has the body, as far as
+ * one can see: a waiter would have given the tag back.  But one that is stopped,
+ * waits for a processor or a disk, or has run meanwhile may still be a waiter.
  */
 static void settle_doubtful(struct lf_bodies *bodies)
 {
-	unsigned long long ticks;
-
 	for (size_t i = 0; i < bodies->owner_count; i++) {
 		struct lf_owner *owner = &bodies->owners[i];
+		struct lf_activity now;
 		int state;
 
 		if (owner->has_body >= 0)
 			continue;
-		state = lf_process_state(owner->pid, &ticks);
-		owner->has_body = state < 0 || state == 'S';
+		state = lf_process_state(owner->pid, &now);
+		owner->has_body = state < 0 ||
+				  lf_has_slept(&owner->before, &now, state);
 	}
 }
 

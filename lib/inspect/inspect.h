@@ -164,6 +164,7 @@ struct lf_owner {
 	pid_t pid;
 	int has_body;
 	bool is_word; /* of the kernel, and no more */
+	struct lf_activity before;
 	bool shared;
 	int descriptor;
 };
@@ -242,6 +243,10 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing);
 /* The next on this file after LOCK, which is NULL at first. */
 const struct lf_listed_lock *lf_view_next(const struct lf_view *view,
 					  const struct lf_listed_lock *lock);
+
+/* Whether a process slept between the two, and is in STATE now. */
+bool lf_has_slept(const struct lf_activity *before,
+		  const struct lf_activity *now, int state);
 
 /* Whether the path still names the file; if that is not pinned, true. */
 bool lf_view_is_in_place(const struct lf_view *view);

@@ -109,6 +109,13 @@ const struct lf_listed_lock *lf_view_next(const struct lf_view *view,
 	return lock && lock < view->locks + view->lock_count ? lock : NULL;
 }
 
+bool lf_has_slept(const struct lf_activity *before,
+		  const struct lf_activity *now, int state)
+{
+	return state == 'S' && before->has_switches && now->has_switches &&
+	       now->switches == before->switches;
+}
+
 bool lf_view_is_in_place(const struct lf_view *view)
 {
 	struct stat st;

@@ -68,9 +68,9 @@ unsigned long long lf_start_time(int process)
 	return 0;
 }
 
-int lf_process_state(pid_t pid, unsigned long long *ticks)
+int lf_process_state(pid_t pid, struct lf_activity *activity)
 {
-	(void)pid, (void)ticks;
+	(void)pid, (void)activity;
 	return -ENOTSUP;
 }
 

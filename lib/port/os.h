@@ -268,11 +268,19 @@ int lf_process_open(pid_t pid);
 unsigned long long lf_start_time(int process);
 
 /*
- * The state of the process, as proc(5) names it: 'R' for one that runs or waits
- * for a processor; and the clock ticks of CPU time that it has used.  Or a
- * negative errno value.
+ * How much the threads of a process have run: clock ticks of CPU time, and how
+ * often they left the processor.
  */
-int lf_process_state(pid_t pid, unsigned long long *ticks);
+struct lf_activity {
+	unsigned long long ticks, switches;
+	bool has_switches; /* it is known */
+};
+
+/*
+ * The state of the process, that is of its first thread, as proc(5) names it: 'S'
+ * sleeps, 'R' runs or waits for a processor; or a negative errno value.
+ */
+int lf_process_state(pid_t pid, struct lf_activity *activity);
 
 /*
  * Whether the system shows the descriptors of processes, and their locks, to

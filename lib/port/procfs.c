@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,19 +189,65 @@ unsigned long long lf_start_time(int process)
 	return start_time;
 }
 
-int lf_process_state(pid_t pid, unsigned long long *ticks)
+static int read_state(int process, const char *name, unsigned long long *ticks)
 {
-	int process = lf_process_open(pid), rc;
 	char *text, state;
+	int rc = read_file(process, name, &text);
 
-	if (process < 0)
-		return process;
-	rc = read_file(process, "stat", &text);
-	close(process);
 	if (rc < 0)
 		return rc;
 	rc = lf_proc_parse_run(text, &state, ticks) ? state : -ENOTSUP;
 	free(text);
+	return rc;
+}
+
+static int add_switches(int process, const char *thread,
+			unsigned long long *switches)
+{
+	char name[NAME_MAX + sizeof("task//status")], *text;
+	unsigned long long own, forced;
+	int rc;
+
+	snprintf(name, sizeof(name), "task/%s/status", thread);
+	rc = read_file(process, name, &text);
+	if (rc < 0)
+		return lf_proc_is_gone(rc) ? 0 : rc;
+	if (!lf_proc_parse_number(text, "voluntary_ctxt_switches", &own) ||
+	    !lf_proc_parse_number(text, "nonvoluntary_ctxt_switches", &forced))
+		rc = -ENOTSUP;
+	free(text);
+	if (rc == 0)
+		*switches += own + forced;
+	return rc;
+}
+
+static int read_switches(int process, unsigned long long *switches)
+{
+	int task = openat(process, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = task < 0 ? NULL : fdopendir(task);
+	int rc = list ? 0 : -errno, error = 0;
+	struct dirent *entry;
+
+	if (!list && task >= 0)
+		close(task);
+	while (rc == 0 && list && (entry = lf_proc_next(list, &error)) != NULL)
+		rc = add_switches(process, entry->d_name, switches);
+	if (list)
+		closedir(list);
+	return error < 0 ? error : rc;
+}
+
+int lf_process_state(pid_t pid, struct lf_activity *activity)
+{
+	int process = lf_process_open(pid), rc;
+
+	*activity = (struct lf_activity){ .ticks = 0 };
+	if (process < 0)
+		return process;
+	activity->has_switches =
+		read_switches(process, &activity->switches) == 0;
+	rc = read_state(process, "stat", &activity->ticks);
+	close(process);
 	return rc;
 }
 

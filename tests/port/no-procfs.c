@@ -62,7 +62,7 @@ PLAIN_TEST(no_list_is_given)
 
 PLAIN_TEST(nothing_is_known_of_a_process)
 {
-	unsigned long long ticks;
+	struct lf_activity activity;
 	struct lf_process process;
 	struct stat st = { 0 };
 
@@ -70,7 +70,7 @@ PLAIN_TEST(nothing_is_known_of_a_process)
 	assert_int_equal(lf_process_open(0), -ENOTSUP);
 	assert_int_equal(lf_start_time(-1), 0);
 	assert_int_equal(lf_ticks(), 0);
-	assert_int_equal(lf_process_state(getpid(), &ticks), -ENOTSUP);
+	assert_int_equal(lf_process_state(getpid(), &activity), -ENOTSUP);
 	assert_int_equal(lf_process_read(&process, 0, NULL, 0, is_any, true), 0);
 	assert_int_equal(process.error, -ENOTSUP);
 	lf_process_free(&process);
