@@ -12,6 +12,7 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -140,6 +141,70 @@ TEST(each_process_in_a_queue_is_read_once)
 	for (int i = WAITERS; i-- > 0;)
 		assert_kill(waiting[i]);
 	assert_kill(pid);
+}
+
+/* --- A long queue, while others lock other files and change the list */
+
+#define QUEUE 150
+#define OTHERS 20
+#define REPORTS 30
+
+static int lock_other_files(void *unused)
+{
+	int fds[OTHERS];
+
+	(void)unused;
+	for (int i = 0; i < OTHERS; i++) {
+		fds[i] = (openat)(AT_FDCWD, numbered(i), O_RDWR | O_CREAT, 0666);
+		demand(fds[i] >= 0);
+	}
+	for (short type = F_WRLCK;;
+	     type = type == F_WRLCK ? F_UNLCK : F_WRLCK)
+		for (int i = 0; i < OTHERS; i++)
+			(fcntl)(fds[i], F_SETLK,
+				&(struct flock){ .l_type = type });
+}
+
+/* Whether it shows all waiters; if not, it says so, and never shows presence. */
+static bool reports_queue(pid_t holder)
+{
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+	int waiting = 0;
+
+	faulty_set(FDOPENDIR, INT_MAX, false, EIO);
+	assert_int_equal(lf_inspect(lock_path, &report), 1);
+	assert_true(faulty_calls() <= 2 * (1 + QUEUE));
+	faulty_clear();
+	while ((entry = lf_report_next(report, entry)) != NULL) {
+		assert_int_not_equal(lf_entry_type(entry), LF_TYPE_FLOCK);
+		waiting += lf_entry_waits(entry);
+		if (!lf_entry_waits(entry))
+			assert_int_equal(lf_entry_pid(entry), holder);
+	}
+	assert_true(waiting == QUEUE || lf_report_partial(report));
+	lf_report_free(report);
+	return waiting == QUEUE;
+}
+
+TEST(a_long_queue_is_reported_while_the_list_changes)
+{
+	pid_t holder, others, waiting[QUEUE];
+	int whole = 0;
+
+	needs_proc_with_locks();
+	needs_locks_of_descriptions();
+	holder = holder_new(take, NULL);
+	for (int i = 0; i < QUEUE; i++)
+		waiting[i] = waiter_new(0);
+	others = child_start(lock_other_files, NULL);
+	for (int i = 0; i < REPORTS; i++)
+		whole += reports_queue(holder);
+	assert_true(whole > REPORTS / 2);
+	assert_kill(others);
+	for (int i = QUEUE; i-- > 0;)
+		assert_kill(waiting[i]);
+	assert_kill(holder);
 }
 
 /* Nor is any asked whether it is the holder, if that is not wanted. */
