@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { HELD = 0, FREE = 1, CANNOT_TELL = 2 };
 
@@ -34,6 +36,27 @@ static pid_t any_holder(const struct file *file)
 }
 
 /*
+ * While a file server does not answer, no handler runs: only a signal that has its
+ * default effect ends the process.
+ */
+#define SECONDS_TO_ANSWER 30
+
+static void collect_and_inspect(struct files *files, char *const *paths,
+				bool all, bool briefly)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	signal(SIGALRM, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	alarm(SECONDS_TO_ANSWER);
+	files_collect(files, paths);
+	files_inspect(files, all, briefly);
+	alarm(0);
+}
+
+/*
  * Inspects the files again and again until none is held, or TIMEOUT_MS is over.
  * The first file that is held is watched, and inspected again after the watch
  * began, so that no release is missed.
@@ -48,8 +71,7 @@ static void inspect_until_free(struct files *files, char *const *paths,
 	for (;;) {
 		long long left;
 
-		files_collect(files, paths);
-		files_inspect(files, all, false);
+		collect_and_inspect(files, paths, all, false);
 		held = files_held(files);
 		left = end - now_ms();
 		/* To wait for ourselves would take for ever. */
@@ -78,8 +100,7 @@ static void inspect(struct files *files, const struct check_options *o)
 		inspect_until_free(files, o->paths, o->all, o->timeout_ms);
 		return;
 	}
-	files_collect(files, o->paths);
-	files_inspect(files, o->all, o->quiet);
+	collect_and_inspect(files, o->paths, o->all, o->quiet);
 }
 
 static void print_failure(const struct file *file)

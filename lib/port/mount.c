@@ -5,6 +5,7 @@
 #include "port/os.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 int lf_mount_read(int fd, struct lf_mount *mount)
 {

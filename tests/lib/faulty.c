@@ -81,8 +81,6 @@ static int why, first;
 static bool for_ever;
 static atomic_int granting = NOTHING;
 static int why_granted;
-static atomic_int blocking = -1;
-static pthread_t may_open;
 static unsigned file_system;
 static bool locks_hidden;
 
@@ -136,21 +134,6 @@ static int after_grant(enum faulty call)
 		pause();
 	errno = why_granted;
 	return -1;
-}
-
-void faulty_block(int fd)
-{
-	may_open = pthread_self();
-	atomic_store(&blocking, fd);
-}
-
-static void wait_for_server(void)
-{
-	int fd = atomic_load(&blocking);
-	char byte;
-
-	if (fd >= 0 && !pthread_equal(pthread_self(), may_open))
-		(void)!(read)(fd, &byte, 1);
 }
 
 void faulty_file_system(unsigned type)
@@ -291,7 +274,6 @@ int faulty_openat(int dirfd, const char *path, int flags, ...)
 	mode_t mode = 0;
 	va_list more;
 
-	wait_for_server();
 	if (flags & O_CREAT) {
 		va_start(more, flags);
 		mode = (mode_t)va_arg(more, int);

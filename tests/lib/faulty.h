@@ -90,12 +90,6 @@ void faulty_unblock(void);
  */
 void faulty_after(enum faulty call, int error);
 
-/*
- * As on a file server that does not answer: other threads open nothing until they
- * have read a byte from FD; -1: no more.
- */
-void faulty_block(int fd);
-
 /* The type that fstatfs() reports of each file system; 0: the true one. */
 void faulty_file_system(unsigned type);
 

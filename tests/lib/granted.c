@@ -129,24 +129,20 @@ TEST_WITH_FAULTS(a_thread_that_is_left_behind_gives_back_what_it_gets)
 TEST_WITH_FAULTS(a_thread_that_is_left_behind_and_stopped_leaves_nothing)
 {
 	struct actor *holder;
-	struct gate server;
 	struct lf_lock *lock;
 	int before;
 
 	needs_locks_of_descriptions();
 	holder = actor_holder(LF_KEEP);
-	server = gate_new();
 	before = open_descriptors();
-	faulty_block(server.fd[0]);
+	faulty_block(CREATE, lock_path);
 	assert_int_equal(lf_start(&lock, lock_path, LF_KEEP), 0);
 	assert_int_equal(lf_release(&lock), 0);
-	gate_open(server);
+	faulty_unblock();
 	for (int look = 0;
 	     open_descriptors() != before && look_again(&look);)
 		;
-	faulty_block(-1);
 	assert_int_equal(open_descriptors(), before);
 	assert_int_equal(waiters(lock_path), 0);
 	actor_release(holder);
-	gate_free(server);
 }

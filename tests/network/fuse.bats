@@ -424,3 +424,13 @@ hold_on_killed_server() {
 	run lf-check "$1/lock"
 	[ "$status" -gt 1 ]
 }
+
+@test "lf-check ends by itself on a server that does not answer" {
+	need_wchan
+	serve m
+	stop_server m
+	start lf-check m/lock
+	finish "$pid"
+	equal "$status" $((128 + $(kill -l ALRM)))
+	continue_server m
+}
