@@ -181,6 +181,8 @@ int lf_use_posix(const struct lf_use *use)
 enum lf_word lf_judge(const struct lf_view *view, pid_t pid, int has)
 {
 	const struct lf_examined *examined;
+	struct lf_activity activity;
+	int state;
 
 	if (has >= 0)
 		return has > 0 ? LF_WORD_SHOWN : LF_WORD_FALSE;
@@ -188,6 +190,10 @@ enum lf_word lf_judge(const struct lf_view *view, pid_t pid, int has)
 		return LF_WORD_FALSE;
 	if (!lf_shows_descriptors())
 		return LF_WORD_OPEN;
+	/* One that has ended, and that its parent has not asked about yet. */
+	state = lf_process_state(pid, &activity);
+	if (state == 'Z' || state == 'X')
+		return LF_WORD_FALSE;
 	if (kill(pid, 0) < 0)
 		return errno == EPERM ? LF_WORD_OPEN : LF_WORD_FALSE;
 	/* The caller may look up and then kill it: not without its identity. */
