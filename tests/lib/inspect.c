@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "child.h"
-#include "lockfile-fcntl.h"
+#include "lock.h"
 #include "seen.h"
 
 #include <errno.h>
@@ -173,6 +173,31 @@ TEST(waiters_are_listed_in_order)
 	assert_kill(pid[3]);
 	assert_kill(pid[1]);
 	assert_kill(pid[0]);
+}
+
+/* As flock --fcntl of util-linux does. */
+static int lock_by_description(void *unused)
+{
+	(void)unused;
+	return -lf_setlk(open(lock_path, O_RDWR), F_OFD_SETLKW, F_WRLCK, 0, 0);
+}
+
+TEST(a_waiter_of_another_program_is_listed_where_it_is_served)
+{
+	pid_t holder, first, other, last;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	holder = holder_new(take, NULL);
+	first = waiter_new(LF_KEEP);
+	other = waiter_new_by(lock_by_description, NULL);
+	last = waiter_new(LF_KEEP);
+	assert_true(sees("1; %d %s; %d waits posix; 0 waits ofd; %d waits posix",
+			 holder, by_us(), first, last));
+	assert_kill(last);
+	assert_kill(other);
+	assert_kill(first);
+	assert_kill(holder);
 }
 
 /* The kernel serves a sharer together with the sharers that wait already. */
