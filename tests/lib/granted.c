@@ -145,10 +145,11 @@ TEST_WITH_FAULTS(a_thread_that_is_left_behind_and_stopped_leaves_nothing)
 	int before;
 
 	needs_locks_of_descriptions();
-	holder = actor_holder(LF_KEEP);
+	needs(has_flock(), "flock(2), in which the thread stays");
+	holder = actor_holder(0);
 	before = open_descriptors();
-	faulty_block(CREATE, lock_path);
-	assert_int_equal(lf_start(&lock, lock_path, LF_KEEP), 0);
+	faulty_block(FLOCK, lock_path);
+	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	faulty_unblock();
 	for (int look = 0;
