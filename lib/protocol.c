@@ -98,7 +98,7 @@
  * A remover is done in a moment, unless it is stopped: then its lock is held.
  * After the first attempts there is a pause of a millisecond before each.
  */
-#define REMOVERS_WITHOUT_PAUSE 100
+#define TRIES_WITHOUT_PAUSE 100
 #define MOST_REMOVERS 350
 
 /* How often a waiter tries the body with the tag in hand, a millisecond apart. */
@@ -107,8 +107,12 @@
 /* How often byte 0 alone is found locked before it is not a process on its way. */
 #define MOST_BYTE_0 3
 
-/* How often a file that nobody seems to hold is tried again before it is left. */
-#define MOST_LOOKS 200
+/*
+ * How often a file that nobody seems to hold is tried again before it is left, with
+ * the same pauses.  Another that leaves may have unlocked the body, and be kept
+ * from the processor before it closes the file, which drops its tag.
+ */
+#define MOST_LOOKS 350
 
 /*
  * A network file system may answer ESTALE, or EEXIST without O_EXCL (MooseFS), when
@@ -368,9 +372,11 @@ static bool is_needed(const struct lf_lock *lock, int refusal, int *looks)
 {
 	pid_t pid;
 
-	return refusal != LF_BUSY ||
-	       lf_body_test(lock, F_WRLCK, &pid) != LF_GOT ||
-	       ++*looks > MOST_LOOKS;
+	if (refusal != LF_BUSY || lf_body_test(lock, F_WRLCK, &pid) != LF_GOT)
+		return true;
+	if (++*looks > TRIES_WITHOUT_PAUSE)
+		pause_ms(1);
+	return *looks > MOST_LOOKS;
 }
 
 /*
@@ -538,7 +544,7 @@ static int after_remover(int count)
 {
 	if (count == MOST_REMOVERS)
 		return LF_BUSY;
-	if (count <= REMOVERS_WITHOUT_PAUSE || pause_ms(1) == 0)
+	if (count <= TRIES_WITHOUT_PAUSE || pause_ms(1) == 0)
 		return LF_START_OVER;
 	return -EINTR;
 }
