@@ -10,10 +10,11 @@
 #include <string.h>
 
 static const char help[] =
-	"Usage: lf-check [OPTION]... PATH...\n"
+	"Usage: lf-check [OPTION]... [PATH]...\n"
 	"Show whether each lock file PATH is held, by which processes, for how long,\n"
 	"and which processes wait for it.  A directory means the lock files in it\n"
-	"that are held.  Nothing is locked, changed or delayed.\n"
+	"that are held; no PATH means all locked files of this machine.  Nothing is\n"
+	"locked, changed or delayed.\n"
 	"\n"
 	"  -a, --all           also show the free files of a directory\n"
 	"  -p, --pid           print only the PIDs of the holders, one per line\n"
@@ -139,6 +140,19 @@ static void reject_times(char *const *paths)
 		}
 }
 
+/*
+ * A script in which the variable with PATH is empty must neither end all holders
+ * of the machine nor take any of them for its own.
+ */
+static void check_machine_options(const struct check_options *o)
+{
+	if (o->all || o->pid || o->quiet || o->wait || o->fs) {
+		message("no lock file given, which --all, --pid, --quiet, "
+			"--wait, --timeout and --fs need");
+		show_hint();
+	}
+}
+
 void parse_options(int argc, char **argv, struct check_options *o)
 {
 	char **arguments = argv + 1; /* the next to be parsed */
@@ -165,8 +179,6 @@ void parse_options(int argc, char **argv, struct check_options *o)
 	o->paths = argv + optind;
 	if (o->wait && o->timeout_ms < 0 && strcmp(argv[optind - 1], "--") != 0)
 		reject_times(o->paths);
-	if (!*o->paths) {
-		message("no lock file given");
-		show_hint();
-	}
+	if (!*o->paths)
+		check_machine_options(o);
 }

@@ -42,6 +42,8 @@ struct file {
 struct files {
 	struct file *list;
 	size_t count, room;
+	struct lf_report **machine; /* the reports, if they are of the machine */
+	size_t machine_count;
 };
 
 /* The files PATHS, of a directory its regular files, in the order of output. */
@@ -52,6 +54,13 @@ void files_collect(struct files *files, char *const *paths);
  * directory that are free, unless ALL is set, and its errors after the first.
  */
 void files_inspect(struct files *files, bool all, bool briefly);
+
+/*
+ * Finds and inspects every locked file of the machine.  1: there may be more; or a
+ * negative errno value.
+ */
+int files_of_machine(struct files *files);
+
 void files_free(struct files *files);
 
 /* The first that is held, or NULL. */

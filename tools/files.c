@@ -180,10 +180,31 @@ void files_inspect(struct files *files, bool all, bool briefly)
 	select_files(files, all);
 }
 
+int files_of_machine(struct files *files)
+{
+	int more;
+
+	*files = (struct files){ .count = 0 };
+	more = lf_inspect_machine(&files->machine, &files->machine_count);
+	for (size_t i = 0; i < files->machine_count; i++) {
+		struct lf_report *report = files->machine[i];
+		const char *path = lf_report_path(report);
+		struct file *file = add(files, checked(strdup(path)));
+
+		file->report = report;
+		file->status = lf_report_status(report);
+	}
+	return more;
+}
+
 void files_free(struct files *files)
 {
-	for (size_t i = 0; i < files->count; i++)
+	for (size_t i = 0; i < files->count; i++) {
+		if (files->machine)
+			files->list[i].report = NULL;
 		file_free(&files->list[i]);
+	}
+	lf_reports_free(files->machine, files->machine_count);
 	free(files->list);
 }
 

@@ -41,8 +41,7 @@ static pid_t any_holder(const struct file *file)
  */
 #define SECONDS_TO_ANSWER 30
 
-static void collect_and_inspect(struct files *files, char *const *paths,
-				bool all, bool briefly)
+static void limit_time(void)
 {
 	sigset_t set;
 
@@ -51,6 +50,12 @@ static void collect_and_inspect(struct files *files, char *const *paths,
 	signal(SIGALRM, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	alarm(SECONDS_TO_ANSWER);
+}
+
+static void collect_and_inspect(struct files *files, char *const *paths,
+				bool all, bool briefly)
+{
+	limit_time();
 	files_collect(files, paths);
 	files_inspect(files, all, briefly);
 	alarm(0);
@@ -94,8 +99,28 @@ static void inspect_until_free(struct files *files, char *const *paths,
 	free(watched);
 }
 
+static void inspect_machine(struct files *files)
+{
+	int more;
+
+	limit_time();
+	more = files_of_machine(files);
+	alarm(0);
+	if (more < 0) {
+		message("%s", lf_strerror(more));
+		exit(CANNOT_TELL);
+	}
+	if (more > 0)
+		message("there may be more locked files, not visible here%s",
+			try_as_root());
+}
+
 static void inspect(struct files *files, const struct check_options *o)
 {
+	if (!*o->paths) {
+		inspect_machine(files);
+		return;
+	}
 	if (o->wait) {
 		inspect_until_free(files, o->paths, o->all, o->timeout_ms);
 		return;

@@ -729,10 +729,43 @@ lock_a_hundred_times() {
 	run -64 lf-check -Z lock
 }
 
-@test "no path is status 64" {
-	run -64 lf-check
-	like "$output" '^lf-check: no lock file given'
-	run -64 lf-check -q
+@test "no path means every locked file of the machine" {
+	local first
+
+	need_inspection
+	hold lf-acquire lock
+	first=$holder
+	queue_holder lf-acquire -w lock
+	run -0 --separate-stderr lf-check
+	like "$output" "$PWD/lock: held by PID $first \\(lf-acquire"
+	like "$output" "  waiting: PID $holder \\("
+	# Beside others only a remark that there may be more.
+	[ -z "$stderr" ] || like "$stderr" '^lf-check: there may be more locked files'
+	release "$first"
+	release "$holder"
+	run --separate-stderr lf-check
+	[[ $output != *"$PWD/lock:"* ]]
+}
+
+@test "no path as an ordinary user: its own locks, and a remark on others" {
+	need_inspection
+	need_root
+	hold lf-acquire lock
+	run --separate-stderr unprivileged lf-check
+	[[ $output != *"$PWD/lock:"* ]]
+	like "$stderr" '^lf-check: there may be more locked files, not visible here \(try as root\)'
+}
+
+# The variable that has the path may be empty.
+@test "no path with an option that acts on the result is status 64" {
+	local option
+
+	for option in -q -p -w '-t 1' -a --fs; do
+		# shellcheck disable=SC2086 # two words
+		run -64 --separate-stderr lf-check $option
+		equal "$output" ""
+		like "$stderr" '^lf-check: no lock file given'
+	done
 }
 
 @test "a -- ends the options" {

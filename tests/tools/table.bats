@@ -402,8 +402,6 @@ refused() {
 	done
 	refused '--json cannot be used with --raw' -J -r lock
 	run -64 lf-check -o
-	run -64 lf-check -l
-	like "$output" 'no lock file given'
 }
 
 @test "a table that cannot be written is status 71" {
