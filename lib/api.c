@@ -43,6 +43,8 @@ static const struct error {
 	  "another process has a lease on the file" },
 	{ EDQUOT, LF_ACQUIRE | LF_START | LF_FINISH | LF_ADOPT,
 	  "disk quota exceeded" },
+	{ EHOSTUNREACH, LF_ACQUIRE | LF_ACQUIRE_FD,
+	  "the file server does not answer" },
 	{ EISDIR, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD,
 	  "is a directory" },
 	{ ELOOP, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_INSPECT_FS,
@@ -434,6 +436,9 @@ static int verify(const struct lf_lock *lock)
 	if (!lf_file_is_open(lock))
 		return -EBADF;
 	rc = lf_file_verify(lock);
+	/* To a child the lock of its parent is that of another process. */
+	if (rc == 0 && lock->marks.process_owned && lf_is_inherited(lock))
+		return 0;
 	return rc == 0 && lf_body_is_lost(lock) ? LF_BUSY : rc;
 }
 

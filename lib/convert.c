@@ -34,7 +34,7 @@ int lf_convert_to_shared(struct lf_lock *lock)
  * on its way to the body leaves it in a moment, and the parent of an adopter
  * keeps it.
  */
-static int exclude_byte_0(struct lf_lock *lock)
+static int take_byte_0(struct lf_lock *lock)
 {
 	int rc = LF_BUSY;
 
@@ -55,7 +55,7 @@ static int finish(struct lf_lock *lock, int rc)
 {
 	if (rc == LF_GOT) {
 		lf_table_set_type(lock, F_WRLCK);
-		rc = exclude_byte_0(lock);
+		rc = take_byte_0(lock);
 	}
 	if (rc != LF_GOT) {
 		/* Never refused, and no change if it is shared still. */
@@ -89,9 +89,9 @@ static int convert_waiting(void *argument)
 	conversion->claimed = rc == LF_GOT;
 	if (rc == LF_GOT)
 		rc = lf_body_wait(lock, F_WRLCK);
-	return rc == -EDEADLK ? lf_protocol_wait_again(lock, F_WRLCK,
-						       &conversion->claim) :
-				rc;
+	return rc == -EDEADLK ?
+		       lf_body_wait_again(lock, F_WRLCK, &conversion->claim) :
+		       rc;
 }
 
 static int wait_until(struct conversion *conversion, struct timespec deadline)

@@ -260,7 +260,7 @@ bool lf_file_forget_names(int dirfd, const char *path)
 	free(parent);
 	if (fd < 0)
 		return false;
-	is_remote = lf_filesystem(fd) != LF_FS_LOCAL;
+	is_remote = lf_filesystem(fd) != LF_FILESYSTEM_LOCAL;
 	close(fd);
 	return is_remote;
 }

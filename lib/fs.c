@@ -21,28 +21,28 @@ struct lf_fs {
 
 /* By enum lf_filesystem.  A FUSE server may keep the locks, or leave them to us. */
 static const enum lf_fs_answer usual[][PROPERTIES] = {
-	[LF_FS_LOCAL] = {
+	[LF_FILESYSTEM_LOCAL] = {
 		[LF_FS_SHARED] = LF_FS_NO,
 		[LF_FS_GLOBAL] = LF_FS_NO,
 		[LF_FS_REMOVES] = LF_FS_YES,
 		[LF_FS_ORDERED] = LF_FS_YES,
 		[LF_FS_PIDS] = LF_FS_YES,
 	},
-	[LF_FS_NETWORK] = {
+	[LF_FILESYSTEM_NETWORK] = {
 		[LF_FS_SHARED] = LF_FS_YES,
 		[LF_FS_GLOBAL] = LF_FS_UNKNOWN,
 		[LF_FS_REMOVES] = LF_FS_NO,
 		[LF_FS_ORDERED] = LF_FS_NO,
 		[LF_FS_PIDS] = LF_FS_NO,
 	},
-	[LF_FS_FUSE] = {
+	[LF_FILESYSTEM_FUSE] = {
 		[LF_FS_SHARED] = LF_FS_UNKNOWN,
 		[LF_FS_GLOBAL] = LF_FS_UNKNOWN,
 		[LF_FS_REMOVES] = LF_FS_NO,
 		[LF_FS_ORDERED] = LF_FS_UNKNOWN,
 		[LF_FS_PIDS] = LF_FS_UNKNOWN,
 	},
-	[LF_FS_FUSE_DISK] = {
+	[LF_FILESYSTEM_FUSE_DISK] = {
 		[LF_FS_SHARED] = LF_FS_NO,
 		[LF_FS_GLOBAL] = LF_FS_NO,
 		[LF_FS_REMOVES] = LF_FS_UNKNOWN,
@@ -107,9 +107,9 @@ static int examine(int fd, struct lf_fs *fs)
 	if (rc == -ENOTSUP) {
 		/* Where mounts are not listed, kinds may be unknown too. */
 		fs->answers[LF_FS_GLOBAL] = LF_FS_UNKNOWN;
-		if (kind == LF_FS_LOCAL)
+		if (kind == LF_FILESYSTEM_LOCAL)
 			fs->answers[LF_FS_SHARED] = LF_FS_UNKNOWN;
-	} else if (kind == LF_FS_NETWORK) {
+	} else if (kind == LF_FILESYSTEM_NETWORK) {
 		fs->answers[LF_FS_GLOBAL] = is_global(&fs->mount);
 	}
 	return 0;
@@ -161,7 +161,7 @@ int lf_fs_require_global(const struct lf_request *request)
 
 	if (fd < 0)
 		return fd;
-	is_fuse = lf_filesystem(fd) == LF_FS_FUSE;
+	is_fuse = lf_filesystem(fd) == LF_FILESYSTEM_FUSE;
 	rc = examine(fd, &fs);
 	if (!borrowed)
 		close(fd);

@@ -244,10 +244,6 @@ bool lf_is_lent(int fd);
 int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 			enum lf_how how);
 
-/* Waits for the body though the kernel suspects a deadlock, until cancelled. */
-int lf_protocol_wait_again(struct lf_lock *lock, short type,
-			   const struct lf_claimant *claim);
-
 /* Gives up the attempt of a request, after its thread was cancelled in a wait. */
 void lf_protocol_cancelled(struct lf_request *request);
 
@@ -530,6 +526,11 @@ int lf_body_try(struct lf_lock *lock, short type);
 int lf_body_try_to_remove(struct lf_lock *lock);
 
 int lf_body_wait(struct lf_lock *lock, short type);
+
+/* Waits for the body though the kernel suspects a deadlock, until cancelled. */
+int lf_body_wait_again(struct lf_lock *lock, short type,
+		       const struct lf_claimant *claim);
+
 void lf_body_unlock(struct lf_lock *lock);
 
 /* Whether another owner keeps the body from being locked: GOT, BUSY, REMOVER. */
@@ -591,6 +592,9 @@ void lf_wait_report(void);
 
 /* In the other thread: waits for that or the end, until DEADLINE, and returns 0. */
 int lf_wait_for_report(struct lf_wait *wait, struct timespec deadline);
+
+/* In the other thread: whether lf_wait_report() has been called. */
+bool lf_wait_has_reported(const struct lf_wait *wait);
 
 /* In a helper thread: DEADLINE was over, or the thread has been abandoned. */
 bool lf_wait_is_late(void);

@@ -85,13 +85,14 @@ struct lf_lock;
  * including other threads of this process; it does not exclude users of
  * flock(2).
  *
- * A call with a bound costs a thread until it returns, because neither the
- * kernel's lock requests nor a file server that does not answer have a timeout.
+ * A call with a bound costs a thread until it returns: a lock request in the
+ * kernel has no timeout, and a call on a file server may never return.
  *
  * Returns: 0; -EAGAIN if the lock is held and @timeout_ms is 0; -ETIMEDOUT if
- * it was held, or the file server did not answer, for @timeout_ms; -EINTR if a signal handler ran during the wait;
- * -EDEADLK if @timeout_ms is LF_FOREVER and the wait would never end; or
- * another error of lf_acquire(3).
+ * it was held for @timeout_ms; -EHOSTUNREACH if its file server did not answer
+ * in that time; -EINTR if a signal handler ran during the wait; -EDEADLK if
+ * @timeout_ms is LF_FOREVER and the wait would never end; or another error of
+ * lf_acquire(3).
  */
 LF_PUBLIC int lf_acquire(struct lf_lock **lock, const char *path,
 			 int timeout_ms, unsigned flags);
@@ -140,7 +141,7 @@ LF_PUBLIC int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
  * @lock: as for lf_acquire()
  * @fd: a regular file, open for writing, or with LF_SHARED for reading
  * @timeout_ms: as for lf_acquire()
- * @flags: 0, or LF_SHARED and LF_GLOBAL combined
+ * @flags: 0, LF_SHARED, LF_GLOBAL, or both combined
  *
  * The library borrows @fd: it never closes it, and the caller keeps it open
  * until the handle is released.  The file is never created, changed or
@@ -168,8 +169,9 @@ LF_PUBLIC int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms,
  * place.
  *
  * Returns: 0, also if there was no lock; -EBADF if @fd is not open; -EPERM if
- * another process still has the handle, and nothing is unlocked; -ENOLCK if locks belong to the process here (lf_backend()), so that no descriptor
- * has one.
+ * another process still has the handle, and nothing is unlocked; -ENOLCK if
+ * locks belong to the process here (lf_backend()), so that no descriptor has
+ * one.
  */
 LF_PUBLIC int lf_release_fd(int fd);
 
@@ -278,7 +280,8 @@ enum {
  * the call only closes the descriptor of this process: lock and file stay with
  * the holder.
  *
- * On a network file system the file is never removed, because a client may not
+ * On a network file system, and on FUSE unless it is on a disk of this machine,
+ * the file is never removed, because a client may not
  * notice the removal and then hold a lock on a file that is gone.
  *
  * Returns: 0; LF_LEFT if the lock is released but the file, which was to be
@@ -287,9 +290,8 @@ enum {
  * released but the path no longer named the locked file, so that other
  * processes may have held a lock on another file at the same time; LF_LOST if
  * another process has a lock on the file that this one should have excluded;
- * -EBADF if
- * @lock or *@lock is NULL, or if the program has closed the descriptor, and then
- * the handle is freed and nothing else is touched.
+ * -EBADF if @lock or *@lock is NULL, or if the program has closed the
+ * descriptor, and then the handle is freed and nothing else is touched.
  */
 LF_PUBLIC int lf_release(struct lf_lock **lock);
 
@@ -300,7 +302,7 @@ LF_PUBLIC int lf_release(struct lf_lock **lock);
  * A process that does not follow the protocol may have removed or replaced the
  * file.  Then the lock no longer excludes those that open the path.
  *
- * On a network file system a lock is lost when the server has not heard of this
+ * On a network file system or FUSE a lock is lost when the server has not heard of this
  * machine for some time.  That is noticed only while another process has the lock.
  *
  * Returns: 0; -ESTALE if the path does not name the file; -EAGAIN if another
@@ -505,7 +507,7 @@ LF_PUBLIC int lf_report_pidfile(const struct lf_report *report, pid_t *pid,
  * @report: a report
  *
  * LF_PID writes it on a file system that other machines may share.  The PID is
- * that of a process of that machine, by the word of whoever wrote it.
+ * that of a process of that machine, according to whoever wrote it.
  *
  * Returns: the name, valid until lf_report_free(); NULL if there is none, or if
  * lf_report_pidfile() returns 0.
@@ -602,7 +604,7 @@ LF_PUBLIC unsigned long long lf_process_start_time(pid_t pid);
 /* What is known of a file system, opaque. */
 struct lf_fs;
 
-/* What may hold for the lock files on a file system. */
+/* Properties of a file system that matter for lock files. */
 enum lf_fs_property {
 	LF_FS_SHARED,  /* other machines may use the files too */
 	LF_FS_GLOBAL,  /* a lock excludes the processes of other machines */

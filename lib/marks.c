@@ -18,6 +18,9 @@
 #include <limits.h>
 #include <unistd.h>
 
+/* Between two attempts where the kernel refuses to let a thread wait. */
+#define MISJUDGED_PAUSE_MS 5
+
 struct range {
 	off_t start, length; /* length 0: up to the end */
 };
@@ -46,7 +49,8 @@ static const struct range after_gap = { GAP + 1, 0 };
  * A file that another machine may share is never removed.  Whether the path still
  * names a file, a client answers from its cache: a waiter that gets the lock on a
  * file that another client has removed verifies it, and believes it is there.
- * Between two NFS clients removal lost 17 to 24 exclusions of 60, keeping none.
+ * Between two NFS clients 22 to 42 of 200 turns overlapped with removal, and none
+ * without.
  *
  * FUSE with locks of the kernel excludes this machine alone, but another machine
  * may remove the file: then two processes here would hold two files.
@@ -54,9 +58,9 @@ static const struct range after_gap = { GAP + 1, 0 };
 void lf_marks_choose(struct lf_lock *lock, bool process_owned)
 {
 	enum lf_filesystem fs = lf_filesystem(lock->fd);
-	bool local = fs != LF_FS_NETWORK && !process_owned;
-	bool fuse = fs == LF_FS_FUSE || fs == LF_FS_FUSE_DISK;
-	bool shared = fs == LF_FS_NETWORK || fs == LF_FS_FUSE ||
+	bool local = fs != LF_FILESYSTEM_NETWORK && !process_owned;
+	bool fuse = fs == LF_FILESYSTEM_FUSE || fs == LF_FILESYSTEM_FUSE_DISK;
+	bool shared = fs == LF_FILESYSTEM_NETWORK || fs == LF_FILESYSTEM_FUSE ||
 		      (fuse && process_owned);
 
 	lock->marks = (struct lf_marks){
@@ -66,7 +70,7 @@ void lf_marks_choose(struct lf_lock *lock, bool process_owned)
 				!lock->foreign,
 		.may_leak = fuse && !process_owned,
 		.never_remove = shared,
-		.verify_by_open = fs == LF_FS_NETWORK && !process_owned,
+		.verify_by_open = fs == LF_FILESYSTEM_NETWORK && !process_owned,
 		.body = F_UNLCK,
 	};
 }
@@ -74,7 +78,8 @@ void lf_marks_choose(struct lf_lock *lock, bool process_owned)
 void lf_marks_own_file(struct lf_lock *lock)
 {
 	lock->foreign = false;
-	lock->marks.use_presence = lock->marks.use_tag && !lock->keep;
+	lock->marks.use_presence = lock->marks.use_tag && !lock->keep &&
+				  !lock->marks.never_remove;
 }
 
 /* A file system without record locks has several ways to say so. */
@@ -262,6 +267,27 @@ int lf_body_wait(struct lf_lock *lock, short type)
 	/* Replicated Gluster grants an interrupted request later. */
 	if (rc == -EINTR)
 		lock_body(lock, lock->marks.body, false);
+	return rc;
+}
+
+/*
+ * The kernel looks for deadlocks among processes only.  It may refuse to let a
+ * thread wait for a body that belongs to the process, there is nothing else to
+ * wait for, and it does not report when another thread has opened the circle.  So
+ * it is tried again.
+ */
+int lf_body_wait_again(struct lf_lock *lock, short type,
+		       const struct lf_claimant *claim)
+{
+	int rc;
+
+	do {
+		if (atomic_load(&claim->cancelled))
+			return LF_CANCELLED;
+		rc = lf_poll_until(-1, lf_deadline(MISJUDGED_PAUSE_MS));
+		if (rc == 0)
+			rc = lf_body_wait(lock, type);
+	} while (rc == -EDEADLK);
 	return rc;
 }
 

@@ -121,9 +121,6 @@
  */
 #define MOST_STALE_ANSWERS 8
 
-/* Between two attempts where the kernel refuses to let a thread wait. */
-#define MISJUDGED_PAUSE_MS 5
-
 /*
  * Between two attempts to open a file under a lease, which the first one breaks.
  * An open that waits for that could not be cancelled.
@@ -136,11 +133,16 @@ static int pause_ms(int ms)
 	return lf_poll_until(-1, lf_deadline(ms));
 }
 
+static bool may_wait(enum lf_how how)
+{
+	return how == LF_WAIT || how == LF_WAIT_BOUNDED;
+}
+
 /*
  * The caller may have closed a descriptor of its own once it has given up this
  * thread, and its number may be that of another file.
  */
-static bool is_lost(const struct lf_lock *lock)
+static bool may_be_closed(const struct lf_lock *lock)
 {
 	return lock->borrowed && lf_wait_is_late();
 }
@@ -191,7 +193,7 @@ static int lock_now(struct lf_lock *lock)
 		rc = try_tag(lock);
 	if (rc < 0 || (rc != LF_GOT && lock->type == F_WRLCK))
 		return rc;
-	if (is_lost(lock))
+	if (may_be_closed(lock))
 		return -EBADF;
 	/* 4. The body. */
 	rc = lf_body_try(lock, lock->type);
@@ -215,34 +217,13 @@ static bool is_misjudged(const struct lf_request *request, enum lf_how how,
 				  !lf_table_thread_holds_any(request->thread));
 }
 
-/*
- * A lock of an open file description has no such judge.  A body that belongs to
- * the process has, and there is nothing else to wait for; nor does the kernel
- * report when another thread has opened the circle.  So it is tried again.
- */
-int lf_protocol_wait_again(struct lf_lock *lock, short type,
-			   const struct lf_claimant *claim)
-{
-	int rc;
-
-	do {
-		if (atomic_load(&claim->cancelled))
-			return LF_CANCELLED;
-		rc = pause_ms(MISJUDGED_PAUSE_MS);
-		if (rc == 0)
-			rc = lf_body_wait(lock, type);
-	} while (rc == -EDEADLK);
-	return rc;
-}
-
 static int wait_for_body(const struct lf_request *request, enum lf_how how)
 {
 	struct lf_lock *lock = request->attempt;
 	int rc = lf_body_wait(lock, lock->type);
 
 	return is_misjudged(request, how, rc) ?
-		       lf_protocol_wait_again(lock, lock->type,
-					      &request->claim) :
+		       lf_body_wait_again(lock, lock->type, &request->claim) :
 		       rc;
 }
 
@@ -290,7 +271,7 @@ static int lock_waiting(const struct lf_request *request, enum lf_how how)
 	}
 	if (rc < 0)
 		return rc;
-	if (is_lost(lock))
+	if (may_be_closed(lock))
 		return -EBADF;
 	/* 4. The body is free now, unless its holder has lost its tag. */
 	rc = try_body_patiently(lock);
@@ -440,7 +421,7 @@ static int leave(struct lf_lock *lock)
  */
 static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 {
-	bool counted = how == LF_WAIT || how == LF_WAIT_BOUNDED ||
+	bool counted = may_wait(how) ||
 		       (lock->marks.body != F_UNLCK && reason != LF_START_OVER);
 
 	if (!lf_file_examine(lock)) {
@@ -487,6 +468,7 @@ int lf_protocol_release(struct lf_lock *lock)
 	}
 	if (!stays)
 		return leave(lock);
+	/* 3. The file stays. */
 	unlock_and_close(lock);
 	return answer;
 }
@@ -523,12 +505,10 @@ static int attempt(struct lf_request *request, enum lf_how how)
 	request->attempt = lock;
 	if (rc != LF_GOT)
 		return rc;
-	if (is_lost(lock))
+	if (may_be_closed(lock))
 		return -EBADF;
 	/* 2 to 4. */
-	rc = how == LF_WAIT || how == LF_WAIT_BOUNDED ?
-		     lock_waiting(request, how) :
-		     lock_now(lock);
+	rc = may_wait(how) ? lock_waiting(request, how) : lock_now(lock);
 	/* 5. Verify that the path still names the file. */
 	rc = verify(lock, request, rc);
 	if (rc == LF_GOT)
@@ -558,11 +538,6 @@ static int await_lease(const struct lf_request *request)
 	return atomic_load(&request->claim.cancelled) ?
 		       -EBUSY :
 		       pause_ms(LEASE_PAUSE_MS);
-}
-
-static bool may_wait(enum lf_how how)
-{
-	return how == LF_WAIT || how == LF_WAIT_BOUNDED;
 }
 
 int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,

@@ -216,6 +216,11 @@ bool lf_wait_is_late(void)
 			  atomic_load(&helper->state) == ABANDONED);
 }
 
+bool lf_wait_has_reported(const struct lf_wait *wait)
+{
+	return atomic_load(&wait->waits);
+}
+
 bool lf_wait_has_failed(const struct lf_wait *wait)
 {
 	return atomic_load(&wait->state) == RETURNED && wait->result < 0;

@@ -87,7 +87,6 @@ struct signals {
  * as COMMAND and no lock file is left behind; run() passes on those that came.
  */
 void take_signals(struct signals *was);
-void give_signals_back(const struct signals *was);
 
 /*
  * Around a message, so that the SIGPIPE of a pipe without a reader does not end

@@ -171,7 +171,7 @@ void parse_options(int argc, char **argv, struct check_options *o)
 	if (o->fs && (o->all || o->pid || o->quiet || o->wait || o->style.columns ||
 		      o->style.noheadings || o->style.raw ||
 		      (o->table && !o->style.json)))
-		usage_error("--fs can be used with --json alone");
+		usage_error("--fs can be combined with --json only");
 	if (o->style.json && o->style.raw)
 		usage_error("--json cannot be used with --raw");
 	if (o->table && !o->fs)

@@ -99,5 +99,5 @@ int descriptor_unlock(int fd, const char *name)
 		return locks_end_with_process(name);
 	advice = descriptor_advice(fd, rc);
 	message_about(name, "%s", advice ? advice : lf_strerror(rc));
-	return STATUS_CANNOT_OPEN;
+	return rc == -EIO ? STATUS_SYSTEM : STATUS_CANNOT_OPEN;
 }

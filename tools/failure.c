@@ -96,9 +96,10 @@ void print_holder(const char *path, bool follow, const char *more)
 	int rc = find_holder(path, follow, &text);
 
 	message_about(path, "%s%s",
-		      text    ? text :
-		      rc == 0 ? "was held just now" :
-				"held; holder unknown",
+		      text	   ? text :
+		      rc == 0	   ? "was held just now" :
+		      rc == -EBUSY ? lf_strerror(rc) :
+				     "held; holder unknown",
 		      more);
 	free(text);
 }
@@ -129,6 +130,8 @@ static const char *advice(int error)
 		return "check the permissions of the file and its directory";
 	case EBUSY:
 		return "try again: that process has been asked to yield";
+	case EHOSTUNREACH:
+		return "check the server and the network";
 	case EIO:
 		return "check the system log";
 	case EISDIR:
@@ -194,6 +197,7 @@ static int status_of(const struct options *o, const char *path, int error)
 	case EMFILE:
 	case ENFILE:
 	case ENOLCK:
+	case EHOSTUNREACH:
 	case ENOMEM:
 	case EIO:
 		return STATUS_SYSTEM;

@@ -34,7 +34,6 @@ static struct libscols_table *table;
 
 void fs_table_begin(void)
 {
-	setlocale(LC_CTYPE, "C.UTF-8");
 	table = checked(scols_new_table());
 	scols_table_enable_json(table, 1);
 	scols_table_enable_noencoding(table, 1);
@@ -70,6 +69,9 @@ void fs_table_add(const char *path, const struct lf_fs *fs)
 
 void fs_table_print(void)
 {
+	/* As table.c does: the text is UTF-8 in every locale. */
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		setlocale(LC_CTYPE, "C");
 	if (scols_print_table(table) < 0)
 		out_of_memory();
 	scols_unref_table(table);

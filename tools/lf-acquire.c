@@ -101,7 +101,8 @@ static int acquire_as_asked(struct lf_lock **locks, const struct options *o,
 	rc = acquire(locks, o, 0, path);
 	if (bounded)
 		waiting_end();
-	if (rc == -EAGAIN && o->timeout_ms != 0)
+	/* Also for another process to give up its lease. */
+	if ((rc == -EAGAIN || rc == -EBUSY) && o->timeout_ms != 0)
 		rc = wait_and_acquire(locks, o, path);
 	return rc;
 }

@@ -178,8 +178,10 @@ int main(int argc, char **argv)
 
 	message_begin("lf-check");
 	parse_options(argc, argv, &o);
-	if (o.fs)
+	if (o.fs) {
+		limit_time();
 		return finish_output(fs_show(o.paths, o.style.json));
+	}
 	inspect(&files, &o);
 	print(&files, &o);
 	rc = status(&files, &o);

@@ -159,7 +159,7 @@ static void print_word_of_the_file(const struct file *file)
 	lf_report_pidfile(file->report, &pid, NULL);
 	printf("  PID %ld on host ", (long)pid);
 	print_escaped(stdout, host);
-	puts(", by the word of the file");
+	puts(", according to the file");
 }
 
 void print_file(const struct file *file)

@@ -37,7 +37,7 @@ void take_signals(struct signals *was)
 	sigaction(SIGCHLD, &by_default, &was->child);
 }
 
-void give_signals_back(const struct signals *was)
+static void give_signals_back(const struct signals *was)
 {
 	if (was->child.sa_handler == SIG_IGN)
 		sigaction(SIGCHLD, &was->child, NULL);
@@ -84,8 +84,9 @@ void let_signals_end_messages(const struct signals *was)
 /*
  * A signal that another process sent to lf-acquire was meant for COMMAND.  The
  * kernel sends a signal, such as that of a terminal's key, to the whole process
- * group: COMMAND has received it already, unless COMMAND has left the group.  An alarm that was set before exec, and the SIGHUP and
- * SIGCONT of a hang-up to a session leader, reach lf-acquire alone.
+ * group: COMMAND has received it already, unless COMMAND has left the group.  An
+ * alarm that was set before exec, and the SIGHUP and SIGCONT of a hang-up to a
+ * session leader, reach lf-acquire alone.
  */
 static bool is_for_us_alone(const siginfo_t *info, bool same_group)
 {

@@ -124,7 +124,7 @@ static void time_out(void)
 {
 	let_signals_end_us();
 	message_about(waiting.path,
-		      "timed out, because the file system does not answer");
+		      "timed out: the file server does not answer");
 	_exit(STATUS_SYSTEM);
 }
 

@@ -14,9 +14,10 @@
  *   report.c    the report
  *
  * A look reads /proc/locks, then asks each file once, and again while the list
- * lacks what the file shows; then it reads each process that matters once.  So its cost is that of the files, their locks and those
- * processes, added and not multiplied.  What has to be seen to last is watched
- * for all files at the same time.
+ * lacks what the file shows; then it reads each process that matters once.  So
+ * its cost is that of the files, their locks and those processes, added and not
+ * multiplied.  What has to be seen to last is watched for all files at the same
+ * time.
  */
 #ifndef LF_INSPECT_H
 #define LF_INSPECT_H

@@ -19,13 +19,6 @@ struct search {
 	size_t path_count;
 };
 
-static int compare_numbers(const void *left, const void *right)
-{
-	const unsigned long long *a = left, *b = right;
-
-	return (*a > *b) - (*a < *b);
-}
-
 static int compare_paths(const void *left, const void *right)
 {
 	return strcmp(*(char *const *)left, *(char *const *)right);
@@ -47,7 +40,7 @@ static int list_numbers(struct search *search)
 	for (size_t i = 0; i < list.count; i++)
 		search->numbers[i] = list.locks[i].inode.number;
 	qsort(search->numbers, list.count, sizeof(*search->numbers),
-	      compare_numbers);
+	      lf_number_compare);
 	for (size_t i = 0; i < list.count; i++)
 		if (i == 0 || search->numbers[i] != search->numbers[count - 1])
 			search->numbers[count++] = search->numbers[i];
@@ -73,7 +66,7 @@ static int add_path(const char *path, void *argument)
 		return 0;
 	number = st.st_ino;
 	if (!bsearch(&number, search->numbers, search->number_count,
-		     sizeof(number), compare_numbers))
+		     sizeof(number), lf_number_compare))
 		return 0;
 	/* The room is a power of two. */
 	if ((n & (n - 1)) == 0) {

@@ -59,11 +59,11 @@ enum lf_filesystem lf_filesystem(int fd)
 
 	/* Unknown: the marks of a network file system need least. */
 	if (fstatfs(fd, &fs) < 0)
-		return LF_FS_NETWORK;
+		return LF_FILESYSTEM_NETWORK;
 	if ((unsigned)fs.f_type == FUSE)
-		return has_device(fd) ? LF_FS_FUSE_DISK : LF_FS_FUSE;
+		return has_device(fd) ? LF_FILESYSTEM_FUSE_DISK : LF_FILESYSTEM_FUSE;
 	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++)
 		if ((unsigned)fs.f_type == network[i])
-			return LF_FS_NETWORK;
-	return LF_FS_LOCAL;
+			return LF_FILESYSTEM_NETWORK;
+	return LF_FILESYSTEM_LOCAL;
 }

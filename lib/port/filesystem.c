@@ -7,5 +7,5 @@
 enum lf_filesystem lf_filesystem(int fd)
 {
 	(void)fd;
-	return LF_FS_LOCAL;
+	return LF_FILESYSTEM_LOCAL;
 }

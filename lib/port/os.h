@@ -114,10 +114,10 @@ int lf_pipe(int fd[2]);
  * other machines may share the files.
  */
 enum lf_filesystem {
-	LF_FS_LOCAL,
-	LF_FS_NETWORK,
-	LF_FS_FUSE,
-	LF_FS_FUSE_DISK,
+	LF_FILESYSTEM_LOCAL,
+	LF_FILESYSTEM_NETWORK,
+	LF_FILESYSTEM_FUSE,
+	LF_FILESYSTEM_FUSE_DISK,
 };
 
 enum lf_filesystem lf_filesystem(int fd);
@@ -220,6 +220,14 @@ static inline int lf_file_id_compare(const void *left, const void *right)
 
 	return a->ino != b->ino ? (a->ino > b->ino) - (a->ino < b->ino) :
 				  (a->dev > b->dev) - (a->dev < b->dev);
+}
+
+/* For qsort(3) and bsearch(3): inode numbers. */
+static inline int lf_number_compare(const void *left, const void *right)
+{
+	const unsigned long long *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
 }
 
 /* The devices of mounts: all zero at first, read when needed. */

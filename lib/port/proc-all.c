@@ -59,13 +59,6 @@ bool lf_some_are_hidden(const pid_t *pids, size_t count)
 	return true;
 }
 
-static int compare_numbers(const void *left, const void *right)
-{
-	const unsigned long long *a = left, *b = right;
-
-	return (*a > *b) - (*a < *b);
-}
-
 /* 1, 0, or an error: unknown. */
 static int is_among(int fds, const char *name,
 		    const unsigned long long *numbers, size_t count)
@@ -77,7 +70,7 @@ static int is_among(int fds, const char *name,
 		return lf_proc_is_gone(-errno) ? 0 : -errno;
 	number = st.stx_ino;
 	return bsearch(&number, numbers, count, sizeof(*numbers),
-		       compare_numbers) != NULL;
+		       lf_number_compare) != NULL;
 }
 
 static int find_path_of(int fds, const char *name,

@@ -54,7 +54,7 @@ static enum lf_fs_answer answer_of(enum lf_filesystem fs_kind,
 static enum lf_fs_answer is_global_on(const char *fs_type,
 				      const char *fs_options)
 {
-	return answer_of(LF_FS_NETWORK, fs_type, fs_options, LF_FS_GLOBAL);
+	return answer_of(LF_FILESYSTEM_NETWORK, fs_type, fs_options, LF_FS_GLOBAL);
 }
 
 static int require_global(const char *path)
@@ -89,26 +89,26 @@ TEST(locks_of_other_network_file_systems_may_end_here)
 {
 	assert_int_equal(is_global_on("9p", "rw,trans=virtio"), LF_FS_UNKNOWN);
 	assert_int_equal(is_global_on("afs", ""), LF_FS_UNKNOWN);
-	assert_int_equal(answer_of(LF_FS_NETWORK, NULL, NULL, LF_FS_GLOBAL),
+	assert_int_equal(answer_of(LF_FILESYSTEM_NETWORK, NULL, NULL, LF_FS_GLOBAL),
 			 LF_FS_UNKNOWN);
 }
 
 /* The type of a local file system proves nothing: an image of it may be remote. */
 TEST(a_local_file_system_is_not_global)
 {
-	assert_int_equal(answer_of(LF_FS_LOCAL, "ext4", "rw", LF_FS_GLOBAL),
+	assert_int_equal(answer_of(LF_FILESYSTEM_LOCAL, "ext4", "rw", LF_FS_GLOBAL),
 			 LF_FS_NO);
-	assert_int_equal(answer_of(LF_FS_LOCAL, "ext4", "rw", LF_FS_SHARED),
+	assert_int_equal(answer_of(LF_FILESYSTEM_LOCAL, "ext4", "rw", LF_FS_SHARED),
 			 LF_FS_NO);
-	assert_int_equal(answer_of(LF_FS_LOCAL, "ext4", "rw", LF_FS_REMOVES),
+	assert_int_equal(answer_of(LF_FILESYSTEM_LOCAL, "ext4", "rw", LF_FS_REMOVES),
 			 LF_FS_YES);
 }
 
 TEST(where_mounts_are_not_listed_nothing_is_certain)
 {
-	assert_int_equal(answer_of(LF_FS_LOCAL, NULL, NULL, LF_FS_GLOBAL),
+	assert_int_equal(answer_of(LF_FILESYSTEM_LOCAL, NULL, NULL, LF_FS_GLOBAL),
 			 LF_FS_UNKNOWN);
-	assert_int_equal(answer_of(LF_FS_LOCAL, NULL, NULL, LF_FS_SHARED),
+	assert_int_equal(answer_of(LF_FILESYSTEM_LOCAL, NULL, NULL, LF_FS_SHARED),
 			 LF_FS_UNKNOWN);
 }
 
@@ -116,19 +116,19 @@ TEST(fuse_is_shared_or_on_a_disk)
 {
 	const char *fuse = "fuse.sshfs", *disk = "fuseblk";
 
-	assert_int_equal(answer_of(LF_FS_FUSE, fuse, "rw", LF_FS_SHARED),
+	assert_int_equal(answer_of(LF_FILESYSTEM_FUSE, fuse, "rw", LF_FS_SHARED),
 			 LF_FS_UNKNOWN);
-	assert_int_equal(answer_of(LF_FS_FUSE, fuse, "rw", LF_FS_REMOVES),
+	assert_int_equal(answer_of(LF_FILESYSTEM_FUSE, fuse, "rw", LF_FS_REMOVES),
 			 LF_FS_NO);
-	assert_int_equal(answer_of(LF_FS_FUSE_DISK, disk, "rw", LF_FS_SHARED),
+	assert_int_equal(answer_of(LF_FILESYSTEM_FUSE_DISK, disk, "rw", LF_FS_SHARED),
 			 LF_FS_NO);
-	assert_int_equal(answer_of(LF_FS_FUSE_DISK, disk, "rw", LF_FS_REMOVES),
+	assert_int_equal(answer_of(LF_FILESYSTEM_FUSE_DISK, disk, "rw", LF_FS_REMOVES),
 			 LF_FS_UNKNOWN);
 }
 
 TEST(LF_GLOBAL_is_granted_where_locks_reach_other_machines)
 {
-	kind = LF_FS_NETWORK;
+	kind = LF_FILESYSTEM_NETWORK;
 	type = "nfs4";
 	options = "rw";
 	assert_int_equal(require_global("new"), 0);
@@ -140,14 +140,14 @@ TEST(LF_GLOBAL_is_granted_where_locks_reach_other_machines)
 	assert_int_equal(require_global("new"), -ENOLCK);
 	type = NULL;
 	assert_int_equal(require_global("new"), -ENOLCK);
-	kind = LF_FS_LOCAL;
+	kind = LF_FILESYSTEM_LOCAL;
 	type = "tmpfs";
 	assert_int_equal(require_global("new"), -ENOLCK);
 	/* Shown by the first lock only. */
-	kind = LF_FS_FUSE;
+	kind = LF_FILESYSTEM_FUSE;
 	type = "fuse.sshfs";
 	assert_int_equal(require_global("new"), 0);
 	assert_int_equal(require_global("missing/new"), -ENOENT);
-	kind = LF_FS_FUSE_DISK;
+	kind = LF_FILESYSTEM_FUSE_DISK;
 	assert_int_equal(require_global("new"), -ENOLCK);
 }

@@ -136,7 +136,7 @@ bool has_flock(void)
 /* An unknown file system counts as a network; so do all if none is known. */
 bool knows_file_systems(void)
 {
-	return lf_filesystem(-1) == LF_FS_NETWORK;
+	return lf_filesystem(-1) == LF_FILESYSTEM_NETWORK;
 }
 
 bool shows_locks_of_processes(void)

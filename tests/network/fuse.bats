@@ -305,7 +305,7 @@ ended_by() {
 	start lf-acquire -t .2 m/lock touch ran 2>log
 	finish "$pid"
 	equal "$status" 71
-	like "$(cat log)" '^lf-acquire: m/lock: timed out, because .* does not answer'
+	like "$(cat log)" '^lf-acquire: m/lock: timed out: the file server does not answer'
 	start client acquire m/lock 200 >log
 	finish "$pid"
 	equal "$status" 1

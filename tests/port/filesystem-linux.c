@@ -60,7 +60,7 @@ PLAIN_TEST(file_systems_of_other_machines)
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		assert_int_equal(kind_of((unsigned)known[i]), LF_FS_NETWORK);
+		assert_int_equal(kind_of((unsigned)known[i]), LF_FILESYSTEM_NETWORK);
 }
 
 /* Also numbers whose highest bit is set, in a signed f_type. */
@@ -74,7 +74,7 @@ PLAIN_TEST(those_without_a_header)
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		assert_int_equal(kind_of(known[i]), LF_FS_NETWORK);
+		assert_int_equal(kind_of(known[i]), LF_FILESYSTEM_NETWORK);
 }
 
 PLAIN_TEST(file_systems_of_this_machine)
@@ -88,15 +88,15 @@ PLAIN_TEST(file_systems_of_this_machine)
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		assert_int_equal(kind_of((unsigned)known[i]), LF_FS_LOCAL);
+		assert_int_equal(kind_of((unsigned)known[i]), LF_FILESYSTEM_LOCAL);
 }
 
 PLAIN_TEST(fuse_may_be_on_a_disk)
 {
 	reported_device = makedev(0, 42);
-	assert_int_equal(kind_of(FUSE_SUPER_MAGIC), LF_FS_FUSE);
+	assert_int_equal(kind_of(FUSE_SUPER_MAGIC), LF_FILESYSTEM_FUSE);
 	reported_device = makedev(8, 1);
-	assert_int_equal(kind_of(FUSE_SUPER_MAGIC), LF_FS_FUSE_DISK);
+	assert_int_equal(kind_of(FUSE_SUPER_MAGIC), LF_FILESYSTEM_FUSE_DISK);
 }
 
 PLAIN_TEST(proc_is_local)
@@ -105,11 +105,11 @@ PLAIN_TEST(proc_is_local)
 
 	if (fd < 0)
 		skip_because("needs proc(5)");
-	assert_int_equal(lf_filesystem(fd), LF_FS_LOCAL);
+	assert_int_equal(lf_filesystem(fd), LF_FILESYSTEM_LOCAL);
 	close(fd);
 }
 
 PLAIN_TEST(what_is_unknown_counts_as_a_network)
 {
-	assert_int_equal(lf_filesystem(-1), LF_FS_NETWORK);
+	assert_int_equal(lf_filesystem(-1), LF_FILESYSTEM_NETWORK);
 }

@@ -13,7 +13,7 @@ PLAIN_TEST(each_counts_as_local)
 {
 	int fd = open("/", O_RDONLY);
 
-	assert_int_equal(lf_filesystem(fd), LF_FS_LOCAL);
-	assert_int_equal(lf_filesystem(-1), LF_FS_LOCAL);
+	assert_int_equal(lf_filesystem(fd), LF_FILESYSTEM_LOCAL);
+	assert_int_equal(lf_filesystem(-1), LF_FILESYSTEM_LOCAL);
 	close(fd);
 }

@@ -71,7 +71,9 @@ fails_there() {
 	fails create:ENOMEM 71 'out of memory or threads; check'
 	fails create:EIO 71 'input/output error .*; check'
 	fails create:ENODEV 71 'input/output error or another failure'
-	fails create:EAGAIN 71 'another process has a lease on the file; try again'
+	FAULTY=create:EAGAIN fails_with 71 'lock: another process has a lease on the file; try again' \
+		faulty-acquire -n lock touch ran
+	absent lock
 	FAULTY=calloc:ENOMEM fails_with 71 'out of memory' faulty-acquire lock touch ran
 	absent lock
 	fails_there fstat:EIO 71 'input/output error .*; check'

@@ -51,7 +51,7 @@ load helper
 	for option in -a -p -q -l -w '-t 1' '-o PID' -n -r; do
 		# shellcheck disable=SC2086 # two words
 		run -64 --separate-stderr lf-check --fs $option lock
-		like "$stderr" '^lf-check: --fs can be used with --json alone'
+		like "$stderr" '^lf-check: --fs can be combined with --json only'
 	done
 }
 
@@ -87,7 +87,7 @@ load helper
 	equal "$(cat lock)" "$holder $here"
 	run -0 faulty-check lock
 	like "$output" '^lock: held'
-	like "$output" "  PID $holder on host $here, by the word of the file"
+	like "$output" "  PID $holder on host $here, according to the file"
 	release "$holder"
 	equal "$(cat lock)" ''
 }
@@ -99,10 +99,10 @@ load helper
 	hold lf-acquire -k lock
 	printf '42 %s\n' "$evil" >lock
 	run -0 lf-check lock
-	like "$output" '  PID 42 on host we\\x1b\]0;b1, by the word of the file'
+	like "$output" '  PID 42 on host we\\x1b\]0;b1, according to the file'
 	printf '42 two words\n' >lock
 	run -0 lf-check lock
-	[[ $output != *'by the word'* ]]
+	[[ $output != *'according to'* ]]
 }
 
 @test "the PID of an earlier holder on another host is replaced" {

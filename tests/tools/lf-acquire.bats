@@ -1201,3 +1201,53 @@ need_path_of_all() {
 	[ "$calls" -gt 10 ]
 	[ "$calls" -le 58 ]
 }
+
+# --- Leases
+
+# A write lease on the file lock, given up a while after it has been asked for.
+begin_lease() {
+	need python3
+	mkfifo leased
+	start python3 -c '
+import fcntl, os, signal, sys
+try:
+    fd = os.open("lock", os.O_RDWR | os.O_CREAT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+    fcntl.fcntl(fd, 1024, fcntl.F_WRLCK)
+    said = "yes"
+except OSError as error:
+    said = str(error)
+open("leased", "w").write(said)
+signal.sigwait([signal.SIGIO])
+if sys.argv[1] == "keep":
+    signal.pause()
+fcntl.fcntl(fd, 1024, fcntl.F_UNLCK)
+' "$1"
+	read -r said <leased || :
+	rm leased
+	[ "$said" = yes ] || skip "no lease: $said"
+}
+
+@test "a call that waits waits for a lease too" {
+	local option
+
+	for option in -w '-t 60'; do
+		begin_lease yield
+		# shellcheck disable=SC2086 # two words
+		run -0 --separate-stderr lf-acquire $option lock echo ran
+		equal "$output" ran
+		equal "$stderr" ''
+		finish "$pid"
+	done
+}
+
+@test "a lease is an error for a call that does not wait, and never 'held'" {
+	begin_lease keep
+	run -71 lf-acquire lock true
+	like "$output" '^lf-acquire: lock: another process has a lease on the file; try again'
+	run -71 lf-acquire -t .01 lock true
+	like "$output" '^lf-acquire: lock: another process has a lease on the file; try again'
+	kill "$pid"
+	finish "$pid"
+	run -0 lf-acquire lock true
+}
