@@ -245,6 +245,8 @@ struct lf_file *lf_table_get_claimed(struct lf_claimant *claim)
 {
 	struct lf_file *file;
 
+	/* The thread that is cancelled may not have used the table yet. */
+	enter_table();
 	pthread_mutex_lock(&mutex);
 	file = claim->file;
 	if (file)
