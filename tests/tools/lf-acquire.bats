@@ -1122,6 +1122,11 @@ need_path_of_all() {
 }
 
 @test "a COMMAND that cannot be run is explained" {
+	# A directory that may not be searched is EACCES, as for execvp(3).
+	local tool
+	tool=$(type -P lf-acquire)
+	local PATH=${tool%/*}:/usr/bin:/bin
+
 	run -127 lf-acquire lock no-such-command
 	equal "$output" "lf-acquire: no-such-command: cannot be run: not found in any directory of PATH"
 	run -127 lf-acquire lock "echo a b"
