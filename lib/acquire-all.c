@@ -100,7 +100,8 @@ static int acquire_all(const struct task *t, enum lf_how how)
 
 	put_in_order(t, 0);
 	rc = try_all(t, LF_NO_WAIT);
-	while ((rc == LF_BUSY || rc == -EBUSY) && how != LF_NO_WAIT) {
+	while ((rc == LF_BUSY || rc == -EBUSY) && how != LF_NO_WAIT &&
+	       !atomic_load(&t->request->claim.cancelled)) {
 		lf_wait_report();
 		put_in_order(t, t->request->which);
 		rc = try_all(t, how);

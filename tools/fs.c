@@ -40,6 +40,16 @@ static const char *other_machines(const struct lf_fs *fs)
 		      "are NOT excluded: locks end at this machine");
 }
 
+/* A type that the system does not report makes each answer a guess. */
+static int check_type(const char *path, const struct lf_fs *fs)
+{
+	if (lf_fs_type(fs))
+		return 0;
+	message_about(path, "its file system cannot be found out: the system "
+			    "does not list it");
+	return 2;
+}
+
 static void print_fs(const char *path, const struct lf_fs *fs)
 {
 	const char *type = lf_fs_type(fs), *source = lf_fs_source(fs);
@@ -75,6 +85,8 @@ int fs_show(char *const *paths, bool json)
 		if (rc < 0) {
 			message_about(*paths, "%s%s", lf_strerror(rc),
 				      rc == -EACCES ? try_as_root() : "");
+			status = 2;
+		} else if (check_type(*paths, fs) != 0) {
 			status = 2;
 		} else if (json) {
 			fs_table_add(*paths, fs);

@@ -47,7 +47,7 @@ static struct {
 	sigset_t ending; /* the signals that end the wait */
 	struct sigaction poke;
 	const char *path;
-	bool follow;
+	bool follow, several;
 	double show_at, limit_at; /* 0: never */
 } waiting;
 
@@ -123,8 +123,12 @@ static void show_holder(void)
 static void time_out(void)
 {
 	let_signals_end_us();
-	message_about(waiting.path,
-		      "timed out: the file server does not answer");
+	if (waiting.several)
+		message("timed out: the file server of one of the lock files "
+			"does not answer");
+	else
+		message_about(waiting.path,
+			      "timed out: the file server does not answer");
 	_exit(STATUS_SYSTEM);
 }
 
@@ -202,6 +206,7 @@ void waiting_begin(const struct options *o, const char *path, int limit_ms,
 
 	waiting.path = path;
 	waiting.follow = o->flags & LF_FOLLOW;
+	waiting.several = o->count > 1;
 	waiting.show_at = show ? now() + SHOW_AFTER_MS / 1e3 : 0;
 	waiting.limit_at = limit_ms > 0 ? now() + limit_ms / 1e3 : 0;
 	sigemptyset(&waiting.ending);

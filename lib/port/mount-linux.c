@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool read_mount_id(int fd, unsigned long long *id)
+static int read_mount_id(int fd, unsigned long long *id)
 {
 	char path[64], *line = NULL;
 	size_t size = 0;
@@ -20,12 +20,13 @@ static bool read_mount_id(int fd, unsigned long long *id)
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	info = fopen(path, "re");
-	while (info && !found && getline(&line, &size, info) >= 0)
+	if (!info)
+		return errno == ENOENT ? -ENOTSUP : -errno;
+	while (!found && getline(&line, &size, info) >= 0)
 		found = lf_proc_parse_number(line, "mnt_id", id);
 	free(line);
-	if (info)
-		fclose(info);
-	return found;
+	fclose(info);
+	return found ? 0 : -ENOTSUP;
 }
 
 int lf_mount_read(int fd, struct lf_mount *mount)
@@ -34,11 +35,13 @@ int lf_mount_read(int fd, struct lf_mount *mount)
 	char *line = NULL;
 	size_t size = 0;
 	FILE *list;
-	int rc = -ENOTSUP;
+	int rc;
 
 	*mount = (struct lf_mount){ .type = NULL };
-	if (!read_mount_id(fd, &id))
-		return -ENOTSUP;
+	rc = read_mount_id(fd, &id);
+	if (rc < 0)
+		return rc;
+	rc = -ENOTSUP;
 	list = fopen("/proc/self/mountinfo", "re");
 	if (!list)
 		return errno == ENOENT ? -ENOTSUP : -errno;

@@ -103,7 +103,9 @@ static int find_paths_of(pid_t pid, const unsigned long long *numbers,
 	snprintf(name, sizeof(name), "/proc/%ld/fd", (long)pid);
 	list = opendir(name);
 	if (!list)
-		return lf_proc_is_gone(-errno) ? 0 : -EACCES;
+		return lf_proc_is_gone(-errno) ? 0 :
+		       errno == EPERM	       ? -EACCES :
+						 -errno;
 	while ((rc == 0 || rc == -EACCES) &&
 	       (entry = lf_proc_next(list, &error)) != NULL) {
 		rc = find_path_of(dirfd(list), entry->d_name, numbers, count,

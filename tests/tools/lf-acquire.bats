@@ -1252,6 +1252,10 @@ fcntl.fcntl(fd, 1024, fcntl.F_UNLCK)
 	like "$output" '^lf-acquire: lock: another process has a lease on the file; try again'
 	run -71 lf-acquire -t .01 lock true
 	like "$output" '^lf-acquire: lock: another process has a lease on the file; try again'
+	run -71 lf-acquire -t .01 -a other lock true
+	like "$output" '^lf-acquire: lock: another process has a lease on the file; try again'
+	run -71 lf-acquire -q -E 0 -t .01 -a lock other true
+	absent other
 	kill "$pid"
 	finish "$pid"
 	run -0 lf-acquire lock true

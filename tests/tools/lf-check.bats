@@ -756,6 +756,15 @@ lock_a_hundred_times() {
 	like "$stderr" '^lf-check: there may be more locked files, not visible here \(try as root\)'
 }
 
+@test "no path and too few descriptors is status 2, never 'none is held'" {
+	need_inspection
+	hold lf-acquire lock
+	# The first is that of /proc.
+	FAULTY=opendir:EMFILE:2 run -2 --separate-stderr faulty-check
+	equal "$output" ""
+	like "$stderr" '^lf-check: too many open files'
+}
+
 # The variable that has the path may be empty.
 @test "no path with an option that acts on the result is status 64" {
 	local option
