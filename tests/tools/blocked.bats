@@ -11,6 +11,7 @@ load helper
 
 # hangs CALL OPTION...: starts $pid, in which CALL never returns, for $lock.
 hangs() {
+	need_faults
 	rm -f hangs
 	set -m
 	FAULTY=$1 start faulty-acquire "${@:2}" "$lock" touch ran
@@ -69,6 +70,7 @@ hangs() {
 @test "an ignored signal does not end an attempt that does not return" {
 	env --ignore-signal=HUP true 2>/dev/null ||
 		skip "needs env with --ignore-signal"
+	need_faults
 	rm -f hangs
 	FAULTY=create:HANG start env --ignore-signal=HUP faulty-acquire lock true
 	eventually test -e hangs
@@ -80,6 +82,7 @@ hangs() {
 
 @test "-t keeps its time if the file server does not answer" {
 	need timeout
+	need_faults
 	local call
 
 	FAULTY=create:HANG run -71 timeout -s KILL 60 faulty-acquire -t .1 lock touch ran

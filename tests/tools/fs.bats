@@ -81,6 +81,7 @@ load helper
 	local here
 
 	need_inspection
+	need_faults
 	here=$(uname -n)
 	export FAULTY=fstatfs:EIO
 	hold faulty-acquire -p lock
@@ -116,6 +117,7 @@ load helper
 @test "a lock that a server gave to another is reported, with COMMAND's status" {
 	need_locks_of_descriptors
 	need_proc
+	need_faults
 	mkfifo never taken
 	cat >job <<-'END'
 		unset FAULTY

@@ -344,6 +344,12 @@ need_dev_full() {
 	[ -c /dev/full ] || skip "needs /dev/full"
 }
 
+# Tools with system calls that fail, which are not installed.
+need_faults() {
+	type -P faulty-acquire >/dev/null ||
+		skip "needs faulty-acquire, which is in the build directory only"
+}
+
 need_strace() {
 	need strace
 	strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"

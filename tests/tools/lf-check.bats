@@ -759,6 +759,7 @@ lock_a_hundred_times() {
 @test "no path and too few descriptors is status 2, never 'none is held'" {
 	need_inspection
 	hold lf-acquire lock
+	need_faults
 	# The first is that of /proc.
 	FAULTY=opendir:EMFILE:2 run -2 --separate-stderr faulty-check
 	equal "$output" ""

@@ -464,6 +464,7 @@ need_strace_signals() {
 
 # stops FAULT ARGUMENT...: starts $pid, a faulty-acquire which stops as FAULT says.
 stops() {
+	need_faults
 	FAULTY=$1 start faulty-acquire "${@:2}"
 	eventually is_stopped "$pid"
 }
@@ -479,6 +480,7 @@ terminate() {
 # It has the lock, but has not verified the path.
 @test "a waiter that a signal ends as it gets the lock leaves no file" {
 	need_proc_locks
+	need_faults
 	local option nth=2
 
 	# Each attempt without waiting calls fstatat once.
