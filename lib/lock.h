@@ -593,9 +593,6 @@ void lf_wait_report(void);
 /* In the other thread: waits for that or the end, until DEADLINE, and returns 0. */
 int lf_wait_for_report(struct lf_wait *wait, struct timespec deadline);
 
-/* In the other thread: whether lf_wait_report() has been called. */
-bool lf_wait_has_reported(const struct lf_wait *wait);
-
 /* In a helper thread: DEADLINE was over, or the thread has been abandoned. */
 bool lf_wait_is_late(void);
 
@@ -608,7 +605,8 @@ int lf_wait_join(struct lf_wait *wait);
 /*
  * Stops the thread and frees.  RETURNED: RUN had returned *RESULT before;
  * STOPPED: its call has ended, with an unknown result; ABANDONED: the thread
- * could not be stopped, goes on, and calls ABANDONED at its end.
+ * could not be stopped, goes on, and calls ABANDONED at its end.  *RESULT is then
+ * LF_CANCELLED, or -EHOSTUNREACH if the thread has not called lf_wait_report().
  */
 enum lf_wait_end { LF_WAIT_RETURNED, LF_WAIT_STOPPED, LF_WAIT_ABANDONED };
 

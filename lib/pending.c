@@ -185,7 +185,7 @@ static int cancel(struct lf_pending *pending, struct lf_lock **acquired,
 	lf_table_cancel(&pending->request.claim);
 	switch (lf_wait_cancel(pending->wait, &rc)) {
 	case LF_WAIT_ABANDONED:
-		return -EHOSTUNREACH;
+		return rc;
 	case LF_WAIT_STOPPED:
 		lf_protocol_cancelled(&pending->request);
 		rc = LF_CANCELLED;
@@ -224,19 +224,16 @@ static int acquire_until(struct lf_lock **locks, struct lf_request *request,
 {
 	struct lf_pending *pending;
 	int rc = begin(&pending, request, paths, count, false), ended;
-	bool refused;
 	size_t which;
 
 	if (rc < 0)
 		return rc;
 	rc = lf_poll_until(lf_pending_descriptor(pending), deadline);
-	refused = lf_wait_has_reported(pending->wait);
 	/* An attempt that is about to end still counts. */
 	ended = rc > 0 ? finish(pending, locks, &which) :
 			 cancel(pending, locks, &which);
 	request->which = which;
-	/* A thread that was refused found the lock held. */
-	if (ended != LF_CANCELLED && !(ended == -EHOSTUNREACH && refused))
+	if (ended != LF_CANCELLED)
 		return ended;
 	return rc < 0 ? rc : LF_TIMED_OUT;
 }

@@ -194,7 +194,10 @@ void lf_wait_report(void)
 		notify(helper);
 }
 
-/* A report is taken out of the pipe, which is to be readable at the end only. */
+/*
+ * A report is taken out of the pipe, which is to be readable at the end only.  No
+ * signal interrupts a read that has a byte to return.
+ */
 int lf_wait_for_report(struct lf_wait *wait, struct timespec deadline)
 {
 	int none = NO_REPORT, rc;
@@ -205,8 +208,7 @@ int lf_wait_for_report(struct lf_wait *wait, struct timespec deadline)
 	while (rc == -EINTR && !lf_deadline_is_over(deadline));
 	if (rc > 0 ? atomic_load(&wait->report) == REPORTED :
 		     !atomic_compare_exchange_strong(&wait->report, &none, LATE))
-		while (read(wait->pipe[0], &byte, 1) < 0 && errno == EINTR)
-			;
+		(void)!read(wait->pipe[0], &byte, 1);
 	return rc < 0 && rc != -EINTR ? rc : 0;
 }
 
@@ -214,11 +216,6 @@ bool lf_wait_is_late(void)
 {
 	return helper && (atomic_load(&helper->report) == LATE ||
 			  atomic_load(&helper->state) == ABANDONED);
-}
-
-bool lf_wait_has_reported(const struct lf_wait *wait)
-{
-	return atomic_load(&wait->waits);
 }
 
 bool lf_wait_has_failed(const struct lf_wait *wait)
@@ -261,11 +258,14 @@ enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result)
 
 	cancelled = lf_can_cancel_threads() && pthread_cancel(thread) == 0;
 	may_end = cancelled || !atomic_load(&wait->waits);
-	if (wait->job.abandoned && !(may_end && has_ended(wait)) &&
-	    atomic_compare_exchange_strong(&wait->state, &running,
-					   ABANDONED)) {
-		pthread_detach(thread);
-		return LF_WAIT_ABANDONED;
+	if (wait->job.abandoned && !(may_end && has_ended(wait))) {
+		*result = atomic_load(&wait->waits) ? LF_CANCELLED :
+						      -EHOSTUNREACH;
+		if (atomic_compare_exchange_strong(&wait->state, &running,
+						   ABANDONED)) {
+			pthread_detach(thread);
+			return LF_WAIT_ABANDONED;
+		}
 	}
 	pthread_join(thread, NULL);
 	returned = atomic_load(&wait->state) == RETURNED;
