@@ -170,10 +170,8 @@ contend() {
 odd() {
 	local option options=(-n '-t 60' -w)
 
-	# open(2) means a lease by that, for which a call waits.
-	case "$2 $3" in
-	"create $again" | "open $again") options=(-n) ;;
-	esac
+	# As the answer of open(2) it means a lease, for which a call waits.
+	[ "$3" != "$again" ] || options=(-n)
 	fault "$2" "$3"
 	for option in "${options[@]}"; do
 		# shellcheck disable=SC2086 # an option may have an argument
