@@ -11,7 +11,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 directory=$PWD/tests/network/nfs
 build=${NFS_BUILD-$PWD}
-seconds=${NFS_SECONDS-240}
+seconds=${NFS_SECONDS-360}
 tests=$(echo "${NFS_TESTS-4.2:exclusion,waiting 3,local_lock=all:control}" |
 	tr -s '[:space:]' ' ')
 machine=
