@@ -83,6 +83,8 @@ static const struct error {
 	  "operation not permitted" },
 	{ EROFS, LF_ACQUIRE | LF_START | LF_FINISH,
 	  "the file system is read-only" },
+	{ ESRCH, LF_IS_MINE,
+	  "the holder of the lock is unknown" },
 	{ ETXTBSY, LF_ACQUIRE | LF_START | LF_FINISH,
 	  "is a program that is running" },
 	{ EIO, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT |
@@ -492,6 +494,15 @@ int lf_check(const char *path, pid_t *pid)
 		*pid = 0;
 	rc = path ? lf_check_holder(path, pid) : -EINVAL;
 	return end(&call, rc, LF_CHECK);
+}
+
+/* Its other errors are those of lf_check(). */
+int lf_is_mine(const char *path)
+{
+	struct call call = begin();
+	int rc = path ? lf_runs_under(path) : -EINVAL;
+
+	return end(&call, rc, rc == -ESRCH ? LF_IS_MINE : LF_CHECK);
 }
 
 static int filter(const struct call *call, struct lf_report *report)

@@ -4,6 +4,7 @@
  * offer each other.  Each file calls only those below it:
  *
  *   api.c          public functions: arguments, errors
+ *   mine.c         whether the caller runs under a lock already
  *   convert.c      shared to exclusive and back
  *   adopt.c        a lock passes from a parent to its child
  *   pending.c      an acquisition that runs in a helper thread
@@ -155,10 +156,16 @@ enum lf_function {
 	LF_RELEASE_FD = 1024,
 	LF_INSPECT_MACHINE = 2048,
 	LF_INSPECT_FS = 4096,
+	LF_IS_MINE = 8192,
 };
 
 /* RESULT, or -EIO for an error that the function's manual page does not list. */
 int lf_documented(int result, enum lf_function function);
+
+/* ---- mine.c */
+
+/* 1 or 0; -ESRCH: the holder is unknown. */
+int lf_runs_under(const char *path);
 
 /* ---- convert.c */
 

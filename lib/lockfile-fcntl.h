@@ -380,6 +380,21 @@ LF_PUBLIC int lf_describe(const struct lf_lock *lock, char *buffer,
 LF_PUBLIC int lf_check(const char *path, pid_t *pid);
 
 /*
+ * lf_is_mine() - check whether the caller already runs under a lock
+ * @path: the lock file
+ *
+ * It does if it holds the lock itself; if it has inherited a descriptor to
+ * which the lock belongs, and not just one of the same file; or if a holder is
+ * one of its ancestors: a program that would wait for the lock would then wait
+ * for its own caller.  A shared lock counts.
+ *
+ * Returns: 1 if it does; 0 if it does not, because the lock is free or others
+ * hold it; -ESRCH if it is unknown whether a holder is an ancestor; or an error
+ * of lf_check(3).
+ */
+LF_PUBLIC int lf_is_mine(const char *path);
+
+/*
  * The locks on a file at the time of the call, as a list of entries: one for
  * each process that has a lock, then one for each request that waits, in the
  * order of the queue.  Both types are opaque; an entry belongs to its report.

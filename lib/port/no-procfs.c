@@ -68,6 +68,13 @@ unsigned long long lf_start_time(int process)
 	return 0;
 }
 
+int lf_process_parent(int process, pid_t *parent,
+		      unsigned long long *start_time)
+{
+	(void)process, (void)parent, (void)start_time;
+	return -ENOTSUP;
+}
+
 int lf_process_state(pid_t pid, struct lf_activity *activity)
 {
 	(void)pid, (void)activity;

@@ -275,6 +275,10 @@ int lf_process_open(pid_t pid);
 /* In clock ticks after boot; 0: unknown.  PROCESS is from lf_process_open(). */
 unsigned long long lf_start_time(int process);
 
+/* The PID of its parent, 0 if none is visible, and its own start time, by the same. */
+int lf_process_parent(int process, pid_t *parent,
+		      unsigned long long *start_time);
+
 /*
  * How much the threads of a process have run: clock ticks of CPU time, and how
  * often they left the processor.

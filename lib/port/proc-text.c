@@ -12,6 +12,7 @@
 enum {
 	COMMAND_FIELD = 2,
 	STATE_FIELD = 3,
+	PARENT_FIELD = 4,
 	USER_TIME_FIELD = 14,
 	SYSTEM_TIME_FIELD = 15,
 	START_TIME_FIELD = 22,
@@ -312,6 +313,16 @@ static bool read_stat(const char *text, int field, unsigned long long *number)
 bool lf_proc_parse_start_time(const char *text, unsigned long long *start_time)
 {
 	return read_stat(text, START_TIME_FIELD, start_time);
+}
+
+bool lf_proc_parse_parent(const char *text, pid_t *parent)
+{
+	unsigned long long number;
+
+	if (!read_stat(text, PARENT_FIELD, &number) || number > INT_MAX)
+		return false;
+	*parent = (pid_t)number;
+	return true;
 }
 
 bool lf_proc_parse_run(const char *text, char *state, unsigned long long *ticks)

@@ -43,6 +43,9 @@ bool lf_proc_parse_filesystem(char *line, unsigned long long id,
 /* From /proc/PID/stat; the command in it may have blanks and parentheses. */
 bool lf_proc_parse_start_time(const char *text, unsigned long long *start_time);
 
+/* From there too: the PID of the parent; 0: none is visible. */
+bool lf_proc_parse_parent(const char *text, pid_t *parent);
+
 /* From there too: the state, and the clock ticks of CPU time used. */
 bool lf_proc_parse_run(const char *text, char *state,
 		       unsigned long long *ticks);

@@ -189,6 +189,21 @@ unsigned long long lf_start_time(int process)
 	return start_time;
 }
 
+int lf_process_parent(int process, pid_t *parent,
+		      unsigned long long *start_time)
+{
+	char *text;
+	int rc = read_file(process, "stat", &text);
+
+	if (rc < 0)
+		return rc;
+	if (!lf_proc_parse_parent(text, parent) ||
+	    !lf_proc_parse_start_time(text, start_time))
+		rc = -ENOTSUP;
+	free(text);
+	return rc;
+}
+
 static int read_state(int process, const char *name, unsigned long long *ticks)
 {
 	char *text, state;

@@ -192,6 +192,18 @@ static void check_start_time(const char *text)
 	demand(lf_proc_parse_start_time(line, &again) && again == time);
 }
 
+static void check_parent(const char *text)
+{
+	char line[LINE_SIZE];
+	pid_t parent, again;
+
+	if (!lf_proc_parse_parent(text, &parent))
+		return;
+	demand(parent >= 0);
+	snprintf(line, sizeof(line), "1 (a) S %ld 1\n", (long)parent);
+	demand(lf_proc_parse_parent(line, &again) && again == parent);
+}
+
 static void check_run(const char *text)
 {
 	unsigned long long ticks, again;
@@ -216,6 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_number(text, "mnt_id");
 	check_mounts(text);
 	check_start_time(text);
+	check_parent(text);
 	check_run(text);
 	free(text);
 	return 0;

@@ -467,6 +467,34 @@ static unsigned long long start_time(const char *text, size_t length)
 	return time;
 }
 
+/* -1: there is none. */
+static pid_t parent_in(const char *text, size_t length)
+{
+	char *copy = exact_copy(text, length);
+	pid_t parent;
+
+	if (!lf_proc_parse_parent(copy, &parent))
+		parent = -1;
+	free(copy);
+	return parent;
+}
+
+PLAIN_TEST(stat_has_the_parent)
+{
+	char text[TEXT_SIZE];
+	size_t length = read_sample("stat-2.6.16", text);
+
+	assert_int_equal(parent_in(text, length), 0);
+	length = read_sample("stat-6.18", text);
+	assert_int_equal(parent_in(text, length), 1);
+	assert_int_equal(parent_in("1 (a) S 0 1", 11), 0);
+	assert_int_equal(parent_in("1 (a) S 42", 10), -1);
+	assert_int_equal(parent_in("1 (a) S 4294967295 1", 20), -1);
+	assert_int_equal(parent_in("1 (a) S -1 1", 12), -1);
+	assert_int_equal(parent_in("1 (a", 4), -1);
+	assert_int_equal(parent_in("", 0), -1);
+}
+
 PLAIN_TEST(stat_has_the_start_time)
 {
 	char text[TEXT_SIZE];

@@ -13,6 +13,7 @@
 #define lf_process_free test_process_free
 #define lf_process_has_lock test_process_has_lock
 #define lf_process_open test_process_open
+#define lf_process_parent test_process_parent
 #define lf_process_read test_process_read
 #define lf_process_state test_process_state
 #define lf_same_description test_same_description
@@ -65,8 +66,11 @@ PLAIN_TEST(nothing_is_known_of_a_process)
 	struct lf_activity activity;
 	struct lf_process process;
 	struct stat st = { 0 };
+	unsigned long long start_time;
+	pid_t parent;
 
 	assert_false(lf_proc_is_ours());
+	assert_int_equal(lf_process_parent(-1, &parent, &start_time), -ENOTSUP);
 	assert_int_equal(lf_process_open(0), -ENOTSUP);
 	assert_int_equal(lf_start_time(-1), 0);
 	assert_int_equal(lf_ticks(), 0);

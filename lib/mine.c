@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * Whether the calling process runs under a lock already, so that it would wait for
+ * its own caller.  Two things show it:
+ *
+ *  - It has a descriptor to which the lock belongs: the lock lasts as long as that
+ *    is open, also if the process that acquired it was killed.  Another descriptor
+ *    of the same file proves nothing.
+ *  - A holder is one of its ancestors: sudo, a daemon and lf-acquire --close close
+ *    descriptors, and a lock may belong to the process.
+ *
+ * The holder may be the kernel's word alone, such as lf-acquire of root to its
+ * COMMAND that runs as another user.  Any user can leave the PID of another process
+ * on a lock; but only the user that started this very process can leave that of one
+ * of its ancestors, and can as well pass it a descriptor.
+ */
+#include "config.h"
+
+#include "inspect/inspect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- Descriptors, where the system does not list them with their locks */
+
+/* How many are tried. */
+#define DESCRIPTORS 1024
+
+/* How often each is asked, a millisecond apart. */
+#define LOOKS 10
+
+/*
+ * Whether the body is held, and not by another description than that of FD.  One
+ * question cannot answer both, and another process may lock and unlock the file in
+ * between, but not each time.
+ */
+static bool has_body(int fd, const struct lf_lock *other)
+{
+	struct lf_lock mine = { .fd = fd };
+	pid_t unused;
+
+	for (int i = 0; i < LOOKS; i++) {
+		if (lf_body_test(&mine, F_WRLCK, &unused) != LF_GOT ||
+		    lf_body_test(other, F_WRLCK, &unused) != LF_BUSY)
+			return false;
+		lf_poll_until(-1, lf_deadline(1));
+	}
+	return true;
+}
+
+static bool is_of_file(int fd, const struct lf_lock *file)
+{
+	struct stat st;
+
+	return fd != file->fd && fstat(fd, &st) == 0 &&
+	       st.st_dev == file->dev && st.st_ino == file->ino;
+}
+
+/* Several sharers keep each other from being recognised: -ESRCH. */
+static int try_descriptors(const struct lf_lock *other)
+{
+	long limit = sysconf(_SC_OPEN_MAX);
+	int rc = 0;
+
+	if (limit < 0 || limit > DESCRIPTORS)
+		limit = DESCRIPTORS;
+	for (int fd = 0; fd < limit; fd++) {
+		pid_t unused;
+
+		if (!is_of_file(fd, other))
+			continue;
+		if (has_body(fd, other))
+			return 1;
+		if (lf_body_test(other, F_RDLCK, &unused) != LF_BUSY)
+			rc = -ESRCH;
+	}
+	return rc;
+}
+
+/* A file under a lease is not opened, and lf_check_holder() knows it. */
+static int ask_descriptors(const char *path)
+{
+	struct lf_request request = {
+		.dirfd = AT_FDCWD,
+		.path = path,
+		.fd = -1,
+		.type = F_RDLCK,
+		.inspects = true,
+	};
+	struct lf_lock *other;
+	int rc = lf_check_holder(path, NULL);
+
+	if (rc == 0)
+		return 0;
+	if (rc > 0)
+		rc = lf_file_open(&other, &request);
+	if (rc < 0)
+		return -ESRCH;
+	rc = try_descriptors(other);
+	lf_table_close(other);
+	return rc;
+}
+
+/* ---- Ancestors, the calling process first */
+
+struct ancestor {
+	pid_t pid;
+	unsigned long long start_time; /* 0: unknown */
+};
+
+struct ancestors {
+	struct ancestor *list;
+	size_t count;
+	bool complete; /* up to the first process that is visible here */
+};
+
+static int add_ancestor(struct ancestors *ancestors, struct ancestor ancestor)
+{
+	struct ancestor *more = realloc(ancestors->list,
+					(ancestors->count + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	ancestors->list = more;
+	more[ancestors->count++] = ancestor;
+	return 0;
+}
+
+static int identify(struct ancestor *process, pid_t *parent)
+{
+	int fd = lf_process_open(process->pid), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = lf_process_parent(fd, parent, &process->start_time);
+	close(fd);
+	return rc;
+}
+
+/* Stores the PID of the parent of CHILD.  -ESRCH: CHILD has ended. */
+static int ask_parent(const struct ancestor *child, pid_t *parent)
+{
+	struct ancestor again = { .pid = child->pid };
+	int rc = identify(&again, parent);
+
+	return rc == 0 && again.start_time != child->start_time ? -ESRCH : rc;
+}
+
+/*
+ * Stores the parent of CHILD, PID 0 if there is none.  When it has ended, its PID
+ * may become another's, but then CHILD has another parent.
+ */
+static int find_parent(const struct ancestor *child, struct ancestor *parent)
+{
+	pid_t pid, unused;
+	int rc = ask_parent(child, &pid);
+
+	do {
+		if (rc < 0)
+			return rc;
+		*parent = (struct ancestor){ .pid = pid };
+		if (pid > 0)
+			identify(parent, &unused);
+		rc = ask_parent(child, &pid);
+	} while (rc < 0 || pid != parent->pid);
+	return 0;
+}
+
+/* An error: one of them has ended meanwhile. */
+static int climb(struct ancestors *ancestors)
+{
+	struct ancestor last = { .pid = getpid() }, parent;
+	pid_t unused;
+	int rc = identify(&last, &unused);
+
+	*ancestors = (struct ancestors){ .list = ancestors->list };
+	while (last.pid > 0) {
+		if (add_ancestor(ancestors, last) < 0)
+			return -ENOMEM;
+		/* Where nothing is shown of a process. */
+		if (rc < 0 || last.start_time == 0)
+			return 0;
+		rc = find_parent(&last, &parent);
+		if (rc < 0)
+			return rc;
+		last = parent;
+	}
+	ancestors->complete = true;
+	return 0;
+}
+
+static int find_ancestors(struct ancestors *ancestors)
+{
+	struct ancestor parent = { .pid = getppid() };
+	int rc = -ESRCH;
+
+	for (int looks = 0; looks < LF_LOOKS && rc < 0 && rc != -ENOMEM; looks++)
+		rc = climb(ancestors);
+	if (rc == -ENOMEM || ancestors->count > 1 || parent.pid == 0)
+		return rc == -ENOMEM ? rc : 0;
+	/* Known without proc(5) too. */
+	return add_ancestor(ancestors, parent);
+}
+
+/* ---- The answer */
+
+static bool is_among(const struct ancestors *ancestors,
+		     const struct lf_entry *holder)
+{
+	for (size_t i = 0; i < ancestors->count; i++) {
+		const struct ancestor *one = &ancestors->list[i];
+
+		if (one->pid == holder->pid &&
+		    (one->start_time == 0 || holder->start_time == 0 ||
+		     one->start_time == holder->start_time))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The report is older than the list.  All ancestors are older than this process, so
+ * that none of them can have the PID of a holder that has ended since.
+ */
+static int compare(const struct lf_report *report,
+		   const struct ancestors *ancestors)
+{
+	bool unknown = report->partial || !ancestors->complete;
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct lf_entry *entry = &report->entries[i];
+
+		if (entry->waits || entry->type == LF_TYPE_FLOCK)
+			continue;
+		if (entry->pid > 0 && is_among(ancestors, entry))
+			return 1;
+		unknown |= entry->pid == 0;
+	}
+	return unknown ? -ESRCH : 0;
+}
+
+static int ask_holders(const struct lf_report *report)
+{
+	struct ancestors ancestors = { .list = NULL };
+	int rc = find_ancestors(&ancestors);
+
+	if (rc == 0)
+		rc = compare(report, &ancestors);
+	free(ancestors.list);
+	return rc;
+}
+
+/* The descriptors come first: they need no permission for the file. */
+static int find_out(const char *path, const struct stat *file)
+{
+	struct lf_report *report;
+	int shown, asked, rc;
+
+	if (lf_table_process_holds(file))
+		return 1;
+	shown = lf_process_has_lock(0, file, lf_is_body);
+	if (shown > 0 || shown == -ENOMEM)
+		return shown > 0 ? 1 : shown;
+	rc = lf_inspect_files(&report, &path, 1);
+	if (rc < 0)
+		return rc;
+	rc = report->status;
+	if (rc > 0)
+		rc = ask_holders(report);
+	if (report->status > 0 && rc <= 0 && shown < 0 && lf_has_ofd_locks()) {
+		asked = ask_descriptors(path);
+		rc = asked != 0 ? asked : rc;
+	}
+	lf_report_free(report);
+	return rc;
+}
+
+/* While it is pinned, no other file gets its inode number. */
+int lf_runs_under(const char *path)
+{
+	struct stat file;
+	int pin = lf_pin(path, &file), rc = pin < 0 ? pin : 0;
+
+	if (rc == -ENOTSUP || rc == -EMFILE || rc == -ENFILE)
+		rc = lstat(path, &file) < 0 ? -errno : 0;
+	if (rc == 0)
+		rc = lf_file_check_type(file.st_mode);
+	else if (rc == -ENOENT && path[0] != '\0')
+		return 0;
+	if (rc == 0)
+		rc = find_out(path, &file);
+	if (pin >= 0)
+		close(pin);
+	return rc;
+}
