@@ -262,7 +262,7 @@ static int find_out(const char *path, const struct stat *file)
 	shown = lf_process_has_lock(0, file, lf_is_body);
 	if (shown > 0 || shown == -ENOMEM)
 		return shown > 0 ? 1 : shown;
-	rc = lf_inspect_files(&report, &path, 1);
+	rc = lf_inspect_holders(&report, path);
 	if (rc < 0)
 		return rc;
 	rc = report->status;

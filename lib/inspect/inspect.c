@@ -200,7 +200,7 @@ static int begin_snapshot(struct lf_view *const *views, size_t count,
 
 static int find_doubts(struct lf_view *view)
 {
-	int rc = lf_find_flocks(view);
+	int rc = view->holders_only ? 0 : lf_find_flocks(view);
 
 	if (rc == 0 && view->held != 0)
 		rc = lf_find_owners(view);
@@ -289,12 +289,13 @@ static int conclude(struct lf_view *view)
 	view->holders = view->report->count;
 	if (rc == 0 && view->held < 0 && view->holders == 0)
 		return view->held;
-	if (rc == 0)
+	if (rc == 0 && !view->holders_only) {
 		rc = lf_add_flocks(view);
-	if (rc == 0 && view->held != 0)
-		rc = lf_add_waiters(view);
-	if (rc == 0)
-		rc = lf_add_flock_waiters(view);
+		if (rc == 0 && view->held != 0)
+			rc = lf_add_waiters(view);
+		if (rc == 0)
+			rc = lf_add_flock_waiters(view);
+	}
 	view->report->partial |= is_hidden(view);
 	return rc < 0 ? rc : view->held != 0;
 }
@@ -420,7 +421,8 @@ static void reset(struct lf_view *view)
 {
 	lf_view_clear(view);
 	lf_report_free(view->report);
-	*view = (struct lf_view){ .path = view->path };
+	*view = (struct lf_view){ .path = view->path,
+				  .holders_only = view->holders_only };
 }
 
 /*
@@ -521,6 +523,20 @@ int lf_inspect_listed(struct lf_report **reports, const char *const *paths,
 		lf_report_free(reports[i]);
 		reports[i] = NULL;
 	}
+	return rc;
+}
+
+int lf_inspect_holders(struct lf_report **report, const char *path)
+{
+	struct lf_view all = { .path = path, .holders_only = true };
+	struct lf_view *views = &all;
+	struct lf_listing listing = { .sorted = NULL };
+	int rc = look_until_complete(&views, 1, &listing);
+
+	if (rc == 0)
+		rc = finish(&all, report);
+	reset(&all);
+	lf_listing_free(&listing);
 	return rc;
 }
 

@@ -185,6 +185,7 @@ struct lf_flock {
 
 struct lf_view {
 	const char *path;
+	bool holders_only; /* neither waiters nor locks of flock(2) */
 	int status; /* as lf_report_status(), or unknown before the end */
 	const struct lf_lock_list *leases; /* listed before, or NULL */
 	/* check.c: as the file itself shows */
@@ -324,6 +325,9 @@ int lf_inspect_files(struct lf_report **reports, const char *const *paths,
 /* The same; the first look believes LISTING if that has been read, not NULL. */
 int lf_inspect_listed(struct lf_report **reports, const char *const *paths,
 		      size_t count, struct lf_listing *listing);
+
+/* The same for one path, without its waiters, which may be many. */
+int lf_inspect_holders(struct lf_report **report, const char *path);
 
 /* ---- machine.c */
 
