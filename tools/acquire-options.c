@@ -38,6 +38,8 @@ static const char help[] =
 	"  -o, --close         do not pass the locked descriptor to COMMAND\n"
 	"  -F, --exec          become COMMAND instead of waiting for it; LOCKFILE\n"
 	"                      is kept\n"
+	"  -r, --nested        if the caller runs under the lock already, run COMMAND\n"
+	"                      under it, too\n"
 	"  -f, --fd N          lock descriptor N of the calling shell, and exit\n"
 	"  -u, --unlock        with --fd: unlock it\n"
 	"  -q, --quiet         print nothing if the lock is held\n"
@@ -52,7 +54,7 @@ static const char help[] =
 /* Options without a letter. */
 enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW, GLOBAL };
 
-static const char short_options[] = "+:a:nwt:xskpm:E:oFf:uqvhV";
+static const char short_options[] = "+:a:nwt:xskpm:E:oFrf:uqvhV";
 static const struct option long_options[] = {
 	{ "also", required_argument, NULL, 'a' },
 	{ "no-wait", no_argument, NULL, 'n' },
@@ -69,6 +71,7 @@ static const struct option long_options[] = {
 	{ "conflict-exit-code", required_argument, NULL, 'E' },
 	{ "close", no_argument, NULL, 'o' },
 	{ "exec", no_argument, NULL, 'F' },
+	{ "nested", no_argument, NULL, 'r' },
 	{ "fd", required_argument, NULL, 'f' },
 	{ "unlock", no_argument, NULL, 'u' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -164,6 +167,9 @@ static void check_descriptor_options(const struct options *o, char **operand)
 	if (o->count > 1)
 		usage_error("--also cannot be used with --fd: lock the "
 			    "descriptors one by one");
+	if (o->nested)
+		usage_error("--nested cannot be used with --fd: the descriptor "
+			    "would stay unlocked");
 	if (o->flags & ~(LF_KEEP | LF_SHARED | LF_GLOBAL) || o->has_mode || o->close ||
 	    o->exec)
 		usage_error("--fd cannot be used with -p, -m, -o, -F, --follow "
@@ -284,6 +290,9 @@ static void parse_option(int c, const char *argument, struct options *o)
 		break;
 	case 'F':
 		o->exec = true;
+		break;
+	case 'r':
+		o->nested = true;
 		break;
 	case 'u':
 		o->unlock = true;

@@ -15,7 +15,7 @@ struct lf_lock;
 struct options {
 	int timeout_ms; /* as for lf_acquire() */
 	unsigned flags; /* likewise */
-	bool quiet, verbose, exec, close, unlock;
+	bool quiet, verbose, exec, close, unlock, nested;
 	bool has_mode;
 	mode_t mode;
 	int conflict_status;
@@ -27,6 +27,19 @@ struct options {
 
 /* Does not return if the arguments ask for something other than a lock. */
 void parse_options(int argc, char **argv, struct options *options);
+
+/* --- A call under a lock that its caller runs under (nested.c) */
+
+#define NESTED (-1)
+
+/*
+ * After a lock was refused: drops the paths whose locks COMMAND can use as they are.
+ * Returns 1 if there were any, 0, or NESTED: waiting for *PATH would never end.
+ */
+int nested_skip(struct options *options, const char **path);
+
+/* The message about NESTED; returns the status. */
+int nested_refuse(const struct options *options, const char *path);
 
 /* --- Messages and statuses for what went wrong (failure.c) */
 

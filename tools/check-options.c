@@ -26,6 +26,8 @@ static const char more_help[] =
 	"                      wait at most this long; fractions are allowed\n"
 	"      --fs            show what the file system of PATH does with locks; PATH\n"
 	"                      need not exist; with --json as JSON\n"
+	"      --mine          exit with 0 if this command runs under the lock on each\n"
+	"                      PATH already, with 1 if not; print nothing\n"
 	"  -h, --help          show this help and exit\n"
 	"  -V, --version       show the version and exit\n"
 	"\n"
@@ -33,7 +35,7 @@ static const char more_help[] =
 	"on an error; with --quiet, 0 if any is held, even on an error.\n";
 
 /* What has no letter. */
-enum { FS = 256 };
+enum { FS = 256, MINE };
 
 static const char short_options[] = ":apqlJo:nrwt:hV";
 static const struct option long_options[] = {
@@ -48,6 +50,7 @@ static const struct option long_options[] = {
 	{ "wait", no_argument, NULL, 'w' },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "fs", no_argument, NULL, FS },
+	{ "mine", no_argument, NULL, MINE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -112,6 +115,9 @@ static void parse_option(int c, char **arguments, struct check_options *o)
 	case FS:
 		o->fs = true;
 		break;
+	case MINE:
+		o->mine = true;
+		break;
 	case 'h':
 		show_help();
 	case 'V':
@@ -146,9 +152,9 @@ static void reject_times(char *const *paths)
  */
 static void check_machine_options(const struct check_options *o)
 {
-	if (o->all || o->pid || o->quiet || o->wait || o->fs) {
+	if (o->all || o->pid || o->quiet || o->wait || o->fs || o->mine) {
 		message("no lock file given, which --all, --pid, --quiet, "
-			"--wait, --timeout and --fs need");
+			"--wait, --timeout, --fs and --mine need");
 		show_hint();
 	}
 }
@@ -172,6 +178,8 @@ void parse_options(int argc, char **argv, struct check_options *o)
 		      o->style.noheadings || o->style.raw ||
 		      (o->table && !o->style.json)))
 		usage_error("--fs can be combined with --json only");
+	if (o->mine && (o->all || o->pid || o->wait || o->table || o->fs))
+		usage_error("--mine can be combined with --quiet only");
 	if (o->style.json && o->style.raw)
 		usage_error("--json cannot be used with --raw");
 	if (o->table && !o->fs)

@@ -19,7 +19,7 @@ struct table_style {
 };
 
 struct check_options {
-	bool all, quiet, pid, table, wait, fs;
+	bool all, quiet, pid, table, wait, fs, mine;
 	int timeout_ms; /* of a wait; negative: as long as it takes */
 	struct table_style style;
 	char **paths;
@@ -113,6 +113,11 @@ const char *fs_answer(const struct lf_fs *fs, enum lf_fs_property property);
 void fs_table_begin(void);
 void fs_table_add(const char *path, const struct lf_fs *fs);
 void fs_table_print(void);
+
+/* --- Whether lf-check runs under the locks (mine.c) */
+
+/* Returns the exit status; prints nothing but errors. */
+int mine_check(char *const *paths, bool quiet);
 
 /* --- The columns of a table, and the text of a cell (columns.c) */
 

@@ -86,11 +86,27 @@ static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 	exit(end_by(sig));
 }
 
+/* Not an error of the library. */
+#define REFUSED_AS_NESTED (-EALREADY)
+
+/* Where the caller has some of the locks, the others are tried again. */
+static int acquire_around_caller(struct lf_lock **locks, struct options *o,
+				 const char **path)
+{
+	int rc = nested_skip(o, path);
+
+	if (rc == NESTED)
+		return REFUSED_AS_NESTED;
+	if (rc == 0)
+		return -EAGAIN;
+	return o->count > 0 ? acquire(locks, o, 0, path) : 0;
+}
+
 /*
  * The first attempt does not wait.  Signals have their usual effect, since it
  * may last while a file server does not answer.
  */
-static int acquire_as_asked(struct lf_lock **locks, const struct options *o,
+static int acquire_as_asked(struct lf_lock **locks, struct options *o,
 			    const char **path)
 {
 	bool bounded = limit(o) > 0;
@@ -99,6 +115,8 @@ static int acquire_as_asked(struct lf_lock **locks, const struct options *o,
 	if (bounded)
 		waiting_begin(o, *path, limit(o), false);
 	rc = acquire(locks, o, 0, path);
+	if (rc == -EAGAIN)
+		rc = acquire_around_caller(locks, o, path);
 	if (bounded)
 		waiting_end();
 	/* Also for another process to give up its lease. */
@@ -114,9 +132,12 @@ static int refuse(const struct options *o, const char *path, int error)
 
 	if (o->timeout_ms > 0)
 		waiting_begin(o, path, GRACE_MS, false);
-	status = error == -EAGAIN || error == -ETIMEDOUT ?
-			 conflict(o, path, error) :
-			 failure(o, path, error);
+	if (error == REFUSED_AS_NESTED)
+		status = nested_refuse(o, path);
+	else if (error == -EAGAIN || error == -ETIMEDOUT)
+		status = conflict(o, path, error);
+	else
+		status = failure(o, path, error);
 	if (o->timeout_ms > 0)
 		waiting_end();
 	return status;
@@ -292,10 +313,18 @@ int main(int argc, char **argv)
 		return refuse(&o, path, rc);
 	if (o.verbose) {
 		sigpipe_block(&mask);
-		message_about(path, "locked after %.3f seconds", now() - start);
+		if (o.count > 0)
+			message_about(path, "locked after %.3f seconds",
+				      now() - start);
+		else
+			message_about(path, "COMMAND runs under the lock of "
+					    "its caller");
 		sigpipe_unblock(&mask);
 	}
 	if (o.fd >= 0)
 		return descriptor_leave(locks[0], path);
+	/* Nothing is left to be done after COMMAND. */
+	if (o.count == 0)
+		return become_command(locks, &o);
 	return run_under(locks, &o);
 }

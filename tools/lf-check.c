@@ -182,6 +182,10 @@ int main(int argc, char **argv)
 		limit_time();
 		return finish_output(fs_show(o.paths, o.style.json));
 	}
+	if (o.mine) {
+		limit_time();
+		return mine_check(o.paths, o.quiet);
+	}
 	inspect(&files, &o);
 	print(&files, &o);
 	rc = status(&files, &o);

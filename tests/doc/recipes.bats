@@ -69,8 +69,9 @@ other() {
 	run -0 ./outer ./inner lf-check run/outer.lock run/inner.lock
 	[[ ${lines[0]} = "run/outer.lock: held"* ]]
 	[[ ${lines[1]} = "run/inner.lock: held"* ]]
-	# LOCKED is believed only if the parent set it, not a grandparent.
-	run -75 ./outer env ./inner env ./outer true
+	# It does not wait for itself further down.
+	run -0 ./outer env ./inner env ./outer echo done
+	equal "$output" "done"
 }
 
 @test "nightly: a script runs with its arguments, or not at all" {

@@ -1,0 +1,392 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+#
+# Calls under a lock that their caller runs under: lf-check --mine, which answers,
+# and lf-acquire, which never waits for its own caller.
+#
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+
+load helper
+
+already='; this command runs under that lock already: use --nested to run COMMAND under it'
+
+# Without a list of processes only the parent is known as an ancestor.
+need_ancestors() {
+	need_holders_with_names
+	need_proc
+}
+
+# is_mine STATUS COMMAND...: the status of lf-check --mine in COMMAND under the lock.
+is_mine() {
+	local wanted=$1
+
+	shift
+	run -"$wanted" lf-acquire "$lock" "$@" lf-check --mine "$lock"
+	equal "$output" ""
+}
+
+# --- lf-check --mine
+
+@test "--mine: COMMAND runs under the lock, and what it starts" {
+	need_ancestors
+	is_mine 0
+	is_mine 0 env
+	is_mine 0 sh -c '"$@"; exit $?' sh
+	is_mine 0 sh -c '"$@" & wait $!' sh
+	is_mine 0 nice env sh -c 'sh -c "\"\$@\"; exit \$?" sh "$@"; exit $?' sh
+	run -0 lf-acquire lock xargs lf-check --mine <<<lock
+	run -0 lf-acquire -F lock sh -c 'lf-check --mine lock; exit $?'
+}
+
+@test "--mine: through make" {
+	need make
+	need_ancestors
+	printf 'all:\n\tlf-check --mine lock\n' >Makefile
+	run -0 lf-acquire lock make -s
+	run -2 make -s
+}
+
+@test "--mine: COMMAND of which the descriptors were closed" {
+	need_ancestors
+	is_mine 0 bash -c 'for fd in /proc/self/fd/*; do
+			fd=${fd##*/}
+			[ "$fd" -lt 3 ] || eval "exec $fd>&-"
+		done
+		"$@"; exit $?' bash
+	run -0 lf-acquire -o lock sh -c 'lf-check --mine lock; exit $?'
+}
+
+@test "--mine: free, and held by others, is status 1" {
+	run -1 lf-check --mine lock
+	equal "$output" ""
+	absent lock
+	: >lock
+	run -1 lf-check --mine lock
+	run -1 lf-check --mine missing/lock
+	need_ancestors
+	hold lf-acquire lock
+	run -1 lf-check --mine lock
+	equal "$output" ""
+	# A descriptor of the same file is not enough.
+	exec 8<lock
+	run -1 lf-check --mine lock
+	exec 8<&-
+	release "$holder"
+}
+
+@test "--mine: COMMAND after kill -9 of lf-acquire" {
+	need_locks_of_descriptors
+	start lf-acquire "$lock" sh -c 'echo >ready; read -r _ <"$1"
+		lf-check --mine lock; echo $? >status' sh "$BATS_TEST_TMPDIR/never"
+	eventually test -s ready
+	kill -KILL "$pid"
+	finish "$pid"
+	echo >"$BATS_TEST_TMPDIR/never"
+	eventually test -s status
+	equal "$(<status)" 0
+}
+
+@test "--mine: a daemon without the descriptor and its parent" {
+	need_ancestors
+	mkfifo go
+	hold lf-acquire -o lock sh -c '
+		(sh -c "echo \$PPID >parent; read -r _ <go
+			lf-check --mine lock; echo \$? >status" &)
+		exec "$@"' sh
+	eventually test -s parent
+	echo >go
+	eventually test -s status
+	equal "$(<status)" 1
+	release "$holder"
+}
+
+@test "--mine: another user, with the descriptor and without" {
+	need_root
+	need_ancestors
+	local as=(setpriv --reuid="$nobody" --regid="$nobody" --clear-groups)
+
+	run -0 lf-acquire lock "${as[@]}" lf-check --mine lock
+	run -0 lf-acquire -m 600 lock "${as[@]}" lf-check --mine lock
+	run -0 lf-acquire -o lock "${as[@]}" lf-check --mine lock
+	run -0 lf-acquire -m 600 -o lock "${as[@]}" sh -c '
+		lf-check --mine lock; exit $?'
+	equal "$output" ""
+	hold lf-acquire lock
+	run -1 "${as[@]}" lf-check --mine lock
+	release "$holder"
+}
+
+@test "--mine: a holder that is unknown is status 2" {
+	need_root
+	need_locks_of_descriptors
+	need_proc
+	hold lf-acquire lock
+	kill_holder
+	run -1 lf-check --mine lock
+	run -2 unprivileged lf-check --mine lock
+	equal "$output" "lf-check: lock: held; unknown whether by a caller of this command (try as root)"
+	run -2 unprivileged lf-check --mine -q lock
+	equal "$output" ""
+}
+
+@test "--mine: a PID namespace hides ancestors, not descriptors" {
+	need unshare
+	need_locks_of_descriptors
+	unshare -pf true 2>/dev/null || skip "may not make a PID namespace"
+	is_mine 0 unshare -pf
+	run -2 lf-acquire -o lock unshare -pf lf-check --mine lock
+}
+
+@test "--mine: a shared lock, and several files" {
+	need_shared_locks
+	need_ancestors
+	run -0 lf-acquire -s lock lf-check --mine lock
+	run -0 lf-acquire -a b a lf-check --mine a b
+	run -1 lf-acquire a lf-check --mine a b
+	run -2 lf-acquire a lf-check --mine a .
+	like "$output" '^lf-check: \.: is a directory$'
+}
+
+@test "--mine: a lock file that was replaced" {
+	run -0 lf-acquire lock sh -c 'rm lock; lf-check --mine lock; echo $?
+		>lock; lf-check --mine lock; echo $?'
+	equal "${lines[0]} ${lines[1]}" "1 1"
+}
+
+@test "--mine: a descriptor of the shell" {
+	need_locks_of_descriptors
+	exec 9>>lock
+	run -1 lf-check --mine lock
+	lf-acquire --fd 9
+	run -0 lf-check --mine lock
+	run -0 lf-check -q --mine lock
+	lf-acquire -u --fd 9
+	run -1 lf-check --mine lock
+}
+
+@test "--mine: wrong usage" {
+	run -64 lf-check --mine
+	like "$output" 'no lock file given, which .* --mine need'
+	run -64 lf-check --mine -l lock
+	like "$output" '--mine can be combined with --quiet only'
+	for option in -a -p -w -t1 --fs; do
+		run -64 lf-check --mine "$option" lock
+	done
+	ln -s nowhere link
+	run -2 lf-check --mine link
+	like "$output" '^lf-check: link: is a symbolic link'
+}
+
+# --- lf-acquire without --nested
+
+@test "a nested call fails immediately, whether or not it is to wait" {
+	local option
+
+	need_ancestors
+	for option in -n -w '-t 60' -wF; do
+		# shellcheck disable=SC2086 # -t and its argument
+		run -75 lf-acquire lock sh -c 'lf-acquire "$@"; exit $?' sh \
+			$option lock touch ran
+		like "$output" "^lf-acquire: lock: held by PID .* \(lf-acquire lock sh .*$already\$"
+		equal "${#lines[@]}" 1
+		absent ran
+		absent lock
+	done
+	run -9 lf-acquire lock sh -c 'lf-acquire -w -E 9 lock true; exit $?'
+	run -75 lf-acquire lock sh -c 'lf-acquire -wq lock true; exit $?'
+	equal "$output" ""
+}
+
+@test "a nested call with several files says which one" {
+	need_ancestors
+	run -75 lf-acquire a sh -c 'lf-acquire -w -a a -a c b touch ran; exit $?'
+	like "$output" "^lf-acquire: a: held .*$already\$"
+	absent ran
+	# Also if another file is refused first.
+	hold lf-acquire b
+	run -75 lf-acquire a sh -c 'lf-acquire -w -a a b true; exit $?'
+	like "$output" "^lf-acquire: a: held .*$already\$"
+	run -75 lf-acquire a sh -c 'lf-acquire -a c b true; exit $?'
+	names_holder "$output" b "$holder" "lf-acquire b sh -c $holding"
+	release "$holder"
+	absent b
+	absent c
+}
+
+@test "a nested call through a symbolic link" {
+	need_ancestors
+	: >file
+	ln -s file link
+	run -75 lf-acquire -k file sh -c 'lf-acquire -w --follow link true; exit $?'
+	like "$output" "^lf-acquire: link: held .*$already\$"
+	run -0 lf-acquire -k file lf-acquire -r --follow link echo inner
+	equal "$output" inner
+}
+
+@test "a call in the background of COMMAND does not wait for its end" {
+	need_ancestors
+	run -0 lf-acquire lock sh -c 'lf-acquire -w lock touch ran & wait $!
+		echo $?'
+	equal "${lines[1]}" 75
+	absent ran
+}
+
+@test "a call under a lock that others hold waits as ever" {
+	need_proc_locks
+	hold lf-acquire lock
+	start lf-acquire other lf-acquire -w lock touch ran
+	eventually grep -Eq -- "-> .*:$(stat -c %i lock) " /proc/locks
+	absent ran
+	release "$holder"
+	finish "$pid"
+	equal "$status" 0
+	present ran
+}
+
+@test "--fd: another descriptor of the locked file" {
+	need_locks_of_descriptors
+	need_ancestors
+	exec 8>>lock 9>>lock
+	lf-acquire --fd 9
+	run -75 lf-acquire -w --fd 8
+	like "$output" '; this command runs under that lock already$'
+	run -0 lf-acquire -w --fd 9
+	run -75 lf-acquire -w lock true
+	like "$output" "$already\$"
+	run -0 lf-acquire -r lock echo inner
+	equal "$output" inner
+	run -64 lf-acquire -r --fd 9
+	like "$output" '--nested cannot be used with --fd'
+}
+
+@test "--fd: a descriptor that shares the lock waits for other sharers" {
+	need_locks_of_descriptors
+	need_proc_locks
+	hold lf-acquire -k -s lock
+	exec 9<>lock
+	lf-acquire -s --fd 9
+	run -75 lf-acquire --fd 9
+	[[ $output != *"already"* ]]
+	start lf-acquire -w --fd 9
+	queued "$pid"
+	release "$holder"
+	finish "$pid"
+	equal "$status" 0
+}
+
+# --- lf-acquire --nested
+
+@test "--nested runs COMMAND under the lock of the caller" {
+	need_ancestors
+	run -7 lf-acquire lock sh -c 'lf-acquire -r lock sh -c "echo inner; exit 7"
+		s=$?; lf-check --mine lock && echo outer; exit $s'
+	equal "$output" "inner
+outer"
+	absent lock
+	run -0 lf-acquire lock lf-acquire --nested -w lock lf-acquire -rF lock echo in
+	equal "$output" in
+	run -127 lf-acquire lock lf-acquire -r lock ./missing
+	like "$output" '^lf-acquire: ./missing: cannot be run'
+	run -0 lf-acquire lock lf-acquire -rv lock echo in
+	equal "${lines[0]}" 'lf-acquire: lock: COMMAND runs under the lock of its caller'
+}
+
+@test "--nested without such a caller is a call like any other" {
+	run -0 lf-acquire -r lock lf-check -q lock
+	absent lock
+	need_ancestors
+	hold lf-acquire lock
+	run -75 lf-acquire -r lock touch ran
+	names_holder "$output" lock "$holder" "lf-acquire lock sh -c $holding"
+	absent ran
+	release "$holder"
+}
+
+@test "--nested ends by the signal that ends COMMAND" {
+	need_ancestors
+	run -143 lf-acquire lock sh -c 'lf-acquire -r lock sh -c "kill \$\$"; exit $?'
+	absent lock
+}
+
+@test "--nested: a shared lock serves for a shared one only" {
+	need_shared_locks
+	need_ancestors
+	run -75 lf-acquire -s lock sh -c 'lf-acquire -rw lock touch ran; exit $?'
+	like "$output" 'shared, .*; this command shares that lock already, and cannot make it exclusive$'
+	absent ran
+	run -75 lf-acquire -s lock sh -c 'lf-acquire -w lock touch ran; exit $?'
+	like "$output" 'cannot make it exclusive$'
+	absent ran
+	run -0 lf-acquire -s lock lf-acquire -rs lock echo in
+	run -0 lf-acquire lock sh -c 'lf-acquire -rsw lock echo in
+		lf-acquire -q -s lock echo none; echo $?'
+	equal "$output" "in
+75"
+	absent lock
+}
+
+@test "--nested: of several files the others are locked" {
+	need_ancestors
+	run -0 lf-acquire a sh -c 'lf-acquire -r -a a -a c b lf-check -q b &&
+		lf-check --mine a && echo done; ls'
+	equal "$output" "done
+a"
+	run -0 lf-acquire -a b a lf-acquire -r -a a b echo both
+	equal "$output" both
+	hold lf-acquire b
+	run -75 lf-acquire a sh -c 'lf-acquire -r -a b a touch ran; exit $?'
+	names_holder "$output" b "$holder" "lf-acquire b sh -c $holding"
+	absent ran
+	release "$holder"
+}
+
+# --- A script that locks itself
+
+# self_locking NAME: makes it; it prints its arguments.
+self_locking() {
+	printf '#!/bin/sh\nlf-check --mine %s || exec lf-acquire %s "$0" "$@"\n' \
+		"$PWD/lock" "$PWD/lock" >"$1"
+	printf '%s\n' "${@:2}" >>"$1"
+	chmod 755 "$1"
+}
+
+@test "a script locks itself, and calls itself" {
+	need_ancestors
+	self_locking script 'echo "$# $*"' '[ $# -eq 0 ] || { shift; "$0" "$@"; }'
+	run -0 ./script a 'b  c'
+	equal "$output" "2 a b  c
+1 b  c
+0 "
+	absent lock
+	hold lf-acquire lock
+	run -75 ./script
+	names_holder "$output" "$lock" "$holder" "lf-acquire lock sh -c $holding"
+	release "$holder"
+}
+
+@test "a script that is started twice runs once" {
+	need_ancestors
+	mkfifo go
+	self_locking script 'echo >>ran' 'read -r _ <go'
+	start ./script
+	eventually test -s ran
+	run -75 ./script
+	echo >go
+	finish "$pid"
+	equal "$status" 0
+	equal "$(<ran)" ""
+	equal "$(wc -l <ran)" 1
+	absent lock
+}
+
+@test "root's script locks itself, and goes on as another user" {
+	need_root
+	need_ancestors
+	self_locking script 'id -u' "[ \$# -eq 0 ] || exec setpriv --reuid=$nobody --regid=$nobody --clear-groups \"\$0\""
+	run -0 ./script again
+	equal "$output" "0
+$nobody"
+	absent lock
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * A call under a lock that its caller runs under would wait for its own caller.  So
+ * it is refused without waiting, or with --nested runs COMMAND under that lock.
+ *
+ * This is asked once the lock was refused: a call that gets it pays nothing.
+ */
+#include "config.h"
+
+#include "acquire.h"
+#include "common.h"
+
+#include <lockfile-fcntl.h>
+
+#include <stdlib.h>
+
+enum lock_of { OTHERS, CALLER, CALLER_SHARED };
+
+/* Where it is unknown, no. */
+static bool is_exclusive(const char *path)
+{
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+	bool exclusive = false;
+
+	if (lf_inspect(path, &report) < 0)
+		return false;
+	while ((entry = lf_report_next(report, entry)) != NULL)
+		exclusive |= is_holder(entry) && !lf_entry_shared(entry);
+	lf_report_free(report);
+	return exclusive;
+}
+
+static enum lock_of whose(const struct options *o, const char *path)
+{
+	char *target = o->flags & LF_FOLLOW ? realpath(path, NULL) : NULL;
+	const char *name = target ? target : path;
+	enum lock_of of = OTHERS;
+
+	if (lf_is_mine(name) > 0)
+		of = is_exclusive(name) ? CALLER : CALLER_SHARED;
+	free(target);
+	return of;
+}
+
+/* Whether COMMAND can run under the lock of the caller. */
+static bool suffices(const struct options *o, enum lock_of of)
+{
+	return of == CALLER || o->flags & LF_SHARED;
+}
+
+/*
+ * A descriptor that shares the lock may wait for the other sharers.  One that an
+ * exclusive lock keeps out does not have it.  A name without a slash at its start
+ * is not a path, see descriptor_name().
+ */
+static int check_descriptor(const struct options *o, const char *path)
+{
+	return path[0] == '/' && whose(o, path) == CALLER ? NESTED : 0;
+}
+
+int nested_skip(struct options *o, const char **path)
+{
+	size_t others = 0, all = o->count;
+
+	if (o->fd >= 0)
+		return check_descriptor(o, *path);
+	for (size_t i = 0; i < all; i++) {
+		enum lock_of of = whose(o, o->paths[i]);
+
+		if (of != OTHERS && !(o->nested && suffices(o, of))) {
+			*path = o->paths[i];
+			return NESTED;
+		}
+		if (of == OTHERS)
+			o->paths[others++] = o->paths[i];
+	}
+	o->count = others;
+	return others < all;
+}
+
+int nested_refuse(const struct options *o, const char *path)
+{
+	const char *more = "; this command runs under that lock already";
+
+	if (o->quiet)
+		return o->conflict_status;
+	if (o->fd < 0)
+		more = suffices(o, whose(o, path)) ?
+			       "; this command runs under that lock already: "
+			       "use --nested to run COMMAND under it" :
+			       "; this command shares that lock already, and "
+			       "cannot make it exclusive";
+	print_holder(path, o->flags & LF_FOLLOW, more);
+	return o->conflict_status;
+}
