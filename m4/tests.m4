@@ -13,9 +13,25 @@ AC_DEFUN([LF_TEST_TOOLS], [
   AC_SUBST([have_libuv])
   AM_CONDITIONAL([HAVE_LIBUV], [test "$have_libuv" = yes])
   LF_HDF5
+  LF_PYTEST
   dnl For the file server of make check-fuse.
   PKG_CHECK_MODULES([FUSE], [fuse3 >= 3.10], [have_fuse=yes], [have_fuse=no])
   AM_CONDITIONAL([HAVE_FUSE], [test "$have_fuse" = yes])
+])
+
+# LF_PYTEST: a Python with pytest, which may be another than the first in PATH.  It
+# loads the shared library.
+AC_DEFUN([LF_PYTEST], [
+  AC_CACHE_CHECK([for a Python with pytest], [lf_cv_pytest], [
+    lf_cv_pytest=no
+    for lf_try in "$PYTHON" python3 /usr/bin/python3; do
+      AS_IF([test "$lf_try" != : && "$lf_try" -c 'import pytest' 2>/dev/null],
+        [lf_cv_pytest=$lf_try; break])
+    done])
+  AC_SUBST([PYTEST_PYTHON], [$lf_cv_pytest])
+  AC_SUBST([enable_shared])
+  AM_CONDITIONAL([HAVE_PYTEST],
+    [test "$lf_cv_pytest" != no && test "$enable_shared" = yes])
 ])
 
 # LF_FUZZING: libFuzzer of clang, only on request.
@@ -80,9 +96,10 @@ AC_DEFUN([LF_SUMMARY], [
     Linux statfs, proc $lf_cv_linux
     inotify, pidfd     $lf_cv_watch
     libsmartcols       $have_smartcols
+    Python module      $lf_python
     symbol versions    $lf_cv_version_script
     libraries          shared: $enable_shared, static: $enable_static
-    tests              cmocka: $have_cmocka, bats: ${BATS:-no}, hdf5: $have_hdf5, libuv: $have_libuv, fuse: $have_fuse
+    tests              cmocka: $have_cmocka, bats: ${BATS:-no}, hdf5: $have_hdf5, libuv: $have_libuv, fuse: $have_fuse, pytest: $lf_cv_pytest
 
   Next: make, make check, make install
 ])])

@@ -293,6 +293,7 @@ try() {
 	*'dpkg-buildpackage '*) is_a_step_of tests/fresh-packages ;;
 	'flock '* | 'dotlockfile '* | 'lockfile-'*) is_equivalent ;;
 	'cc '*) builds_the_last_program ;;
+	*'from lock_file import'*) python_program ;;
 	*'int main('*) cp example "$dir/program.c" && program ;;
 	'#include '*) unit ;;
 	'<'*) is_written_by_lf_describe ;;
@@ -396,6 +397,14 @@ compile() {
 
 program() {
 	compile "$dir/program.c" && timeout 60 ./program </dev/null && all_free
+}
+
+python_program() {
+	needs python3 || return
+	[ -e "$top/lib/.libs/liblockfile-fcntl.so.0" ] ||
+		skip 'no shared library is built' || return
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$srcdir/python \
+		timeout 60 python3 example && all_free
 }
 
 unit() {

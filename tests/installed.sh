@@ -3,7 +3,7 @@
 #
 # Reports tests that are left out because a library or a tool is missing.
 
-echo 1..5
+echo 1..6
 if test "$CMOCKA" = yes; then
 	echo "ok 1 - the tests of the library are here"
 else
@@ -28,4 +28,11 @@ if test "$SMARTCOLS" = yes; then
 	echo "ok 5 - the tests of tables and JSON are here"
 else
 	echo "ok 5 # SKIP the tests of tables and JSON: libsmartcols is not installed"
+fi
+if test "$SHARED" = no; then
+	echo "ok 6 # SKIP the tests of the Python module: no shared library is built"
+elif test "$PYTEST" != no; then
+	echo "ok 6 - the tests of the Python module are here"
+else
+	echo "ok 6 # SKIP the tests of the Python module: pytest is not installed"
 fi

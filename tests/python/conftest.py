@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: 0BSD
+"""Fixtures."""
+
+import os
+import tempfile
+
+import pytest
+
+from lock_file import LockFile, _lib
+
+
+@pytest.fixture
+def path():
+    """A lock file in a directory of its own, which is empty at the end."""
+    with tempfile.TemporaryDirectory(prefix='lf-python.') as directory:
+        os.chmod(directory, 0o755)
+        yield os.path.join(directory, 'lock')
+
+
+@pytest.fixture
+def ofd(path):
+    """Locks of open file descriptions, which do not belong to the process."""
+    with LockFile(path) as lock:
+        if _lib.lf_backend(lock._handle()) != 1:
+            pytest.skip('locks belong to the process here')
