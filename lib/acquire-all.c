@@ -15,35 +15,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-void lf_release_each(struct lf_lock **locks, size_t count)
+void lf_release_each(struct lf_slot *slots, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (locks[i])
-			lf_protocol_release(locks[i]);
-		locks[i] = NULL;
+		struct lf_lock *lock = atomic_exchange(&slots[i].lock, NULL);
+
+		if (lock)
+			lf_protocol_release(lock);
 	}
 }
 
 /* The same file by another spelling, or by a hard link. */
-static bool is_among(struct lf_lock *const *locks, size_t count,
+static bool is_among(const struct lf_slot *slots, size_t count,
 		     const struct lf_request *request)
 {
 	bool any = false, found = false;
 	struct stat st;
 
 	for (size_t i = 0; i < count && !any; i++)
-		any = locks[i] != NULL;
+		any = atomic_load(&slots[i].lock) != NULL;
 	if (!any || fstatat(request->dirfd, request->path, &st,
 			    request->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	for (size_t i = 0; i < count && !found; i++)
-		found = locks[i] && locks[i]->dev == st.st_dev &&
-			locks[i]->ino == st.st_ino;
+		found = atomic_load(&slots[i].lock) != NULL &&
+			slots[i].dev == st.st_dev && slots[i].ino == st.st_ino;
 	return found;
 }
 
+static void fill(struct lf_slot *slot, struct lf_lock *lock)
+{
+	slot->dev = lock->dev;
+	slot->ino = lock->ino;
+	atomic_store(&slot->lock, lock);
+}
+
 struct task {
-	struct lf_lock **locks;
+	struct lf_slot *slots;
 	struct lf_request *request;
 	const char *const *paths;
 	size_t count;
@@ -73,6 +81,7 @@ static void put_in_order(const struct task *t, size_t first)
 static int try_all(const struct task *t, enum lf_how how)
 {
 	struct lf_request *request = t->request;
+	struct lf_lock *lock;
 
 	for (size_t n = 0; n < t->count; n++) {
 		size_t i = (size_t)(request->order[n] - t->paths);
@@ -82,14 +91,18 @@ static int try_all(const struct task *t, enum lf_how how)
 		request->which = i;
 		request->attempt = NULL;
 		request->process_owned = t->process_owned;
-		if (is_among(t->locks, t->count, request))
+		if (is_among(t->slots, t->count, request))
 			continue;
-		rc = lf_protocol_acquire(&t->locks[i], request,
-					 n == 0 ? how : LF_NO_WAIT);
+		/* The caller, which has gone on, releases what was there. */
+		rc = lf_wait_is_late() ?
+			     LF_CANCELLED :
+			     lf_protocol_acquire(&lock, request,
+						 n == 0 ? how : LF_NO_WAIT);
 		if (rc != LF_GOT) {
-			lf_release_each(t->locks, t->count);
+			lf_release_each(t->slots, t->count);
 			return rc;
 		}
+		fill(&t->slots[i], lock);
 	}
 	return LF_GOT;
 }
@@ -127,13 +140,19 @@ static int acquire_one(struct lf_lock **lock, struct lf_request *request,
 	return lf_protocol_acquire(lock, request, how);
 }
 
-int lf_acquire_each(struct lf_lock **locks, struct lf_request *request,
+int lf_acquire_each(struct lf_slot *slots, struct lf_request *request,
 		    const char *const *paths, size_t count, enum lf_how how)
 {
-	struct task task = { locks, request, paths, count,
+	struct task task = { slots, request, paths, count,
 			     request->process_owned };
+	struct lf_lock *lock;
+	int rc;
 
 	request->path = paths[0];
-	return count == 1 ? acquire_one(locks, request, how) :
-			    acquire_all(&task, how);
+	if (count > 1)
+		return acquire_all(&task, how);
+	rc = acquire_one(&lock, request, how);
+	if (rc == LF_GOT)
+		fill(&slots[0], lock);
+	return rc;
 }

@@ -113,6 +113,16 @@ enum lf_how {
 	LF_WAIT_BOUNDED,      /* the caller ends the wait: never -EDEADLK */
 };
 
+/*
+ * The handle of one of several files, for which another thread may be releasing it
+ * too: one of them takes it.
+ */
+struct lf_slot {
+	_Atomic(struct lf_lock *) lock; /* or NULL */
+	dev_t dev;
+	ino_t ino;
+};
+
 /* A waiter in lf_table_claim(), so that another thread can end the wait. */
 struct lf_claimant {
 	atomic_bool cancelled;
@@ -234,11 +244,11 @@ void lf_pending_forget(struct lf_pending *pending);
  * Acquires each of PATHS, or none.  In a helper thread, with LF_WAIT_BOUNDED, a
  * thread that is cancelled holds nothing but the attempt of REQUEST.
  */
-int lf_acquire_each(struct lf_lock **locks, struct lf_request *request,
+int lf_acquire_each(struct lf_slot *slots, struct lf_request *request,
 		    const char *const *paths, size_t count, enum lf_how how);
 
-/* Those that are not NULL. */
-void lf_release_each(struct lf_lock **locks, size_t count);
+/* Those that are not NULL; several threads may do it at the same time. */
+void lf_release_each(struct lf_slot *slots, size_t count);
 
 /* ---- lent.c */
 
@@ -608,6 +618,12 @@ bool lf_wait_has_failed(const struct lf_wait *wait);
 
 /* Waits for its end, frees, and returns what RUN returned. */
 int lf_wait_join(struct lf_wait *wait);
+
+/*
+ * Waits for its end until DEADLINE and frees; or leaves it to end by itself, and
+ * ABANDONED is called then.  Whether it has ended.
+ */
+bool lf_wait_leave(struct lf_wait *wait, struct timespec deadline);
 
 /*
  * Stops the thread and frees.  RETURNED: RUN had returned *RESULT before;

@@ -16,18 +16,23 @@
 /* How long lf_start() waits for the first attempt, to report its error. */
 #define FIRST_ATTEMPT_MS 1000
 
+/* How long a release may take before it is left to its thread. */
+#define RELEASE_MS 100
+
 struct lf_pending {
 	struct lf_request request;
 	struct lf_wait *wait;
-	struct lf_lock **acquired;
+	atomic_size_t users;
 	const char **paths;
 	size_t count;
 	int dirfd; /* or -1 */
-	void *memory[]; /* of ACQUIRED, PATHS and the order of the request */
+	struct lf_slot slots[]; /* then PATHS and the order of the request */
 };
 
-static void free_pending(struct lf_pending *pending)
+static void put(struct lf_pending *pending)
 {
+	if (atomic_fetch_sub(&pending->users, 1) > 1)
+		return;
 	if (pending->dirfd >= 0)
 		close(pending->dirfd);
 	free(pending);
@@ -67,22 +72,23 @@ static int keep_directory(struct lf_request *request, const char *const *paths,
 static struct lf_pending *new_pending(const struct lf_request *request,
 				      const char *const *paths, size_t count)
 {
-	size_t size = 0, length;
+	size_t size = sizeof(struct lf_pending), length;
 	struct lf_pending *pending;
 	char *text;
 
 	for (size_t i = 0; i < count; i++)
-		size += strlen(paths[i]) + 1;
-	pending = calloc(1, sizeof(*pending) + 3 * count * sizeof(void *) + size);
+		size += sizeof(struct lf_slot) + 2 * sizeof(void *) +
+			strlen(paths[i]) + 1;
+	pending = calloc(1, size);
 	if (!pending)
 		return NULL;
 	pending->request = *request;
-	pending->acquired = (void *)pending->memory;
-	pending->paths = (void *)(pending->memory + count);
-	pending->request.order = (void *)(pending->memory + 2 * count);
+	pending->users = 1;
+	pending->paths = (void *)(pending->slots + count);
+	pending->request.order = (void *)(pending->paths + count);
 	pending->count = count;
 	pending->dirfd = -1;
-	text = (char *)(pending->memory + 3 * count);
+	text = (char *)(pending->request.order + count);
 	for (size_t i = 0; i < count; i++, text += length) {
 		length = strlen(paths[i]) + 1;
 		pending->paths[i] = memcpy(text, paths[i], length);
@@ -97,7 +103,7 @@ static int acquire(void *argument)
 				pending->count, &pending->dirfd);
 
 	return rc < 0 ? rc :
-			lf_acquire_each(pending->acquired, &pending->request,
+			lf_acquire_each(pending->slots, &pending->request,
 					pending->paths, pending->count,
 					LF_WAIT_BOUNDED);
 }
@@ -109,8 +115,56 @@ static void give_back(void *argument, bool returned)
 
 	if (!returned)
 		lf_protocol_cancelled(&pending->request);
-	lf_release_each(pending->acquired, pending->count);
-	free_pending(pending);
+	lf_release_each(pending->slots, pending->count);
+	put(pending);
+}
+
+static int release_rest(void *argument)
+{
+	struct lf_pending *pending = argument;
+
+	lf_release_each(pending->slots, pending->count);
+	return 0;
+}
+
+static void end_release(void *pending, bool returned)
+{
+	(void)returned;
+	put(pending);
+}
+
+static bool holds_any(struct lf_pending *pending)
+{
+	size_t i = 0;
+
+	while (i < pending->count && !atomic_load(&pending->slots[i].lock))
+		i++;
+	return i < pending->count;
+}
+
+/*
+ * A thread that was abandoned may be kept at one file for ever, and the others must
+ * not stay locked.  But some of them may be on the same server.  So another thread
+ * releases them; when it is kept at one too, the next one takes those that are left.
+ */
+static void release_of_abandoned(struct lf_pending *pending)
+{
+	const struct lf_wait_job job = {
+		.run = release_rest,
+		.abandoned = end_release,
+		.argument = pending,
+		.pollable = true,
+	};
+	struct lf_wait *release;
+
+	while (holds_any(pending)) {
+		/* Without memory they are left to the abandoned thread. */
+		if (lf_wait_start(&release, &job) < 0)
+			return;
+		atomic_fetch_add(&pending->users, 1);
+		if (lf_wait_leave(release, lf_deadline(RELEASE_MS)))
+			put(pending);
+	}
 }
 
 static int begin(struct lf_pending **begun, const struct lf_request *request,
@@ -129,7 +183,7 @@ static int begin(struct lf_pending **begun, const struct lf_request *request,
 			.reports = reports,
 		});
 	if (rc < 0)
-		free_pending(pending);
+		put(pending);
 	else
 		*begun = pending;
 	return rc;
@@ -140,9 +194,9 @@ static int take(struct lf_pending *pending, struct lf_lock **acquired,
 		size_t *which, int rc)
 {
 	for (size_t i = 0; i < pending->count; i++)
-		acquired[i] = pending->acquired[i];
+		acquired[i] = pending->slots[i].lock;
 	*which = pending->request.which;
-	free_pending(pending);
+	put(pending);
 	return rc;
 }
 
@@ -179,19 +233,21 @@ static int finish(struct lf_pending *pending, struct lf_lock **acquired,
 static int cancel(struct lf_pending *pending, struct lf_lock **acquired,
 		  size_t *which)
 {
+	enum lf_wait_end end;
 	int rc = LF_CANCELLED;
 
 	*which = pending->request.which;
 	lf_table_cancel(&pending->request.claim);
-	switch (lf_wait_cancel(pending->wait, &rc)) {
-	case LF_WAIT_ABANDONED:
+	atomic_fetch_add(&pending->users, 1);
+	end = lf_wait_cancel(pending->wait, &rc);
+	if (end == LF_WAIT_ABANDONED)
+		release_of_abandoned(pending);
+	put(pending);
+	if (end == LF_WAIT_ABANDONED)
 		return rc;
-	case LF_WAIT_STOPPED:
+	if (end == LF_WAIT_STOPPED) {
 		lf_protocol_cancelled(&pending->request);
 		rc = LF_CANCELLED;
-		break;
-	case LF_WAIT_RETURNED:
-		break;
 	}
 	return take(pending, acquired, which, rc);
 }
@@ -213,9 +269,9 @@ int lf_pending_cancel(struct lf_pending *pending, struct lf_lock **acquired)
 /* What the thread was doing at the fork may be half done: it stays as it is. */
 void lf_pending_forget(struct lf_pending *pending)
 {
-	if (lf_wait_forget(pending->wait) && pending->acquired[0])
-		lf_table_close(pending->acquired[0]);
-	free_pending(pending);
+	if (lf_wait_forget(pending->wait) && pending->slots[0].lock)
+		lf_table_close(pending->slots[0].lock);
+	put(pending);
 }
 
 static int acquire_until(struct lf_lock **locks, struct lf_request *request,
@@ -241,20 +297,25 @@ static int acquire_until(struct lf_lock **locks, struct lf_request *request,
 static int acquire_here(struct lf_lock **locks, struct lf_request *request,
 			const char *const *paths, size_t count, enum lf_how how)
 {
+	struct lf_slot one = { NULL, 0, 0 }, *slots = &one;
 	int dirfd = -1, rc = 0;
 
 	if (count > 1) {
-		request->order = calloc(count, sizeof(*request->order));
-		if (!request->order)
+		slots = calloc(count, sizeof(*slots) + sizeof(*request->order));
+		if (!slots)
 			return -ENOMEM;
+		request->order = (void *)(slots + count);
 	}
 	if (how == LF_WAIT)
 		rc = keep_directory(request, paths, count, &dirfd);
 	if (rc >= 0)
-		rc = lf_acquire_each(locks, request, paths, count, how);
+		rc = lf_acquire_each(slots, request, paths, count, how);
+	for (size_t i = 0; i < count; i++)
+		locks[i] = slots[i].lock;
 	if (dirfd >= 0)
 		close(dirfd);
-	free(request->order);
+	if (slots != &one)
+		free(slots);
 	return rc;
 }
 

@@ -237,9 +237,8 @@ int lf_wait_join(struct lf_wait *wait)
  * A thread that waits for a lock ends at once.  One that the file server keeps
  * in another call may never end.
  */
-static bool has_ended(const struct lf_wait *wait)
+static bool has_ended(const struct lf_wait *wait, struct timespec deadline)
 {
-	struct timespec deadline = lf_deadline(GRACE_MS);
 	int rc;
 
 	if (!is_pipe(wait, wait->pipe[0]))
@@ -250,22 +249,39 @@ static bool has_ended(const struct lf_wait *wait)
 	return rc != 0;
 }
 
+/* False: it has ended just now. */
+static bool abandon(struct lf_wait *wait)
+{
+	pthread_t thread = wait->thread; /* it frees WAIT itself */
+	int running = RUNNING;
+
+	if (!atomic_compare_exchange_strong(&wait->state, &running, ABANDONED))
+		return false;
+	pthread_detach(thread);
+	return true;
+}
+
+bool lf_wait_leave(struct lf_wait *wait, struct timespec deadline)
+{
+	if (!has_ended(wait, deadline) && abandon(wait))
+		return false;
+	lf_wait_join(wait);
+	return true;
+}
+
 enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result)
 {
-	pthread_t thread = wait->thread; /* an abandoned one frees WAIT itself */
+	pthread_t thread = wait->thread;
 	bool cancelled, may_end, returned;
-	int running = RUNNING;
 
 	cancelled = lf_can_cancel_threads() && pthread_cancel(thread) == 0;
 	may_end = cancelled || !atomic_load(&wait->waits);
-	if (wait->job.abandoned && !(may_end && has_ended(wait))) {
+	if (wait->job.abandoned &&
+	    !(may_end && has_ended(wait, lf_deadline(GRACE_MS)))) {
 		*result = atomic_load(&wait->waits) ? LF_CANCELLED :
 						      -EHOSTUNREACH;
-		if (atomic_compare_exchange_strong(&wait->state, &running,
-						   ABANDONED)) {
-			pthread_detach(thread);
+		if (abandon(wait))
 			return LF_WAIT_ABANDONED;
-		}
 	}
 	pthread_join(thread, NULL);
 	returned = atomic_load(&wait->state) == RETURNED;

@@ -84,6 +84,14 @@ TEST(a_call_with_a_bound_keeps_it)
 	}
 }
 
+static bool disappears(const char *path)
+{
+	for (int look = 0; look_again(&look);)
+		if (!exists(path))
+			return true;
+	return false;
+}
+
 TEST(a_call_for_several_files_keeps_its_bound)
 {
 	const char *paths[] = { "0", "1", lock_path };
@@ -97,11 +105,51 @@ TEST(a_call_for_several_files_keeps_its_bound)
 	for (int i = 0; i < 3; i++)
 		assert_null(locks[i]);
 	assert_int_equal(failed, 2);
-	assert_held("0");
+	assert_true(disappears("0"));
+	assert_true(disappears("1"));
 	faulty_unblock();
 	assert_true(nothing_stays(before));
 	assert_false(exists("0"));
 	assert_false(exists("1"));
+}
+
+/*
+ * What hangs is each fstatat() of "0": of the path in the working directory, and of
+ * the name in the directory "a" once its lock is released.
+ */
+TEST(what_cannot_be_released_keeps_nothing_else)
+{
+	const char *paths[] = { "a/0", "./1", "0" };
+	int before = open_descriptors();
+	struct lf_lock *locks[3];
+
+	assert_int_equal(mkdir("a", 0777), 0);
+	faulty_block(FSTATAT, "0");
+	assert_int_equal(lf_acquire_all(locks, paths, 3, 0666, 1000, 0, NULL),
+			 -EHOSTUNREACH);
+	assert_true(disappears("1"));
+	assert_held("a/0");
+	faulty_unblock();
+	assert_true(nothing_stays(before));
+	assert_false(exists("a/0"));
+	assert_false(exists("0"));
+}
+
+/* The thread that was left behind does not go on to the next file. */
+TEST(nothing_is_acquired_for_a_caller_that_has_gone)
+{
+	const char *paths[] = { "0", lock_path, "next" };
+	int before = open_descriptors();
+	struct lf_lock *locks[3];
+
+	faulty_block(CREATE, lock_path);
+	assert_int_equal(lf_acquire_all(locks, paths, 3, 0666, 1, 0, NULL),
+			 -EHOSTUNREACH);
+	faulty_set(CREATE, 100, false, EIO);
+	faulty_unblock();
+	assert_true(nothing_stays(before));
+	assert_int_equal(faulty_calls(), 1);
+	faulty_clear();
 }
 
 TEST(a_pending_lock_does_not_wait_for_the_first_attempt)
