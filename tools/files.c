@@ -52,11 +52,12 @@ static char *path_in(const char *directory, const char *name)
 	return path;
 }
 
-static bool is_regular(const char *path)
+/* What cannot be examined may be held, and is reported as an error later. */
+static bool may_be_held(const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+	return lstat(path, &st) == 0 ? S_ISREG(st.st_mode) : errno != ENOENT;
 }
 
 static void collect_directory(struct files *files, const char *directory)
@@ -74,7 +75,7 @@ static void collect_directory(struct files *files, const char *directory)
 	for (int i = 0; i < count; i++) {
 		char *path = path_in(directory, entries[i]->d_name);
 
-		if (is_regular(path))
+		if (may_be_held(path))
 			add(files, path)->directory = directory;
 		else
 			free(path);

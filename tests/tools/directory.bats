@@ -171,6 +171,19 @@ lock_in_turn() {
 	done
 }
 
+@test "the files of a directory that may be read but not searched are status 2" {
+	need_unprivileged
+	mkdir dir
+	hold lf-acquire dir/lock
+	chmod 444 dir
+	run -2 --separate-stderr unprivileged lf-check dir
+	equal "$output" ""
+	like "$stderr" '^lf-check: dir/lock: permission denied'
+	run -2 --separate-stderr unprivileged lf-check -a dir
+	equal "$output" ""
+	chmod 755 dir
+}
+
 @test "files that come and go during the check are no error" {
 	mkdir dir
 	start lock_in_turn
