@@ -225,11 +225,14 @@ static void report_end(const char *path, int result, bool verbose)
 		message_about(path, "left in place");
 }
 
-/* No message delays the release of another file. */
-static void finish(struct lf_lock **locks, const struct options *o,
-		   const struct signals *was, int killed_by)
+/*
+ * No message delays the release of another file.  RESULTS is room for one of each:
+ * without memory COMMAND's status must not be lost.
+ */
+static void finish(struct lf_lock **locks, int *results,
+		   const struct options *o, const struct signals *was,
+		   int killed_by)
 {
-	int *results = checked(calloc(o->count, sizeof(*results)));
 	bool failed = false;
 
 	for (size_t i = o->count; i-- > 0;) {
@@ -249,7 +252,6 @@ static void finish(struct lf_lock **locks, const struct options *o,
 				      "ended",
 				      signal_name(killed_by));
 	}
-	free(results);
 }
 
 static int become_command(struct lf_lock **locks, const struct options *o)
@@ -261,7 +263,8 @@ static int become_command(struct lf_lock **locks, const struct options *o)
 }
 
 /* A COMMAND that ends by itself is the end of the work. */
-static int run_command(struct lf_lock **locks, const struct options *o)
+static int run_command(struct lf_lock **locks, int *results,
+		       const struct options *o)
 {
 	struct signals was;
 	int status, error, killed_by;
@@ -269,16 +272,17 @@ static int run_command(struct lf_lock **locks, const struct options *o)
 	take_signals(&was);
 	error = run(o->command, &was, &status);
 	if (error) {
-		finish(locks, o, &was, 0);
+		finish(locks, results, o, &was, 0);
 		let_signals_end_messages(&was);
 		return cannot_run(o->command[0], error);
 	}
 	killed_by = WIFSIGNALED(status) && !o->close ? WTERMSIG(status) : 0;
-	finish(locks, o, &was, killed_by);
+	finish(locks, results, o, &was, killed_by);
 	return end_alike(status);
 }
 
-static int run_under(struct lf_lock **locks, const struct options *o)
+static int run_under(struct lf_lock **locks, int *results,
+		     const struct options *o)
 {
 	const char *path;
 	int error = o->close ? 0 : pass_on_locks(locks, o, &path);
@@ -287,13 +291,15 @@ static int run_under(struct lf_lock **locks, const struct options *o)
 		release(locks, o);
 		return failure(o, path, error);
 	}
-	return o->exec ? become_command(locks, o) : run_command(locks, o);
+	return o->exec ? become_command(locks, o) :
+			 run_command(locks, results, o);
 }
 
 int main(int argc, char **argv)
 {
 	/* They last as long as the process. */
 	static struct lf_lock **locks;
+	static int *results;
 	static struct options o;
 	const char *path; /* the one that is waited for, or that failed */
 	sigset_t mask;
@@ -306,6 +312,7 @@ int main(int argc, char **argv)
 	if (o.unlock)
 		return descriptor_unlock(o.fd, path);
 	locks = checked(calloc(o.count, sizeof(*locks)));
+	results = checked(calloc(o.count, sizeof(*results)));
 
 	start = now();
 	rc = acquire_as_asked(locks, &o, &path);
@@ -326,5 +333,5 @@ int main(int argc, char **argv)
 	/* Nothing is left to be done after COMMAND. */
 	if (o.count == 0)
 		return become_command(locks, &o);
-	return run_under(locks, &o);
+	return run_under(locks, results, &o);
 }

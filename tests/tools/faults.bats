@@ -162,6 +162,27 @@ fails_there() {
 	absent lock
 }
 
+@test "without memory COMMAND does not run, or its status is not lost" {
+	need_faults
+	local call n runs=0
+
+	for call in calloc malloc realloc; do
+		for n in {1..12}; do
+			FAULTY=$call:ENOMEM:$n run --separate-stderr \
+				faulty-acquire lock sh -c '>ran; exit 5'
+			absent lock
+			if [ -e ran ]; then
+				equal "$status" 5
+				rm ran
+				runs=$((runs + 1))
+			else
+				equal "$status" 71
+			fi
+		done
+	done
+	[ "$runs" -gt 0 ]
+}
+
 @test "a COMMAND that the system refuses is status 126 and leaves no file" {
 	local error option
 
