@@ -119,7 +119,8 @@ static int acquire_all(const struct task *t, enum lf_how how)
 		put_in_order(t, t->request->which);
 		rc = try_all(t, how);
 	}
-	return rc;
+	/* Given up between two waits: only a call that does not wait is refused. */
+	return rc == LF_BUSY && how != LF_NO_WAIT ? LF_CANCELLED : rc;
 }
 
 static int acquire_one(struct lf_lock **lock, struct lf_request *request,

@@ -3,9 +3,11 @@
 #include "config.h"
 
 #include "actor.h"
+#include "lock.h"
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +233,35 @@ static void compete(int processes, int rounds)
 
 /* Rounds of all processes together. */
 #define ROUNDS rounds(1000)
+
+/* Its time is over while it tries the rest: it has waited, and is not refused. */
+TEST(a_bounded_call_that_is_given_up_between_two_waits_has_timed_out)
+{
+	const char *const *order[2];
+	struct lf_request request = {
+		.dirfd = AT_FDCWD,
+		.fd = -1,
+		.mode = 0666,
+		.type = F_WRLCK,
+		.create = true,
+		.thread = lf_thread_self(),
+		.process_owned = !lf_has_ofd_locks(),
+		.claim = { .cancelled = true },
+		.order = order,
+	};
+	struct lf_lock *locks[2] = { NULL, NULL };
+	struct actor *holder = actor_process_on(names[1]);
+
+	actor_must(holder, ACQUIRE, 0, 0);
+	assert_int_equal(lf_acquire_each(locks, &request, names, 2,
+					 LF_WAIT_BOUNDED),
+			 LF_CANCELLED);
+	assert_int_equal(lf_acquire_each(locks, &request, names, 2,
+					 LF_NO_WAIT),
+			 LF_BUSY);
+	actor_must(holder, RELEASE, 0, 0);
+	actor_end(holder);
+}
 
 TEST(two_processes_in_any_order_do_not_block_for_ever)
 {
