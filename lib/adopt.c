@@ -48,6 +48,8 @@ int lf_adopt_lock(struct lf_lock *lock)
 	/* Granted where the description holds the body, as it should. */
 	rc = lf_body_try(lock, lock->type);
 	if (rc == LF_GOT)
+		rc = lf_flock_try(lock);
+	if (rc == LF_GOT)
 		rc = lf_file_verify_name(lock);
 	if (rc == 0 && lock->pidfile)
 		rc = lf_pidfile_write(lock);

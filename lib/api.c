@@ -162,7 +162,8 @@ static int end_answer(const struct call *call, int answer,
 /* ---- Acquire */
 
 #define FLAGS \
-	(LF_KEEP | LF_NOCREATE | LF_PID | LF_FOLLOW | LF_SHARED | LF_GLOBAL)
+	(LF_KEEP | LF_NOCREATE | LF_PID | LF_FOLLOW | LF_SHARED | LF_GLOBAL | \
+	 LF_FLOCK)
 
 /* One PID would not do where many share the lock. */
 static bool are_valid(unsigned flags)
@@ -187,9 +188,10 @@ static struct lf_request new_request(int dirfd, const char *path, mode_t mode,
 		.type = flags & LF_SHARED ? F_RDLCK : F_WRLCK,
 		.create = !(flags & LF_NOCREATE),
 		.follow = flags & LF_FOLLOW,
-		.keep = flags & (LF_KEEP | LF_FOLLOW),
+		.keep = flags & (LF_KEEP | LF_FOLLOW | LF_FLOCK),
 		.pidfile = flags & LF_PID,
 		.global = flags & LF_GLOBAL,
+		.flock = flags & LF_FLOCK,
 		.process_owned = !lf_has_ofd_locks(),
 		.thread = lf_thread_self(),
 	};
@@ -262,7 +264,7 @@ int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms, unsigned flags)
 	if (lock)
 		*lock = NULL;
 	if (!lock || timeout_ms < LF_FOREVER ||
-	    (flags & ~(LF_SHARED | LF_GLOBAL)))
+	    (flags & ~(LF_SHARED | LF_GLOBAL | LF_FLOCK)))
 		return end(&call, -EINVAL, LF_ACQUIRE_FD);
 	if (fd >= 0) {
 		snprintf(name, sizeof(name), "/dev/fd/%d", fd);
@@ -280,6 +282,9 @@ int lf_release_fd(int fd)
 	int rc = lf_is_lent(fd) ? -EPERM :
 				  lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 0, 0);
 
+	/* LF_FLOCK may have been given. */
+	if (rc == 0)
+		flock(fd, LOCK_UN);
 	return end(&call, rc == -EINVAL ? -ENOLCK : rc, LF_RELEASE_FD);
 }
 
@@ -441,7 +446,9 @@ static int verify(const struct lf_lock *lock)
 	/* To a child the lock of its parent is that of another process. */
 	if (rc == 0 && lock->marks.process_owned && lf_is_inherited(lock))
 		return 0;
-	return rc == 0 && lf_body_is_lost(lock) ? LF_BUSY : rc;
+	return rc == 0 && (lf_body_is_lost(lock) || lock->marks.flock_is_lost) ?
+		       LF_BUSY :
+		       rc;
 }
 
 int lf_verify(const struct lf_lock *lock)

@@ -24,8 +24,13 @@ int lf_convert_to_shared(struct lf_lock *lock)
 {
 	int rc = lf_body_try(lock, F_RDLCK);
 
+	if (rc != LF_GOT)
+		return rc;
+	rc = lf_flock_convert(lock, F_RDLCK);
 	if (rc == LF_GOT)
 		lf_table_set_type(lock, F_RDLCK);
+	else
+		lf_body_try(lock, F_WRLCK);
 	return rc;
 }
 
@@ -57,6 +62,8 @@ static int finish(struct lf_lock *lock, int rc)
 		lf_table_set_type(lock, F_WRLCK);
 		rc = take_byte_0(lock);
 	}
+	if (rc == LF_GOT)
+		rc = lf_flock_convert(lock, F_WRLCK);
 	if (rc != LF_GOT) {
 		/* Never refused, and no change if it is shared still. */
 		lf_body_try(lock, F_RDLCK);
@@ -131,7 +138,7 @@ int lf_convert_to_exclusive(struct lf_lock *lock, int timeout_ms)
 	int rc = convert_now(lock);
 
 	/* Byte 0 is not waited for in the kernel: its holder may want the body. */
-	while (rc == LF_BUSY && timeout_ms > 0) {
+	while (rc == LF_BUSY && timeout_ms > 0 && !lock->marks.flock_is_lost) {
 		rc = convert_until(lock, deadline);
 		if (rc != LF_BUSY)
 			break;

@@ -232,6 +232,10 @@ static int open_once(struct lf_lock **opened, const struct lf_request *request)
 	}
 	if (request->global)
 		rc = lf_fs_require_global(request);
+	if (rc >= 0 && request->flock) {
+		rc = lf_fs_flock(request);
+		lock->flock = rc > 0;
+	}
 	if (rc >= 0 && !lock->borrowed)
 		rc = open_path(lock, request);
 	if (rc >= 0)

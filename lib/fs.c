@@ -95,6 +95,49 @@ static enum lf_fs_answer is_global(const struct lf_mount *mount)
 	return LF_FS_UNKNOWN;
 }
 
+/*
+ * Where flock(2) is neither emulated by record locks, with which our own would
+ * collide, nor something that nobody has written down.
+ */
+static bool has_flock_of_its_own(const struct lf_mount *mount)
+{
+	return strcmp(mount->type, "ceph") == 0 ||
+	       strcmp(mount->type, "gfs2") == 0 ||
+	       strcmp(mount->type, "ocfs2") == 0;
+}
+
+/*
+ * Linux's NFS asks the server for a record lock on the whole file (flock(2),
+ * NOTES), unless the mount keeps one of the two kinds to this machine.
+ */
+static int nfs_flock(const struct lf_mount *mount)
+{
+	static const char *const apart[] = {
+		"nolock", "local_lock=all", "local_lock=flock",
+		"local_lock=posix",
+	};
+
+	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++)
+		if (has_option(mount->options, apart[i]))
+			return 1;
+	return 0;
+}
+
+static int network_flock(int fd)
+{
+	struct lf_mount mount;
+	int rc = lf_mount_read(fd, &mount);
+
+	if (rc < 0)
+		return rc == -ENOTSUP ? -ENOLCK : rc;
+	if (strcmp(mount.type, "nfs") == 0 || strcmp(mount.type, "nfs4") == 0)
+		rc = nfs_flock(&mount);
+	else
+		rc = has_flock_of_its_own(&mount) ? 1 : -ENOLCK;
+	lf_mount_free(&mount);
+	return rc;
+}
+
 /* FD may be one that only names a file (O_PATH). */
 static int examine(int fd, struct lf_fs *fs)
 {
@@ -151,10 +194,37 @@ int lf_fs_examine(struct lf_fs **fs, const char *path)
 	return rc;
 }
 
+static int open_request(const struct lf_request *request)
+{
+	return request->fd >= 0 ? request->fd :
+				  open_at(request->dirfd, request->path);
+}
+
+/* A FUSE server that keeps record locks may emulate flock(2) by them. */
+int lf_fs_flock(const struct lf_request *request)
+{
+	int fd = open_request(request), rc = 1;
+
+	if (fd < 0)
+		return fd;
+	switch (lf_filesystem(fd)) {
+	case LF_FILESYSTEM_NETWORK:
+		rc = network_flock(fd);
+		break;
+	case LF_FILESYSTEM_FUSE:
+		rc = request->process_owned ? -ENOLCK : 1;
+		break;
+	default:
+		break;
+	}
+	if (fd != request->fd)
+		close(fd);
+	return rc;
+}
+
 int lf_fs_require_global(const struct lf_request *request)
 {
-	bool borrowed = request->fd >= 0;
-	int fd = borrowed ? request->fd : open_at(request->dirfd, request->path);
+	int fd = open_request(request);
 	struct lf_fs fs;
 	bool is_fuse;
 	int rc;
@@ -163,7 +233,7 @@ int lf_fs_require_global(const struct lf_request *request)
 		return fd;
 	is_fuse = lf_filesystem(fd) == LF_FILESYSTEM_FUSE;
 	rc = examine(fd, &fs);
-	if (!borrowed)
+	if (fd != request->fd)
 		close(fd);
 	if (rc < 0)
 		return rc;

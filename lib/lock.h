@@ -11,6 +11,8 @@
  *   acquire-all.c  one lock file, or several: all or none
  *   lent.c         a descriptor whose lock is another process's
  *   protocol.c     acquire, release, give up
+ *   flock-too.c    a lock of flock(2) beside the record locks
+ *   records.c      presence, tag and body: steps 2 to 4 of protocol.c
  *   pidfile.c      the PID in the file
  *   file.c         open, still at the path?, unlink
  *   fs.c           what a file system does with locks
@@ -70,6 +72,8 @@ struct lf_marks {
 	bool place;	 /* byte 0 by the open file description, see lf_place_wait() */
 	short body;	 /* F_UNLCK: none */
 	bool presence;
+	bool flock;
+	bool flock_is_lost; /* by a conversion that was refused */
 };
 
 struct lf_lock {
@@ -96,6 +100,7 @@ struct lf_lock {
 	bool adopted;  /* from the parent, which may still have the tag */
 	bool follow;   /* PATH may be a symbolic link */
 	bool keep;     /* the caller wants the file to stay */
+	bool flock;    /* a lock of flock(2) is to be held too */
 	bool cannot_remove; /* by the way it was opened */
 	bool foreign;	    /* the file has content, or cannot be removed */
 	bool pidfile;  /* our PID is to be its content */
@@ -141,6 +146,7 @@ struct lf_request {
 	bool keep;
 	bool pidfile;
 	bool inspects;
+	bool flock;  /* a lock of flock(2) too */
 	bool global; /* not if the lock would end at this machine */
 	bool process_owned;   /* open-file-description locks do not serve here */
 	unsigned long thread; /* that asks; a helper thread may wait for it */
@@ -270,6 +276,38 @@ void lf_protocol_cancelled(struct lf_request *request);
  */
 int lf_protocol_release(struct lf_lock *lock);
 
+/* ---- flock-too.c: each does nothing unless the handle has flock */
+
+/* With the record locks in hand, which a call that waits may lose in between. */
+int lf_flock_lock(const struct lf_request *request, enum lf_how how);
+
+/* In the mode of the handle.  -ENOLCK: there are no locks of this kind here. */
+int lf_flock_try(struct lf_lock *lock);
+
+/* LF_BUSY: it is as before, or flock_is_lost. */
+int lf_flock_convert(struct lf_lock *lock, short type);
+
+void lf_flock_unlock(struct lf_lock *lock);
+
+/* Also one that the description had before, or that may have been granted. */
+void lf_flock_give_up(struct lf_lock *lock);
+
+/* ---- records.c: presence, tag and body */
+
+/* Without waiting; LF_BUSY may leave some of them. */
+int lf_records_try(struct lf_lock *lock);
+
+/* In the queue. */
+int lf_records_wait(const struct lf_request *request, enum lf_how how);
+
+void lf_records_give_back(struct lf_lock *lock);
+
+/*
+ * The caller may have closed a descriptor of its own once it has given up this
+ * thread, and its number may be that of another file.
+ */
+bool lf_may_be_closed(const struct lf_lock *lock);
+
 /* ---- pidfile.c: "4242\n", or "4242 HOST\n" on a shared file system */
 
 /* gethostname(2): HOST_NAME_MAX is at most that. */
@@ -354,6 +392,12 @@ bool lf_file_is_replaced(const struct lf_lock *lock);
 
 /* The file system of PATH, which need not exist. */
 int lf_fs_examine(struct lf_fs **fs, const char *path);
+
+/*
+ * Before the file is created: whether a lock of flock(2) is to be asked for beside
+ * the record locks: 1; 0: it is the same here; -ENOLCK: that is unknown.
+ */
+int lf_fs_flock(const struct lf_request *request);
 
 /*
  * Before the file is created: -ENOLCK unless the locks of other machines count

@@ -71,6 +71,7 @@ struct lf_lock;
 #define LF_SHARED   0x10u /* a shared lock, not with LF_PID */
 #define LF_GLOBAL   0x20u /* fail with -ENOLCK unless other machines are excluded
 			     too */
+#define LF_FLOCK    0x40u /* exclude users of flock(2) too; implies LF_KEEP */
 
 /*
  * lf_acquire() - acquire a lock file
@@ -82,8 +83,8 @@ struct lf_lock;
  *
  * Acquires an exclusive lock, or a shared one with LF_SHARED.  The lock
  * excludes every other user of fcntl(2) and lockf(3) locks on the file,
- * including other threads of this process; it does not exclude users of
- * flock(2).
+ * including other threads of this process; it excludes users of flock(2) only
+ * with LF_FLOCK.
  *
  * A call with a bound costs a thread until it returns: a lock request in the
  * kernel has no timeout, and a call on a file server may never return.
@@ -141,7 +142,7 @@ LF_PUBLIC int lf_acquire_all(struct lf_lock **locks, const char *const *paths,
  * @lock: as for lf_acquire()
  * @fd: a regular file, open for writing, or with LF_SHARED for reading
  * @timeout_ms: as for lf_acquire()
- * @flags: 0, LF_SHARED, LF_GLOBAL, or both combined
+ * @flags: 0, or LF_SHARED, LF_GLOBAL, LF_FLOCK combined
  *
  * The library borrows @fd: it never closes it, and the caller keeps it open
  * until the handle is released.  The file is never created, changed or
@@ -162,11 +163,11 @@ LF_PUBLIC int lf_acquire_fd(struct lf_lock **lock, int fd, int timeout_ms,
  * lf_release_fd() - remove the lock of an open file description
  * @fd: a descriptor of the description
  *
- * Unlocks the file for every process that shares the descriptor, whichever
- * process acquired the lock: it is for a lock whose handle is gone, such as
- * one that another program acquired on this descriptor.  A process that has
- * the handle calls lf_release() instead.  @fd stays open; the file stays in
- * place.
+ * Unlocks the file for every process that shares the descriptor, also a lock of
+ * flock(2), whichever process acquired the lock: it is for a lock whose handle
+ * is gone, such as one that another program acquired on this descriptor.  A
+ * process that has the handle calls lf_release() instead.  @fd stays open; the
+ * file stays in place.
  *
  * Returns: 0, also if there was no lock; -EBADF if @fd is not open; -EPERM if
  * another process still has the handle, and nothing is unlocked; -ENOLCK if
@@ -235,7 +236,7 @@ LF_PUBLIC int lf_finish(struct lf_lock **lock);
  *
  * Returns: 0; -EAGAIN or -ETIMEDOUT if there are other sharers;
  * -EBADF as lf_verify(); or another error of lf_convert(3).  After any error
- * the lock is held as before.
+ * the lock is held as before; with LF_FLOCK see lf_convert(3).
  */
 LF_PUBLIC int lf_convert(struct lf_lock *lock, int timeout_ms, unsigned flags);
 

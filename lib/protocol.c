@@ -101,12 +101,6 @@
 #define TRIES_WITHOUT_PAUSE 100
 #define MOST_REMOVERS 350
 
-/* How often a waiter tries the body with the tag in hand, a millisecond apart. */
-#define PATIENCE 2
-
-/* How often byte 0 alone is found locked before it is not a process on its way. */
-#define MOST_BYTE_0 3
-
 /*
  * How often a file that nobody seems to hold is tried again before it is left, with
  * the same pauses.  Another that leaves may have unlocked the body, and be kept
@@ -136,153 +130,6 @@ static int pause_ms(int ms)
 static bool may_wait(enum lf_how how)
 {
 	return how == LF_WAIT || how == LF_WAIT_BOUNDED;
-}
-
-/*
- * The caller may have closed a descriptor of its own once it has given up this
- * thread, and its number may be that of another file.
- */
-static bool may_be_closed(const struct lf_lock *lock)
-{
-	return lock->borrowed && lf_wait_is_late();
-}
-
-/* ---- Acquire, steps 2 to 4, without waiting */
-
-/* After a refusal, which stands if the question fails. */
-static int test_body(const struct lf_lock *lock)
-{
-	pid_t pid;
-	int rc = lf_body_test(lock, lock->type, &pid);
-
-	return rc < 0 ? LF_BUSY : rc;
-}
-
-/*
- * Byte 0 may be a remover's, for as long as its body is.  If there is no body, it
- * is that of a process between two steps, or of a program that locks no more.
- */
-static int try_tag(struct lf_lock *lock)
-{
-	int rc = lf_tag_try(lock), body;
-
-	for (int tries = 0; rc == LF_BUSY && tries < MOST_BYTE_0; tries++) {
-		body = test_body(lock);
-		if (body != LF_GOT)
-			return body;
-		rc = lf_tag_try(lock);
-	}
-	return rc;
-}
-
-/*
- * A caller that does not wait has no presence: nobody need keep the file for it.
- *
- * Among sharers only the body decides.  The tag may be a waiter's for a moment,
- * or a parent's from before its child made the lock shared.
- */
-static int lock_now(struct lf_lock *lock)
-{
-	int rc = LF_GOT;
-
-	/* 3. The tag, unless another thread needs it in another mode. */
-	if (lock->type == F_RDLCK)
-		rc = lf_table_has_sibling_of_other_type(lock) ? LF_GOT :
-							      lf_tag_try(lock);
-	else if (!lf_table_has_sibling_of_other_type(lock))
-		rc = try_tag(lock);
-	if (rc < 0 || (rc != LF_GOT && lock->type == F_WRLCK))
-		return rc;
-	if (may_be_closed(lock))
-		return -EBADF;
-	/* 4. The body. */
-	rc = lf_body_try(lock, lock->type);
-	if (rc != LF_BUSY)
-		return rc;
-	rc = test_body(lock);
-	return rc == LF_GOT ? LF_REMOVER : rc; /* it has just gone */
-}
-
-/* ---- Acquire, steps 2 to 4, waiting */
-
-/*
- * The kernel judges deadlock by process (fcntl(2), BUGS): it also answers EDEADLK
- * to a thread that holds nothing, which closes no circle.  A wait that the caller
- * can end does not last for ever.
- */
-static bool is_misjudged(const struct lf_request *request, enum lf_how how,
-			 int rc)
-{
-	return rc == -EDEADLK && (how == LF_WAIT_BOUNDED ||
-				  !lf_table_thread_holds_any(request->thread));
-}
-
-static int wait_for_body(const struct lf_request *request, enum lf_how how)
-{
-	struct lf_lock *lock = request->attempt;
-	int rc = lf_body_wait(lock, lock->type);
-
-	return is_misjudged(request, how, rc) ?
-		       lf_body_wait_again(lock, lock->type, &request->claim) :
-		       rc;
-}
-
-static int try_body_patiently(struct lf_lock *lock)
-{
-	int rc = lf_body_try(lock, lock->type);
-
-	for (int i = 0; rc == LF_BUSY && lock->marks.use_tag && i < PATIENCE;
-	     i++) {
-		rc = pause_ms(1);
-		if (rc == 0)
-			rc = lf_body_try(lock, lock->type);
-	}
-	return rc;
-}
-
-/*
- * As flock(2) does: two sharers that both waited to be exclusive would wait for
- * ever.  No other handle of this process has a lock of the description.
- */
-static void give_up_shared(struct lf_lock *lock)
-{
-	if (lock->marks.process_owned)
-		return;
-	lock->marks.body = F_RDLCK;
-	lock->marks.place = lock->marks.use_tag;
-	lf_body_unlock(lock);
-}
-
-static int lock_waiting(const struct lf_request *request, enum lf_how how)
-{
-	struct lf_lock *lock = request->attempt;
-	int rc;
-
-	if (lock->borrowed)
-		give_up_shared(lock);
-	/* 2. Presence. */
-	lf_presence_share(lock);
-	/* 3. The tag, or a place at the same byte: here waiters queue. */
-	rc = lf_table_may_wait_for_tag(lock) ? lf_tag_wait(lock) :
-					       lf_place_wait(lock);
-	if (is_misjudged(request, how, rc)) {
-		lf_table_give_tag_back(lock);
-		return wait_for_body(request, how);
-	}
-	if (rc < 0)
-		return rc;
-	if (may_be_closed(lock))
-		return -EBADF;
-	/* 4. The body is free now, unless its holder has lost its tag. */
-	rc = try_body_patiently(lock);
-	if (rc != LF_BUSY)
-		return rc;
-	/* Then this tag would name a waiter as the holder. */
-	if (lock->marks.place)
-		lf_place_unlock(lock);
-	else
-		lf_table_give_tag_back(lock);
-	return wait_for_body(request, how);
 }
 
 /* ---- Acquire, step 5 */
@@ -339,6 +186,7 @@ static void hold(struct lf_lock *lock)
  */
 static void unlock_and_close(struct lf_lock *lock)
 {
+	lf_flock_unlock(lock);
 	lf_table_unlock_body(lock);
 	lf_place_unlock(lock); /* after the body, which the next one tries */
 	lf_presence_unlock(lock);
@@ -429,6 +277,7 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 		lf_table_drop(lock);
 		return;
 	}
+	lf_flock_unlock(lock);
 	lf_table_unlock_body(lock);
 	lf_place_unlock(lock);
 	/* A lock of the process is a sibling's still, which will leave. */
@@ -446,7 +295,7 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 /* Of a holder whose file stays, while it still has the lock. */
 static int answer_of_keeper(const struct lf_lock *lock)
 {
-	if (lf_body_is_lost(lock))
+	if (lf_body_is_lost(lock) || lock->marks.flock_is_lost)
 		return LF_LOST;
 	if (lf_file_is_replaced(lock))
 		return LF_REPLACED;
@@ -461,6 +310,7 @@ int lf_protocol_release(struct lf_lock *lock)
 	lf_adopt_stop(lock);
 	if (lock->pidfile)
 		lf_pidfile_clear(lock);
+	lf_flock_unlock(lock);
 	if (lock->marks.process_owned && !lf_table_claim_release(lock)) {
 		/* The last handle of this process will remove the file. */
 		lf_table_close(lock);
@@ -505,10 +355,14 @@ static int attempt(struct lf_request *request, enum lf_how how)
 	request->attempt = lock;
 	if (rc != LF_GOT)
 		return rc;
-	if (may_be_closed(lock))
+	if (lf_may_be_closed(lock))
 		return -EBADF;
-	/* 2 to 4. */
-	rc = may_wait(how) ? lock_waiting(request, how) : lock_now(lock);
+	/* 2 to 4: the record locks. */
+	rc = may_wait(how) ? lf_records_wait(request, how) :
+			     lf_records_try(lock);
+	/* The lock of flock(2). */
+	if (rc == LF_GOT && lock->flock)
+		rc = lf_flock_lock(request, how);
 	/* 5. Verify that the path still names the file. */
 	rc = verify(lock, request, rc);
 	if (rc == LF_GOT)
@@ -584,6 +438,7 @@ void lf_protocol_cancelled(struct lf_request *request)
 
 	lock->marks.body = lock->type;
 	lock->marks.place = lock->marks.use_tag;
+	lock->marks.flock = lock->flock;
 	give_up(lock, LF_CANCELLED, LF_WAIT);
 	request->attempt = NULL;
 }

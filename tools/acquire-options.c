@@ -32,6 +32,7 @@ static const char help[] =
 	"  -m, --mode MODE     mode for a new LOCKFILE, in octal\n"
 	"      --no-create     LOCKFILE must exist\n"
 	"      --follow        LOCKFILE may be a symbolic link; it is kept\n"
+	"      --flock         exclude users of flock(2) too; LOCKFILE is kept\n"
 	"      --global        fail unless other machines are excluded too\n"
 	"  -E, --conflict-exit-code N\n"
 	"                      exit with N instead of 75 if the lock is held\n"
@@ -52,7 +53,7 @@ static const char help[] =
 	"otherwise; 126 or 127 if COMMAND cannot be run or is not found.\n";
 
 /* Options without a letter. */
-enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW, GLOBAL };
+enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW, FLOCK_TOO, GLOBAL };
 
 static const char short_options[] = "+:a:nwt:xskpm:E:oFrf:uqvhV";
 static const struct option long_options[] = {
@@ -67,6 +68,7 @@ static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, 'm' },
 	{ "no-create", no_argument, NULL, NO_CREATE },
 	{ "follow", no_argument, NULL, FOLLOW },
+	{ "flock", no_argument, NULL, FLOCK_TOO },
 	{ "global", no_argument, NULL, GLOBAL },
 	{ "conflict-exit-code", required_argument, NULL, 'E' },
 	{ "close", no_argument, NULL, 'o' },
@@ -170,8 +172,8 @@ static void check_descriptor_options(const struct options *o, char **operand)
 	if (o->nested)
 		usage_error("--nested cannot be used with --fd: the descriptor "
 			    "would stay unlocked");
-	if (o->flags & ~(LF_KEEP | LF_SHARED | LF_GLOBAL) || o->has_mode || o->close ||
-	    o->exec)
+	if (o->flags & ~(LF_KEEP | LF_SHARED | LF_GLOBAL | LF_FLOCK) ||
+	    o->has_mode || o->close || o->exec)
 		usage_error("--fd cannot be used with -p, -m, -o, -F, --follow "
 			    "or --no-create: the file is already open");
 }
@@ -263,6 +265,9 @@ static bool parse_lock_option(int c, struct options *o)
 		return true;
 	case FOLLOW:
 		o->flags |= LF_FOLLOW;
+		return true;
+	case FLOCK_TOO:
+		o->flags |= LF_FLOCK;
 		return true;
 	case GLOBAL:
 		o->flags |= LF_GLOBAL;

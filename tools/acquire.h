@@ -43,8 +43,8 @@ int nested_refuse(const struct options *options, const char *path);
 
 /* --- Messages and statuses for what went wrong (failure.c) */
 
-/* The holder of the lock on PATH, and MORE. */
-void print_holder(const char *path, bool follow, const char *more);
+/* The holder of the lock on PATH that FLAGS ask for, and MORE. */
+void print_holder(const char *path, unsigned flags, const char *more);
 
 /* ERROR is that of the library on PATH; each returns the status. */
 int conflict(const struct options *options, const char *path, int error);

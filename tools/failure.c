@@ -34,6 +34,18 @@ static const struct lf_entry *best_holder(const struct lf_report *report)
 	return entry ? entry : first;
 }
 
+/* With --flock a lock of flock(2) is in the way, too. */
+static const struct lf_entry *find_flock(const struct lf_report *report)
+{
+	const struct lf_entry *entry = NULL;
+
+	do
+		entry = lf_report_next(report, entry);
+	while (entry && (lf_entry_type(entry) != LF_TYPE_FLOCK ||
+			 lf_entry_waits(entry)));
+	return entry;
+}
+
 static void print_best_holder(FILE *to, const struct lf_report *report,
 			      const struct lf_entry *entry)
 {
@@ -55,9 +67,9 @@ static void print_best_holder(FILE *to, const struct lf_report *report,
 }
 
 /* New text, or NULL: no memory. */
-static char *describe(const struct lf_report *report)
+static char *describe(const struct lf_report *report,
+		      const struct lf_entry *entry)
 {
-	const struct lf_entry *entry = best_holder(report);
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
@@ -70,6 +82,8 @@ static char *describe(const struct lf_report *report)
 		fprintf(to, "held%s; holder unknown%s",
 			entry && lf_entry_shared(entry) ? ", shared" : "",
 			try_as_root());
+	if (entry && lf_entry_type(entry) == LF_TYPE_FLOCK)
+		fputs(", by flock(2)", to);
 	fclose(to);
 	return text;
 }
@@ -78,22 +92,25 @@ static char *describe(const struct lf_report *report)
  * Returns what lf_inspect() does; *TEXT is new, "held by PID 4242 (rsync -a /
  * /mnt), user root, running for 3 min", or NULL.
  */
-static int find_holder(const char *path, bool follow, char **text)
+static int find_holder(const char *path, unsigned flags, char **text)
 {
-	char *target = follow ? realpath(path, NULL) : NULL;
+	char *target = flags & LF_FOLLOW ? realpath(path, NULL) : NULL;
 	struct lf_report *report;
 	int rc = lf_inspect(target ? target : path, &report);
+	const struct lf_entry *entry = rc > 0 ? best_holder(report) : NULL;
 
-	*text = rc > 0 ? describe(report) : NULL;
+	if (!entry && flags & LF_FLOCK)
+		entry = find_flock(report);
+	*text = rc > 0 || entry ? describe(report, entry) : NULL;
 	lf_report_free(report);
 	free(target);
 	return rc;
 }
 
-void print_holder(const char *path, bool follow, const char *more)
+void print_holder(const char *path, unsigned flags, const char *more)
 {
 	char *text;
-	int rc = find_holder(path, follow, &text);
+	int rc = find_holder(path, flags, &text);
 
 	message_about(path, "%s%s",
 		      text	   ? text :
@@ -108,7 +125,10 @@ void print_holder(const char *path, bool follow, const char *more)
 static const char *how_it_ended(const struct options *o, int error)
 {
 	if (error != -ETIMEDOUT)
-		return "";
+		return o->fd >= 0 && o->flags & LF_FLOCK ?
+			       "; the descriptor may have lost its shared "
+			       "lock" :
+			       "";
 	return o->fd >= 0 && !(o->flags & LF_SHARED) ?
 		       "; timed out; the descriptor has no lock now" :
 		       "; timed out";
@@ -117,8 +137,7 @@ static const char *how_it_ended(const struct options *o, int error)
 int conflict(const struct options *o, const char *path, int error)
 {
 	if (!o->quiet)
-		print_holder(path, o->flags & LF_FOLLOW,
-			     how_it_ended(o, error));
+		print_holder(path, o->flags, how_it_ended(o, error));
 	return o->conflict_status;
 }
 
@@ -228,7 +247,7 @@ static int permission_denied(const struct options *o, const char *path)
 			      advice(-EACCES));
 		return status_of(o, path, -EACCES);
 	}
-	find_holder(path, o->flags & LF_FOLLOW, &text);
+	find_holder(path, o->flags, &text);
 	message_about(path, "%s%s%s; %s", lf_strerror(-EACCES),
 		      text ? "; " : "", text ? text : "",
 		      explain_denial(o, path));
@@ -243,6 +262,13 @@ int failure(const struct options *o, const char *path, int error)
 	if (error == -ENOLCK && o->flags & LF_GLOBAL) {
 		message_about(path, "locks here do not, or may not, exclude "
 				    "other machines: see lf-check --fs");
+		return STATUS_SYSTEM;
+	}
+	if (error == -ENOLCK && o->flags & LF_FLOCK) {
+		message_about(path, "no locks of flock(2) are available here, "
+				    "or they cannot be used beside record "
+				    "locks; omit --flock, or use a local file "
+				    "system, such as /run");
 		return STATUS_SYSTEM;
 	}
 	if (hint) {

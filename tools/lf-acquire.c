@@ -25,7 +25,8 @@ static int acquire(struct lf_lock **locks, const struct options *o,
 
 	if (o->fd >= 0)
 		return lf_acquire_fd(locks, o->fd, timeout_ms,
-				     o->flags & (LF_SHARED | LF_GLOBAL));
+				     o->flags & (LF_SHARED | LF_GLOBAL |
+						  LF_FLOCK));
 	/* --mode is exact, as with mkdir -m. */
 	if (o->has_mode)
 		mask = umask(0);
@@ -73,7 +74,7 @@ static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 
 	if (o->verbose) {
 		sigpipe_block(&mask);
-		print_holder(*path, o->flags & LF_FOLLOW, "; waiting");
+		print_holder(*path, o->flags, "; waiting");
 		sigpipe_unblock(&mask);
 	}
 	waiting_begin(o, *path, limit(o), true);

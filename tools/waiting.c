@@ -47,7 +47,8 @@ static struct {
 	sigset_t ending; /* the signals that end the wait */
 	struct sigaction poke;
 	const char *path;
-	bool follow, several;
+	bool several;
+	unsigned flags;
 	double show_at, limit_at; /* 0: never */
 } waiting;
 
@@ -115,7 +116,7 @@ static void show_holder(void)
 
 	pthread_sigmask(SIG_BLOCK, NULL, &blocked);
 	let_signals_end_us();
-	print_holder(waiting.path, waiting.follow, "; waiting");
+	print_holder(waiting.path, waiting.flags, "; waiting");
 	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 	waiting.show_at = 0;
 }
@@ -205,7 +206,7 @@ void waiting_begin(const struct options *o, const char *path, int limit_ms,
 		    isatty(STDERR_FILENO);
 
 	waiting.path = path;
-	waiting.follow = o->flags & LF_FOLLOW;
+	waiting.flags = o->flags;
 	waiting.several = o->count > 1;
 	waiting.show_at = show ? now() + SHOW_AFTER_MS / 1e3 : 0;
 	waiting.limit_at = limit_ms > 0 ? now() + limit_ms / 1e3 : 0;

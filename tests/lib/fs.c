@@ -2,6 +2,7 @@
 /* What file systems do with locks, also those that this machine has not mounted. */
 #define lf_fs_examine test_fs_examine
 #define lf_fs_require_global test_fs_require_global
+#define lf_fs_flock test_fs_flock
 #define lf_fs_has test_fs_has
 #define lf_fs_type test_fs_type
 #define lf_fs_source test_fs_source
@@ -150,4 +151,49 @@ TEST(LF_GLOBAL_is_granted_where_locks_reach_other_machines)
 	assert_int_equal(require_global("missing/new"), -ENOENT);
 	kind = LF_FILESYSTEM_FUSE_DISK;
 	assert_int_equal(require_global("new"), -ENOLCK);
+}
+
+static int flock_on(enum lf_filesystem fs_kind, const char *fs_type,
+		    const char *fs_options, bool process_owned)
+{
+	struct lf_request request = {
+		.dirfd = AT_FDCWD, .path = "new", .fd = -1,
+		.process_owned = process_owned,
+	};
+
+	kind = fs_kind;
+	type = fs_type;
+	options = fs_options;
+	return lf_fs_flock(&request);
+}
+
+TEST(LF_FLOCK_needs_a_second_lock_unless_the_record_lock_is_it)
+{
+	static const struct {
+		const char *type, *options;
+		int answer;
+	} network[] = {
+		{ "nfs4", "rw,vers=4.2,local_lock=none", 0 },
+		{ "nfs", "rw,vers=3,local_lock=none", 0 },
+		{ "nfs", "rw,vers=3,local_lock=flock", 1 },
+		{ "nfs", "rw,vers=3,local_lock=posix", 1 },
+		{ "nfs", "rw,vers=3,nolock,local_lock=all", 1 },
+		{ "ceph", "rw", 1 },
+		{ "gfs2", "rw", 1 },
+		{ "cifs", "rw", -ENOLCK },
+		{ "9p", "rw", -ENOLCK },
+		{ NULL, NULL, -ENOLCK },
+	};
+
+	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++)
+		assert_int_equal(flock_on(LF_FILESYSTEM_NETWORK,
+					  network[i].type, network[i].options,
+					  false),
+				 network[i].answer);
+	assert_int_equal(flock_on(LF_FILESYSTEM_LOCAL, "ext4", "rw", false), 1);
+	assert_int_equal(flock_on(LF_FILESYSTEM_LOCAL, "ext4", "rw", true), 1);
+	assert_int_equal(flock_on(LF_FILESYSTEM_FUSE, "fuse", "rw", false), 1);
+	/* Its server keeps record locks, and may keep flock(2) by the same. */
+	assert_int_equal(flock_on(LF_FILESYSTEM_FUSE, "fuse", "rw", true),
+			 -ENOLCK);
 }
