@@ -400,16 +400,18 @@ static int compare_descriptors(const void *left, const void *right)
 
 static int read_listed(struct lf_process *process, int fd, DIR *list,
 		       const struct lf_file_id *files, size_t count,
-		       lf_lock_filter *is_body)
+		       lf_lock_filter *is_body, bool *any)
 {
 	struct lf_descriptor descriptor;
 	struct dirent *entry;
 	int rc = 0, error;
 
+	*any = false;
 	while (rc == 0 && (entry = lf_proc_next(list, &error)) != NULL) {
 		int found = read_descriptor(fd, dirfd(list), entry->d_name,
 					    files, count, is_body, &descriptor);
 
+		*any = true;
 		if (found < 0)
 			process->error = found;
 		else if (found > 0)
@@ -424,25 +426,69 @@ static int read_listed(struct lf_process *process, int fd, DIR *list,
  * "fd" is read through FD so that a PID that is used again cannot mix two.  It
  * may be listed though its entries are not shown, as to root without
  * CAP_SYS_PTRACE: that is no evidence that the process has none of the files.
+ * *ANY: it has descriptors.
  */
 static int read_descriptors(struct lf_process *process, int fd,
 			    const struct lf_file_id *files, size_t count,
-			    lf_lock_filter *is_body)
+			    lf_lock_filter *is_body, bool *any)
 {
 	int fds = openat(fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
 	DIR *list = fds < 0 ? NULL : fdopendir(fds);
 
+	*any = false;
 	if (!list) {
 		process->error = fds < 0 ? -errno : -ENOMEM;
 		if (fds >= 0)
 			close(fds);
 		return 0;
 	}
-	rc = read_listed(process, fd, list, files, count, is_body);
+	rc = read_listed(process, fd, list, files, count, is_body, any);
 	closedir(list);
 	if (process->count > 1)
 		qsort(process->descriptors, process->count,
 		      sizeof(*process->descriptors), compare_descriptors);
+	return rc;
+}
+
+/* Its directory has a link for each thread. */
+static bool has_threads(int fd)
+{
+	struct stat st;
+
+	return fstatat(fd, "task", &st, 0) == 0 && st.st_nlink > 3;
+}
+
+/*
+ * When the thread of main() has ended, and others go on, "fd" is empty: a thread
+ * that goes on has the same descriptors.
+ */
+static int read_threads(struct lf_process *process, int fd,
+			const struct lf_file_id *files, size_t count,
+			lf_lock_filter *is_body)
+{
+	int task = openat(fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = task < 0 ? NULL : fdopendir(task);
+	struct dirent *entry;
+	bool any = false;
+	int rc = 0, error = list ? 0 : task < 0 ? -errno : -ENOMEM;
+
+	if (!list && task >= 0)
+		close(task);
+	while (rc == 0 && !any && list &&
+	       (entry = lf_proc_next(list, &error)) != NULL) {
+		int thread = openat(dirfd(list), entry->d_name,
+				    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (thread < 0)
+			continue;
+		rc = read_descriptors(process, thread, files, count, is_body,
+				      &any);
+		close(thread);
+	}
+	if (list)
+		closedir(list);
+	if (error < 0)
+		process->error = error;
 	return rc;
 }
 
@@ -451,13 +497,16 @@ int lf_process_read(struct lf_process *process, pid_t pid,
 		    lf_lock_filter *is_body, bool wants_start)
 {
 	int fd = open_process(pid), rc;
+	bool any;
 
 	*process = (struct lf_process){ .pid = pid };
 	if (fd < 0) {
 		process->error = fd;
 		return 0;
 	}
-	rc = read_descriptors(process, fd, files, file_count, is_body);
+	rc = read_descriptors(process, fd, files, file_count, is_body, &any);
+	if (rc == 0 && process->error == 0 && !any && has_threads(fd))
+		rc = read_threads(process, fd, files, file_count, is_body);
 	if (rc == 0 && (wants_start || process->count > 0))
 		process->start_time = lf_start_time(fd);
 	close(fd);
