@@ -89,9 +89,9 @@ absolute() {
 normalise() {
 	sed -e ':a' -e '/\\$/N; s/\\\n//; ta' | tr -s ' \t\n' ' ' |
 		sed -E 's/(READ|WRITE) [0-9]+ [^ ]+/\1 N U/g
-			s/PID [0-9]+/PID N/g; s/user [^ ,]+/user U/g
 			s/ \(try as root\)//g; s/ $//
-			s/(locked|running for) [0-9]+ [a-z]+( [0-9]+ [a-z]+)?/\1 T/g
+			s/(PID) [0-9]+(: [^()]*\((lf-acquire, )?)[^ ()]+/\1 N\2U/g
+			s/ for [0-9]+ [a-z]+( [0-9]+ [a-z]+)?/ for T/g
 			s/[-0-9]{10}T[:0-9]{8}[-+:0-9]{6}/DATE/g'
 }
 
@@ -142,6 +142,9 @@ set_up_for_all() {
 	# etcdctl lock NAME COMMAND, without a server.
 	printf '%s\n' '#!/bin/sh' 'shift 2 && exec "$@"' >"$dir/bin/etcdctl"
 	chmod 755 "$dir/bin/cmd" "$dir/bin/cc" "$dir/bin/etcdctl"
+	for job in backup count pull rotate verify; do
+		ln -s cmd "$dir/bin/$job"
+	done
 }
 
 # --- Holders and waiters
@@ -213,20 +216,17 @@ has_description_lock() {
 hold_as_shown() {
 	waiters=0
 	normalise <example | tr -d '$' | sed 's/ DATE/&\n/g' | grep -oE \
-		'run/[a-z]+\.lock: (free|held[^,$]*)|(and by|waiting:|then:) PID N \([^)]*\)|run/[a-z]+\.lock (READ|WRITE) N U DATE' |
+		'run/[a-z]+\.lock: (free|held[^)$]*\))|(and by|waiting:|then:) PID N: [^)]*\)|run/[a-z]+\.lock (READ|WRITE) N U DATE' |
 		sed -E 's/^(.*): free$/free \1/
-			s/^(.*): held by PID N \((lf-acquire .*)\)$/hold \1 \2/
-			s/^(.*): held by PID N \((.*)\)$/hold \1 lf-acquire -F \1 \2/
+			s/^(.*): held by PID N: (.*) \(lf-acquire, U\)$/hold \1 lf-acquire \1 \2/
 			s/^(.*) (READ|WRITE) N U DATE$/hold \1 lf-acquire \1 cmd/
-			s/^and by PID N \((.*)\)$/share . \1/
-			s/^(waiting|then): PID N \((.*)\)$/queue . \2/' >states
+			s/^(waiting|then): PID N: (.*) \(lf-acquire, U\)$/queue . \2/' >states
 	while read -r state lock command; do
 		# shellcheck disable=SC2086 # the words of the command
 		case $state in
 		free) ;;
 		hold) path=$lock && hold $command && has_known_holder ;;
-		share) hold $command ;;
-		queue) queue $command ;;
+		queue) queue lf-acquire -w "$path" $command ;;
 		*) false ;;
 		esac || return
 	done <states
@@ -276,7 +276,7 @@ has_what_it_needs() {
 	*lf_adopt* | *'exec 9'* | *' -f 9'*) needs_description_locks ;;
 	*lf-check*'| jq '*) needs jq && needs_tables ;;
 	*'lf-check -'[lJ]*) needs_tables ;;
-	*', running for '* | *', locked '*' ago'*) needs_proc ;;
+	*', for '*' min'* | *', running for '*) needs_proc ;;
 	*'flock --fcntl'*)
 		needs flock && flock --help | grep -e --fcntl ||
 			skip 'flock(1) has no --fcntl before util-linux 2.41' ;;
@@ -332,7 +332,8 @@ without_proc() {
 	if calls fdopendir; then
 		cat
 	else
-		sed -E 's/ \([^()]*\), user U//g'
+		sed -E 's/(PID N): [^()]*\([^()]*\), (running )?for T/\1/g
+			s/(PID N): [^()]*\([^()]*\)/\1/g'
 	fi
 }
 
@@ -382,7 +383,7 @@ all_ran() {
 # Waits until every lock is free: a process in the background may have it.  The
 # example may have killed the holder, which then does not read the FIFO.
 all_free() {
-	case $text in *'kill '*) ;; *) stop ;; esac
+	case $text in *'kill $'*) ;; *) stop ;; esac
 	for lock in $(locks); do
 		timeout 60 lf-acquire -w "$lock" true || return
 	done

@@ -319,7 +319,27 @@ static void parse_option(int c, const char *argument, struct options *o)
 	}
 }
 
-void parse_options(int argc, char **argv, struct options *o)
+/* Words of others: the parser that reads ours starts over, and is silent. */
+int find_command(int count, char **words)
+{
+	const char *slash = strrchr(words[0], '/');
+	int c, operand;
+
+	if (strcmp(slash ? slash + 1 : words[0], "lf-acquire") != 0)
+		return 0;
+	opterr = 0;
+	optind = 0;
+	while ((c = getopt_long(count, words, short_options, long_options,
+				NULL)) != -1)
+		if (c == '?' || c == ':' || c == 'f' || c == 'h' || c == 'V')
+			return 0;
+	operand = optind + 1;
+	if (operand < count && strcmp(words[operand], "--") == 0)
+		operand++;
+	return operand < count ? operand : 0;
+}
+
+void parse_acquire_options(int argc, char **argv, struct options *o)
 {
 	const char *argument = argv[1]; /* the next to be parsed */
 	int c;

@@ -26,7 +26,7 @@ struct options {
 };
 
 /* Does not return if the arguments ask for something other than a lock. */
-void parse_options(int argc, char **argv, struct options *options);
+void parse_acquire_options(int argc, char **argv, struct options *options);
 
 /* --- A call under a lock that its caller runs under (nested.c) */
 

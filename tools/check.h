@@ -128,6 +128,8 @@ enum column {
 	COLUMN_MODE,
 	COLUMN_PID,
 	COLUMN_USER,
+	COLUMN_STATE,
+	COLUMN_JOB,
 	COLUMN_COMMAND,
 	COLUMN_LOCKED,
 	COLUMN_STARTED,
@@ -138,22 +140,27 @@ enum column {
 	COLUMNS,
 };
 
-/* The columns of a table by default are the first ones. */
+/* The default columns of output for programs are the first ones. */
 #define DEFAULT_COLUMNS (COLUMN_TYPE + 1)
 
 const char *column_name(enum column column);
 bool column_is_number(enum column column);
 
+/* Whether its text may be of any length, and is shortened for a terminal. */
+bool column_is_long(enum column column);
+
 /*
  * Stores in CHOSEN the columns of a list such as "PID,command", after the
  * default ones if it begins with "+" or is NULL, each once, and returns how
- * many there are.  Ends with a message if LIST names another column.
+ * many there are.  FOR_PEOPLE: the default ones fit on a terminal.  Ends with a
+ * message if LIST names another column.
  */
-size_t columns_parse(const char *list, enum column *chosen);
+size_t columns_parse(const char *list, bool for_people, enum column *chosen);
 
 struct row {
 	const char *path;
 	bool free;
+	bool for_people; /* a duration has units */
 	const struct lf_entry *entry; /* NULL: no process is known */
 	const struct process *process;
 	struct times times;

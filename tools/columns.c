@@ -17,6 +17,8 @@ static const char *const names[COLUMNS] = {
 	[COLUMN_MODE] = "MODE",
 	[COLUMN_PID] = "PID",
 	[COLUMN_USER] = "USER",
+	[COLUMN_STATE] = "STATE",
+	[COLUMN_JOB] = "JOB",
 	[COLUMN_COMMAND] = "COMMAND",
 	[COLUMN_LOCKED] = "LOCKED",
 	[COLUMN_STARTED] = "STARTED",
@@ -24,6 +26,12 @@ static const char *const names[COLUMNS] = {
 	[COLUMN_AGE] = "AGE",
 	[COLUMN_STARTTIME] = "STARTTIME",
 	[COLUMN_SOURCE] = "SOURCE",
+};
+
+/* On 80 columns, a job has some twenty of them. */
+static const enum column for_terminals[] = {
+	COLUMN_LOCKFILE, COLUMN_ROLE,  COLUMN_MODE, COLUMN_TYPE, COLUMN_PID,
+	COLUMN_USER,	 COLUMN_STATE, COLUMN_AGE,  COLUMN_JOB,
 };
 
 const char *column_name(enum column column)
@@ -35,6 +43,11 @@ bool column_is_number(enum column column)
 {
 	return column == COLUMN_PID || column == COLUMN_AGE ||
 	       column == COLUMN_STARTTIME;
+}
+
+bool column_is_long(enum column column)
+{
+	return column == COLUMN_JOB || column == COLUMN_COMMAND;
 }
 
 __attribute__((__noreturn__)) static void refuse_column(const char *name)
@@ -67,14 +80,24 @@ static size_t choose(enum column column, enum column *chosen, size_t count)
 	return count + 1;
 }
 
-size_t columns_parse(const char *list, enum column *chosen)
+static size_t choose_default(bool for_people, enum column *chosen)
+{
+	size_t count = for_people ? sizeof(for_terminals) /
+					    sizeof(for_terminals[0]) :
+				    DEFAULT_COLUMNS;
+
+	for (size_t i = 0; i < count; i++)
+		chosen[i] = for_people ? for_terminals[i] : (enum column)i;
+	return count;
+}
+
+size_t columns_parse(const char *list, bool for_people, enum column *chosen)
 {
 	size_t count = 0;
 	char *copy, *rest, *name;
 
 	if (!list || *list == '+')
-		for (int i = 0; i < DEFAULT_COLUMNS; i++)
-			count = choose((enum column)i, chosen, count);
+		count = choose_default(for_people, chosen);
 	if (!list)
 		return count;
 	copy = rest = checked(strdup(list + (*list == '+')));
@@ -166,13 +189,35 @@ static char *number_unless_0(unsigned long long n)
 	return n > 0 ? number(n) : NULL;
 }
 
-static char *age(const struct times *times)
+static const char *state(const struct process *process)
+{
+	switch (process->state) {
+	case STATE_STOPPED:
+		return "stopped";
+	case STATE_TRACED:
+		return "traced";
+	case STATE_DISK:
+		return "disk";
+	case STATE_ZOMBIE:
+		return "zombie";
+	default:
+		return NULL;
+	}
+}
+
+static char *age(const struct times *times, bool for_people)
 {
 	long long since = times->locked != UNKNOWN_TIME ? times->locked :
 							  times->started;
+	char duration[48];
 
 	if (since == UNKNOWN_TIME)
 		return NULL;
+	if (for_people) {
+		format_duration(duration, sizeof(duration),
+				seconds_since(since));
+		return text(duration);
+	}
 	return number((unsigned long long)seconds_since(since));
 }
 
@@ -190,6 +235,10 @@ char *column_text(enum column column, const struct row *row)
 			(unsigned long long)lf_entry_pid(row->entry));
 	case COLUMN_USER:
 		return text(row->process->user);
+	case COLUMN_STATE:
+		return text(state(row->process));
+	case COLUMN_JOB:
+		return text(process_job(row->process));
 	case COLUMN_COMMAND:
 		return text(row->process->command);
 	case COLUMN_LOCKED:
@@ -197,7 +246,7 @@ char *column_text(enum column column, const struct row *row)
 	case COLUMN_STARTED:
 		return date_and_time(row->times.started);
 	case COLUMN_AGE:
-		return age(&row->times);
+		return age(&row->times, row->for_people);
 	case COLUMN_TYPE:
 		return text(type(row->entry));
 	case COLUMN_STARTTIME:

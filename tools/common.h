@@ -96,10 +96,22 @@ int parse_timeout(const char *text);
 
 /* --- A process: its command, its user, its start (process.c) */
 
+enum process_state {
+	STATE_NONE, /* it runs or sleeps, or its state is unknown */
+	STATE_STOPPED,
+	STATE_TRACED, /* stopped by a debugger */
+	STATE_DISK,   /* it waits for a disk, or a file server */
+	STATE_ZOMBIE, /* all its threads have ended */
+};
+
 struct process {
 	pid_t pid;		       /* 0: unknown */
 	unsigned long long start_time; /* clock ticks after boot; 0: unknown */
 	char *command;		       /* with its arguments; NULL: unknown */
+	char *job;  /* COMMAND, in the command of an lf-acquire, or NULL */
+	unsigned long long job_start; /* as START_TIME, of that */
+	enum process_state state;
+	pid_t state_of; /* the process that is in STATE: PID or one of its job */
 	char user[64];		       /* "": unknown */
 };
 
@@ -115,11 +127,52 @@ void process_free(struct process *process);
 /* When it started, to the second, the same in every call; false: unknown. */
 bool process_started(const struct process *process, time_t *started);
 
-/* "PID 4242 (rsync -a / /mnt), user root", the command in WIDTH columns. */
+/* The same of COMMAND, which lf-acquire starts when it has the lock. */
+bool job_started(const struct process *process, time_t *started);
+
+/* COMMAND of an lf-acquire, or the command; NULL: unknown. */
+const char *process_job(const struct process *process);
+
+/* "PID 4242: rsync -a / /mnt (lf-acquire, root)", the job in WIDTH columns. */
 void process_print(FILE *to, const struct process *process, size_t width);
 
-/* The columns that it takes without the command itself. */
+/* The columns that it takes without the job itself. */
 size_t process_width(const struct process *process);
+
+/* Its directory in /proc, or negative. */
+int open_process(pid_t pid);
+
+/* Returns the length; a file that cannot be read counts as empty. */
+size_t read_proc(int process, const char *name, char *text, size_t size);
+
+/*
+ * The word of the command line of an lf-acquire with which COMMAND begins, or 0:
+ * it has no COMMAND, or is wrong, or that of another program (acquire-options.c).
+ */
+int find_command(int count, char **words);
+
+/* --- What keeps a process from going on (state.c) */
+
+struct stat_fields {
+	char state;
+	int parent;
+	unsigned long long start_time;
+};
+
+/* Of "stat" in the directory of a process or thread; false: unknown. */
+bool read_stat(int process, struct stat_fields *fields);
+
+/* A state in which a process or thread has ended, but is listed still. */
+bool is_ended(char state);
+
+/* The directory of a thread of PROCESS that has not ended, or -1. */
+int open_live_thread(int process);
+
+/* STATE is the present one of PROCESS, the directory; it may take a moment. */
+void state_read(struct process *p, int process, char state);
+
+/* ", stopped" or ", PID 4301 waiting for the disk"; mostly "". */
+void format_state(char *text, size_t size, const struct process *process);
 
 /* The width of a command where no terminal sets one. */
 #define COMMAND_WIDTH 79
@@ -147,7 +200,10 @@ struct times times_of(const struct lf_report *report,
 /* The seconds since WHEN, which is known; not negative. */
 long long seconds_since(long long when);
 
-/* ", shared, running for 3 min" of a holder, ", to share it" of a waiter. */
+/* In two units at most: "12 s", "3 min", "2 h 5 min", "3 d 4 h". */
+void format_duration(char *text, size_t size, long long seconds);
+
+/* ", shared, stopped, for 3 min" of a holder, ", to share it" of a waiter. */
 void format_details(char *text, size_t size, const struct lf_report *report,
 		    const struct lf_entry *entry,
 		    const struct process *process);

@@ -51,7 +51,7 @@ static void print_best_holder(FILE *to, const struct lf_report *report,
 {
 	const struct lf_entry *other = NULL;
 	struct process holder;
-	char details[80];
+	char details[160];
 	int others = -1;
 
 	process_read(&holder, lf_entry_pid(entry), lf_entry_start_time(entry));
@@ -89,8 +89,8 @@ static char *describe(const struct lf_report *report,
 }
 
 /*
- * Returns what lf_inspect() does; *TEXT is new, "held by PID 4242 (rsync -a /
- * /mnt), user root, running for 3 min", or NULL.
+ * Returns what lf_inspect() does; *TEXT is new, "held by PID 4242: rsync -a / /mnt
+ * (lf-acquire, root), for 3 min", or NULL.
  */
 static int find_holder(const char *path, unsigned flags, char **text)
 {

@@ -308,7 +308,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	message_begin("lf-acquire");
-	parse_options(argc, argv, &o);
+	parse_acquire_options(argc, argv, &o);
 	path = o.fd >= 0 ? descriptor_name(o.fd) : o.paths[0];
 	if (o.unlock)
 		return descriptor_unlock(o.fd, path);

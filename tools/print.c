@@ -2,10 +2,10 @@
 /*
  * Sentences, for example
  *
- *   data.lock: held by PID 812 (report), user www, shared, running for 3 min
- *     and by PID 815 (report -v), user www, shared, running for 12 s
- *     waiting: PID 900 (lf-acquire data.lock rotate), user root
- *     then: PID 901 (lf-acquire -s data.lock report), user www, to share it
+ *   data.lock: held by PID 812: report (www), shared, running for 3 min
+ *     and by PID 815: report -v (lf-acquire, www), shared, stopped, for 12 s
+ *     waiting: PID 900: rotate (lf-acquire, root)
+ *     then: PID 901: report (lf-acquire, www), to share it
  */
 #include "config.h"
 
@@ -65,7 +65,7 @@ static void print_entry(const struct file *file, const struct lf_entry *entry,
 			size_t used)
 {
 	struct process p;
-	char more[80];
+	char more[160];
 
 	process_read(&p, lf_entry_pid(entry), lf_entry_start_time(entry));
 	format_details(more, sizeof(more), file->report, entry, &p);

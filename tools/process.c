@@ -20,18 +20,17 @@
 /* The rest of a longer command line is not read. */
 #define LONGEST_COMMAND 4096
 
-static int open_process(pid_t pid)
+int open_process(pid_t pid)
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "/proc/%ld", (long)pid);
-	return open(name, O_RDONLY | O_DIRECTORY);
+	return open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Returns the length; a file that cannot be read counts as empty. */
-static size_t read_file(int process, const char *name, char *text, size_t size)
+size_t read_proc(int process, const char *name, char *text, size_t size)
 {
-	int fd = openat(process, name, O_RDONLY);
+	int fd = openat(process, name, O_RDONLY | O_CLOEXEC);
 	ssize_t length;
 
 	if (fd < 0)
@@ -39,20 +38,6 @@ static size_t read_file(int process, const char *name, char *text, size_t size)
 	length = read(fd, text, size);
 	close(fd);
 	return length > 0 ? (size_t)length : 0;
-}
-
-/* Field 22 of "stat".  Field 2 is in brackets, and may contain any character. */
-static unsigned long long read_start_time(int process)
-{
-	char text[1024];
-	size_t length = read_file(process, "stat", text, sizeof(text) - 1);
-	char *end;
-
-	text[length] = '\0';
-	end = strrchr(text, ')');
-	for (int field = 2; end && field < 22; field++)
-		end = strchr(end + 1, ' ');
-	return end ? strtoull(end, NULL, 10) : 0;
 }
 
 /* Puts "..." at the end of TEXT, in place of whole characters of UTF-8. */
@@ -66,31 +51,77 @@ static size_t mark_end(char *text, size_t length)
 	return end + strlen("...");
 }
 
+/* Whether the process runs a program of this name, as far as that is shown. */
+static bool may_run(int process, const char *name)
+{
+	static const char deleted[] = " (deleted)";
+	char text[4096];
+	ssize_t length = readlinkat(process, "exe", text, sizeof(text) - 1);
+	const char *slash;
+
+	if (length <= 0)
+		return true;
+	text[length] = '\0';
+	/* After an upgrade. */
+	if ((size_t)length >= strlen(deleted) &&
+	    strcmp(text + length - strlen(deleted), deleted) == 0)
+		text[(size_t)length - strlen(deleted)] = '\0';
+	slash = strrchr(text, '/');
+	return strcmp(slash ? slash + 1 : text, name) == 0;
+}
+
+/*
+ * Where COMMAND begins in the arguments TEXT of an lf-acquire, or 0.  A process can
+ * call itself whatever it likes.
+ */
+static size_t find_job(int process, char *text, size_t length)
+{
+	int count = 0, command;
+	char **words;
+	size_t begin;
+
+	for (size_t i = 0; i <= length; i++)
+		count += text[i] == '\0';
+	words = calloc((size_t)count + 1, sizeof(*words));
+	if (!words)
+		return 0;
+	for (int i = 0; i < count; i++) {
+		words[i] = text;
+		text += strlen(text) + 1;
+	}
+	command = find_command(count, words);
+	begin = command > 0 ? (size_t)(words[command] - words[0]) : 0;
+	free(words);
+	return begin > 0 && may_run(process, "lf-acquire") ? begin : 0;
+}
+
 /* The arguments, separated by blanks. */
-static char *read_arguments(int process)
+static void read_arguments(struct process *p, int process)
 {
 	char text[LONGEST_COMMAND + 1];
-	size_t length = read_file(process, "cmdline", text, sizeof(text));
+	size_t length = read_proc(process, "cmdline", text, sizeof(text)), job;
 	bool more = length == sizeof(text);
 
 	while (length > 0 && text[length - 1] == '\0')
 		length--;
 	if (length == 0)
-		return NULL;
+		return;
 	if (more)
 		length = mark_end(text, LONGEST_COMMAND);
 	text[length] = '\0';
+	job = find_job(process, text, length);
 	for (size_t i = 0; i < length; i++)
 		if (text[i] == '\0')
 			text[i] = ' ';
-	return strdup(text);
+	p->command = strdup(text);
+	p->job = p->command && job > 0 ? p->command + job : NULL;
 }
 
 /* A thread of the kernel has no arguments: its name in brackets, as in ps(1). */
 static char *read_name(int process)
 {
 	char text[64] = "[";
-	size_t length = read_file(process, "comm", text + 1, sizeof(text) - 3);
+	size_t length = read_proc(process, "comm", text + 1, sizeof(text) - 3);
 
 	if (length > 0 && text[length] == '\n')
 		length--;
@@ -125,19 +156,36 @@ static void read_user(int process, char *user, size_t size)
 	snprintf(user, size, "%s", last_user);
 }
 
+/* THREAD is one that is alive: that of main() may have ended. */
+static void read_facts(struct process *p, int process, int thread, char state)
+{
+	read_arguments(p, thread);
+	if (!p->command)
+		p->command = read_name(thread);
+	read_user(process, p->user, sizeof(p->user));
+	state_read(p, thread, state);
+}
+
 void process_read(struct process *p, pid_t pid, unsigned long long start_time)
 {
 	int process = pid > 0 && start_time > 0 ? open_process(pid) : -1;
+	struct stat_fields fields;
 
 	*p = (struct process){ .pid = pid };
 	if (process < 0)
 		return;
-	if (read_start_time(process) == start_time) {
+	if (read_stat(process, &fields) && fields.start_time == start_time) {
+		int thread = is_ended(fields.state) ?
+				     open_live_thread(process) :
+				     -1;
+
 		p->start_time = start_time;
-		p->command = read_arguments(process);
-		if (!p->command)
-			p->command = read_name(process);
-		read_user(process, p->user, sizeof(p->user));
+		if (thread >= 0)
+			read_stat(thread, &fields);
+		read_facts(p, process, thread >= 0 ? thread : process,
+			   fields.state);
+		if (thread >= 0)
+			close(thread);
 	}
 	close(process);
 }
@@ -145,7 +193,7 @@ void process_read(struct process *p, pid_t pid, unsigned long long start_time)
 void process_free(struct process *p)
 {
 	free(p->command);
-	p->command = NULL;
+	p->command = p->job = NULL;
 }
 
 /* Seconds since the Epoch, or 0: unknown. */
@@ -170,40 +218,59 @@ static long long read_boot_time(void)
  * An age, taken from the clock, would be rounded differently from call to call.
  * The kernel's boot time and the start time are whole numbers that stay.
  */
-bool process_started(const struct process *p, time_t *started)
+static bool time_of(unsigned long long start_time, time_t *when)
 {
 	static long long boot_time = -1;
 	long long ticks = sysconf(_SC_CLK_TCK);
 
-	if (p->start_time == 0 || ticks <= 0)
+	if (start_time == 0 || ticks <= 0)
 		return false;
 	if (boot_time < 0)
 		boot_time = read_boot_time();
-	*started = (time_t)(boot_time + (long long)p->start_time / ticks);
+	*when = (time_t)(boot_time + (long long)start_time / ticks);
 	/* Some containers show a boot time of their own. */
-	return boot_time > 0 && *started <= time(NULL) + 1;
+	return boot_time > 0 && *when <= time(NULL) + 1;
+}
+
+bool process_started(const struct process *p, time_t *started)
+{
+	return time_of(p->start_time, started);
+}
+
+bool job_started(const struct process *p, time_t *started)
+{
+	return time_of(p->job_start, started);
+}
+
+const char *process_job(const struct process *p)
+{
+	return p->job ? p->job : p->command;
 }
 
 void process_print(FILE *to, const struct process *p, size_t width)
 {
 	fprintf(to, "PID %ld", (long)p->pid);
 	if (p->command) {
-		fputs(" (", to);
-		print_shortened(to, p->command, width);
-		fputs(")", to);
+		fputs(": ", to);
+		print_shortened(to, process_job(p), width);
 	}
-	if (p->user[0]) {
-		fputs(", user ", to);
-		print_escaped(to, p->user);
-	}
+	if (!p->job && !p->user[0])
+		return;
+	fprintf(to, " (%s%s", p->job ? "lf-acquire" : "",
+		p->job && p->user[0] ? ", " : "");
+	print_escaped(to, p->user);
+	fputs(")", to);
 }
 
 size_t process_width(const struct process *p)
 {
 	int width = snprintf(NULL, 0, "PID %ld", (long)p->pid);
 
-	return (size_t)width + (p->command ? strlen(" ()") : 0) +
-	       (p->user[0] ? strlen(", user ") + escaped_width(p->user) : 0);
+	return (size_t)width + (p->command ? strlen(": ") : 0) +
+	       (p->job || p->user[0] ? strlen(" ()") : 0) +
+	       (p->job ? strlen("lf-acquire") : 0) +
+	       (p->job && p->user[0] ? strlen(", ") : 0) +
+	       escaped_width(p->user);
 }
 
 const char *try_as_root(void)

@@ -17,15 +17,17 @@ const char table_help[] =
 	"  -l, --list          print a table\n"
 	"  -J, --json          print JSON\n"
 	"  -o, --output COLUMNS\n"
-	"                      print these columns: LOCKFILE, ROLE, MODE, PID, USER,\n"
-	"                      COMMAND, LOCKED, STARTED, TYPE (default), AGE,\n"
-	"                      STARTTIME, SOURCE; +COLUMNS adds to the default\n"
+	"                      print these columns: LOCKFILE, ROLE, MODE, TYPE, PID,\n"
+	"                      USER, STATE, AGE, JOB (default), COMMAND, LOCKED,\n"
+	"                      STARTED, STARTTIME, SOURCE; +COLUMNS adds to the\n"
+	"                      default\n"
 	"  -n, --noheadings    print a table without headings\n"
 	"  -r, --raw           print a table for scripts: one blank between columns,\n"
 	"                      no blank in a column, - where a value is unknown\n";
 
 static struct libscols_table *table;
 static struct table_style style;
+static bool for_people;
 static enum column chosen[COLUMNS];
 static size_t width;
 static size_t widest[COLUMNS]; /* of the heading and cells of each, escaped */
@@ -47,7 +49,8 @@ static void add_column(size_t i)
 void table_begin(const struct table_style *wanted)
 {
 	style = *wanted;
-	width = columns_parse(style.columns, chosen);
+	for_people = !style.json && !style.raw;
+	width = columns_parse(style.columns, for_people, chosen);
 	table = checked(scols_new_table());
 	scols_table_enable_json(table, style.json);
 	scols_table_enable_raw(table, style.raw);
@@ -90,6 +93,7 @@ static void add_entry(const struct file *file, const struct lf_entry *entry)
 
 	process_read(&process, lf_entry_pid(entry), lf_entry_start_time(entry));
 	row.process = &process;
+	row.for_people = for_people;
 	row.times = times_of(file->report, entry, &process);
 	add_row(&row);
 	process_free(&process);
@@ -124,20 +128,27 @@ static void add_file(const struct file *file)
 }
 
 /*
- * The columns of the terminal that the others leave to the command.  If that is
+ * The columns of the terminal that the others leave to each long one.  If that is
  * less than its heading takes, lines are too long in any case.
  */
-static size_t command_width(void)
+static size_t width_of_long(void)
 {
-	size_t columns = terminal_width(), used = 0;
-	size_t least = strlen(column_name(COLUMN_COMMAND));
+	size_t columns = terminal_width(), used = 0, count = 0;
 
 	if (style.json || columns == 0)
 		return SIZE_MAX;
-	for (size_t i = 0; i < width; i++)
-		if (chosen[i] != COLUMN_COMMAND)
-			used += widest[i] + strlen(" ");
-	return columns >= used + least ? columns - used : SHORTEST_COMMAND;
+	for (size_t i = 0; i < width; i++) {
+		used += strlen(" ");
+		if (column_is_long(chosen[i]))
+			count++;
+		else
+			used += widest[i];
+	}
+	/* The last has no blank after it. */
+	used -= strlen(" ");
+	if (count > 0 && columns >= used + count * strlen("COMMAND"))
+		return (columns - used) / count;
+	return SHORTEST_COMMAND;
 }
 
 /*
@@ -151,12 +162,13 @@ static char *as_styled(const char *text, size_t most)
 	return checked(text_shortened(text, most));
 }
 
-static void style_line(struct libscols_line *line, size_t command)
+static void style_line(struct libscols_line *line, size_t most_of_long)
 {
 	for (size_t i = 0; i < width; i++) {
 		const char *text =
 			scols_cell_get_data(scols_line_get_cell(line, i));
-		size_t most = chosen[i] == COLUMN_COMMAND ? command : SIZE_MAX;
+		size_t most = column_is_long(chosen[i]) ? most_of_long :
+							  SIZE_MAX;
 		char *styled = text ? as_styled(text, most) : NULL;
 
 		set_cell(line, i, styled);
@@ -168,10 +180,10 @@ static void style_all(void)
 {
 	struct libscols_iter *i = checked(scols_new_iter(SCOLS_ITER_FORWARD));
 	struct libscols_line *line;
-	size_t command = command_width();
+	size_t most_of_long = width_of_long();
 
 	while (scols_table_next_line(table, i, &line) == 0)
-		style_line(line, command);
+		style_line(line, most_of_long);
 	scols_free_iter(i);
 }
 

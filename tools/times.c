@@ -3,7 +3,8 @@
  * An entry of a report: when the lock was taken, and when its process started.
  *
  * The kernel does not record when a lock was taken.  A holder that writes its
- * PID into the file leaves the time of writing there.
+ * PID into the file leaves the time of writing there, and lf-acquire starts
+ * COMMAND when it has the lock.
  */
 #include "config.h"
 
@@ -48,6 +49,8 @@ struct times times_of(const struct lf_report *report,
 	    written <= (long long)time(NULL) + SLACK &&
 	    written >= times.started - SLACK)
 		times.locked = written;
+	else if (entry && is_holder(entry) && job_started(p, &started))
+		times.locked = started;
 	return times;
 }
 
@@ -58,8 +61,7 @@ long long seconds_since(long long when)
 	return now > when ? now - when : 0;
 }
 
-/* In two units at most: "12 s", "3 min", "2 h 5 min", "3 d 4 h". */
-static void format_duration(char *text, size_t size, long long s)
+void format_duration(char *text, size_t size, long long s)
 {
 	long long min = s / 60, h = min / 60, d = h / 24;
 
@@ -73,27 +75,34 @@ static void format_duration(char *text, size_t size, long long s)
 		snprintf(text, size, "%lld d %lld h", d, h % 24);
 }
 
+/* ", for 3 min" or ", running for 3 min"; "": neither is known. */
+static void format_times(char *text, size_t size, const struct times *times)
+{
+	bool is_locked = times->locked != UNKNOWN_TIME;
+	long long since = is_locked ? times->locked : times->started;
+	char duration[48];
+
+	text[0] = '\0';
+	if (since == UNKNOWN_TIME)
+		return;
+	format_duration(duration, sizeof(duration), seconds_since(since));
+	snprintf(text, size, ", %s %s", is_locked ? "for" : "running for",
+		 duration);
+}
+
 void format_details(char *text, size_t size, const struct lf_report *report,
 		    const struct lf_entry *entry, const struct process *p)
 {
 	struct times times = times_of(report, entry, p);
-	const char *shared = lf_entry_shared(entry) ? ", shared" : "";
-	char duration[48];
+	bool shared = lf_entry_shared(entry), waits = lf_entry_waits(entry);
+	char state[64], since[80] = "";
 
-	if (lf_entry_waits(entry)) {
-		snprintf(text, size, "%s",
-			 lf_entry_shared(entry) ? ", to share it" : "");
-		return;
-	}
-	if (times.locked != UNKNOWN_TIME) {
-		format_duration(duration, sizeof(duration),
-				seconds_since(times.locked));
-		snprintf(text, size, "%s, locked %s ago", shared, duration);
-	} else if (times.started != UNKNOWN_TIME) {
-		format_duration(duration, sizeof(duration),
-				seconds_since(times.started));
-		snprintf(text, size, "%s, running for %s", shared, duration);
-	} else {
-		snprintf(text, size, "%s", shared);
-	}
+	format_state(state, sizeof(state), p);
+	if (!waits)
+		format_times(since, sizeof(since), &times);
+	snprintf(text, size, "%s%s%s",
+		 !shared ? "" :
+		 waits	 ? ", to share it" :
+			   ", shared",
+		 state, since);
 }

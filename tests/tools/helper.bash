@@ -420,10 +420,18 @@ free() {
 	return 1
 }
 
-# process PID COMMAND: as the tools print it.
+# process PID COMMAND: as the tools print it.  Of "lf-acquire -k lock backup" they
+# print what runs under the lock.
 process() {
+	local command=$2 by=
+	local under='^lf-acquire (-[^ ]+ )*[^ ]+ (.*)'
+
+	if [[ $2 =~ $under ]]; then
+		command=${BASH_REMATCH[2]}
+		by='lf-acquire, '
+	fi
 	if reads_proc; then
-		echo "PID $1 ($2), user $(user_of "$1")"
+		echo "PID $1: $command ($by$(user_of "$1"))"
 	else
 		echo "PID $1"
 	fi
@@ -436,7 +444,7 @@ names_holder() {
 
 	start="lf-acquire: $2: held by $(process "$3" "$4")"
 	begins "$1" "$start" || return
-	like "${1#"$start"}" "^(, shared)?(, (running for|locked) [0-9a-z ]+)?${5-}\$"
+	like "${1#"$start"}" "^(, shared)?(, (running )?for [0-9a-z ]+)?${5-}\$"
 }
 
 # reports PATH LINE...: by lf_inspect(), held.  The kernel's list may miss a line

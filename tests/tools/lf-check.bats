@@ -128,7 +128,7 @@ load helper
 	hold lf-acquire lock
 	kill_holder
 	run -0 lf-check lock
-	like "$output" "^lock: held(; holder unknown( \(try as root\))?| by PID $command \(.*\), user .*)"
+	like "$output" "^lock: held(; holder unknown( \(try as root\))?| by PID $command: .* \(.*\).*)"
 	run -0 lf-check -p lock
 	[[ -z $output || $output == "$command" ]]
 }
@@ -156,7 +156,7 @@ load helper
 	hold lf-acquire -F lock
 	run -0 lf-check lock
 	equal "${#lines[@]}" 1
-	like "$output" '\\x1b\[2J a\\x0ab\\x0d\\x7f\), user '
+	like "$output" '\\x1b\[2J a\\x0ab\\x0d\\x7f \([^,]*\), running for '
 	[[ $output != *$'\e'* && $output != *$'\r'* ]]
 }
 
@@ -189,11 +189,11 @@ load helper
 	run -0 --separate-stderr lf-check lock
 	equal "$stderr" ""
 	equal "${#lines[@]}" 4
-	like "${lines[0]}" "^lock: held by PID ($first|$second) \(lf-acquire -s lock .*\), user .*, shared, running for "
-	like "${lines[1]}" "^  and by PID ($first|$second) \(lf-acquire -s lock .*\), user .*, shared, running for "
-	[[ ${lines[0]%% (*} != *"${lines[1]##*by}" ]]
-	begins "${lines[2]}" "  waiting: PID $third (lf-acquire -w lock true), user $(user_of "$third")"
-	begins "${lines[3]}" "  then: PID $pid (lf-acquire -w lock true), user "
+	like "${lines[0]}" "^lock: held by PID ($first|$second): sh -c .* \(lf-acquire, .*\), shared, for "
+	like "${lines[1]}" "^  and by PID ($first|$second): sh -c .* \(lf-acquire, .*\), shared, for "
+	[[ ${lines[0]%%: sh*} != *"${lines[1]##*by}" ]]
+	begins "${lines[2]}" "  waiting: PID $third: true (lf-acquire, $(user_of "$third"))"
+	begins "${lines[3]}" "  then: PID $pid: true (lf-acquire, "
 	run -0 lf-check -p lock
 	equal "$(sort -n <<<"$output")" \
 		"$(printf '%s\n' "$first" "$second" | sort -n)"
@@ -205,7 +205,7 @@ load helper
 	hold lf-acquire lock
 	queue lf-acquire -w -s lock true
 	run -0 lf-check lock
-	equal "${lines[1]}" "  waiting: PID $pid (lf-acquire -w -s lock true), user $(user_of "$pid"), to share it"
+	equal "${lines[1]}" "  waiting: PID $pid: true (lf-acquire, $(user_of "$pid")), to share it"
 }
 
 @test "a long queue is listed in full and in order" {
@@ -218,7 +218,7 @@ load helper
 		waiting+=("$pid")
 	done
 	run -0 lf-check lock
-	equal "$(sed -n 's/^  [a-z]*: PID \([0-9]*\) .*/\1/p' <<<"$output")" \
+	equal "$(sed -n 's/^  [a-z]*: PID \([0-9]*\): .*/\1/p' <<<"$output")" \
 		"$(printf '%s\n' "${waiting[@]}")"
 	run -0 lf-check -p lock
 	equal "$output" "$holder"
@@ -246,12 +246,12 @@ load helper
 	hold flock lock
 	run -1 lf-check lock
 	equal "${lines[0]}" "lock: free"
-	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $holder (flock lock "
+	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $holder: flock lock "
 	run -1 lf-check -p lock
 	equal "$output" ""
 	hold lf-acquire lock
 	run -0 lf-check lock
-	begins "${lines[0]}" "lock: held by PID $holder "
+	begins "${lines[0]}" "lock: held by PID $holder: "
 	begins "${lines[1]}" "  locked by flock(2), "
 	run -0 lf-check -p lock
 	equal "$output" "$holder"
@@ -268,7 +268,7 @@ load helper
 	next "$fd"
 	run -1 lf-check lock
 	equal "${lines[0]}" "lock: free"
-	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $pid (sh -c exec 9>>lock "
+	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $pid: sh -c exec 9>>lock "
 }
 
 @test "the holder of a lock on a shell's descriptor is named" {
@@ -281,7 +281,7 @@ load helper
 	run -0 lf-check -p lock
 	equal "$output" "$pid"
 	run -0 lf-check lock
-	begins "$output" "lock: held by PID $pid (sh -c exec 9>>lock "
+	begins "$output" "lock: held by PID $pid: sh -c exec 9>>lock "
 }
 
 @test "a process without arguments is named by its name, escaped" {
@@ -293,7 +293,7 @@ load helper
 		open(F, ">", "said"); print F "\n"; close(F); sleep(3600)'
 	next "$fd"
 	run -0 lf-check lock
-	begins "$output" "lock: held by PID $pid ([a\\x0a\\x1bb]), user "
+	begins "$output" "lock: held by PID $pid: [a\\x0a\\x1bb] ("
 }
 
 @test "a lock whose holder may not be examined is held, with advice" {
@@ -306,7 +306,7 @@ load helper
 	run -0 unprivileged lf-check lock
 	equal "${lines[0]}" "lock: held; holder unknown (try as root)"
 	run -0 lf-check lock
-	begins "${lines[0]}" "lock: held by PID $command (sh -c "
+	begins "${lines[0]}" "lock: held by PID $command: sh -c "
 	run -0 lf-check -p lock
 	equal "$output" "$command"
 }
@@ -321,20 +321,25 @@ since() {
 @test "without a PID in the file the age of the process is shown" {
 	need_inspection
 	hold lf-acquire lock
+	# With lf-acquire, COMMAND began when it was locked.
+	run -0 lf-check lock
+	like "$(since)" '^for [0-9]+ (s|min)$'
+	release "$holder"
+	hold lf-acquire -F lock
 	run -0 lf-check lock
 	like "$(since)" '^running for [0-9]+ (s|min)$'
 }
 
 @test "with the holder's PID in the file the age of the lock is shown" {
 	need_inspection
-	hold lf-acquire -p lock
+	hold lf-acquire -F -p lock
 	run -0 lf-check lock
-	like "$(since)" '^locked [0-9]+ (s|min) ago$'
+	like "$(since)" '^for [0-9]+ (s|min)$'
 }
 
 @test "a PID in the file that cannot be the holder's is ignored" {
 	need_inspection
-	hold lf-acquire -p lock
+	hold lf-acquire -F -p lock
 	# Before its process started; and the PID of another.
 	touch -d '2001-02-03 04:05:06' lock
 	run -0 lf-check lock
@@ -363,18 +368,18 @@ on_terminal() {
 	arguments=("$(printf '%0200d' 0)")
 	hold lf-acquire lock
 	run -0 lf-check lock
-	begins "${output#*\(}" "lf-acquire lock sh -c "
-	like "$output" '\.\.\.\), user '
+	begins "${output#*: held by PID*: }" "sh -c "
+	like "$output" '\.\.\. \(lf-acquire, '
 	NO_COLOR=1 on_terminal sh -c 'stty cols 120; lf-check lock'
 	equal "${#lines[0]}" 121 # with its return
 	NO_COLOR=1 on_terminal sh -c 'stty cols 90; lf-check lock'
 	equal "${#lines[0]}" 91
-	like "$output" '\.\.\.\), user '
+	like "$output" '\.\.\. \(lf-acquire, '
 	# Its start is shown however narrow the terminal is.
 	NO_COLOR=1 on_terminal sh -c 'stty cols 10; lf-check lock'
-	like "$output" '\(lf-acquire lock sh -c\.\.\.\), user '
+	like "$output" ': sh -c echo \$\$ >"\$lock\.\.\. \(lf-acquire, '
 	NO_COLOR=1 on_terminal sh -c 'stty cols 1000; lf-check lock'
-	like "$output" '0{200}\), user '
+	like "$output" '0{200} \(lf-acquire, '
 }
 
 @test "only a terminal with colours gets colours" {
@@ -423,7 +428,7 @@ on_terminal() {
 	run -0 sh -c 'exec 9<>lock; lf-acquire --fd 9; lf-check -p lock; echo $$
 		lf-check lock; lf-check -q -t 0.1 lock && echo held'
 	equal "${lines[0]}" "${lines[1]}"
-	begins "${lines[2]}" "lock: held by PID ${lines[0]} (sh -c "
+	begins "${lines[2]}" "lock: held by PID ${lines[0]}: sh -c "
 	equal "${lines[*]:3}" "held"
 	run -0 lf-acquire lock sh -c 'lf-check -p lock; echo $PPID'
 	equal "${lines[0]}" "${lines[1]}"
@@ -433,7 +438,7 @@ on_terminal() {
 	need_locks_of_descriptors
 	need_inspection
 	run -0 sh -c 'exec 9<>lock; lf-acquire --fd 9; exec lf-check lock'
-	like "$output" '^lock: held by PID [0-9]+ \(lf-check lock\), '
+	like "$output" '^lock: held by PID [0-9]+: lf-check lock \('
 	run -0 sh -c 'exec 9<>lock; lf-acquire --fd 9; exec lf-check -p -w lock'
 	equal "$output" ""
 }
@@ -737,8 +742,8 @@ lock_a_hundred_times() {
 	first=$holder
 	queue_holder lf-acquire -w lock
 	run -0 --separate-stderr lf-check
-	like "$output" "$PWD/lock: held by PID $first \\(lf-acquire"
-	like "$output" "  waiting: PID $holder \\("
+	like "$output" "$PWD/lock: held by PID $first: sh .*\\(lf-acquire"
+	like "$output" "  waiting: PID $holder: "
 	# Beside others only a remark that there may be more.
 	[ -z "$stderr" ] || like "$stderr" '^lf-check: there may be more locked files'
 	release "$first"

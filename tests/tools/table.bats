@@ -8,7 +8,10 @@
 
 load helper
 
-default='LOCKFILE ROLE MODE PID USER COMMAND LOCKED STARTED TYPE'
+# On a terminal; and for programs.
+default='LOCKFILE ROLE MODE TYPE PID USER STATE AGE JOB'
+all='LOCKFILE ROLE MODE PID USER STATE JOB COMMAND LOCKED STARTED TYPE'
+
 
 # words TEXT: separated by one blank.
 words() {
@@ -36,8 +39,8 @@ json() {
 		equal "$stderr" ""
 		equal "${#lines[@]}" 4
 		equal "$(words "${lines[0]}")" "$default"
-		like "$(words "${lines[1]}")" "^lock holder WRITE $holder $(user_of "$holder") lf-acquire lock .* [-0-9]{10}T[:0-9]{8}[-+][0-9]{2}:[0-9]{2} (OFDLCK|POSIX)$"
-		like "$(words "${lines[2]}")" "^lock waiter WRITE $pid $(user_of "$pid") lf-acquire -w lock true [-0-9]{10}T.* POSIX$"
+		like "$(words "${lines[1]}")" "^lock holder WRITE (OFDLCK|POSIX) $holder $(user_of "$holder") [0-9]+ (s|min) sh -c "
+		like "$(words "${lines[2]}")" "^lock waiter WRITE POSIX $pid $(user_of "$pid") [0-9]+ (s|min) true$"
 		equal "$(words "${lines[3]}")" "free free"
 	done
 }
@@ -76,13 +79,13 @@ json() {
 	run -0 lf-check -o pid,LockFile lock
 	equal "$(words "${lines[0]}")" "PID LOCKFILE"
 	equal "$(words "${lines[1]}")" "$holder lock"
-	run -0 lf-check --output=+AGE,SOURCE lock
-	equal "$(words "${lines[0]}")" "$default AGE SOURCE"
+	run -0 lf-check --output=+AGE,SOURCE,COMMAND lock
+	equal "$(words "${lines[0]}")" "$default SOURCE COMMAND"
 	run -0 lf-check -o PID,PID lock
 	equal "$(words "${lines[0]}")" "PID"
 	run -0 lf-check -o ROLE -o PID lock
 	equal "$(words "${lines[0]}")" "PID"
-	run -0 lf-check -rno LOCKED,STARTTIME,SOURCE lock
+	run -0 lf-check -rno STATE,STARTTIME,SOURCE lock
 	like "$output" '^- [0-9]+ (tag|lock)$'
 }
 
@@ -107,7 +110,7 @@ iso() {
 
 	need_tables
 	need_inspection
-	hold lf-acquire lock
+	hold lf-acquire -F lock
 	queue lf-acquire -w lock true
 	for look in {1..10}; do
 		run -0 lf-check -rno LOCKED,STARTED,STARTTIME lock
@@ -133,13 +136,27 @@ iso() {
 @test "LOCKED is empty if the PID in the file cannot be the holder's" {
 	need_tables
 	need_inspection
-	hold lf-acquire -p lock
+	hold lf-acquire -F -p lock
 	touch -d '2001-02-03 04:05:06' lock
 	run -0 lf-check -rno LOCKED lock
 	equal "$output" -
 	echo 1 >lock
 	run -0 lf-check -rno LOCKED lock
 	equal "$output" -
+}
+
+@test "LOCKED is when COMMAND of lf-acquire began, too" {
+	need_tables
+	need_inspection
+	hold lf-acquire lock
+	started "$command"
+	[ -e "/proc/$holder/task/$holder/children" ] ||
+		skip "the kernel does not list children"
+	run -0 lf-check -rno LOCKED lock
+	equal "$output" "$(iso "$seconds")"
+	queue lf-acquire -w lock true
+	run -0 lf-check -rno ROLE,LOCKED lock
+	equal "${lines[1]}" "waiter -"
 }
 
 @test "AGE counts from LOCKED, and from STARTED if that is unknown" {
@@ -185,9 +202,9 @@ iso() {
 	: >free
 	for option in -r --raw -rl; do
 		run -0 lf-check "$option" 'a lock' free
-		equal "${lines[0]}" "$default"
-		like "${lines[1]}" '^a\\x20lock holder WRITE [0-9]+ [^ ]+ lf-acquire\\x20a\\x20lock\\x20sh[^ ]* - [^ ]+ (OFDLCK|POSIX)$'
-		equal "${lines[2]}" "free free - - - - - - -"
+		equal "${lines[0]}" "$all"
+		like "${lines[1]}" '^a\\x20lock holder WRITE [0-9]+ [^ ]+ - sh\\x20-c[^ ]* lf-acquire\\x20a\\x20lock\\x20sh[^ ]* [^ ]+ [^ ]+ (OFDLCK|POSIX)$'
+		equal "${lines[2]}" "free free - - - - - - - - -"
 	done
 }
 
@@ -210,7 +227,7 @@ iso() {
 			<<<"$output")" \
 			"[[\"lock\",\"holder\",\"WRITE\",$holder],[\"lock\",\"waiter\",\"WRITE\",$pid],[\"free\",\"free\",null,null],[\"missing\",\"free\",null,null]]"
 		equal "$(jq -r '.locks[0] | keys_unsorted | join(" ")' \
-			<<<"$output")" "${default,,}"
+			<<<"$output")" "${all,,}"
 	done
 }
 
@@ -385,7 +402,7 @@ refused() {
 	need_tables
 	: >lock
 	for columns in '' ',' 'PID,' ',PID' 'PID,,ROLE' 'PID ' NAME SINCE EVENT + +NAME; do
-		refused 'invalid column .*: the columns are LOCKFILE, ROLE, MODE, PID, USER, COMMAND, LOCKED, STARTED, TYPE, AGE, STARTTIME, SOURCE' \
+		refused 'invalid column .*: the columns are LOCKFILE, ROLE, MODE, PID, USER, STATE, JOB, COMMAND, LOCKED, STARTED, TYPE, AGE, STARTTIME, SOURCE' \
 			-o "$columns" lock
 	done
 	refused "invalid column 'e\\\\x1b': " -o $'e\e' lock
@@ -420,7 +437,7 @@ refused() {
 	need_tables
 	# shellcheck disable=SC2086 # a word for each column
 	help_names lf-check '-l, --list' '-J, --json' '-o, --output COLUMNS' \
-		'-n, --noheadings' '-r, --raw' $default AGE STARTTIME SOURCE
+		'-n, --noheadings' '-r, --raw' $default $all STARTTIME SOURCE
 }
 
 @test "without libsmartcols tables are refused, and everything else works" {

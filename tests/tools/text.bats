@@ -245,7 +245,7 @@ wide() {
 	need_width
 	for character in a $'\xe6\x97\xa5' $'\xf0\x9f\x94\x92' $'e\xcc\x81'; do
 		wide "$character"
-		like "$output" '\.\.\.\), user '
+		like "$output" '\.\.\. \([^,]*\), '
 		[ "$(columns "$output")" -le 150 ]
 		[ "$(columns "$output")" -ge 149 ]
 	done

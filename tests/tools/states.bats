@@ -1,0 +1,310 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# A job that is stuck: what the tools show of it at first sight, also on a terminal.
+#
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+
+load helper
+
+# in_state KIND PATH: $pid has the lock and is in this state.
+in_state() {
+	need states
+	channel said
+	start states "$1" "$2" >&"$fd"
+	next "$fd"
+	said=$fd
+}
+
+# has_state PID LETTER
+has_state() {
+	[ "$(state_of "$1")" = "$2" ]
+}
+
+# shows STATE [NAME]: every output shows $about, the lock's, in this state; or in none.
+shows() {
+	local state=${1:+, $1}
+
+	run -0 lf-check lock
+	like "$output" "^lock: held by PID [0-9]+: .* \\([^()]*\\)$state, (running )?for [0-9]+ (s|min)"
+	run -75 lf-acquire lock true
+	like "$output" "^lf-acquire: lock: held by PID [0-9]+: .* \\([^()]*\\)$state, (running )?for [0-9]+ (s|min)"
+	need_tables
+	run -0 lf-check -rno STATE lock
+	equal "${lines[0]}" "${2:--}"
+	run -0 lf-check -J lock
+	like "$output" "\"state\": ${2:+\"}${2:-null}"
+	run -0 lf-check -l lock
+	like "$output" " ${2:-[^ ]*} +[0-9]+ (s|min) "
+}
+
+need_children() {
+	[ -e "/proc/$$/task/$$/children" ] ||
+		skip "the kernel does not list children"
+}
+
+# --- States
+
+@test "a holder that was stopped is shown as such, and the one that it is" {
+	need_inspection
+	hold lf-acquire lock
+	shows ''
+	kill -STOP "$holder"
+	eventually is_stopped "$holder"
+	shows stopped stopped
+	kill -CONT "$holder"
+	eventually is_asleep "$holder"
+	shows ''
+}
+
+@test "so is a job that was stopped, though lf-acquire was not, and a program of it" {
+	need_inspection
+	need_children
+	hold lf-acquire lock
+	kill -STOP "$command"
+	eventually is_stopped "$command"
+	shows "PID $command stopped" stopped
+	release_stopped
+	channel started
+	start lf-acquire lock sh -c 'sh -c "sleep 1000; :"; :'
+	holder=$pid
+	eventually has_grandchildren "$pid" 3
+	kill -STOP "$grandchild"
+	eventually is_stopped "$grandchild"
+	shows "PID $grandchild stopped" stopped
+	kill -KILL "$grandchild"
+	finish "$holder"
+}
+
+release_stopped() {
+	kill -CONT "$command"
+	release "$holder"
+}
+
+# has_grandchildren PID DEPTH: the last one of them is $grandchild.
+has_grandchildren() {
+	local depth
+	grandchild=$1
+
+	for ((depth = 0; depth < $2; depth++)); do
+		# The file has no newline at its end.
+		{ read -r grandchild _ <"/proc/$grandchild/task/$grandchild/children" || :; } \
+			2>/dev/null
+		[ -n "$grandchild" ] || return
+	done
+}
+
+@test "so is a job that Ctrl-Z stopped" {
+	need terminal bash
+	need_inspection
+	need_signals TSTP
+	export HISTFILE=/dev/null TERM=dumb NO_COLOR=1 PS1='outer>'
+	run -0 terminal bash --norc --noprofile --noediting -i <<-'END'
+		wait outer>
+		type lf-acquire lock sh -c 'echo run""ning; sleep 1000; :'^M
+		wait running
+		type ^Z
+		wait Stopped
+		wait outer>
+		type lf-check lock; lf-acquire lock true^M
+		wait lf-acquire: lock: held
+		wait outer>
+		type kill %1; wait %1^M
+		wait outer>
+		type exit 3^M
+		end
+	END
+	like "$output" $'\nlock: held by PID [0-9]+: sh -c [^\n]* \\([^()]*\\), stopped, for [0-9]+ (s|min)'
+	like "$output" 'lf-acquire: lock: held by PID [0-9]+: sh -c .* \([^()]*\), stopped, for [0-9]+ (s|min)'
+	like "$output" $'\nexit 3'
+}
+
+@test "so is a holder that a debugger stopped" {
+	need states
+	need_inspection
+	hold lf-acquire lock
+	channel debugged
+	start states debug "$holder" >&"$fd"
+	eventually has_state_or_is_gone "$holder" t "$pid"
+	! is_gone "$pid" || skip "may not trace a process"
+	shows "stopped by a debugger" traced
+	kill -KILL "$pid"
+	eventually is_asleep "$holder"
+	shows ''
+}
+
+# has_state_or_is_gone PID LETTER OTHER
+has_state_or_is_gone() {
+	has_state "$1" "$2" || is_gone "$3"
+}
+
+@test "so is one that waits for the disk, if it does not just do so for an instant" {
+	need_inspection
+	in_state disk lock
+	eventually has_state "$pid" D
+	shows "waiting for the disk" disk
+	kill -KILL "$pid"
+	finish "$pid"
+	rm said
+	in_state busy lock
+	eventually has_state "$pid" D
+	for _ in 1 2 3 4 5; do
+		run -0 lf-check lock
+		[[ $output != *disk* ]]
+	done
+}
+
+@test "a job below lf-acquire that waits for the disk is shown as such" {
+	need states
+	need_inspection
+	need_children
+	channel said
+	start lf-acquire lock states disk other >&"$fd"
+	holder=$pid
+	next "$fd"
+	eventually has_grandchildren "$holder" 1
+	eventually has_state "$grandchild" D
+	shows "PID $grandchild waiting for the disk" disk
+	kill -KILL "$grandchild"
+	finish "$holder"
+}
+
+@test "a holder whose main thread has ended is named, as alive" {
+	need_inspection
+	need_threads
+	in_state leader lock
+	eventually has_state "$pid" Z
+	run -0 lf-check -p lock
+	equal "$output" "$pid"
+	run -0 lf-check lock
+	begins "$output" "lock: held by PID $pid: states leader lock ($(user_of "$pid")), running for "
+	shows ''
+	kill -STOP "$pid"
+	eventually threads_have_stopped "$pid"
+	shows stopped stopped
+	kill -KILL "$pid"
+}
+
+threads_have_stopped() {
+	sed 's/.*) //' "/proc/$1/task/"*/stat | grep -q '^T'
+}
+
+# --- The job
+
+# job_is JOB ARGUMENT...: the arguments of lf-acquire, which waits for "held".
+job_is() {
+	queue lf-acquire "${@:2}"
+	run -0 lf-check held
+	equal "${lines[1]}" "  waiting: PID $pid: $1 (lf-acquire, $(user_of "$pid"))"
+	kill -KILL "$pid"
+	finish "$pid"
+}
+
+@test "of any lf-acquire the job is shown, without the options" {
+	need_inspection
+	hold lf-acquire held
+	job_is 'backup --full' -w held backup --full
+	job_is 'backup -w -- -t 5' -w held backup -w -- -t 5
+	job_is 'backup' -kwx -m 600 held -- backup
+	job_is 'backup' -w -m600 -E 3 held backup
+	job_is 'backup' --wai --conflict-exit-code=3 --mode 600 held backup
+	job_is 'backup' --timeout=1000 --keep -- held backup
+	job_is '-b -c' -w held -- -b -c
+	job_is 'nice lf-acquire a b' -w held nice lf-acquire a b
+	job_is 'backup' -w -a other --also another held backup
+}
+
+# call_itself PROGRAM WORD...: PROGRAM has the lock as $pid, and this as its command
+# line.
+call_itself() {
+	rm -f said
+	channel said
+	start "$1" call lock "${@:2}" >&"$fd"
+	next "$fd"
+	equal "$(tr '\0' ' ' <"/proc/$pid/cmdline" | sed 's/ *$//')" "${*:2}"
+}
+
+end_call() {
+	kill -KILL "$pid"
+	finish "$pid"
+}
+
+@test "what merely calls itself lf-acquire is shown as it calls itself" {
+	need states
+	need_inspection
+	call_itself states lf-acquire -w lock backup
+	run -0 lf-check lock
+	begins "$output" "lock: held by PID $pid: lf-acquire -w lock backup ($(user_of "$pid")), running for "
+}
+
+@test "the command line of an lf-acquire that is wrong or has no job is shown as it is" {
+	local words user
+
+	need states
+	need_inspection
+	cp "$(type -P states)" lf-acquire
+	user=$(user_of $$)
+	call_itself ./lf-acquire lf-acquire -w lock backup
+	run -0 lf-check lock
+	begins "$output" "lock: held by PID $pid: backup (lf-acquire, $user), "
+	rm lf-acquire
+	run -0 lf-check lock
+	begins "$output" "lock: held by PID $pid: backup (lf-acquire, $user), "
+	end_call
+	cp "$(type -P states)" lf-acquire
+	for words in '--unknown lock x' 'lock' '--help lock x' '-f 9 lock x' \
+		'--no lock x' '-m' '' '-w --' '-w lock --' '--fd=9 lock x' \
+		'--wait=3 lock x' '-? lock x' '-- lock' '--keep=x lock y'; do
+		# shellcheck disable=SC2086 # several words
+		call_itself ./lf-acquire lf-acquire $words
+		run -0 lf-check lock
+		begins "$output" "lock: held by PID $pid: lf-acquire${words:+ $words} ($user), "
+		end_call
+	done
+}
+
+# --- At first sight
+
+# on_terminal COLUMNS COMMAND: $lines are those of its output there.
+on_terminal() {
+	run -0 env NO_COLOR=1 terminal sh -c "stty cols $1; $2" <<<end
+	mapfile -t lines <<<"${output//$'\r'/}"
+}
+
+# The first line is folded by the terminal itself: nothing that matters is cut.
+@test "the stuck job on 80 and 120 columns, without colours, in the C locale" {
+	local user held waiting columns
+
+	need terminal stty
+	need_tables
+	need_inspection
+	user=$(user_of $$)
+	mkdir bin
+	ln -s "$(type -P sleep)" bin/backup
+	PATH=$PWD/bin:$PATH
+	start lf-acquire --keep -m 600 backup.lock backup 1000
+	held=$pid
+	eventually has_grandchildren "$held" 1
+	started+=("$grandchild")
+	queue lf-acquire -w -E 0 backup.lock verify --all
+	waiting=$pid
+	kill -STOP "$held"
+	eventually is_stopped "$held"
+	for columns in 80 120; do
+		on_terminal $columns 'lf-check backup.lock'
+		like "${lines[0]}" "^backup\\.lock: held by PID $held: backup 1000 \\(lf-acquire, $user\\), stopped, for [0-9]+ (s|min)$"
+		equal "${lines[1]}" "  waiting: PID $waiting: verify --all (lf-acquire, $user)"
+		on_terminal $columns 'lf-check -l backup.lock'
+		[ "${#lines[0]}" -le "$columns" ]
+		[ "${#lines[1]}" -le "$columns" ]
+		like "${lines[0]}" '^LOCKFILE +ROLE +MODE +TYPE +PID +USER +STATE +AGE +JOB$'
+		like "${lines[1]}" "^backup\\.lock +holder +WRITE +(OFDLCK|POSIX) +$held +$user +stopped +[0-9]+ (s|min) +backup 1000$"
+		like "${lines[2]}" "^backup\\.lock +waiter +WRITE +POSIX +$waiting +$user +[0-9]+ (s|min) +verify --all$"
+	done
+	# In the mail of cron.
+	run -75 lf-acquire backup.lock true
+	like "$output" "^lf-acquire: backup\\.lock: held by PID $held: backup 1000 \\(lf-acquire, $user\\), stopped, for [0-9]+ (s|min)$"
+	run -75 lf-acquire -q backup.lock true
+	equal "$output" ""
+	kill -CONT "$held"
+}
