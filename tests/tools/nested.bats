@@ -78,12 +78,13 @@ is_mine() {
 
 @test "--mine: COMMAND after kill -9 of lf-acquire" {
 	need_locks_of_descriptors
-	start lf-acquire "$lock" sh -c 'echo >ready; read -r _ <"$1"
-		lf-check --mine lock; echo $? >status' sh "$BATS_TEST_TMPDIR/never"
+	mkfifo go
+	start lf-acquire lock sh -c 'echo >ready; read -r _ <go
+		lf-check --mine lock; echo $? >status'
 	eventually test -s ready
 	kill -KILL "$pid"
 	finish "$pid"
-	echo >"$BATS_TEST_TMPDIR/never"
+	echo >go
 	eventually test -s status
 	equal "$(<status)" 0
 }
@@ -187,26 +188,26 @@ is_mine() {
 	need_ancestors
 	for option in -n -w '-t 60' -wF; do
 		# shellcheck disable=SC2086 # -t and its argument
-		run -75 lf-acquire lock sh -c 'lf-acquire "$@"; exit $?' sh \
+		run -75 timeout 60 lf-acquire lock sh -c 'lf-acquire "$@"; exit $?' sh \
 			$option lock touch ran
 		like "$output" "^lf-acquire: lock: held by PID .* \(lf-acquire lock sh .*$already\$"
 		equal "${#lines[@]}" 1
 		absent ran
 		absent lock
 	done
-	run -9 lf-acquire lock sh -c 'lf-acquire -w -E 9 lock true; exit $?'
-	run -75 lf-acquire lock sh -c 'lf-acquire -wq lock true; exit $?'
+	run -9 timeout 60 lf-acquire lock sh -c 'lf-acquire -w -E 9 lock true; exit $?'
+	run -75 timeout 60 lf-acquire lock sh -c 'lf-acquire -wq lock true; exit $?'
 	equal "$output" ""
 }
 
 @test "a nested call with several files says which one" {
 	need_ancestors
-	run -75 lf-acquire a sh -c 'lf-acquire -w -a a -a c b touch ran; exit $?'
+	run -75 timeout 60 lf-acquire a sh -c 'lf-acquire -w -a a -a c b touch ran; exit $?'
 	like "$output" "^lf-acquire: a: held .*$already\$"
 	absent ran
 	# Also if another file is refused first.
 	hold lf-acquire b
-	run -75 lf-acquire a sh -c 'lf-acquire -w -a a b true; exit $?'
+	run -75 timeout 60 lf-acquire a sh -c 'lf-acquire -w -a a b true; exit $?'
 	like "$output" "^lf-acquire: a: held .*$already\$"
 	run -75 lf-acquire a sh -c 'lf-acquire -a c b true; exit $?'
 	names_holder "$output" b "$holder" "lf-acquire b sh -c $holding"
@@ -219,7 +220,7 @@ is_mine() {
 	need_ancestors
 	: >file
 	ln -s file link
-	run -75 lf-acquire -k file sh -c 'lf-acquire -w --follow link true; exit $?'
+	run -75 timeout 60 lf-acquire -k file sh -c 'lf-acquire -w --follow link true; exit $?'
 	like "$output" "^lf-acquire: link: held .*$already\$"
 	run -0 lf-acquire -k file lf-acquire -r --follow link echo inner
 	equal "$output" inner
@@ -227,7 +228,7 @@ is_mine() {
 
 @test "a call in the background of COMMAND does not wait for its end" {
 	need_ancestors
-	run -0 lf-acquire lock sh -c 'lf-acquire -w lock touch ran & wait $!
+	run -0 timeout 60 lf-acquire lock sh -c 'lf-acquire -w lock touch ran & wait $!
 		echo $?'
 	equal "${lines[1]}" 75
 	absent ran
@@ -250,10 +251,10 @@ is_mine() {
 	need_ancestors
 	exec 8>>lock 9>>lock
 	lf-acquire --fd 9
-	run -75 lf-acquire -w --fd 8
+	run -75 timeout 60 lf-acquire -w --fd 8
 	like "$output" '; this command runs under that lock already$'
-	run -0 lf-acquire -w --fd 9
-	run -75 lf-acquire -w lock true
+	run -0 timeout 60 lf-acquire -w --fd 9
+	run -75 timeout 60 lf-acquire -w lock true
 	like "$output" "$already\$"
 	run -0 lf-acquire -r lock echo inner
 	equal "$output" inner
@@ -285,7 +286,7 @@ is_mine() {
 	equal "$output" "inner
 outer"
 	absent lock
-	run -0 lf-acquire lock lf-acquire --nested -w lock lf-acquire -rF lock echo in
+	run -0 timeout 60 lf-acquire lock lf-acquire --nested -w lock lf-acquire -rF lock echo in
 	equal "$output" in
 	run -127 lf-acquire lock lf-acquire -r lock ./missing
 	like "$output" '^lf-acquire: ./missing: cannot be run'
@@ -313,10 +314,10 @@ outer"
 @test "--nested: a shared lock serves for a shared one only" {
 	need_shared_locks
 	need_ancestors
-	run -75 lf-acquire -s lock sh -c 'lf-acquire -rw lock touch ran; exit $?'
+	run -75 timeout 60 lf-acquire -s lock sh -c 'lf-acquire -rw lock touch ran; exit $?'
 	like "$output" 'shared, .*; this command shares that lock already, and cannot make it exclusive$'
 	absent ran
-	run -75 lf-acquire -s lock sh -c 'lf-acquire -w lock touch ran; exit $?'
+	run -75 timeout 60 lf-acquire -s lock sh -c 'lf-acquire -w lock touch ran; exit $?'
 	like "$output" 'cannot make it exclusive$'
 	absent ran
 	run -0 lf-acquire -s lock lf-acquire -rs lock echo in
