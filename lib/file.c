@@ -367,21 +367,6 @@ int lf_file_unlink(const struct lf_lock *lock)
 	return LF_LEFT;
 }
 
-/*
- * An adopter may have another root directory, where a path leads elsewhere.  A
- * borrowed descriptor has no path.
- */
-bool lf_file_is_replaced(const struct lf_lock *lock)
-{
-	if (lock->borrowed)
-		return false;
-	if (lock->adopted)
-		return lf_file_verify_name(lock) == -ESTALE;
-	return (lock->dirfd >= 0 ?
-			lf_file_is_at(lock, lock->dirfd, lock->name) :
-			lf_file_is_at(lock, AT_FDCWD, lock->path)) == -ESTALE;
-}
-
 bool lf_file_is_open(const struct lf_lock *lock)
 {
 	struct stat st;

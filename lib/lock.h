@@ -385,9 +385,6 @@ int lf_file_verify_name(const struct lf_lock *lock);
  */
 int lf_file_unlink(const struct lf_lock *lock);
 
-/* While the lock is held: whether another has removed or replaced the file. */
-bool lf_file_is_replaced(const struct lf_lock *lock);
-
 /* ---- fs.c */
 
 /* The file system of PATH, which need not exist. */

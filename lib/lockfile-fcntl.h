@@ -265,7 +265,7 @@ LF_PUBLIC int lf_adopt(struct lf_lock *lock);
 /* What lf_release() found. */
 enum {
 	LF_LEFT = 1, /* the file was to be removed, and was left in place */
-	LF_REPLACED, /* the file was removed or replaced while it was locked */
+	LF_REPLACED, /* the same, but another had removed or replaced it */
 	LF_LOST	     /* the file server gave the lock to another process */
 };
 
@@ -288,8 +288,9 @@ enum {
  * Returns: 0; LF_LEFT if the lock is released but the file, which was to be
  * removed, was left in place, because it has content, this process may not
  * remove it, or it is on a network file system; LF_REPLACED if the lock is
- * released but the path no longer named the locked file, so that other
- * processes may have held a lock on another file at the same time; LF_LOST if
+ * released but the name of the file, which was to be removed, no longer named
+ * it, so that other processes may have held a lock on another file at the same
+ * time (with LF_KEEP, call lf_verify() before to learn about this); LF_LOST if
  * another process has a lock on the file that this one should have excluded;
  * -EBADF if @lock or *@lock is NULL, or if the program has closed the
  * descriptor, and then the handle is freed and nothing else is touched.

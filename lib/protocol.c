@@ -214,7 +214,7 @@ static bool is_needed(const struct lf_lock *lock, int refusal, int *looks)
  */
 static void stop_holding(struct lf_lock *lock, bool *holds, int *answer)
 {
-	if (*holds && lf_file_is_replaced(lock))
+	if (*holds && lf_file_verify_name(lock) == -ESTALE)
 		*answer = LF_REPLACED;
 	*holds = false;
 	lf_table_unlock_body(lock);
@@ -297,9 +297,10 @@ static int answer_of_keeper(const struct lf_lock *lock)
 {
 	if (lf_body_is_lost(lock) || lock->marks.flock_is_lost)
 		return LF_LOST;
-	if (lf_file_is_replaced(lock))
-		return LF_REPLACED;
-	return lock->keep ? 0 : LF_LEFT;
+	/* To look at the path costs a tenth of all that a release does. */
+	if (lock->keep)
+		return 0;
+	return lf_file_verify_name(lock) == -ESTALE ? LF_REPLACED : LF_LEFT;
 }
 
 int lf_protocol_release(struct lf_lock *lock)

@@ -195,15 +195,10 @@ static bool is_inherited(const struct lf_lock *lock)
 	return lf_backend(lock) == LF_BACKEND_OFD;
 }
 
-/*
- * What a killed COMMAND started may still be at work: the lock is left to the
- * processes that inherited it.  The result is that of lf_release().
- */
-static int release_or_leave(struct lf_lock **lock, int killed_by)
+/* As lf_release() reports it of a file that it would remove. */
+static int verify(const struct lf_lock *lock)
 {
-	if (!killed_by || !is_inherited(*lock))
-		return lf_release(lock);
-	switch (lf_verify(*lock)) {
+	switch (lf_verify(lock)) {
 	case -ESTALE:
 		return LF_REPLACED;
 	case -EAGAIN:
@@ -211,6 +206,20 @@ static int release_or_leave(struct lf_lock **lock, int killed_by)
 	default:
 		return 0;
 	}
+}
+
+/*
+ * What a killed COMMAND started may still be at work: the lock is left to the
+ * processes that inherited it.
+ */
+static int release_or_leave(struct lf_lock **lock, unsigned flags,
+			    int killed_by)
+{
+	bool leave = killed_by && is_inherited(*lock);
+	int found = leave || flags & (LF_KEEP | LF_FOLLOW) ? verify(*lock) : 0;
+	int released = leave ? 0 : lf_release(lock);
+
+	return found != 0 ? found : released;
 }
 
 static void report_end(const char *path, int result, bool verbose)
@@ -238,7 +247,8 @@ static void finish(struct lf_lock **locks, int *results,
 
 	for (size_t i = o->count; i-- > 0;) {
 		if (locks[i])
-			results[i] = release_or_leave(&locks[i], killed_by);
+			results[i] = release_or_leave(&locks[i], o->flags,
+						      killed_by);
 		failed |= results[i] == LF_REPLACED ||
 			  results[i] == LF_LOST;
 	}

@@ -57,7 +57,6 @@ TEST(a_replaced_file_is_ESTALE_and_never_unlinked)
 	assert_true(exists("old"));
 }
 
-/* Whether or not it would remove the file, alone or with others. */
 TEST(a_holder_of_a_replaced_file_is_informed)
 {
 	static const unsigned flags[] = { 0, LF_KEEP, LF_FOLLOW, LF_PID,
@@ -66,13 +65,16 @@ TEST(a_holder_of_a_replaced_file_is_informed)
 	struct lf_lock *lock;
 
 	for (size_t i = 0; i < 2 * sizeof(flags) / sizeof(flags[0]); i++) {
+		bool keep = flags[i / 2] & (LF_KEEP | LF_FOLLOW);
+
 		if (!has_shared_locks() && flags[i / 2] == LF_SHARED)
 			continue;
 		assert_int_equal(lf_acquire(&lock, paths[i % 2], 0, flags[i / 2]),
 				 0);
 		make_file("new", 0666);
 		assert_int_equal(rename("new", lock_path), 0);
-		assert_int_equal(lf_release(&lock), LF_REPLACED);
+		assert_int_equal(lf_verify(lock), -ESTALE);
+		assert_int_equal(lf_release(&lock), keep ? 0 : LF_REPLACED);
 		assert_true(exists(lock_path));
 		assert_int_equal(unlink(lock_path), 0);
 	}
@@ -151,13 +153,13 @@ TEST(a_removed_file_is_ESTALE)
 		assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
 		assert_int_equal(unlink(lock_path), 0);
 		assert_int_equal(lf_verify(lock), -ESTALE);
-		assert_int_equal(lf_release(&lock), LF_REPLACED);
+		assert_int_equal(lf_release(&lock), flags ? 0 : LF_REPLACED);
 		assert_false(exists(lock_path));
 	}
 	assert_int_equal(lf_acquire(&lock, "lock", 0, LF_KEEP), 0);
 	assert_int_equal(unlink(lock_path), 0);
 	assert_int_equal(lf_verify(lock), -ESTALE);
-	assert_int_equal(lf_release(&lock), LF_REPLACED);
+	assert_int_equal(lf_release(&lock), 0);
 }
 
 TEST(a_file_with_content_is_locked_and_left_as_it_is)
