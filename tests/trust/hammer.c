@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * hammer SECONDS [LF-CHECK]
+ *
+ * 64 processes with 4 threads each lock a few files in every way for some time:
+ * waiting or not, for a time, shared, converting, keeping the file or not, several
+ * at once, with the PID in the file, by descriptor, through the working directory,
+ * and by children that adopt the lock.  Some are the original's algorithm, or users
+ * of flock(2).  Others are killed, or stopped and continued; two directories
+ * exchange their names; lf_inspect(), and LF-CHECK if it is given, are asked for the
+ * holders.
+ *
+ * Shared memory shows whether two hold a lock at a time, and whether each PID that
+ * is reported is that of a holder.  In the end each lock is free, and the files are
+ * gone.  Prints what is wrong, and a line for the table of tests/trust/run.
+ */
+#include "config.h"
+
+#include "hammer.h"
+#include "lockfile-fcntl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_PRINTED 20
+
+/* Nothing was acquired for so many seconds: only a failure reaches this. */
+#define HANGS_AFTER 120
+
+enum { CHECKERS = 2 };
+
+struct arena *arena;
+const char *paths[LOCKS];
+static const char *const names[LOCKS] = {
+	"plain", "pids", "one", "two", "first", "second", "flocks",
+};
+static pid_t users[PROCESSES], helpers[CHECKERS + 1];
+static char top[PATH_MAX];
+
+void wrong(const char *format, ...)
+{
+	va_list more;
+	char text[512];
+	int length;
+
+	if (atomic_fetch_add(&arena->wrong, 1) >= MOST_PRINTED)
+		return;
+	va_start(more, format);
+	length = vsnprintf(text, sizeof(text) - 1, format, more);
+	va_end(more);
+	if (length < 0)
+		return;
+	if ((size_t)length > sizeof(text) - 2)
+		length = sizeof(text) - 2;
+	text[length++] = '\n';
+	(void)!write(STDOUT_FILENO, text, (size_t)length);
+}
+
+static void give_up(const char *what)
+{
+	perror(what);
+	exit(99);
+}
+
+static void sleep_ms(int ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
+}
+
+static long seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* --- Files */
+
+static const char *directory_of(int lock)
+{
+	static char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/%s", top, names[lock]);
+	return path;
+}
+
+static void make_directories(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	char path[PATH_MAX + 64];
+
+	snprintf(top, sizeof(top), "%s/lf-hammer.XXXXXX", tmp ? tmp : "/tmp");
+	if (!mkdtemp(top))
+		give_up(top);
+	for (int i = 0; i < LOCKS; i++) {
+		if (mkdir(directory_of(i), 0777) < 0)
+			give_up(directory_of(i));
+		arena->directories[i] =
+			open(directory_of(i), O_PATH | O_CLOEXEC);
+		snprintf(path, sizeof(path), "%s/lock", directory_of(i));
+		paths[i] = strdup(path);
+	}
+}
+
+static unsigned flags_of(int lock)
+{
+#ifdef LF_FLOCK
+	if (lock == FLOCKS)
+		return LF_FLOCK;
+#endif
+	return lock == PIDS ? LF_PID : 0;
+}
+
+/* Each is free, and gone after one more holder: some were killed. */
+static void check_files(void)
+{
+	struct lf_lock *lock;
+
+	for (int i = 0; i < LOCKS; i++) {
+		int rc = lf_check(paths[i], NULL);
+
+		if (rc != 0)
+			wrong("%s: lf_check in the end: %d", paths[i], rc);
+		rc = lf_acquire(&lock, paths[i], 0, flags_of(i));
+		if (rc == 0)
+			rc = lf_release(&lock);
+		if (rc != 0)
+			wrong("%s: in the end: %d", paths[i], rc);
+		if (i == FLOCKS)
+			unlink(paths[i]);
+		if (rmdir(directory_of(i)) < 0)
+			wrong("%s: left files beside it", paths[i]);
+	}
+	rmdir(top);
+}
+
+/* --- Processes */
+
+/* A group of its own, with the children that adopt locks. */
+static pid_t start(void (*body)(int), int number)
+{
+	pid_t pid = fork();
+
+	if (pid != 0) {
+		if (pid < 0)
+			give_up("fork");
+		setpgid(pid, pid);
+		return pid;
+	}
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_IGN);
+	body(number);
+	_exit(0);
+}
+
+static void start_user(int number)
+{
+	void (*body)(int) = use_locks;
+
+	if (number % 8 == 7)
+		body = use_as_the_original;
+#ifdef LF_FLOCK
+	if (number % 16 == 6)
+		body = use_flock;
+#endif
+	users[number] = start(body, number);
+}
+
+static const char *lf_check_program;
+
+static void check(int unused)
+{
+	(void)unused;
+	check_reports(lf_check_program);
+}
+
+static void exchange_names(int unused)
+{
+	char one[PATH_MAX + 32], two[PATH_MAX + 32];
+	unsigned seed = 1;
+
+	(void)unused;
+	snprintf(one, sizeof(one), "%s/%s", top, names[ONE]);
+	snprintf(two, sizeof(two), "%s/%s", top, names[TWO]);
+	while (!atomic_load(&arena->over)) {
+		renameat2(AT_FDCWD, one, AT_FDCWD, two, RENAME_EXCHANGE);
+		sleep_ms(rand_r(&seed) % 4);
+	}
+}
+
+static void reset(int number)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct slot *slot = &arena->slots[i];
+
+		if (process_of(i) != number)
+			continue;
+		atomic_fetch_add(&slot->changes, 1);
+		atomic_store(&slot->holds, 0);
+		atomic_store(&slot->uses, 0);
+		atomic_store(&slot->pid, 0);
+	}
+}
+
+/* Alone, and then its children go on, or with them. */
+static void kill_one(int number)
+{
+	pid_t pid = users[number];
+
+	atomic_store(&arena->is_dying[number], true);
+	atomic_fetch_add(&arena->kills, 1);
+	kill(rand() % 2 ? pid : -pid, SIGKILL);
+	while (waitpid(-pid, NULL, 0) > 0 || errno == EINTR)
+		;
+	reset(number);
+	atomic_fetch_add(&arena->kills, 1);
+	atomic_store(&arena->is_dying[number], false);
+	start_user(number);
+}
+
+static void stop_one(int number)
+{
+	kill(users[number], SIGSTOP);
+	sleep_ms(rand() % 20);
+	kill(users[number], SIGCONT);
+}
+
+/* Once in a while; whether they still acquire. */
+static bool are_at_work(void)
+{
+	static unsigned before;
+	static long since;
+	unsigned acquired = atomic_load(&arena->acquired);
+
+	if (acquired != before || since == 0) {
+		before = acquired;
+		since = seconds_now();
+	}
+	return seconds_now() - since < HANGS_AFTER;
+}
+
+static void disturb(int seconds)
+{
+	long end = seconds_now() + seconds;
+
+	while (seconds_now() < end) {
+		int number = rand() % PROCESSES;
+
+		if (rand() % 2)
+			kill_one(number);
+		else
+			stop_one(number);
+		sleep_ms(rand() % 20);
+		if (!are_at_work())
+			return;
+	}
+}
+
+/* Everybody ends, or something hangs. */
+static void end_all(void)
+{
+	long end = seconds_now() + HANGS_AFTER;
+	int status;
+	pid_t pid;
+
+	atomic_store(&arena->over, true);
+	while ((pid = waitpid(-1, &status, WNOHANG)) >= 0) {
+		if (pid > 0 && status != 0)
+			wrong("PID %d: status %x", pid, (unsigned)status);
+		if (pid == 0)
+			sleep_ms(5);
+		if (seconds_now() < end)
+			continue;
+		wrong("some processes do not end");
+		(void)!system("cat /proc/locks");
+		for (int i = 0; i < PROCESSES; i++)
+			kill(-users[i], SIGKILL);
+		for (int i = 0; i < CHECKERS + 1; i++)
+			kill(-helpers[i], SIGKILL);
+		end = LONG_MAX;
+	}
+}
+
+static void print_results(int seconds)
+{
+	printf("# %u acquired, %u refused, %u timed out, %u made exclusive, "
+	       "%u adopted, %u killed, %u reports of a holder\n",
+	       atomic_load(&arena->acquired), atomic_load(&arena->refused),
+	       atomic_load(&arena->late), atomic_load(&arena->converted),
+	       atomic_load(&arena->adopted), atomic_load(&arena->kills) / 2,
+	       atomic_load(&arena->checked));
+	printf("row|everything at once, %d s|%u|%u\n", seconds,
+	       atomic_load(&arena->acquired), atomic_load(&arena->wrong));
+}
+
+int main(int argc, char **argv)
+{
+	int seconds = argc > 1 ? atoi(argv[1]) : 60;
+
+	arena = mmap(NULL, sizeof(*arena), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (arena == MAP_FAILED)
+		give_up("mmap");
+	lf_check_program = argc > 2 ? argv[2] : NULL;
+	setvbuf(stdout, NULL, _IONBF, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	make_directories();
+	for (int i = 0; i < PROCESSES; i++)
+		start_user(i);
+	for (int i = 0; i < CHECKERS; i++)
+		helpers[i] = start(check, i);
+	helpers[CHECKERS] = start(exchange_names, 0);
+	disturb(seconds);
+	end_all();
+	check_files();
+	print_results(seconds);
+	return atomic_load(&arena->wrong) != 0;
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# A sample of what make check-trust does in full.
+#
+# shellcheck disable=SC2154 # run sets them
+
+load ../tools/helper
+
+# Whose runtime ends the program when a system call fails.
+need_no_sanitizer() {
+	if calls __asan_init || calls __tsan_init; then
+		skip "built with a sanitizer"
+	fi
+}
+
+# sample EVERY PROGRAM: the last line is the row of the table.
+sample() {
+	need_faults
+	need_inspection
+	need_locks_of_descriptors
+	need_strace
+	need_no_sanitizer
+	no_failures "$BATS_TEST_DIRNAME/$2" "$1" 0
+}
+
+# no_failures COMMAND...: it ends with a row of the table.
+no_failures() {
+	run "$@"
+	echo "$output"
+	equal "$status" 0
+	like "${lines[-1]}" '^row\|.*\|[0-9]+\|0$'
+}
+
+@test "system calls that fail" {
+	sample 97 failing
+}
+
+@test "a process that is killed or stopped at a system call" {
+	sample 47 killed
+}
+
+@test "64 processes with 4 threads each, of all kinds" {
+	need_inspection
+	need_locks_of_descriptors
+	type -P hammer >/dev/null || skip "needs hammer, which is in the build directory only"
+	no_failures hammer 5 "$(type -P lf-check)"
+}
