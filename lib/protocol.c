@@ -311,9 +311,9 @@ int lf_protocol_release(struct lf_lock *lock)
 	lf_adopt_stop(lock);
 	if (lock->pidfile)
 		lf_pidfile_clear(lock);
-	lf_flock_unlock(lock);
 	if (lock->marks.process_owned && !lf_table_claim_release(lock)) {
 		/* The last handle of this process will remove the file. */
+		lf_flock_unlock(lock);
 		lf_table_close(lock);
 		return answer;
 	}

@@ -29,7 +29,9 @@ static char try_alone(void)
 {
 	struct flock whole = { .l_type = F_WRLCK };
 	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
-	bool free = fd < 0 || (fcntl)(fd, F_SETLK, &whole) == 0;
+	bool free = fd < 0 || ((fcntl)(fd, F_SETLK, &whole) == 0 &&
+			       ((flock)(fd, LOCK_EX | LOCK_NB) == 0 ||
+				errno == ENOSYS));
 
 	if (fd >= 0)
 		close(fd);
@@ -117,6 +119,7 @@ struct operation {
 	enum before before;
 	bool passes; /* the holder releases once another waits */
 	bool keep;
+	bool flock; /* LF_FLOCK */
 	bool acquires; /* 0 means that the lock is held */
 	int usual; /* the result when nothing fails */
 };
@@ -129,6 +132,16 @@ static int acquire_now(struct lf_lock **lock)
 static int acquire_and_keep(struct lf_lock **lock)
 {
 	return lf_acquire(lock, lock_path, 0, LF_KEEP);
+}
+
+static int acquire_both(struct lf_lock **lock)
+{
+	return lf_acquire(lock, lock_path, 0, LF_FLOCK);
+}
+
+static int acquire_both_at_last(struct lf_lock **lock)
+{
+	return lf_acquire(lock, lock_path, LF_FOREVER, LF_FLOCK);
 }
 
 static int acquire_what_exists(struct lf_lock **lock)
@@ -211,6 +224,10 @@ static const struct operation operations[] = {
 	{ .name = "keep, missing", ACQUIRES(acquire_and_keep), .keep = true },
 	{ .name = "keep, free", ACQUIRES(acquire_and_keep), .before = EXISTS,
 	  .keep = true },
+	{ .name = "both, missing", ACQUIRES(acquire_both), .keep = true,
+	  .flock = true },
+	{ .name = "both, passed on", ACQUIRES(acquire_both_at_last),
+	  .before = OURS, .passes = true, .keep = true, .flock = true },
 	{ .name = "no create", ACQUIRES(acquire_what_exists),
 	  .before = EXISTS },
 	{ .name = "timed, free", ACQUIRES(acquire_in_time) },
@@ -360,6 +377,7 @@ static int reported_as(enum faulty call, int error)
 	case F_GETLK_:
 	case F_OFD_GETLK_:
 	case LOCKF:
+	case FLOCK:
 		return error == ENOSYS || error == ENOTSUP || error == EINVAL ?
 			       ENOLCK :
 			       error;
@@ -383,6 +401,9 @@ static bool is_expected(const struct operation *op, int rc, enum faulty call,
 		expected |= rc == LF_LEFT;
 	if (op->functions & LF_RELEASE && call == FSTATAT && reported == -ESTALE)
 		expected |= rc == LF_REPLACED;
+	/* Whether flock(2) is a record lock here is unknown then. */
+	if (op->flock && (call == FSTATFS || !has_flock()))
+		expected |= rc == -ENOLCK;
 	/* A missing file is not locked. */
 	if (op->functions & (LF_CHECK | LF_INSPECT) && error == ENOENT)
 		expected |= rc == 0;

@@ -159,3 +159,73 @@ TEST_WITH_FAULTS(a_thread_that_is_left_behind_and_stopped_leaves_nothing)
 	assert_int_equal(waiters(lock_path), 0);
 	actor_release(holder);
 }
+
+/* --- The lock of flock(2) */
+
+static bool flock_is_free(void)
+{
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+	bool is = (flock)(fd, LOCK_EX | LOCK_NB) == 0;
+
+	close(fd);
+	return is;
+}
+
+/* A sharer ends, and a waiter gets it, between two steps of the conversion. */
+TEST_WITH_FAULTS(a_refused_upgrade_that_loses_flock_is_reported)
+{
+	struct lf_lock *lock;
+
+	needs(has_flock() && has_shared_locks(), "flock(2), and shared locks");
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED | LF_FLOCK),
+			 0);
+	faulty_set(FLOCK, 1, true, EAGAIN);
+	assert_int_equal(lf_convert(lock, LONG_MS, 0), -EAGAIN);
+	faulty_clear();
+	assert_int_equal(child_run(try_to_share, lock_path), 0);
+	assert_int_equal(lf_verify(lock), -EAGAIN);
+	assert_int_equal(lf_release(&lock), LF_LOST);
+	assert_true(flock_is_free());
+	assert_free(lock_path);
+}
+
+TEST_WITH_FAULTS(a_thread_that_is_left_behind_gives_flock_back)
+{
+	int before, fd;
+	struct lf_lock *lock;
+
+	needs(has_flock(), "flock(2)");
+	fd = (openat)(AT_FDCWD, lock_path, O_RDWR | O_CREAT, 0666);
+	before = open_descriptors();
+	assert_int_equal((flock)(fd, LOCK_EX), 0);
+	faulty_set(CANCEL, 1, true, ESRCH);
+	assert_int_equal(lf_acquire(&lock, lock_path, 10, LF_FLOCK),
+			 -ETIMEDOUT);
+	assert_null(lock);
+	assert_int_equal((flock)(fd, LOCK_UN), 0);
+	for (int look = 0; open_descriptors() != before && look_again(&look);)
+		;
+	assert_int_equal(open_descriptors(), before);
+	assert_true(flock_is_free());
+	assert_free(lock_path);
+	close(fd);
+}
+
+TEST_WITH_FAULTS(a_server_that_keeps_flock_does_not_keep_the_caller)
+{
+	struct lf_lock *lock;
+	int before;
+
+	needs(has_flock(), "flock(2)");
+	before = open_descriptors();
+	faulty_block(FLOCK, lock_path);
+	assert_int_equal(lf_acquire(&lock, lock_path, 10, LF_FLOCK),
+			 -EHOSTUNREACH);
+	assert_null(lock);
+	faulty_unblock();
+	for (int look = 0; open_descriptors() != before && look_again(&look);)
+		;
+	assert_int_equal(open_descriptors(), before);
+	assert_true(flock_is_free());
+	assert_free(lock_path);
+}
