@@ -94,6 +94,7 @@ struct lf_use {
 	bool exclusive_body; /* one of them is exclusive */
 	bool has_tag; /* a descriptor has a body and a lock of the process */
 	bool has_posix, exclusive_posix; /* locks of the process */
+	pid_t named; /* the other PID that one of these carries, or 0 */
 	bool has_flock;
 	int descriptor; /* the first with a body, or -1 */
 	int error; /* why the locks of a descriptor are not shown */

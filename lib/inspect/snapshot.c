@@ -171,6 +171,8 @@ static void add_to_use(struct lf_examined *examined,
 	use->has_tag |= descriptor->bodies > 0 && descriptor->has_posix;
 	use->has_posix |= descriptor->has_posix;
 	use->exclusive_posix |= descriptor->exclusive_posix;
+	if (descriptor->named > 0)
+		use->named = descriptor->named;
 	use->has_flock |= descriptor->has_flock;
 	if (use->descriptor < 0 && descriptor->bodies > 0)
 		use->descriptor = descriptor->number;

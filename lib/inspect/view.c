@@ -172,6 +172,20 @@ int lf_use_posix(const struct lf_use *use)
 	return use->has_posix ? 1 : use->error;
 }
 
+/* Whether the lock that carries PID is shown by another process, as its own. */
+static bool is_of_another(const struct lf_view *view, pid_t pid)
+{
+	const struct lf_use *use;
+
+	if (lf_snapshot_scan(view->snapshot) < 0)
+		return false;
+	for (use = view->snapshot->users[view->file].first; use;
+	     use = use->next)
+		if (use->pid != pid && use->named == pid)
+			return true;
+	return false;
+}
+
 /*
  * The kernel gives a lock the PID of the process that asked for it.  That may be
  * a child that shared the descriptors of its parent (CLONE_FILES) and has ended
@@ -194,8 +208,12 @@ enum lf_word lf_judge(const struct lf_view *view, pid_t pid, int has)
 	state = lf_process_state(pid, &activity);
 	if (state == 'Z' || state == 'X')
 		return LF_WORD_FALSE;
+	if (kill(pid, 0) < 0 && errno != EPERM)
+		return LF_WORD_FALSE;
+	if (is_of_another(view, pid))
+		return LF_WORD_FALSE;
 	if (kill(pid, 0) < 0)
-		return errno == EPERM ? LF_WORD_OPEN : LF_WORD_FALSE;
+		return LF_WORD_OPEN;
 	/* The caller may look up and then kill it: not without its identity. */
 	return lf_snapshot_examine(view->snapshot, pid, &examined) == 0 &&
 			       examined->start_time > 0 ?

@@ -308,6 +308,7 @@ struct lf_descriptor {
 	size_t bodies; /* locks that the filter accepts */
 	bool exclusive_body; /* one of them is exclusive */
 	bool has_posix, exclusive_posix; /* locks of the process */
+	pid_t named; /* the other PID that one of these carries, or 0 */
 	bool has_flock; /* a lock of flock(2) that is no presence of ours */
 };
 

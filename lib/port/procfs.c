@@ -311,7 +311,7 @@ static void add_shown(struct lf_descriptor *descriptor,
  * process, of whatever PID, that were taken by it.  A lock of flock(2) beside one
  * of the description is our presence.
  */
-static int read_locks(int process, struct lf_descriptor *descriptor,
+static int read_locks(int process, pid_t pid, struct lf_descriptor *descriptor,
 		      lf_lock_filter *is_body)
 {
 	char name[32], *text, *rest, *line;
@@ -329,6 +329,8 @@ static int read_locks(int process, struct lf_descriptor *descriptor,
 		    !lf_proc_parse_lock(line + 5, &lock))
 			continue;
 		add_shown(descriptor, &lock, is_body(&lock));
+		if (lock.kind == LF_TYPE_POSIX && lock.pid != pid)
+			descriptor->named = lock.pid;
 		has_ofd |= lock.kind == LF_TYPE_OFDLCK;
 	}
 	descriptor->has_flock &= !has_ofd;
@@ -342,7 +344,7 @@ static int read_locks(int process, struct lf_descriptor *descriptor,
  * file, which is asked again after the locks: a waiter then has the lock, for as
  * long as it takes to find the file gone.
  */
-static int read_descriptor(int process, int fds, const char *name,
+static int read_descriptor(int process, pid_t pid, int fds, const char *name,
 			   const struct lf_file_id *files, size_t count,
 			   lf_lock_filter *is_body,
 			   struct lf_descriptor *descriptor)
@@ -356,7 +358,7 @@ static int read_descriptor(int process, int fds, const char *name,
 		.file = (size_t)(file - files),
 		.number = (int)strtol(name, NULL, 10),
 	};
-	rc = read_locks(process, descriptor, is_body);
+	rc = read_locks(process, pid, descriptor, is_body);
 	if (lf_proc_is_gone(rc))
 		return 0;
 	descriptor->error = rc;
@@ -408,8 +410,9 @@ static int read_listed(struct lf_process *process, int fd, DIR *list,
 
 	*any = false;
 	while (rc == 0 && (entry = lf_proc_next(list, &error)) != NULL) {
-		int found = read_descriptor(fd, dirfd(list), entry->d_name,
-					    files, count, is_body, &descriptor);
+		int found = read_descriptor(fd, process->pid, dirfd(list),
+					    entry->d_name, files, count,
+					    is_body, &descriptor);
 
 		*any = true;
 		if (found < 0)

@@ -10,6 +10,7 @@
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* ---- The attack, by a process that may only read the file */
 
@@ -219,38 +221,65 @@ TEST(a_process_that_got_the_PID_is_not_the_holder)
 
 /* ---- A process that cannot be examined */
 
-static int see_the_word(void *argument)
+struct view {
+	const struct attack *attack;
+	pid_t parent;
+	uid_t user;
+};
+
+static int see_the_parent(void *argument)
 {
-	const struct attack *attack = argument;
-	pid_t checked;
+	const struct view *view = argument;
+	const char *type = view->attack->range == BODY_OF_ITS_OWN ? "ofd" :
+								    "posix";
 
 	demand(become_ordinary());
-	demand(sees("1; %d lock posix shared", attack->claimed));
-	/* It may be ended by us, so its PID is not given for that. */
-	demand(kill(attack->claimed, 0) == 0);
-	demand(lf_check(lock_path, &checked) == 1);
-	demand(checked == 0);
-	demand(system("test -z \"$(lf-check -p lock)\"") == 0);
+	demand(sees("1; %d descriptor %s shared", view->parent, type));
+	demand(checks_as(view->parent));
 	return 0;
 }
 
-TEST(a_program_of_another_user_is_the_holder_by_the_word_of_the_kernel)
+static int see_the_word(void *argument)
 {
-	struct attack *attack;
-	pid_t parent;
+	const struct view *view = argument;
+	pid_t checked;
 
+	demand(setgid(view->user) == 0 && setuid(view->user) == 0);
+	demand(sees("1; %d lock posix shared", view->attack->claimed));
+	/* It may not be ended by us, so its PID does no harm. */
+	demand(kill(view->attack->claimed, 0) < 0 && errno == EPERM);
+	demand(lf_check(lock_path, &checked) == 1);
+	demand(checked == view->attack->claimed);
+	return 0;
+}
+
+static void expect_of_others(enum range range)
+{
+	struct attack *attack = attack_new(range, "./victim");
+	struct view view = { .attack = attack, .user = 1 };
+
+	attack->as_ordinary = true;
+	view.parent = holder_new(attack_as, attack);
+	/* Root examines both, and the user its own. */
+	assert_true(sees("1; %d descriptor %s shared", view.parent,
+			 range == BODY_OF_ITS_OWN ? "ofd" : "posix"));
+	assert_child(see_the_parent, &view);
+	if (range == WHOLE_FILE)
+		assert_child(see_the_word, &view);
+	kill(attack->claimed, SIGKILL);
+	assert_kill(view.parent);
+	shared_free(attack, sizeof(*attack));
+}
+
+TEST(a_program_of_another_user_is_not_the_holder_if_the_parent_shows_the_lock)
+{
 	needs_root("to make a program with the rights of another user");
 	needs_shared_locks();
 	copy_sleep("victim", 04755);
-	attack = attack_new(WHOLE_FILE, "./victim");
-	attack->as_ordinary = true;
-	parent = holder_new(attack_as, attack);
-	/* Root examines both. */
-	assert_true(sees("1; %d descriptor posix shared", parent));
-	assert_child(see_the_word, attack);
-	kill(attack->claimed, SIGKILL);
-	assert_kill(parent);
-	shared_free(attack, sizeof(*attack));
+	expect_of_others(WHOLE_FILE);
+	expect_of_others(FIRST_BYTE);
+	needs_locks_of_descriptions();
+	expect_of_others(BODY_OF_ITS_OWN);
 }
 
 int main(void)
