@@ -67,7 +67,7 @@ static const struct error {
 	{ ENOMEM, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT |
 	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_INSPECT_MACHINE | LF_INSPECT_FS,
 	  "out of memory or threads" },
-	{ ENOSYS, LF_INSPECT_MACHINE,
+	{ ENOSYS, LF_INSPECT | LF_INSPECT_MACHINE,
 	  "the system does not list locks" },
 	{ ENOSPC, LF_ACQUIRE | LF_START | LF_FINISH | LF_ADOPT,
 	  "no space left on the device" },
@@ -515,6 +515,7 @@ int lf_is_mine(const char *path)
 static int filter(const struct call *call, struct lf_report *report)
 {
 	report->status = end(call, report->status, LF_INSPECT);
+	report->flock = end(call, report->flock, LF_INSPECT);
 	return report->status;
 }
 

@@ -413,8 +413,9 @@ struct lf_entry;
  * A file that this process may not open is held if the kernel lists a lock on
  * it; if the kernel lists none the answer is unknown, which is -EACCES.
  *
- * Returns: 1 if the file is held, 0 if it is free or does not exist; or an
- * error of lf_inspect(3).
+ * Returns: 1 if the file is held by a record lock, 0 if it is not or does not
+ * exist; or an error of lf_inspect(3).  lf_report_flock() answers the question for
+ * locks of flock(2).
  */
 LF_PUBLIC int lf_inspect(const char *path, struct lf_report **report);
 
@@ -469,9 +470,25 @@ LF_PUBLIC void lf_report_free(struct lf_report *report);
  * @report: a report
  *
  * Returns: what lf_inspect() returns for this file alone: 1 held, 0 free, or
- * an error, with which a report has no entries.  -EINVAL if @report is NULL.
+ * an error, with which a report has no entries but those of flock(2).  -EINVAL if
+ * @report is NULL.
  */
 LF_PUBLIC int lf_report_status(const struct lf_report *report);
+
+/*
+ * lf_report_flock() - whether the file of a report is locked by flock(2)
+ * @report: a report
+ *
+ * Locks of flock(2) and those of lf_acquire() do not exclude each other.  The
+ * question has an answer for directories, devices and FIFOs too, and for files that
+ * this process may not read.
+ *
+ * Returns: 1 if a process has such a lock, 0 if none is listed; or an error of
+ * lf_inspect(3), such as -EACCES if there is one that may be a mark of this
+ * library, or -ENOSYS if the system does not list locks.  -EINVAL if @report is
+ * NULL.
+ */
+LF_PUBLIC int lf_report_flock(const struct lf_report *report);
 
 /*
  * lf_report_path() - the path of the file of a report
@@ -550,7 +567,8 @@ LF_PUBLIC int lf_entry_shared(const struct lf_entry *entry);
 
 /*
  * The kind of a lock.  Locks of flock(2) and the others do not exclude each
- * other: a file on which there is nothing but LF_TYPE_FLOCK is free.
+ * other: to lf_acquire() a file on which there is nothing but LF_TYPE_FLOCK is
+ * free.
  */
 enum {
 	LF_TYPE_UNKNOWN, /* one of the next two */

@@ -219,6 +219,7 @@ hold_as_shown() {
 		'run/[a-z]+\.lock: (free|held[^)$]*\))|(and by|waiting:|then:) PID N: [^)]*\)|run/[a-z]+\.lock (READ|WRITE) N U DATE' |
 		sed -E 's/^(.*): free$/free \1/
 			s/^(.*): held by PID N: (.*) \(lf-acquire, U\)$/hold \1 lf-acquire \1 \2/
+			s/^(.*): held by PID N: (flock .*) \(U\)$/hold \1 \2/
 			s/^(.*) (READ|WRITE) N U DATE$/hold \1 lf-acquire \1 cmd/
 			s/^(waiting|then): PID N: (.*) \(lf-acquire, U\)$/queue . \2/' >states
 	while read -r state lock command; do
@@ -276,6 +277,7 @@ has_what_it_needs() {
 	*lf_adopt* | *'exec 9'* | *' -f 9'*) needs_description_locks ;;
 	*lf-check*'| jq '*) needs jq && needs_tables ;;
 	*'lf-check -'[lJ]*) needs_tables ;;
+	*': flock '*) needs flock && needs_proc ;;
 	*', for '*' min'* | *', running for '*) needs_proc ;;
 	*'flock --fcntl'*)
 		needs flock && flock --help | grep -e --fcntl ||
@@ -301,6 +303,7 @@ try() {
 	*' ADVISORY '*) is_in_proc_locks ;;
 	'$ '*) sed -n 's/^\$ //p' example >commands && is_printed_by sh commands ;;
 	'lf-acquire: run/'*) is_printed_by lf-acquire run/backup.lock cmd ;;
+	run/*'flock(2)'*) is_printed_by lf-check run/sync.lock ;;
 	run/*': '*) is_printed_by lf-check run/pull.lock run/count.lock ;;
 	[*0-9]*' * '*) sed -E 's/^([^ ]+ +){5}//' example >job && script job ;;
 	*lf-acquire* | *lf-check* | *fdinfo*) script example ;;

@@ -12,13 +12,15 @@
 static const char help[] =
 	"Usage: lf-check [OPTION]... [PATH]...\n"
 	"Show whether each lock file PATH is held, by which processes, for how long,\n"
-	"and which processes wait for it.  A directory means the lock files in it\n"
-	"that are held; no PATH means all locked files of this machine.  Nothing is\n"
-	"locked, changed or delayed.\n"
+	"and which processes wait for it.  A directory means itself and the files in\n"
+	"it, as far as they are held; no PATH means all locked files of this machine.\n"
+	"Nothing is locked, changed or delayed.\n"
 	"\n"
 	"  -a, --all           also show the free files of a directory\n"
 	"  -p, --pid           print only the PIDs of the holders, one per line\n"
-	"  -q, --quiet         print nothing, only set the exit status\n";
+	"  -q, --quiet         print nothing, only set the exit status\n"
+	"      --record        only locks of fcntl(2) and lockf(3), as of lf-acquire\n"
+	"      --flock         only locks of flock(2); both: as without these two\n";
 
 static const char more_help[] =
 	"  -w, --wait          wait until none is held, without taking a lock\n"
@@ -35,7 +37,7 @@ static const char more_help[] =
 	"on an error; with --quiet, 0 if any is held, even on an error.\n";
 
 /* What has no letter. */
-enum { FS = 256, MINE };
+enum { FS = 256, MINE, BY_RECORD, BY_FLOCK };
 
 static const char short_options[] = ":apqlJo:nrwt:hV";
 static const struct option long_options[] = {
@@ -51,6 +53,8 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, 't' },
 	{ "fs", no_argument, NULL, FS },
 	{ "mine", no_argument, NULL, MINE },
+	{ "record", no_argument, NULL, BY_RECORD },
+	{ "flock", no_argument, NULL, BY_FLOCK },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -118,6 +122,12 @@ static void parse_option(int c, char **arguments, struct check_options *o)
 	case MINE:
 		o->mine = true;
 		break;
+	case BY_RECORD:
+		o->record = true;
+		break;
+	case BY_FLOCK:
+		o->flock = true;
+		break;
 	case 'h':
 		show_help();
 	case 'V':
@@ -174,7 +184,8 @@ void parse_options(int argc, char **argv, struct check_options *o)
 	if (o->table && (o->pid || o->quiet))
 		usage_error("--list, --json, --output, --noheadings and --raw "
 			    "cannot be used with --pid or --quiet");
-	if (o->fs && (o->all || o->pid || o->quiet || o->wait || o->style.columns ||
+	if (o->fs && (o->all || o->pid || o->quiet || o->wait || o->record ||
+		      o->flock || o->style.columns ||
 		      o->style.noheadings || o->style.raw ||
 		      (o->table && !o->style.json)))
 		usage_error("--fs can be combined with --json only");
@@ -182,6 +193,8 @@ void parse_options(int argc, char **argv, struct check_options *o)
 		usage_error("--mine can be combined with --quiet only");
 	if (o->style.json && o->style.raw)
 		usage_error("--json cannot be used with --raw");
+	if (!o->record && !o->flock)
+		o->record = o->flock = true;
 	if (o->table && !o->fs)
 		table_begin(&o->style);
 	o->paths = argv + optind;

@@ -20,6 +20,7 @@ struct table_style {
 
 struct check_options {
 	bool all, quiet, pid, table, wait, fs, mine;
+	bool record, flock; /* the kinds of lock that count */
 	int timeout_ms; /* of a wait; negative: as long as it takes */
 	struct table_style style;
 	char **paths;
@@ -33,6 +34,7 @@ void parse_options(int argc, char **argv, struct check_options *options);
 struct file {
 	char *path;
 	const char *directory; /* the path that was given for it, or NULL */
+	bool special; /* no regular file: flock(2) alone may lock it */
 	bool known;	       /* STATUS is known without a report */
 	int status;	       /* 1 held, 0 free, or a negative errno value */
 	struct lf_report *report; /* NULL: nothing but STATUS is known */
@@ -46,7 +48,7 @@ struct files {
 	size_t machine_count;
 };
 
-/* The files PATHS, of a directory its regular files, in the order of output. */
+/* The files PATHS, and of a directory those in it, in the order of output. */
 void files_collect(struct files *files, char *const *paths);
 
 /*
@@ -68,9 +70,21 @@ const struct file *files_held(const struct files *files);
 
 /* --- The entries of a report that are shown (entries.c) */
 
-/* As lf_report_next(), without lf-check itself beside other holders. */
+/* First: whether record locks count, and those of flock(2). */
+void choose_kinds(bool record, bool flock);
+bool counts_record(void);
+bool counts_flock(void);
+
+/*
+ * As lf_report_next(), of the kinds that count, without lf-check itself beside
+ * other holders.  A process that holds by both kinds is one holder.
+ */
 const struct lf_entry *next_entry(const struct lf_report *report,
 				  const struct lf_entry *entry);
+
+/* Whether a holder of a record lock has one of flock(2) too. */
+bool also_by_flock(const struct lf_report *report,
+		   const struct lf_entry *entry);
 
 /* Whether lf-check itself is the only holder. */
 bool only_we_hold(const struct lf_report *report);
@@ -161,6 +175,7 @@ struct row {
 	const char *path;
 	bool free;
 	bool for_people; /* a duration has units */
+	bool both; /* the holder has a lock of flock(2) too */
 	const struct lf_entry *entry; /* NULL: no process is known */
 	const struct process *process;
 	struct times times;

@@ -148,13 +148,13 @@ static const char *role(const struct row *row)
 	return lf_entry_waits(row->entry) ? "waiter" : "holder";
 }
 
-static const char *type(const struct lf_entry *entry)
+static const char *type(const struct row *row)
 {
-	switch (lf_entry_type(entry)) {
+	switch (lf_entry_type(row->entry)) {
 	case LF_TYPE_OFDLCK:
-		return "OFDLCK";
+		return row->both ? "OFDLCK,FLOCK" : "OFDLCK";
 	case LF_TYPE_POSIX:
-		return "POSIX";
+		return row->both ? "POSIX,FLOCK" : "POSIX";
 	case LF_TYPE_FLOCK:
 		return "FLOCK";
 	default:
@@ -248,7 +248,7 @@ char *column_text(enum column column, const struct row *row)
 	case COLUMN_AGE:
 		return age(&row->times, row->for_people);
 	case COLUMN_TYPE:
-		return text(type(row->entry));
+		return text(type(row));
 	case COLUMN_STARTTIME:
 		return number_unless_0(lf_entry_start_time(row->entry));
 	case COLUMN_SOURCE:

@@ -52,12 +52,26 @@ static char *path_in(const char *directory, const char *name)
 	return path;
 }
 
-/* What cannot be examined may be held, and is reported as an error later. */
-static bool may_be_held(const char *path)
+/*
+ * lf-acquire follows no symbolic link, so none stands for a lock file.  What cannot
+ * be examined may be held, and is reported as an error later.
+ */
+static void collect_entry(struct files *files, char *path,
+			  const char *directory)
 {
 	struct stat st;
+	bool exists = lstat(path, &st) == 0;
+	bool special = exists && !S_ISREG(st.st_mode);
+	struct file *file;
 
-	return lstat(path, &st) == 0 ? S_ISREG(st.st_mode) : errno != ENOENT;
+	if (exists ? S_ISLNK(st.st_mode) || (special && !counts_flock()) :
+		     errno == ENOENT) {
+		free(path);
+		return;
+	}
+	file = add(files, path);
+	file->directory = directory;
+	file->special = special;
 }
 
 static void collect_directory(struct files *files, const char *directory)
@@ -72,13 +86,10 @@ static void collect_directory(struct files *files, const char *directory)
 		file->known = true;
 		return;
 	}
+	collect_entry(files, path_in(directory, ""), directory);
 	for (int i = 0; i < count; i++) {
-		char *path = path_in(directory, entries[i]->d_name);
-
-		if (may_be_held(path))
-			add(files, path)->directory = directory;
-		else
-			free(path);
+		collect_entry(files, path_in(directory, entries[i]->d_name),
+			      directory);
 		free(entries[i]);
 	}
 	free(entries);
@@ -105,14 +116,41 @@ void files_collect(struct files *files, char *const *paths)
 
 /*
  * lf_check() costs less, but each call reads the kernel's list for leases, which
- * is too much for a directory.  A file that may not be opened needs that list.
+ * is too much for a directory.  All but a record lock needs that list.
  */
 static void check(struct file *file)
 {
-	if (file->known || file->directory)
+	if (file->known || file->directory || !counts_record())
 		return;
 	file->status = lf_check(file->path, NULL);
-	file->known = file->status != -EACCES && file->status != -EBUSY;
+	file->known = file->status > 0 ||
+		      (file->status == 0 && !counts_flock());
+}
+
+static bool is_device(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 &&
+	       (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode));
+}
+
+/* lf-acquire does not lock a device, and so the list is the whole answer. */
+static int status_of(const struct file *file)
+{
+	int record = lf_report_status(file->report);
+	int flock = lf_report_flock(file->report);
+
+	if (!counts_flock())
+		return record;
+	/* The system has no list that could show a lock on it. */
+	if (file->special && (flock == -EISDIR || flock == -ENOTSUP))
+		return 0;
+	if (flock > 0 || !counts_record() || file->special)
+		return flock;
+	if (record == -ENOTSUP && is_device(file->path))
+		return flock;
+	return record == 0 ? flock : record;
 }
 
 static void inspect(struct files *files)
@@ -134,7 +172,7 @@ static void inspect(struct files *files)
 		if (file->known)
 			continue;
 		file->report = reports[count++];
-		file->status = lf_report_status(file->report);
+		file->status = status_of(file);
 	}
 	free(reports);
 	free(paths);
@@ -156,7 +194,8 @@ static void select_files(struct files *files, bool all)
 		struct file *file = &files->list[i];
 		bool again = failed && failed->directory == file->directory;
 
-		if (file->directory && file->status == 0 && !all) {
+		if (file->directory && file->status == 0 &&
+		    (file->special || !all)) {
 			file_free(file);
 		} else if (file->directory && file->status < 0 && again) {
 			failed->more++;
@@ -190,10 +229,14 @@ int files_of_machine(struct files *files)
 	for (size_t i = 0; i < files->machine_count; i++) {
 		struct lf_report *report = files->machine[i];
 		const char *path = lf_report_path(report);
-		struct file *file = add(files, checked(strdup(path)));
+		struct file *file;
 
+		/* No lock of a kind that counts. */
+		if (!next_entry(report, NULL))
+			continue;
+		file = add(files, checked(strdup(path)));
 		file->report = report;
-		file->status = lf_report_status(report);
+		file->status = status_of(file);
 	}
 	return more;
 }

@@ -30,7 +30,7 @@ static pid_t any_holder(const struct file *file)
 	const struct lf_entry *entry = NULL;
 
 	while ((entry = next_entry(file->report, entry)) != NULL)
-		if (is_holder(entry) && lf_entry_pid(entry) > 0)
+		if (!lf_entry_waits(entry) && lf_entry_pid(entry) > 0)
 			return lf_entry_pid(entry);
 	return 0;
 }
@@ -138,8 +138,11 @@ static void print_failure(const struct file *file)
 			 "; %zu more file%s of this directory cannot be "
 			 "checked",
 			 file->more, file->more > 1 ? "s" : "");
-	message_about(file->path, "%s%s%s", lf_strerror(file->status), hint,
-		      more);
+	message_about(file->path, "%s%s%s%s",
+		      lf_report_status(file->report) >= 0 ?
+			      "whether flock(2) holds it is unknown: " :
+			      "",
+		      lf_strerror(file->status), hint, more);
 }
 
 static void print(const struct files *files, const struct check_options *o)
@@ -178,6 +181,7 @@ int main(int argc, char **argv)
 
 	message_begin("lf-check");
 	parse_options(argc, argv, &o);
+	choose_kinds(o.record, o.flock);
 	if (o.fs) {
 		limit_time();
 		return finish_output(fs_show(o.paths, o.style.json));

@@ -75,6 +75,8 @@ static void print_entry(const struct file *file, const struct lf_entry *entry,
 	else
 		fputs("an unknown process", stdout);
 	fputs(more, stdout);
+	if (also_by_flock(file->report, entry))
+		fputs(", also by flock(2)", stdout);
 	process_free(&p);
 }
 
@@ -86,14 +88,23 @@ static void print_line(const struct file *file, const struct lf_entry *entry,
 	putchar('\n');
 }
 
-enum kind { HOLDER, UNKNOWN_HOLDER, WAITER, FLOCK_HOLDER, FLOCK_WAITER };
+enum kind {
+	HOLDER,
+	UNKNOWN_HOLDER,
+	WAITER,
+	FLOCK_HOLDER,
+	UNKNOWN_FLOCK_HOLDER,
+	FLOCK_WAITER
+};
 
 static enum kind kind_of(const struct lf_entry *entry)
 {
 	bool waits = lf_entry_waits(entry);
 
 	if (lf_entry_type(entry) == LF_TYPE_FLOCK)
-		return waits ? FLOCK_WAITER : FLOCK_HOLDER;
+		return waits			   ? FLOCK_WAITER :
+		       lf_entry_pid(entry) > 0 ? FLOCK_HOLDER :
+						     UNKNOWN_FLOCK_HOLDER;
 	if (waits)
 		return WAITER;
 	return lf_entry_pid(entry) > 0 ? HOLDER : UNKNOWN_HOLDER;
@@ -115,12 +126,14 @@ static void print_unknown_holder(const struct lf_entry *entry)
 	       lf_entry_shared(entry) ? ", shared" : "", try_as_root());
 }
 
-static void print_holders(const struct file *file)
+/* Those of flock(2) are the holders if there are no others. */
+static void print_holders(const struct file *file, enum kind known_kind,
+			  enum kind unknown_kind)
 {
 	const struct lf_entry *unknown, *entry;
 
-	unknown = next_of(file, NULL, UNKNOWN_HOLDER);
-	entry = next_of(file, NULL, HOLDER);
+	unknown = next_of(file, NULL, unknown_kind);
+	entry = next_of(file, NULL, known_kind);
 	if (!entry) {
 		print_unknown_holder(unknown);
 		return;
@@ -130,7 +143,7 @@ static void print_holders(const struct file *file)
 	print_entry(file, entry,
 		    escaped_width(file->path) + strlen(": held by "));
 	putchar('\n');
-	while ((entry = next_of(file, entry, HOLDER)) != NULL)
+	while ((entry = next_of(file, entry, known_kind)) != NULL)
 		print_line(file, entry, "  and by ");
 	if (unknown)
 		printf("  and by unknown holders%s\n", try_as_root());
@@ -162,25 +175,48 @@ static void print_word_of_the_file(const struct file *file)
 	puts(", according to the file");
 }
 
-void print_file(const struct file *file)
+static void print_free(void)
 {
-	print_escaped(stdout, file->path);
-	fputs(": ", stdout);
-	if (file->status > 0) {
-		print_holders(file);
-		print_word_of_the_file(file);
-	} else {
-		print_word("free", "32");
-		putchar('\n');
-	}
+	print_word("free", "32");
+	putchar('\n');
+}
+
+/* By record locks. */
+static void print_held(const struct file *file)
+{
+	print_holders(file, HOLDER, UNKNOWN_HOLDER);
+	print_word_of_the_file(file);
 	print_all(file, WAITER, "  waiting: ", "  then: ");
-	if (file->status > 0 && lf_report_partial(file->report))
+	if (lf_report_partial(file->report))
 		printf("  there may be more holders and waiters, not visible "
 		       "here%s\n",
 		       try_as_root());
 	print_all(file, FLOCK_HOLDER,
-		  "  locked by flock(2), which does not exclude lf-acquire: ",
+		  "  also held by flock(2), which excludes lf-acquire only "
+		  "with --flock: ",
 		  "  and by ");
+}
+
+/* What lf-acquire does not lock has no remark on it. */
+static void print_held_by_flock(const struct file *file)
+{
+	print_holders(file, FLOCK_HOLDER, UNKNOWN_FLOCK_HOLDER);
+	puts(lf_report_status(file->report) < 0 ?
+		     "  by flock(2)" :
+		     "  by flock(2), which excludes lf-acquire only with "
+		     "--flock");
+}
+
+void print_file(const struct file *file)
+{
+	print_escaped(stdout, file->path);
+	fputs(": ", stdout);
+	if (file->status <= 0)
+		print_free();
+	else if (counts_record() && lf_report_status(file->report) > 0)
+		print_held(file);
+	else
+		print_held_by_flock(file);
 	print_all(file, FLOCK_WAITER, "  waiting in flock(2): ", "  then: ");
 }
 
@@ -233,7 +269,7 @@ void print_pids(const struct files *files)
 		       NULL) {
 			pid_t pid = lf_entry_pid(entry);
 
-			if (!is_holder(entry) || !is_certain(entry) ||
+			if (lf_entry_waits(entry) || !is_certain(entry) ||
 			    is_in(pids, count, pid))
 				continue;
 			pids[count++] = pid;

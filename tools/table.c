@@ -88,7 +88,11 @@ static void add_row(const struct row *row)
 
 static void add_entry(const struct file *file, const struct lf_entry *entry)
 {
-	struct row row = { .path = file->path, .entry = entry };
+	struct row row = {
+		.path = file->path,
+		.both = also_by_flock(file->report, entry),
+		.entry = entry,
+	};
 	struct process process;
 
 	process_read(&process, lf_entry_pid(entry), lf_entry_start_time(entry));
@@ -118,7 +122,7 @@ static void add_file(const struct file *file)
 	bool held = false;
 
 	while ((entry = next_entry(file->report, entry)) != NULL)
-		held |= is_holder(entry);
+		held |= !lf_entry_waits(entry);
 	if (file->status == 0)
 		add_free(file);
 	else if (!held)

@@ -146,6 +146,7 @@ static int examine(struct lf_view *view, struct stat *st)
 		return rc;
 	view->id = (struct lf_file_id){ st->st_ino, st->st_dev,
 					st->st_nlink == 0 };
+	view->exists = !S_ISLNK(st->st_mode);
 	return lf_file_check_type(st->st_mode);
 }
 
@@ -154,13 +155,13 @@ static void ask_at_path(struct lf_view *view)
 	struct stat st;
 
 	view->asked = view->when = lf_ticks();
+	view->exists = false;
 	view->held = examine(view, &st);
 	if (view->held == -ENOENT && lf_file_forget_names(AT_FDCWD, view->path))
 		view->held = examine(view, &st);
-	view->exists = view->held == 0;
 	if (view->held == -ENOENT && view->path[0] != '\0')
 		view->held = 0;
-	if (!view->exists)
+	if (!view->exists || view->held < 0)
 		return;
 	/* Not opened while we hold it: the kernel hides our own locks. */
 	if (lf_table_process_holds(&st)) {

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * Locks of flock(2), which exclude no record lock, are reported as what they
- * are.  Our own presence is no lock and is not reported.
+ * Locks of flock(2).  Nothing but the list shows them, and our own marks are in
+ * it too: the presence of a waiter, which it keeps as a holder, and the exclusive
+ * lock of a remover, for an instant.  So
+ *
+ *  - the descriptors decide, if we may examine the process: ours are open in a
+ *    way of their own;
+ *  - else what lasts for a moment decides: a process of ours never sleeps through
+ *    it with a mark unless there are record locks too.
+ *
+ * What neither decides is unknown, and not free.
  */
 #include "config.h"
 
@@ -15,25 +23,73 @@ static bool is_flock(const struct lf_listed_lock *lock)
 	return lock->kind == LF_TYPE_FLOCK && !lock->waits;
 }
 
-/*
- * Our holders and waiters have a lock of flock(2) too, their presence.  A
- * waiter for a body is listed without a PID, so any shared lock may be its.
- */
-static bool is_ours(const struct lf_view *view,
-		    const struct lf_listed_lock *presence)
+static bool any_records(const struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
 
 	while ((lock = lf_view_next(view, lock)) != NULL)
-		if ((lock->kind == LF_TYPE_POSIX &&
-		     lock->pid == presence->pid) ||
-		    (lock->kind == LF_TYPE_OFDLCK && lock->waits &&
-		     presence->type == F_RDLCK))
+		if (lock->kind != LF_TYPE_FLOCK)
+			return true;
+	return view->held > 0;
+}
+
+/* A waiter of ours has presence; in a long queue each is known by this alone. */
+static bool waits_for_record(const struct lf_view *view, pid_t pid)
+{
+	const struct lf_listed_lock *lock = NULL;
+
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (lock->kind == LF_TYPE_POSIX && lock->waits &&
+		    lock->pid == pid)
 			return true;
 	return false;
 }
 
-/* Without the whole list any shared lock may be the presence of a waiter. */
+/* ---- What the process itself shows */
+
+static void decide(struct lf_flock *flock, enum lf_verdict verdict)
+{
+	flock->verdict = verdict;
+}
+
+static void ask_process(const struct lf_view *view, struct lf_flock *flock)
+{
+	const struct lf_listed_lock *lock = &flock->lock;
+	struct lf_use use;
+	int rc = lf_view_ask(view, lock->pid, &use);
+
+	flock->is_mark = use.has_presence;
+	flock->is_word = false;
+	if (use.has_flock) {
+		flock->shared = !use.exclusive_flock;
+		decide(flock, LF_VERDICT_HELD);
+	} else if (!use.has_presence && (rc < 0 || use.error < 0)) {
+		flock->is_word = lf_judge(view, lock->pid,
+					  rc < 0 ? rc : use.error) ==
+				 LF_WORD_OPEN;
+	}
+}
+
+/* A shared lock beside record locks may be a mark, of any process. */
+static void judge(const struct lf_view *view, struct lf_flock *flock)
+{
+	bool shared = flock->lock.type == F_RDLCK;
+
+	flock->beside_records |= any_records(view);
+	if (shared && waits_for_record(view, flock->lock.pid)) {
+		decide(flock, LF_VERDICT_OURS);
+		return;
+	}
+	ask_process(view, flock);
+	if (flock->verdict != LF_VERDICT_NONE || !shared ||
+	    !flock->beside_records)
+		return;
+	if (flock->is_mark)
+		decide(flock, LF_VERDICT_OURS);
+	else if (flock->is_word)
+		decide(flock, LF_VERDICT_UNKNOWN);
+}
+
 int lf_find_flocks(struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
@@ -46,84 +102,209 @@ int lf_find_flocks(struct lf_view *view)
 	view->flocks = calloc(count, sizeof(*view->flocks));
 	if (!view->flocks)
 		return -ENOMEM;
-	while ((lock = lf_view_next(view, lock)) != NULL)
-		if (is_flock(lock) && !is_ours(view, lock) &&
-		    (view->is_confirmed || lock->type == F_WRLCK))
-			view->flocks[view->flock_count++].lock = lock;
+	while ((lock = lf_view_next(view, lock)) != NULL) {
+		struct lf_flock *flock = &view->flocks[view->flock_count];
+
+		if (!is_flock(lock))
+			continue;
+		view->flock_count++;
+		flock->lock = *lock;
+		flock->shared = lock->type == F_RDLCK;
+		judge(view, flock);
+		if (flock->verdict == LF_VERDICT_NONE && lock->pid > 0)
+			lf_process_state(lock->pid, &flock->before);
+	}
 	return 0;
 }
 
-static bool has_flock(const struct lf_view *view,
-		      const struct lf_listed_lock *wanted)
+/* Whether it may be seen to last, though its process has not just slept. */
+static bool is_running(const struct lf_flock *flock)
+{
+	struct lf_activity now;
+	int state;
+
+	if (!flock->is_word)
+		return false;
+	state = lf_process_state(flock->lock.pid, &now);
+	return state == 'R' ||
+	       (state == 'S' && !lf_has_slept(&flock->before, &now, state));
+}
+
+size_t lf_undecided_flocks(const struct lf_view *view, int looks)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < view->flock_count; i++)
+		if (view->flocks[i].verdict == LF_VERDICT_NONE)
+			count += looks < LF_MOMENTS ||
+				 is_running(&view->flocks[i]);
+	return count;
+}
+
+/* ---- What lasts */
+
+static bool is_listed(const struct lf_view *view, const struct lf_flock *flock)
 {
 	const struct lf_listed_lock *lock = NULL;
 
 	while ((lock = lf_view_next(view, lock)) != NULL)
-		if (is_flock(lock) && lock->pid == wanted->pid &&
-		    lock->type == wanted->type)
+		if (is_flock(lock) && lock->pid == flock->lock.pid &&
+		    lock->type == flock->lock.type)
 			return true;
 	return false;
 }
 
 /*
- * A process of ours has its presence for an instant before it is listed as a
- * waiter, and between the tag and the body, and on its way out.
+ * The list names the process that asked for the lock.  It may have ended while
+ * another has the descriptor, as flock(1) leaves it to a shell.
  */
-void lf_watch_flocks(const struct lf_view *later, struct lf_flock *flocks,
-		     size_t count)
+static int find_heirs(const struct lf_view *view, struct lf_flock *flock)
 {
-	for (size_t i = 0; i < count; i++) {
-		flocks[i].ours |= is_ours(later, flocks[i].lock);
-		flocks[i].again |= has_flock(later, flocks[i].lock);
+	const struct lf_snapshot *snapshot = view->snapshot;
+	int rc = lf_snapshot_scan(view->snapshot);
+	const struct lf_use *use;
+
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0;
+	for (use = snapshot->users[view->file].first; use; use = use->next) {
+		flock->has_heirs |= use->has_flock;
+		flock->is_mark |= use->has_presence;
 	}
+	if (flock->has_heirs)
+		decide(flock, LF_VERDICT_HELD);
+	else if (flock->is_mark && flock->shared)
+		decide(flock, LF_VERDICT_OURS);
+	return 0;
 }
 
-/* All processes that have the descriptor, as far as they are visible. */
-static int add_heirs(struct lf_view *view, const struct lf_listed_lock *lock)
+static int watch(const struct lf_view *view, const struct lf_view *later,
+		 struct lf_flock *flock, bool is_first)
 {
-	size_t before = view->report->count;
-	int rc = lf_snapshot_scan(view->snapshot);
-	const struct lf_use *use = NULL;
+	if (!is_listed(later, flock)) {
+		decide(flock, LF_VERDICT_GONE);
+		return 0;
+	}
+	flock->looks++;
+	judge(later, flock);
+	return flock->verdict == LF_VERDICT_NONE && is_first &&
+			       !flock->is_word && !flock->is_mark ?
+		       find_heirs(view, flock) :
+		       0;
+}
 
-	if (rc == -ENOMEM)
-		return rc;
-	if (rc == 0)
-		use = view->snapshot->users[view->file].first;
-	for (rc = 0; use && rc == 0; use = use->next)
-		if (use->has_flock)
-			rc = lf_view_add(view, (struct lf_entry){
-						 .pid = use->pid,
-						 .source = LF_SOURCE_DESCRIPTOR,
-						 .type = LF_TYPE_FLOCK,
-					 });
-	if (rc < 0 || view->report->count > before)
-		return rc;
-	return lf_view_add_listed(view, lock, 0);
+/* The processes are examined again: they may have the lock again and again. */
+int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
+		    bool is_first)
+{
+	struct lf_file_id *id = malloc(sizeof(*id));
+	struct lf_view again = *later;
+	struct lf_snapshot snapshot;
+	int rc;
+
+	if (!id)
+		return -ENOMEM;
+	*id = view->id;
+	rc = lf_snapshot_begin(&snapshot, id, 1);
+	again.snapshot = &snapshot;
+	again.file = 0;
+	for (size_t i = 0; i < view->flock_count && rc == 0; i++)
+		if (view->flocks[i].verdict == LF_VERDICT_NONE)
+			rc = watch(view, &again, &view->flocks[i], is_first);
+	lf_snapshot_end(&snapshot);
+	return rc;
 }
 
 /*
- * The list names the process that asked for the lock.  It may have ended while
- * another has the descriptor, as flock(1) leaves it to a shell.  A shared lock
- * without its process, where there is a holder that had no tag, is the presence
- * of one that has ended.
+ * A process that is stopped, or waits for a disk, may be at any step of ours.  One
+ * that runs is not at the same one whenever it is looked at for so long.
  */
-static int add_flock(struct lf_view *view, const struct lf_listed_lock *lock)
+static enum lf_verdict verdict_of_process(const struct lf_flock *flock)
 {
-	struct lf_use use;
+	struct lf_activity now;
+	int state = lf_process_state(flock->lock.pid, &now);
+	bool lasts = lf_has_slept(&flock->before, &now, state) ||
+		     (flock->is_word && flock->looks == LF_MOST_MOMENTS &&
+		      (state == 'R' || state == 'S'));
 
-	if (lf_view_ask(view, lock->pid, &use) == 0 && use.has_flock)
-		return lf_view_add_listed(view, lock, lock->pid);
-	if (lock->type == F_WRLCK)
-		return add_heirs(view, lock);
-	return view->holders > 0 ? 0 : lf_view_add_listed(view, lock, 0);
+	if (flock->shared && flock->beside_records)
+		lasts = false;
+	if (lasts)
+		return LF_VERDICT_HELD;
+	return flock->is_mark ? LF_VERDICT_OURS : LF_VERDICT_UNKNOWN;
+}
+
+/* No process shows it: that of one that we may not examine, or of a message. */
+static enum lf_verdict verdict_of_nobody(const struct lf_flock *flock)
+{
+	return flock->shared && flock->beside_records ? LF_VERDICT_UNKNOWN :
+							LF_VERDICT_HELD;
+}
+
+static void settle(struct lf_flock *flock)
+{
+	if (flock->verdict != LF_VERDICT_NONE)
+		return;
+	flock->is_nobodys = !flock->is_word && !flock->is_mark;
+	decide(flock, flock->is_nobodys ? verdict_of_nobody(flock) :
+					  verdict_of_process(flock));
+}
+
+/* ---- The report */
+
+static int add_holder(struct lf_view *view, pid_t pid, int source, bool shared)
+{
+	return lf_view_add(view, (struct lf_entry){
+					 .pid = pid,
+					 .source = source,
+					 .type = LF_TYPE_FLOCK,
+					 .shared = shared,
+				 });
+}
+
+/* All processes that have the descriptor, as far as they are visible. */
+static int add_heirs(struct lf_view *view)
+{
+	const struct lf_use *use = view->snapshot->users[view->file].first;
+	int rc = 0;
+
+	for (; use && rc == 0; use = use->next)
+		if (use->has_flock)
+			rc = add_holder(view, use->pid, LF_SOURCE_DESCRIPTOR,
+					!use->exclusive_flock);
+	return rc;
+}
+
+static int add_flock(struct lf_view *view, const struct lf_flock *flock)
+{
+	if (flock->has_heirs)
+		return add_heirs(view);
+	if (flock->is_word)
+		return add_holder(view, flock->lock.pid, LF_SOURCE_LOCK,
+				  flock->shared);
+	return add_holder(view, flock->is_nobodys ? 0 : flock->lock.pid,
+			  LF_SOURCE_DESCRIPTOR, flock->shared);
 }
 
 int lf_add_flocks(struct lf_view *view)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < view->flock_count && rc == 0; i++)
-		if (view->flocks[i].again && !view->flocks[i].ours)
-			rc = add_flock(view, view->flocks[i].lock);
+	for (size_t i = 0; i < view->flock_count && rc == 0; i++) {
+		struct lf_flock *flock = &view->flocks[i];
+
+		settle(flock);
+		if (flock->verdict == LF_VERDICT_HELD) {
+			view->flock = 1;
+			rc = add_flock(view, flock);
+		} else if (flock->verdict == LF_VERDICT_UNKNOWN &&
+			   view->flock == 0) {
+			view->flock = -EACCES;
+		}
+		/* The next may have it by now, or a record lock. */
+		view->surplus |= (flock->verdict == LF_VERDICT_GONE &&
+				  !flock->is_mark) ||
+				 (flock->verdict == LF_VERDICT_UNKNOWN &&
+				  view->status == 0);
+	}
 	return rc;
 }

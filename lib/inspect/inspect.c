@@ -42,30 +42,31 @@ static size_t allowed_pins(void)
 }
 
 /* What may not be opened, or not without harm, may be listed as locked. */
-static bool is_final(int held)
+static bool is_final(const struct lf_view *view)
 {
-	return held < 0 && held != -EACCES && held != -EBUSY;
+	return view->held < 0 && !(view->exists && view->is_pinned);
 }
 
-static int ask(struct lf_view *view, struct lf_mounts *mounts, size_t *pins)
+/* The list alone shows locks of flock(2). */
+static int flock_before_list(const struct lf_view *view)
+{
+	if (!view->exists)
+		return view->held;
+	return view->is_pinned ? 0 : view->pin;
+}
+
+static int ask(struct lf_view *view)
 {
 	lf_ask_file(view);
 	view->status = view->held;
-	if (is_final(view->held)) {
+	view->flock = flock_before_list(view);
+	if (is_final(view)) {
 		lf_view_unpin(view);
 		return view->held == -ENOMEM ? -ENOMEM : 0;
 	}
 	if (!view->report)
 		view->report = lf_report_new(view->path);
-	if (!view->report)
-		return -ENOMEM;
-	view->is_listed = view->is_pinned;
-	if (view->is_pinned)
-		lf_inode_of(view->pin, &view->id, mounts, &view->inode);
-	if (view->held == 0 || *pins == 0)
-		lf_view_unpin(view);
-	*pins -= view->is_pinned;
-	return 0;
+	return view->report ? 0 : -ENOMEM;
 }
 
 /* ---- 2. Each file takes its locks from the list. */
@@ -107,15 +108,48 @@ static bool is_confirmed(const struct lf_view *view)
 	       is_listed_body(view);
 }
 
-static int take_locks(struct lf_view *view, const struct lf_listing *listing)
+/* The device is needed only if a lock has this inode number. */
+static void name_inode(struct lf_view *view, const struct lf_listing *listing,
+		       struct lf_mounts *mounts)
+{
+	unsigned long long mount;
+
+	lf_inode_of(view->pin, &view->id, &view->inode, &mount);
+	if (lf_listing_has_number(listing, view->inode.number))
+		lf_inode_find_device(&view->inode, mount, mounts);
+}
+
+static int take_locks(struct lf_view *view, const struct lf_listing *listing,
+		      struct lf_mounts *mounts)
 {
 	free(view->locks);
 	view->locks = NULL;
 	view->lock_count = 0;
+	view->is_listed = view->is_pinned && listing->sorted;
+	if (view->is_pinned && !listing->sorted)
+		view->flock = listing->error;
+	if (view->is_listed)
+		name_inode(view, listing, mounts);
 	if (view->is_listed && lf_view_pick(view, listing) < 0)
 		return -ENOMEM;
 	view->is_confirmed = is_confirmed(view);
 	return 0;
+}
+
+static int ask_one(struct lf_view *view, const struct lf_listing *listing,
+		   struct lf_mounts *mounts, size_t *pins)
+{
+	int rc;
+
+	*pins += view->is_pinned;
+	view->leases = &listing->list;
+	rc = ask(view);
+	if (rc == 0)
+		rc = take_locks(view, listing, mounts);
+	if ((view->held == 0 && view->lock_count == 0) || *pins == 0)
+		lf_view_unpin(view);
+	*pins -= view->is_pinned;
+	return rc;
 }
 
 /* The files whose locks are still missing; *COUNT: how many there are. */
@@ -132,12 +166,7 @@ static int ask_and_take(struct lf_view *const *views, size_t *count,
 
 		if (view->is_confirmed)
 			continue;
-		*pins += view->is_pinned;
-		view->leases = &listing->list;
-		rc = ask(view, &mounts, pins);
-		view->is_listed &= listing->sorted != NULL;
-		if (rc == 0)
-			rc = take_locks(view, listing);
+		rc = ask_one(view, listing, &mounts, pins);
 		*count += !view->is_confirmed;
 	}
 	lf_mounts_free(&mounts);
@@ -208,12 +237,14 @@ static int find_doubts(struct lf_view *view)
 	return rc;
 }
 
-static bool is_watched(const struct lf_view *view)
+static bool is_watched(const struct lf_view *view, int looks)
 {
-	return view->doubtful > 0 || view->flock_count > 0;
+	return (view->doubtful > 0 && looks < LF_MOMENTS) ||
+	       lf_undecided_flocks(view, looks) > 0;
 }
 
-static int watch(struct lf_view *view, const struct lf_listing *listing)
+static int watch(struct lf_view *view, const struct lf_listing *listing,
+		 bool is_first)
 {
 	struct lf_view later = *view;
 	int rc = lf_view_pick(&later, listing);
@@ -221,26 +252,28 @@ static int watch(struct lf_view *view, const struct lf_listing *listing)
 	if (rc < 0)
 		return rc;
 	view->doubtful = lf_keep_doubtful(&later, &view->bodies);
-	lf_watch_flocks(&later, view->flocks, view->flock_count);
+	if (lf_undecided_flocks(view, 0) > 0)
+		rc = lf_watch_flocks(view, &later, is_first);
 	free(later.locks);
-	return 0;
+	return rc;
 }
 
-/* A part of a moment later.  The number of files that are to be watched on. */
-static int watch_once(struct lf_view *const *views, size_t count)
+/* A little later.  The number of files that are to be watched on. */
+static int watch_once(struct lf_view *const *views, size_t count, int look)
 {
 	struct lf_listing later;
 	int watched = 0, rc;
 
-	poll(NULL, 0, LF_MOMENT_MS / LF_MOMENTS);
+	poll(NULL, 0,
+	     look < LF_MOMENTS ? LF_MOMENT_MS / LF_MOMENTS : LF_MOMENT_MS);
 	rc = lf_listing_read(&later);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		if (!is_watched(views[i]))
+		if (!is_watched(views[i], look))
 			continue;
-		rc = watch(views[i], &later);
-		watched += is_watched(views[i]);
+		rc = watch(views[i], &later, look == 0);
+		watched += is_watched(views[i], look + 1);
 	}
 	lf_listing_free(&later);
 	return rc < 0 ? rc : watched;
@@ -252,20 +285,20 @@ static int watch_for_a_moment(struct lf_view *const *views, size_t count)
 	int rc = 0;
 
 	for (size_t i = 0; i < count; i++)
-		rc |= is_watched(views[i]);
-	for (int i = 0; i < LF_MOMENTS && rc > 0; i++)
-		rc = watch_once(views, count);
+		rc |= is_watched(views[i], 0);
+	for (int i = 0; i < LF_MOST_MOMENTS && rc > 0; i++)
+		rc = watch_once(views, count, i);
 	if (rc == -ENOMEM)
 		return rc;
 	for (size_t i = 0; i < count && rc < 0; i++)
-		if (is_watched(views[i])) {
+		if (is_watched(views[i], 0)) {
 			views[i]->is_listed = false;
-			views[i]->status = rc;
+			views[i]->status = views[i]->flock = rc;
 		}
 	return 0;
 }
 
-/* ---- 5. The conclusion for one file: its report, and 1, 0 or an error. */
+/* ---- 5. The conclusion for one file: its report and its status. */
 
 /* Whether the owner of the first byte has no PID here and is not listed. */
 static bool is_hidden(const struct lf_view *view)
@@ -287,17 +320,16 @@ static int conclude(struct lf_view *view)
 	int rc = view->held != 0 ? lf_add_holders(view) : 0;
 
 	view->holders = view->report->count;
-	if (rc == 0 && view->held < 0 && view->holders == 0)
-		return view->held;
+	view->status = view->holders > 0 ? 1 : view->held;
 	if (rc == 0 && !view->holders_only) {
 		rc = lf_add_flocks(view);
-		if (rc == 0 && view->held != 0)
+		if (rc == 0 && view->status > 0)
 			rc = lf_add_waiters(view);
 		if (rc == 0)
 			rc = lf_add_flock_waiters(view);
 	}
 	view->report->partial |= is_hidden(view);
-	return rc < 0 ? rc : view->held != 0;
+	return rc;
 }
 
 /* ---- One look at all files: the steps in order */
@@ -323,9 +355,7 @@ static int examine(struct lf_view *const *views, size_t count,
 		rc = watch_for_a_moment(views, count);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		if (views[i]->is_listed)
-			views[i]->status = conclude(views[i]);
-		if (views[i]->status == -ENOMEM)
-			rc = -ENOMEM;
+			rc = conclude(views[i]);
 	}
 	return rc;
 }
@@ -410,7 +440,8 @@ static void forget_names(struct lf_view *view)
 
 static int end_incomplete(struct lf_view *view, bool in_place)
 {
-	int rc = is_complete(view) ? 0 : add_unlisted(view);
+	int rc = view->status <= 0 || is_complete(view) ? 0 :
+							  add_unlisted(view);
 
 	if (rc == 0 && !in_place)
 		forget_names(view);
@@ -425,6 +456,11 @@ static void reset(struct lf_view *view)
 				  .holders_only = view->holders_only };
 }
 
+static bool may_be_complete(const struct lf_view *view)
+{
+	return (view->status <= 0 || is_complete(view)) && !view->surplus;
+}
+
 /*
  * Keeps in VIEWS those that another look may complete; without a list there is
  * nothing to wait for, and an incomplete one has been read often enough.
@@ -436,11 +472,11 @@ static int keep_incomplete(struct lf_view **views, size_t *count, bool is_last)
 
 	for (size_t i = 0; i < *count && rc == 0; i++) {
 		struct lf_view *view = views[i];
-		bool in_place = view->status <= 0 || lf_view_is_in_place(view);
+		bool is_free = view->status <= 0 && view->flock <= 0;
+		bool in_place = is_free || lf_view_is_in_place(view);
 
 		lf_view_unpin(view);
-		if (view->status <= 0 || (in_place && is_complete(view) &&
-					  (is_last || !view->surplus)))
+		if (in_place && may_be_complete(view))
 			continue;
 		if (is_last || !view->is_listed ||
 		    (in_place && !view->is_confirmed && view->holders > 0)) {
@@ -480,6 +516,9 @@ static int finish(struct lf_view *view, struct lf_report **report)
 	if (!view->report)
 		return -ENOMEM;
 	view->report->status = view->status;
+	/* Where there is no list, flock(2) makes record locks, or none. */
+	view->report->flock = view->flock == -ENOTSUP ? view->status :
+			      view->flock;
 	view->report->pidfile = view->pidfile;
 	view->report->written = view->written;
 	strcpy(view->report->host, view->host);

@@ -6,7 +6,7 @@
  *   machine.c   all locked files
  *   inspect.c   the steps of a look, and whether to look again
  *   waiters.c   the queue
- *   flock.c     locks of flock(2) that are no presence of ours
+ *   flock.c     locks of flock(2), and which of them are our own marks
  *   holders.c   the holders: tags, bodies, locks of processes
  *   check.c     one file, asked through a descriptor of it
  *   view.c      one file under inspection, and what the snapshot has of it
@@ -30,6 +30,9 @@
 /* The number of looks at the list in a moment. */
 #define LF_MOMENTS 10
 
+/* The same for the lock of flock(2) of a process that runs: more, a moment apart. */
+#define LF_MOST_MOMENTS (LF_MOMENTS + 9)
+
 /*
  * The kernel gives the list a page at a time, and the processes are read one after
  * the other: what a look saw may lack a lock, or be of two moments, but not often.
@@ -50,6 +53,7 @@ struct lf_entry {
 
 struct lf_report {
 	int status;
+	int flock;
 	bool partial;
 	pid_t pidfile; /* or 0 */
 	time_t written;
@@ -73,11 +77,16 @@ void lf_report_sort_in(struct lf_report *report, size_t first);
 /* The list in the order of inodes; the locks of one file stay in order. */
 struct lf_listing {
 	struct lf_lock_list list;
-	const struct lf_listed_lock **sorted;
+	const struct lf_listed_lock **sorted; /* NULL: not read */
+	int error; /* why not, -ENOSYS or -ENOTSUP: there is no such list */
 };
 
 int lf_listing_read(struct lf_listing *listing);
 void lf_listing_free(struct lf_listing *listing);
+
+/* Whether there is a lock on a file of this number, on any device. */
+bool lf_listing_has_number(const struct lf_listing *listing,
+			   unsigned long long number);
 
 /* The locks on a file, *COUNT of them. */
 const struct lf_listed_lock *const *
@@ -95,7 +104,8 @@ struct lf_use {
 	bool has_tag; /* a descriptor has a body and a lock of the process */
 	bool has_posix, exclusive_posix; /* locks of the process */
 	pid_t named; /* the other PID that one of these carries, or 0 */
-	bool has_flock;
+	bool has_flock, exclusive_flock;
+	bool has_presence; /* or a lock of flock(2) that looks like that */
 	int descriptor; /* the first with a body, or -1 */
 	int error; /* why the locks of a descriptor are not shown */
 };
@@ -178,19 +188,36 @@ struct lf_bodies {
 	size_t owner_count;
 };
 
-/* A lock of flock(2), which is reported if seen AGAIN and never to be OURS. */
+enum lf_verdict {
+	LF_VERDICT_NONE, /* not yet */
+	LF_VERDICT_HELD,
+	LF_VERDICT_OURS, /* a mark of this library */
+	LF_VERDICT_GONE, /* not listed any more */
+	LF_VERDICT_UNKNOWN,
+};
+
+/* A lock of flock(2). */
 struct lf_flock {
-	const struct lf_listed_lock *lock;
-	bool again, ours;
+	struct lf_listed_lock lock;
+	enum lf_verdict verdict;
+	bool shared;
+	bool is_mark; /* a descriptor of the process looks like ours */
+	bool is_word; /* we may not examine the process: the kernel's word */
+	bool is_nobodys; /* its process is unknown */
+	bool has_heirs; /* that show it, and the process does not */
+	bool beside_records; /* it was seen with record locks */
+	int looks; /* at which it was seen again */
+	struct lf_activity before;
 };
 
 struct lf_view {
 	const char *path;
 	bool holders_only; /* neither waiters nor locks of flock(2) */
 	int status; /* as lf_report_status(), or unknown before the end */
+	int flock; /* as lf_report_flock() */
 	const struct lf_lock_list *leases; /* listed before, or NULL */
 	/* check.c: as the file itself shows */
-	bool exists;
+	bool exists; /* also a directory or device, which is not opened */
 	int held; /* 1, 0, or negative: unknown */
 	enum lf_claim claim;
 	pid_t pid;	/* of the holder; 0: unknown */
@@ -222,7 +249,7 @@ struct lf_view {
 	size_t doubtful; /* owners of tags */
 	struct lf_flock *flocks;
 	size_t flock_count;
-	size_t holders; /* reported, of locks that keep others out */
+	size_t holders; /* reported, of record locks */
 	bool surplus;	/* more locks are listed than known holders have */
 	struct lf_report *report;
 };
@@ -306,10 +333,14 @@ int lf_add_holders(struct lf_view *view);
 
 int lf_find_flocks(struct lf_view *view);
 
-/* Marks those that are seen again, or to be ours, as LATER has the list. */
-void lf_watch_flocks(const struct lf_view *later, struct lf_flock *flocks,
-		     size_t count);
+/* How many there are without a verdict, which more than so many looks may give. */
+size_t lf_undecided_flocks(const struct lf_view *view, int looks);
 
+/* Judges those again, as LATER has the list.  0 or -ENOMEM. */
+int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
+		    bool is_first);
+
+/* Settles the rest, adds the holders, and sets VIEW->flock if there are any. */
 int lf_add_flocks(struct lf_view *view);
 
 /* ---- waiters.c */

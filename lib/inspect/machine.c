@@ -62,7 +62,7 @@ static int add_path(const char *path, void *argument)
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -EACCES;
-	if (!S_ISREG(st.st_mode))
+	if (S_ISLNK(st.st_mode))
 		return 0;
 	number = st.st_ino;
 	if (!bsearch(&number, search->numbers, search->number_count,

@@ -69,6 +69,11 @@ int lf_report_status(const struct lf_report *report)
 	return report ? report->status : -EINVAL;
 }
 
+int lf_report_flock(const struct lf_report *report)
+{
+	return report ? report->flock : -EINVAL;
+}
+
 const char *lf_report_path(const struct lf_report *report)
 {
 	return report ? report->path : NULL;

@@ -36,6 +36,7 @@ int lf_listing_read(struct lf_listing *listing)
 	int rc = lf_list_locks(list);
 
 	listing->sorted = NULL;
+	listing->error = rc == -ENOTSUP ? rc : -ENOSYS;
 	if (rc < 0)
 		return rc;
 	listing->sorted = calloc(list->count + 1, sizeof(*listing->sorted));
@@ -74,6 +75,16 @@ static size_t find_bound(const struct lf_listing *listing,
 			high = middle;
 	}
 	return low;
+}
+
+bool lf_listing_has_number(const struct lf_listing *listing,
+			   unsigned long long number)
+{
+	size_t first = find_bound(listing, &(struct lf_inode){ .number = number },
+				  false);
+
+	return first < listing->list.count &&
+	       listing->sorted[first]->inode.number == number;
 }
 
 const struct lf_listed_lock *const *
@@ -174,6 +185,8 @@ static void add_to_use(struct lf_examined *examined,
 	if (descriptor->named > 0)
 		use->named = descriptor->named;
 	use->has_flock |= descriptor->has_flock;
+	use->exclusive_flock |= descriptor->exclusive_flock;
+	use->has_presence |= descriptor->has_presence;
 	if (use->descriptor < 0 && descriptor->bodies > 0)
 		use->descriptor = descriptor->number;
 	if (descriptor->error < 0)

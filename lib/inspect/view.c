@@ -33,11 +33,13 @@ void lf_view_unpin(struct lf_view *view)
 bool lf_view_is_leased(const struct lf_view *view)
 {
 	struct lf_mounts mounts = { .is_read = false };
+	unsigned long long mount;
 	struct lf_inode inode;
 
 	if (!view->is_pinned || !view->leases || view->leases->lease_count == 0)
 		return false;
-	lf_inode_of(view->pin, &view->id, &mounts, &inode);
+	lf_inode_of(view->pin, &view->id, &inode, &mount);
+	lf_inode_find_device(&inode, mount, &mounts);
 	lf_mounts_free(&mounts);
 	for (size_t i = 0; i < view->leases->lease_count; i++)
 		if (lf_inode_is_same(&view->leases->leases[i].inode, &inode))

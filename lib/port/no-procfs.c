@@ -36,9 +36,15 @@ void lf_pin_path(int pin, char path[LF_PIN_PATH])
 }
 
 void lf_inode_of(int pin, const struct lf_file_id *file,
-		 struct lf_mounts *mounts, struct lf_inode *inode)
+		 struct lf_inode *inode, unsigned long long *mount)
 {
-	(void)pin, (void)file, (void)mounts, (void)inode;
+	(void)pin, (void)file, (void)inode, (void)mount;
+}
+
+void lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
+			  struct lf_mounts *mounts)
+{
+	(void)inode, (void)mount, (void)mounts;
 }
 
 void lf_mounts_free(struct lf_mounts *mounts)

@@ -252,9 +252,14 @@ int lf_pin(const char *path, struct stat *st);
 #define LF_PIN_PATH 32
 void lf_pin_path(int pin, char path[LF_PIN_PATH]);
 
-/* The name of the pinned file in the list of locks. */
+/*
+ * The name of the pinned file in the list of locks.  To find out the device costs
+ * much; until then it is that of stat(2), and *MOUNT is what has the right one.
+ */
 void lf_inode_of(int pin, const struct lf_file_id *file,
-		 struct lf_mounts *mounts, struct lf_inode *inode);
+		 struct lf_inode *inode, unsigned long long *mount);
+void lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
+			  struct lf_mounts *mounts);
 void lf_mounts_free(struct lf_mounts *mounts);
 
 /* The time since boot in clock ticks, which count start times; 0: unknown. */
@@ -309,7 +314,8 @@ struct lf_descriptor {
 	bool exclusive_body; /* one of them is exclusive */
 	bool has_posix, exclusive_posix; /* locks of the process */
 	pid_t named; /* the other PID that one of these carries, or 0 */
-	bool has_flock; /* a lock of flock(2) that is no presence of ours */
+	bool has_flock, exclusive_flock; /* a lock of flock(2) ... */
+	bool has_presence; /* ... unless it seems to be one of our marks */
 };
 
 typedef bool lf_lock_filter(const struct lf_listed_lock *lock);

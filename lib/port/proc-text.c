@@ -214,8 +214,8 @@ static const char *next_line(const char *text)
 	return end ? end + 1 : text + strlen(text);
 }
 
-bool lf_proc_parse_number(const char *text, const char *name,
-			  unsigned long long *number)
+static bool parse_number(const char *text, const char *name, unsigned base,
+			 unsigned long long *number)
 {
 	size_t length = strlen(name);
 
@@ -225,9 +225,21 @@ bool lf_proc_parse_number(const char *text, const char *name,
 		if (strncmp(text, name, length) != 0 || !read_char(&value, ':'))
 			continue;
 		value = skip_blanks(value);
-		return read_number(&value, 10, number) && *value == '\n';
+		return read_number(&value, base, number) && *value == '\n';
 	}
 	return false;
+}
+
+bool lf_proc_parse_number(const char *text, const char *name,
+			  unsigned long long *number)
+{
+	return parse_number(text, name, 10, number);
+}
+
+bool lf_proc_parse_octal(const char *text, const char *name,
+			 unsigned long long *number)
+{
+	return parse_number(text, name, 8, number);
 }
 
 /* "36 35 98:0 /root /mount/point ...": ID, parent, device in decimal. */

@@ -28,6 +28,10 @@ bool lf_proc_parse_lease(const char *line, struct lf_lease *lease);
 bool lf_proc_parse_number(const char *text, const char *name,
 			  unsigned long long *number);
 
+/* The same of an octal number. */
+bool lf_proc_parse_octal(const char *text, const char *name,
+			 unsigned long long *number);
+
 /* The device of mount ID, from the lines of /proc/PID/mountinfo. */
 bool lf_proc_parse_mount(const char *text, unsigned long long id,
 			 struct lf_inode *device);

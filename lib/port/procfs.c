@@ -102,26 +102,6 @@ void lf_mounts_free(struct lf_mounts *mounts)
 	*mounts = (struct lf_mounts){ .is_read = false };
 }
 
-/* The mount that FD is on has the device, also on btrfs and overlayfs. */
-static void read_device(int fd, struct lf_mounts *mounts,
-			struct lf_inode *inode)
-{
-	unsigned long long mount;
-	char name[32], *text;
-
-	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
-	if (read_file(AT_FDCWD, name, &text) < 0)
-		return;
-	/* The number since Linux 5.14; before, the one of stat(2) has to do. */
-	lf_proc_parse_number(text, "ino", &inode->number);
-	if (lf_proc_parse_number(text, "mnt_id", &mount) &&
-	    find_mount(mounts, mount)) {
-		inode->major = mounts->device.major;
-		inode->minor = mounts->device.minor;
-	}
-	free(text);
-}
-
 int lf_pin(const char *path, struct stat *st)
 {
 	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), error;
@@ -140,12 +120,31 @@ void lf_pin_path(int pin, char path[LF_PIN_PATH])
 }
 
 void lf_inode_of(int pin, const struct lf_file_id *file,
-		 struct lf_mounts *mounts, struct lf_inode *inode)
+		 struct lf_inode *inode, unsigned long long *mount)
 {
+	char name[32], *text;
+
 	inode->major = major(file->dev);
 	inode->minor = minor(file->dev);
 	inode->number = file->ino;
-	read_device(pin, mounts, inode);
+	*mount = 0;
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", pin);
+	if (read_file(AT_FDCWD, name, &text) < 0)
+		return;
+	/* The number since Linux 5.14; before, the one of stat(2) has to do. */
+	lf_proc_parse_number(text, "ino", &inode->number);
+	lf_proc_parse_number(text, "mnt_id", mount);
+	free(text);
+}
+
+/* The mount that the file is on has it, also on btrfs and overlayfs. */
+void lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
+			  struct lf_mounts *mounts)
+{
+	if (mount == 0 || !find_mount(mounts, mount))
+		return;
+	inode->major = mounts->device.major;
+	inode->minor = mounts->device.minor;
 }
 
 /* A /proc of another PID namespace has another process under this PID. */
@@ -304,24 +303,35 @@ static void add_shown(struct lf_descriptor *descriptor,
 	descriptor->has_posix |= lock->kind == LF_TYPE_POSIX;
 	descriptor->exclusive_posix |= lock->kind == LF_TYPE_POSIX && exclusive;
 	descriptor->has_flock |= lock->kind == LF_TYPE_FLOCK;
+	descriptor->exclusive_flock |= lock->kind == LF_TYPE_FLOCK && exclusive;
+}
+
+/* Whether a file is open as this library opens one to lock it. */
+static bool is_open_as_ours(const char *text)
+{
+	const unsigned long long always = O_NONBLOCK | O_NOFOLLOW;
+	unsigned long long flags;
+
+	return lf_proc_parse_octal(text, "flags", &flags) &&
+	       (flags & always) == always;
 }
 
 /*
  * What fdinfo/NUMBER lists: the locks of the description, and those of the
- * process, of whatever PID, that were taken by it.  A lock of flock(2) beside one
- * of the description is our presence.
+ * process, of whatever PID, that were taken by it.
  */
 static int read_locks(int process, pid_t pid, struct lf_descriptor *descriptor,
 		      lf_lock_filter *is_body)
 {
 	char name[32], *text, *rest, *line;
-	bool has_ofd = false;
+	bool as_ours;
 	int rc;
 
 	snprintf(name, sizeof(name), "fdinfo/%d", descriptor->number);
 	rc = read_file(process, name, &text);
 	if (rc < 0)
 		return rc;
+	as_ours = is_open_as_ours(text);
 	for (rest = text; (line = lf_proc_cut_line(&rest)) != NULL;) {
 		struct lf_listed_lock lock;
 
@@ -331,9 +341,10 @@ static int read_locks(int process, pid_t pid, struct lf_descriptor *descriptor,
 		add_shown(descriptor, &lock, is_body(&lock));
 		if (lock.kind == LF_TYPE_POSIX && lock.pid != pid)
 			descriptor->named = lock.pid;
-		has_ofd |= lock.kind == LF_TYPE_OFDLCK;
 	}
-	descriptor->has_flock &= !has_ofd;
+	descriptor->has_presence = descriptor->has_flock && as_ours;
+	descriptor->has_flock &= !as_ours;
+	descriptor->exclusive_flock &= !as_ours;
 	free(text);
 	return 0;
 }
@@ -363,7 +374,7 @@ static int read_descriptor(int process, pid_t pid, int fds, const char *name,
 		return 0;
 	descriptor->error = rc;
 	if (descriptor->bodies == 0 && !descriptor->has_posix &&
-	    !descriptor->has_flock)
+	    !descriptor->has_flock && !descriptor->has_presence)
 		return 1;
 	rc = find_file(fds, name, files, count, &again);
 	if (rc == 0 && again != file)

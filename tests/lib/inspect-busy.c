@@ -75,7 +75,7 @@ static bool had_a_turn(struct game *game, pid_t pid, int first, int last)
 
 static int look(struct game *game)
 {
-	int first = atomic_load(&game->turns), last, rc, found = 0;
+	int first = atomic_load(&game->turns), last, rc, flock, found = 0;
 	const struct lf_entry *entry = NULL;
 	struct lf_report *report;
 
@@ -85,14 +85,16 @@ static int look(struct game *game)
 	while ((entry = lf_report_next(report, entry)) != NULL) {
 		pid_t pid = lf_entry_pid(entry);
 
-		if (lf_entry_waits(entry) ||
-		    lf_entry_type(entry) == LF_TYPE_FLOCK)
+		demand(lf_entry_type(entry) != LF_TYPE_FLOCK);
+		if (lf_entry_waits(entry))
 			continue;
 		found++;
 		demand(pid == 0 || had_a_turn(game, pid, first, last));
 	}
-	/* The lock is exclusive. */
+	/* The lock is exclusive, and a mark of a waiter is none, or unknown. */
 	demand(found == (rc > 0));
+	flock = lf_report_flock(report);
+	demand(flock == 0 || (flock == -EACCES && geteuid() != 0));
 	lf_report_free(report);
 	return 0;
 }

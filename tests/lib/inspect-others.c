@@ -141,6 +141,47 @@ static int flock_as(void *operation)
 	return flock(fd, *(int *)operation);
 }
 
+static int flock_status(const char *path)
+{
+	struct lf_report *report;
+	int rc;
+
+	assert_in_range(lf_inspect_all(&report, &path, 1), 0, 1);
+	rc = lf_report_flock(report);
+	lf_report_free(report);
+	return rc;
+}
+
+static int flock_directory(void *unused)
+{
+	(void)unused;
+	return flock(open(".", O_RDONLY), LOCK_EX);
+}
+
+TEST(flock_of_what_is_no_lock_file)
+{
+	pid_t pid = holder_new(flock_directory, NULL);
+	const char *paths[] = { "." };
+	struct lf_report *report;
+
+	assert_int_equal(flock_status("."), 1);
+	assert_int_equal(lf_inspect_all(&report, paths, 1), 0);
+	assert_int_equal(lf_report_status(report), -EISDIR);
+	assert_int_equal(lf_entry_pid(lf_report_next(report, NULL)), pid);
+	lf_report_free(report);
+	assert_int_equal(lf_inspect(".", &report), -EISDIR);
+	assert_null(report);
+	assert_kill(pid);
+	assert_int_equal(flock_status("."), 0);
+	assert_int_equal(flock_status("/dev/full"), 0);
+	assert_int_equal(flock_status("missing"), 0);
+	assert_int_equal(symlink("missing", "link"), 0);
+	assert_int_equal(flock_status("link"), -ELOOP);
+	unlink("link");
+	assert_int_equal(flock_status("missing/file"), 0);
+	assert_int_equal(lf_report_flock(NULL), -EINVAL);
+}
+
 TEST(flock_is_listed_and_the_file_is_free)
 {
 	int operations[] = { LOCK_SH, LOCK_EX };
@@ -152,18 +193,20 @@ TEST(flock_is_listed_and_the_file_is_free)
 		const char *shared = i ? "" : " shared";
 		pid_t pid = holder_new(flock_as, &operations[i]), last;
 
-		assert_true(sees("0; %d lock flock%s", pid, shared));
+		assert_true(sees("0; %d descriptor flock%s", pid, shared));
+		assert_int_equal(flock_status(lock_path), 1);
+		assert_int_equal(lf_check(lock_path, NULL), 0);
 		/* Our presence, shared with it, is not listed. */
 		assert_int_equal(
 			lf_acquire(&lock, lock_path, LF_FOREVER, flags), 0);
 		last = waiter_new(flags);
-		assert_true(sees("1; %d %s; %d lock flock%s; %d waits posix",
+		assert_true(sees("1; %d %s; %d descriptor flock%s; %d waits posix",
 				 getpid(), by_us(), pid, shared, last));
 		assert_int_equal(lf_release(&lock), 0);
-		assert_true(sees("1; %d %s; %d lock flock%s", last, by_us(),
+		assert_true(sees("1; %d %s; %d descriptor flock%s", last, by_us(),
 				 pid, shared));
 		assert_kill(last);
-		assert_true(sees("0; %d lock flock%s", pid, shared));
+		assert_true(sees("0; %d descriptor flock%s", pid, shared));
 		assert_kill(pid);
 	}
 }
@@ -174,7 +217,7 @@ TEST(a_waiter_for_flock_is_listed)
 	pid_t pid = holder_new(flock_as, &exclusive), last;
 
 	last = waiter_new_by(flock_as, &exclusive);
-	assert_true(sees("0; %d lock flock; %d waits flock", pid, last));
+	assert_true(sees("0; %d descriptor flock; %d waits flock", pid, last));
 	assert_kill(last);
 	assert_kill(pid);
 	assert_true(sees("0"));

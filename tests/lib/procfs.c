@@ -63,14 +63,16 @@ static struct counts count(const struct lf_inode *file)
 static bool counts_reach(int waiters, int locks)
 {
 	struct lf_mounts mounts = { .is_read = false };
+	unsigned long long mount;
 	struct lf_inode file;
 	struct stat st;
 	int pin = lf_pin(lock_path, &st);
 	struct lf_file_id id = { st.st_ino, st.st_dev, false };
 
 	assert_true(pin >= 0);
-	lf_inode_of(pin, &id, &mounts, &file);
+	lf_inode_of(pin, &id, &file, &mount);
 	close(pin);
+	lf_inode_find_device(&file, mount, &mounts);
 	lf_mounts_free(&mounts);
 	for (int look = 0; look_again(&look);) {
 		struct counts counts = count(&file);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /* Locks and processes of a system that lists neither: unknown, never "none". */
+#define lf_inode_find_device test_inode_find_device
 #define lf_inode_of test_inode_of
 #define lf_find_paths test_find_paths
 #define lf_list_leases test_list_leases

@@ -33,11 +33,12 @@ python_of() {
 	echo "${child:-$1}"
 }
 
-@test "flock(1): the file is free, and its lock is reported as one of flock(2)" {
+@test "flock(1): the file is held, and its lock is reported as one of flock(2)" {
 	need_inspection
 	need flock
 	hold flock -x lock
-	free lock
+	held lock
+	run -1 lf-check -q --record lock
 	run -0 report lock
 	like "$output" "^($holder|0|$command) flock "
 	hold lf-acquire -k lock

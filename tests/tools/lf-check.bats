@@ -240,37 +240,6 @@ load helper
 	equal "${#lines[@]}" 30
 }
 
-@test "a lock of flock(2) is shown as such, and the file is free" {
-	need flock
-	need_inspection
-	hold flock lock
-	run -1 lf-check lock
-	equal "${lines[0]}" "lock: free"
-	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $holder: flock lock "
-	run -1 lf-check -p lock
-	equal "$output" ""
-	hold lf-acquire lock
-	run -0 lf-check lock
-	begins "${lines[0]}" "lock: held by PID $holder: "
-	begins "${lines[1]}" "  locked by flock(2), "
-	run -0 lf-check -p lock
-	equal "$output" "$holder"
-}
-
-@test "a lock that flock(1) left to a shell is shown as the shell's" {
-	need flock
-	need_inspection
-	[ "$(readlink /proc/self/ns/pid)" = "pid:[4026531836]" ] ||
-		skip "needs to be outside of any PID namespace"
-	channel said
-	start sh -c 'exec 9>>lock && flock 9 && echo >said
-		read -r _ <"$1"' sh "$BATS_TEST_TMPDIR/never"
-	next "$fd"
-	run -1 lf-check lock
-	equal "${lines[0]}" "lock: free"
-	begins "${lines[1]}" "  locked by flock(2), which does not exclude lf-acquire: PID $pid: sh -c exec 9>>lock "
-}
-
 @test "the holder of a lock on a shell's descriptor is named" {
 	need_inspection
 	need_locks_of_descriptors
@@ -689,11 +658,6 @@ lock_a_hundred_times() {
 	run -2 --separate-stderr timeout 60 lf-check fifo
 	equal "$output" ""
 	like "$stderr" '^lf-check: fifo: is not a regular file'
-}
-
-@test "a device is status 2" {
-	run -2 lf-check /dev/null
-	like "$output" '^lf-check: /dev/null: is not a regular file'
 }
 
 @test "a socket is status 2" {

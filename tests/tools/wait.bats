@@ -63,6 +63,27 @@ polls() {
 	done
 }
 
+@test "a file or directory that flock(2) holds is waited for" {
+	local checker path
+
+	need_watch
+	need flock
+	need_inspection
+	mkdir dir
+	: >lock
+	for path in lock dir; do
+		hold flock "$path"
+		run -0 lf-check -t 0.05 "$path"
+		like "$output" "^$path/?: held by PID $holder "
+		begin_check -w "$path"
+		checker=$pid
+		eventually watches "$checker" "$path"
+		release "$holder"
+		finish "$checker"
+		equal "$status" 1
+	done
+}
+
 @test "a wait that times out is status 0 and names the holder" {
 	hold lf-acquire lock
 	run -0 --separate-stderr lf-check -t 0.05 lock
