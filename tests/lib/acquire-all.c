@@ -249,14 +249,14 @@ TEST(a_bounded_call_that_is_given_up_between_two_waits_has_timed_out)
 		.claim = { .cancelled = true },
 		.order = order,
 	};
-	struct lf_lock *locks[2] = { NULL, NULL };
+	struct lf_slot slots[2] = { { NULL, 0, 0 }, { NULL, 0, 0 } };
 	struct actor *holder = actor_process_on(names[1]);
 
 	actor_must(holder, ACQUIRE, 0, 0);
-	assert_int_equal(lf_acquire_each(locks, &request, names, 2,
+	assert_int_equal(lf_acquire_each(slots, &request, names, 2,
 					 LF_WAIT_BOUNDED),
 			 LF_CANCELLED);
-	assert_int_equal(lf_acquire_each(locks, &request, names, 2,
+	assert_int_equal(lf_acquire_each(slots, &request, names, 2,
 					 LF_NO_WAIT),
 			 LF_BUSY);
 	actor_must(holder, RELEASE, 0, 0);

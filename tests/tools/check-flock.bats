@@ -32,7 +32,7 @@ queue_at_flock() {
 	need_flocks
 	hold flock lock
 	run -0 lf-check lock
-	begins "${lines[0]}" "lock: held by PID $holder (flock lock "
+	begins "${lines[0]}" "lock: held by PID $holder: flock lock "
 	equal "${lines[1]}" "$remark"
 	equal "${#lines[@]}" 2
 	run -0 lf-check -p lock
@@ -52,7 +52,7 @@ queue_at_flock() {
 	need_inspection
 	hold python3 -c "$flock_in_python" lock
 	run -0 lf-check lock
-	begins "${lines[0]}" "lock: held by PID $holder "
+	begins "${lines[0]}" "lock: held by PID $holder: "
 	equal "${lines[1]}" "$remark"
 	run -0 lf-check -p lock
 	equal "$output" "$holder"
@@ -76,7 +76,7 @@ queue_at_flock() {
 	equal "${#lines[@]}" 3
 	run -0 lf-check --record .
 	equal "${#lines[@]}" 1
-	begins "$output" "./by-record: held by PID $holder "
+	begins "$output" "./by-record: held by PID $holder: "
 	run -0 lf-check --flock .
 	equal "${#lines[@]}" 2
 	begins "$output" "./by-flock: held by "
@@ -91,8 +91,8 @@ queue_at_flock() {
 	by_flock=$holder
 	hold lf-acquire -k lock
 	run -0 lf-check lock
-	begins "${lines[0]}" "lock: held by PID $holder "
-	begins "${lines[1]}" "  also held by flock(2), which excludes lf-acquire only with --flock: PID $by_flock (flock lock "
+	begins "${lines[0]}" "lock: held by PID $holder: "
+	begins "${lines[1]}" "  also held by flock(2), which excludes lf-acquire only with --flock: PID $by_flock: flock lock "
 	equal "${#lines[@]}" 2
 	run -0 lf-check -p lock
 	equal "$output" "$holder"$'\n'"$by_flock"
@@ -113,14 +113,14 @@ fcntl.lockf(f, fcntl.LOCK_EX)
 os.set_inheritable(f.fileno(), True)
 os.execvp(sys.argv[1], sys.argv[1:])'
 	run -0 lf-check lock
-	like "$output" "^lock: held by PID $holder .*, also by flock\(2\)$"
+	like "$output" "^lock: held by PID $holder: .*, also by flock\(2\)$"
 	run -0 lf-check -p lock
 	equal "$output" "$holder"
 	run -0 lf-check -ro ROLE,PID,TYPE lock
 	equal "${lines[1]}" "holder $holder POSIX,FLOCK"
 	equal "${#lines[@]}" 2
 	run -0 lf-check --flock lock
-	begins "${lines[0]}" "lock: held by PID $holder "
+	begins "${lines[0]}" "lock: held by PID $holder: "
 	equal "${lines[1]}" "$remark"
 }
 
@@ -140,7 +140,7 @@ os.execvp(sys.argv[1], sys.argv[1:])'
 	equal "$(sort -n <<<"$output")" \
 		"$(printf '%s\n' "${sharers[@]}" | sort -n)"
 	run -0 lf-check lock
-	like "${lines[0]}" '^lock: held by PID [0-9]+ \(.*, shared, running for '
+	like "${lines[0]}" '^lock: held by PID [0-9]+: .*, shared, running for '
 	begins "${lines[1]}" "  and by PID "
 	equal "${lines[3]}" "$remark"
 	begins "${lines[4]}" "  waiting in flock(2): PID ${waiters[0]} "
@@ -158,7 +158,7 @@ os.execvp(sys.argv[1], sys.argv[1:])'
 		read -r _ <"$1"' sh "$BATS_TEST_TMPDIR/never"
 	next "$fd"
 	run -0 lf-check lock
-	begins "${lines[0]}" "lock: held by PID $pid (sh -c exec 9>>lock "
+	begins "${lines[0]}" "lock: held by PID $pid: sh -c exec 9>>lock "
 	equal "${lines[1]}" "$remark"
 	run -0 lf-check -p lock
 	equal "$output" "$pid"
@@ -172,13 +172,13 @@ os.execvp(sys.argv[1], sys.argv[1:])'
 	equal "$output" ""
 	hold flock dir/file
 	run -0 lf-check dir
-	begins "$output" "dir/file: held by PID $holder "
+	begins "$output" "dir/file: held by PID $holder: "
 	run -0 lf-check -p dir
 	equal "$output" "$holder"
 	release "$holder"
 	hold flock dir
 	run -0 lf-check dir
-	begins "${lines[0]}" "dir/: held by PID $holder (flock dir "
+	begins "${lines[0]}" "dir/: held by PID $holder: flock dir "
 	equal "${lines[1]}" "  by flock(2)"
 	run -0 lf-check -q dir
 	run -0 lf-check -p dir
@@ -187,7 +187,7 @@ os.execvp(sys.argv[1], sys.argv[1:])'
 	release "$holder"
 	hold flock dir/inner
 	run -0 lf-check dir
-	begins "${lines[0]}" "dir/inner: held by PID $holder "
+	begins "${lines[0]}" "dir/inner: held by PID $holder: "
 	release "$holder"
 	run -1 lf-check -q dir
 }
@@ -202,7 +202,7 @@ os.execvp(sys.argv[1], sys.argv[1:])'
 		skip "cannot make a device here"
 	hold flock device
 	run -0 lf-check device
-	begins "${lines[0]}" "device: held by PID $holder (flock device "
+	begins "${lines[0]}" "device: held by PID $holder: flock device "
 	equal "${lines[1]}" "  by flock(2)"
 	run -0 lf-check -p device
 	equal "$output" "$holder"
@@ -219,7 +219,7 @@ os.execvp(sys.argv[1], sys.argv[1:])'
 	hold flock dir
 	run lf-check
 	like "$output" "$lock: held by PID "
-	like "$output" "${lock%/*}/dir: held by PID $holder "
+	like "$output" "${lock%/*}/dir: held by PID $holder: "
 	run lf-check --record
 	run ! grep -F "$lock" <<<"$output"
 }
@@ -244,13 +244,13 @@ os.execvp(sys.argv[1], sys.argv[1:])'
 	need_flocks
 	hold flock lock
 	run -0 unprivileged lf-check lock
-	begins "${lines[0]}" "lock: held by PID $holder (flock lock "
+	begins "${lines[0]}" "lock: held by PID $holder: flock lock "
 	run -0 unprivileged lf-check -p lock
 	equal "$output" "$holder"
 	release "$holder"
 	hold flock -s lock
 	run -0 unprivileged lf-check --flock lock
-	like "${lines[0]}" "^lock: held by PID $holder .*, shared, "
+	like "${lines[0]}" "^lock: held by PID $holder: .*, shared, "
 }
 
 @test "an ordinary user sees that root's running process holds it by flock(2)" {
@@ -277,7 +277,7 @@ while True:
 	chmod 600 lock
 	hold flock lock
 	run -0 unprivileged lf-check lock
-	begins "${lines[0]}" "lock: held by PID $holder "
+	begins "${lines[0]}" "lock: held by PID $holder: "
 	release "$holder"
 	run -1 unprivileged lf-check --flock lock
 	run -2 unprivileged lf-check lock
@@ -368,7 +368,7 @@ while True:
 	for mode in -x -s; do
 		hold lf-acquire --flock "$mode" lock
 		run -0 lf-check lock
-		like "$output" "^lock: held by PID $holder .*, also by flock\(2\)$"
+		like "$output" "^lock: held by PID $holder: .*, also by flock\(2\)$"
 		run -0 lf-check -p --flock lock
 		equal "$output" "$holder"
 		run -0 lf-check -p --record lock

@@ -190,7 +190,7 @@ is_mine() {
 		# shellcheck disable=SC2086 # -t and its argument
 		run -75 timeout 60 lf-acquire lock sh -c 'lf-acquire "$@"; exit $?' sh \
 			$option lock touch ran
-		like "$output" "^lf-acquire: lock: held by PID .* \(lf-acquire lock sh .*$already\$"
+		like "$output" "^lf-acquire: lock: held by PID .* \(lf-acquire, .*$already\$"
 		equal "${#lines[@]}" 1
 		absent ran
 		absent lock
