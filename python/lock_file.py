@@ -43,7 +43,7 @@ import select
 import threading
 import time
 from types import TracebackType
-from typing import Dict, List, NamedTuple, NoReturn, Optional, Type, Union
+from typing import Dict, NamedTuple, NoReturn, Optional, Type, Union
 
 __all__ = ['LockError', 'LockFile']
 
@@ -81,7 +81,6 @@ class _Held(NamedTuple):
 
     handle: ctypes.c_void_p
     thread: threading.Thread
-    process: int
 
 
 # A LockFile is acquired as long as it is here.  To take it out is one step, so of
@@ -143,8 +142,7 @@ class LockFile:
         try:
             error = _acquire(handle, file, flags, timeout)
             if error == 0:
-                _held[self] = _Held(handle, threading.current_thread(),
-                                    os.getpid())
+                _held[self] = _Held(handle, threading.current_thread())
         except BaseException:
             # Ctrl-C may come at any place, also between the two lines above.
             if _held.pop(self, None) or handle:
@@ -279,9 +277,7 @@ def _poll_until(fd: int, deadline: float) -> int:
 
 def _has_a_lock() -> bool:
     me = threading.current_thread()
-    mine: List[_Held] = list(_held.values())
-    return any(held.thread is me and held.process == os.getpid()
-               for held in mine)
+    return any(held.thread is me for held in list(_held.values()))
 
 
 # --- Errors

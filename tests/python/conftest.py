@@ -2,11 +2,24 @@
 """Fixtures."""
 
 import os
+import signal
 import tempfile
 
 import pytest
 
 from lock_file import LockFile, _lib
+
+
+@pytest.fixture(autouse=True)
+def limit():
+    """A test that would hang fails; none of them takes so long."""
+    def fail(*_):
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, fail)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture
