@@ -121,7 +121,8 @@ class LockFile:
         follow   the path may be a symbolic link; the file is then not removed
 
         A signal handler, such as that of Ctrl-C, runs during a wait; if it
-        raises an exception, the wait is given up.
+        raises an exception, the wait is given up.  On a file server that does
+        not answer, only a call with a timeout ends.
 
         Raises LockError if the lock is held and is not waited for, or is still
         held after timeout seconds.  Raises OSError if anything else fails: with

@@ -315,6 +315,36 @@ ended_by() {
 	absent ran
 }
 
+# in_python ARGUMENTS: of LockFile, in a process of its own.
+in_python() {
+	[ -e "$LIBRARIES/liblockfile-fcntl.so.0" ] || skip "no shared library is built"
+	[ "$PYTEST" != no ] || skip "pytest is not installed"
+	start env --default-signal=INT LD_LIBRARY_PATH="$LIBRARIES" \
+		PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$srcdir/python" \
+		"$PYTEST" -c "import lock_file; lock_file.LockFile('m/lock', $1)" 2>log
+}
+
+@test "a time limit in Python ends by itself on a server that does not answer" {
+	serve m
+	stop_server m
+	in_python timeout=.2
+	finish "$pid"
+	equal "$status" 1
+	like "$(tail -n 1 log)" '^OSError: \[Errno 113\] .* does not answer'
+}
+
+# Without a limit it is the thread of the program that asks the server.
+@test "Ctrl-C ends a wait with a limit in Python on a server that does not answer" {
+	need_wchan
+	serve m
+	stop_server m
+	in_python timeout=1000
+	eventually grep -q poll "/proc/$pid/wchan"
+	kill -INT "$pid"
+	finish "$pid"
+	equal "$status" 130
+}
+
 @test "TERM ends a waiter whose server stopped answering, once it can close the file" {
 	local first
 
