@@ -108,6 +108,77 @@ TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_place)
 	close(fd);
 }
 
+/* --- A tag that another thread of the process gives back */
+
+/* The body alone, as a holder has it that has lost its tag. */
+static int share_body(void *ready)
+{
+	struct flock body = { .l_type = F_RDLCK, .l_start = 1 };
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+
+	demand(fd >= 0 && (fcntl)(fd, F_OFD_SETLK, &body) == 0);
+	gate_open(*(struct gate *)ready);
+	for (;;)
+		pause();
+}
+
+static void *acquire_with(void *flags)
+{
+	struct lf_lock *lock;
+	int timeout_ms = (intptr_t)flags & LF_SHARED ? 0 : LF_FOREVER;
+
+	return lf_acquire(&lock, lock_path, timeout_ms,
+			  (unsigned)(intptr_t)flags | LF_KEEP) == 0 ?
+		       lock :
+		       NULL;
+}
+
+/* Whether this process has the tag, as another sees it. */
+static int find_tag(void *pid)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
+
+	demand((fcntl)((openat)(AT_FDCWD, lock_path, O_RDWR), F_GETLK, &tag) ==
+	       0);
+	demand(tag.l_type == F_RDLCK && tag.l_pid == *(pid_t *)pid);
+	return 0;
+}
+
+/*
+ * A thread has the tag and not yet the body.  Another must not wait for the tag, as
+ * the kernel suspects a deadlock: it gives back what is the first one's too.
+ */
+TEST_WITH_FAULTS(a_tag_that_another_thread_gives_back_is_taken_again)
+{
+	struct gate ready = gate_new();
+	pid_t sharer, self = getpid();
+	pthread_t first, second;
+	struct lf_lock *lock;
+	void *got;
+
+	needs_locks_of_descriptions();
+	sharer = child_start(share_body, &ready);
+	gate_pass(ready);
+	faulty_block(F_OFD_SETLK_, lock_path);
+	(pthread_create)(&first, NULL, acquire_with, (void *)LF_SHARED);
+	faulty_await();
+	faulty_set(F_SETLKW_, 1, false, EDEADLK);
+	(pthread_create)(&second, NULL, acquire_with, NULL);
+	assert_true(waiters_reach(lock_path, 1));
+	faulty_unblock();
+	pthread_join(first, &got);
+	assert_non_null(got);
+	assert_child(find_tag, &self);
+	lock = got;
+	assert_int_equal(lf_release(&lock), 0);
+	assert_kill(sharer);
+	pthread_join(second, &got);
+	assert_non_null(got);
+	lock = got;
+	assert_int_equal(lf_release(&lock), 0);
+	gate_free(ready);
+}
+
 /* --- A thread that cannot be stopped */
 
 /* The lock is free, and no descriptor is left, once the thread has ended. */

@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -429,6 +431,73 @@ TEST(a_stopped_process_that_only_tries_is_not_reported)
 	assert_kill(other);
 	assert_kill(pid);
 	shared_free(tries, sizeof(*tries));
+}
+
+/* --- A process that has the tag and gets no processor */
+
+struct spinner {
+	struct gate ready;
+	int policy;
+	bool has_tag;
+};
+
+/* The function of that name does nothing with musl. */
+static bool run_on_one_processor(int policy)
+{
+	struct sched_param none = { .sched_priority = 0 };
+	cpu_set_t allowed, first;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return false;
+	CPU_ZERO(&first);
+	for (size_t i = 0; CPU_COUNT(&first) == 0; i++)
+		if (CPU_ISSET(i, &allowed))
+			CPU_SET(i, &first);
+	return sched_setaffinity(0, sizeof(first), &first) == 0 &&
+	       syscall(SYS_sched_setscheduler, 0, policy, &none) == 0;
+}
+
+static int spin(void *argument)
+{
+	struct spinner *spinner = argument;
+	struct foreign tag = { F_SETLK, F_WRLCK, 0, 1, 0 };
+
+	demand(!spinner->has_tag || lock_as(&tag) == 0);
+	demand(run_on_one_processor(spinner->policy));
+	gate_open(spinner->ready);
+	for (volatile int forever = 1; forever;)
+		;
+	return 0;
+}
+
+static pid_t spinner_new(int policy, bool has_tag)
+{
+	struct spinner spinner = { gate_new(), policy, has_tag };
+	pid_t pid = child_start(spin, &spinner);
+
+	gate_pass(spinner.ready);
+	gate_free(spinner.ready);
+	return pid;
+}
+
+/* It cannot give the tag back, if it is a waiter. */
+TEST(a_process_that_waits_for_a_processor_is_not_reported)
+{
+	pid_t pid, idle, busy;
+
+	needs_root("to look as another user");
+	needs_locks_of_descriptions();
+	umask(022);
+	write_to(lock_path, "kept\n");
+	chmod(lock_path, 0644);
+	pid = holder_new(take_without_tag, NULL);
+	idle = spinner_new(SCHED_IDLE, true);
+	busy = spinner_new(SCHED_OTHER, false);
+	for (int i = 0; i < 5; i++)
+		assert_child(check_report_as_ordinary, &pid);
+	assert_kill(busy);
+	assert_kill(idle);
+	assert_kill(pid);
 }
 
 int main(void)
