@@ -38,7 +38,7 @@
  *               release.
  *   QUEUE       None of ours unlinks a file while another has presence on it:
  *               the removal does not destroy the queue.
- *   TAG         A process does not own the tag while it waits for the body, or
+ *   TAG         A process does not own byte 0 while it waits for the body, or the tag
  *               from a refused first attempt until it waits.  Exempt is a holder
  *               that converts the body.
  *   GONE        When all have left, the path is gone.  Not claimed where a
@@ -56,6 +56,8 @@
  *               gets the tag then is the next that gets the lock.
  *   REST        A thread that leaves a file open (parked) has nothing locked on it,
  *               and no tag stays that no handle of its process needs.
+ *   PLACE       A thread that got the lock in its place has byte 0 until it releases:
+ *               the queue does not pass it.
  *   no deadlock Spin's search for invalid end states.
  *   served, queued_is_served
  *               See "fairness" at the end.
@@ -209,7 +211,7 @@ bool holds[PROCESSES], waits_for_tag[PROCESSES];
 
 bool EXCLUSION = true, MODE = true, UNLINK = true, QUEUE = true, TAG = true,
     GONE = true, CLEAN = true, ONE_WINS = true, SHARE = true,
-    FOREIGN = true, NEXT = true, REST = true;
+    FOREIGN = true, NEXT = true, REST = true, PLACE = true;
 
 /* Spin then reports the name of the claim that does not hold. */
 #define claim(name, condition)  name = (condition); assert(name)
@@ -414,7 +416,7 @@ inline place_wait(how)
 	fi
 }
 
-/* F_OFD_SETLK, byte 0 */
+/* F_OFD_SETLK, byte 0; of a place, the conversion */
 inline place_try(how)
 {
 	d_step {
@@ -467,11 +469,17 @@ inline exclude_byte_0()
 	:: else
 	fi
 #else
-	/* One step if there is no tag to give. */
+	/* One step if there is no tag to give; that of a sibling is not its own. */
 	if
-	:: d_step { (my.tag & tags_of_mine) -> give_tag_back() };
+	:: d_step {
+		(my.tag & tags_of_mine) && !(my.place & mine) ->
+		give_tag_back()
+	   };
 	   place_try(WRITE)
-	:: d_step { !(my.tag & tags_of_mine) -> place_try(WRITE) }
+	:: d_step {
+		!(my.tag & tags_of_mine) || (my.place & mine) ->
+		place_try(WRITE)
+	   }
 	fi
 #endif
 }
@@ -524,7 +532,7 @@ inline body_try_to_remove(have)
 inline body_wait(how, bounded)
 {
 #ifdef THREADS
-	d_step { claim(TAG, !has_tag[me]) };
+	d_step { claim(TAG, !has_tag[me] && !(my.place & mine)) };
 #else
 	d_step { claim(TAG, !(my.tag & mine) || (my.body & mine)) };
 #endif
@@ -541,9 +549,13 @@ inline body_wait(how, bounded)
 	waits_for(0)
 }
 
+/* With the place, in one step. */
 inline body_unlock()
 {
 	d_step {
+#if defined THREADS && !defined MUTANT_PLACE_LEFT
+		my.place = by_others(my.place);
+#endif
 		my.body = by_others(my.body);
 		my.gap = by_others(my.gap);
 		my.far_end = by_others(my.far_end)
@@ -713,14 +725,28 @@ inline table_close()
 	}
 }
 
-/* The tag shows the holder, if no waiter has it at the moment. */
+/*
+ * The tag shows the holder, if no waiter has it at the moment.  A thread that has
+ * its place keeps that.
+ */
 inline table_hold()
 {
 #ifdef THREADS
 	d_step { holds[me] = true; waits_for_tag[me] = false };
-	place_unlock();
+	if
+	:: my.place & mine ->
+		has_place = true;
+#ifdef MUTANT_PLACE_EXCHANGED
+		place_unlock();
+		tag_try(tag_mode)
+#else
+		place_try(tag_mode)
 #endif
+	:: else -> tag_try(tag_mode)
+	fi;
+#else
 	tag_try(tag_mode);
+#endif
 	if
 	:: !got && is(SHARED) -> sharer_refused()
 	:: else
@@ -843,7 +869,12 @@ inline lock_waiting()
 		:: !got ->
 #ifdef THREADS
 			if
-			:: my.place & mine -> place_unlock()
+			:: my.place & mine ->
+#ifdef MUTANT_PLACE_KEPT
+				skip
+#else
+				place_unlock()
+#endif
 			:: else -> give_tag_back()
 			fi;
 #elif !defined MUTANT_TAG_KEPT
@@ -887,9 +918,6 @@ inline acquire()
 		if
 		:: got -> table_hold(); break
 		:: else ->
-#ifdef THREADS
-			place_unlock();
-#endif
 			body_unlock();
 			presence_unlock();
 			table_close()
@@ -1033,7 +1061,9 @@ inline leave(have)
 			:: else
 			fi;
 #ifndef MUTANT_CLOSE_ALONE
+#ifndef THREADS
 			place_unlock();
+#endif
 			body_unlock();
 			presence_unlock();
 #endif
@@ -1068,7 +1098,6 @@ inline leave(have)
 	   fi
 	od;
 #ifdef THREADS
-	place_unlock();
 	body_unlock();
 	presence_unlock();
 #endif
@@ -1133,6 +1162,11 @@ inline hold()
 		claim(MODE, (my.body & mine) == (have << me) &&
 		    (my.gap & mine) == (have << me) &&
 		    (my.far_end & mine) == (have << me));
+#ifdef THREADS
+		claim(PLACE, !has_place || (my.place & mine) ||
+		    (my.tag & tags_of_mine));
+		has_place = false;
+#endif
 		holders = by_others(holders)
 	}
 }
@@ -1153,6 +1187,9 @@ proctype process(byte me; byte kind)
 	bool got, is_open, waits;
 	byte conversions, have;
 	mtype answer;
+#ifdef THREADS
+	bool has_place;
+#endif
 
 	{
 		do
@@ -1160,9 +1197,6 @@ proctype process(byte me; byte kind)
 		   if
 		   :: answer == GOT -> hold()
 		   :: answer == CANCELLED ->
-#ifdef THREADS
-			place_unlock();
-#endif
 #ifndef MUTANT_GIVE_UP_HOLDING_BODY
 			body_unlock();
 #endif
