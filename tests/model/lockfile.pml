@@ -4,17 +4,17 @@
  *
  * WHAT IT IS
  *
- * Up to four processes use one path.  Each is one of ours (`process') or a
- * program that locks the whole file with lockf (`original').  Steps and answers
- * have the names of the library, without lf_ and LF_, and the parts are in this
- * order:
+ * Up to four processes use one path.  Each is one of ours (`process',
+ * `borrower') or a program that locks the whole file with lockf (`original').
+ * Steps and answers have the names of the library, without lf_ and LF_, and the
+ * parts are in this order:
  *
  *     the kernel    inodes, the path, the locks and their owners
  *     marks.c       tag, body, presence
  *     file.c        open, verify; parked.c: close, the tag of a holder
  *     protocol.c    lock_now, lock_waiting, acquire, leave
  *     convert.c     shared to exclusive, and back
- *     the cast      process, child, original, foreign, killer, stray
+ *     the cast      process, borrower, child, original, foreign, killer, stray
  *     scenarios     which processes take part; -DSCENARIO_NAME chooses one
  *     fairness      the claims about runs that do not end
  *
@@ -139,7 +139,8 @@
 #define PATIENT
 #endif
 #if defined SCENARIO_THREADS || defined SCENARIO_THREADS_TIMED || \
-    defined SCENARIO_THREADS_SHARED || defined SCENARIO_THREADS_END
+    defined SCENARIO_THREADS_SHARED || defined SCENARIO_THREADS_END || \
+    defined SCENARIO_THREADS_BORROW
 #define THREADS
 #endif
 #if defined SCENARIO_TWO_NO_WAIT || defined SCENARIO_FOUR_NO_WAIT || \
@@ -207,6 +208,7 @@ byte next = NONE;               /* the first that got the tag then */
 #endif
 #ifdef THREADS
 bool holds[PROCESSES], waits_for_tag[PROCESSES];
+bool claims[PROCESSES];         /* a wait on a borrowed descriptor */
 #endif
 
 bool EXCLUSION = true, MODE = true, UNLINK = true, QUEUE = true, TAG = true,
@@ -239,6 +241,12 @@ bool killed[PROCESSES];         /* from outside */
 #define sibling_is_here   (me <= 1 && file[sibling] == file[me])
 #define sibling_holds     (sibling_is_here && holds[sibling])
 #define sibling_waits     (sibling_is_here && waits_for_tag[sibling])
+/* A wait on a borrowed descriptor has nothing that a close would drop. */
+#ifdef MUTANT_PARK_FOR_BORROWER
+#define file_is_in_use    (sibling_holds || (sibling_is_here && claims[sibling]))
+#else
+#define file_is_in_use    sibling_holds
+#endif
 #else
 #define process_of(p)     p
 #endif
@@ -697,9 +705,9 @@ inline table_close()
 		waits_for_tag[me] = false;
 		if
 #ifdef MUTANT_PARK_WITH_TAG
-		:: sibling_holds || sibling_waits ->
+		:: file_is_in_use || sibling_waits ->
 #else
-		:: sibling_holds || (!has_tag[me] && sibling_waits) ->
+		:: file_is_in_use || (!has_tag[me] && sibling_waits) ->
 #endif
 			/* Parked: still open, and nothing is locked. */
 			claim(REST, !(my.tag & tags_of_mine) || sibling_holds ||
@@ -762,6 +770,30 @@ inline may_wait_for_tag()
 	}
 }
 #endif
+
+/* The descriptor is the caller's and stays open. */
+inline table_close_borrowed()
+{
+	d_step {
+#ifdef THREADS
+		holds[me] = false;
+		waits_for_tag[me] = false;
+		claims[me] = false;
+		if
+		:: file_is_in_use || (!has_tag[me] && sibling_waits)
+		:: else ->
+			my.tag = tags_of_others;
+			if
+			:: sibling_is_here -> has_tag[sibling] = false
+			:: else
+			fi
+		fi;
+#else
+		my.tag = tags_of_others;
+#endif
+		has_tag[me] = false
+	}
+}
 
 /* What a sibling holds, it goes on to show. */
 inline give_tag_back()
@@ -1237,6 +1269,78 @@ proctype process(byte me; byte kind)
 }
 
 /*
+ * One of ours on a descriptor of the caller, which may share the lock already.  It
+ * asks for the lock without waiting, which converts what it has; refused, it gives
+ * up the shared lock before it waits, as flock(2) does: two that both wait to be
+ * exclusive would wait for each other.  The file stays.
+ */
+proctype borrower(byte me; byte kind)
+{
+	bool got, is_open, waits;
+	byte have;
+	mtype answer;
+#ifdef THREADS
+	bool has_place;
+#endif
+
+	file_open();
+	body_try(READ);
+	atomic {
+		if
+		:: got ->
+			file_is_at();
+			if
+			:: got -> enter(READ)
+			:: else -> body_unlock()
+			fi
+		:: else
+		fi
+	};
+#ifdef THREADS
+	claims[me] = true;
+#endif
+	lock_now();
+	if
+	:: answer != GOT && has_tag[me] -> give_tag_back()
+	:: else
+	fi;
+	if
+	:: answer != GOT && is(WAIT) ->
+#ifndef MUTANT_BORROWED_KEEPS_SHARED
+		d_step { holders = by_others(holders) };
+		body_unlock();
+#endif
+		lock_waiting()
+	:: else
+	fi;
+	if
+	:: answer == GOT ->
+		atomic {
+			file_is_at();   /* else it has no name any more */
+			if
+			:: got -> enter(WRITE); have = WRITE
+			:: else
+			fi
+		};
+		if
+		:: got ->
+			table_hold();
+			d_step {
+				claim(MODE, (my.body & mine) == (have << me));
+				holders = by_others(holders)
+			}
+		:: else
+		fi
+	:: else
+	fi;
+	/* Given up: the caller unlocks it then. */
+	d_step { holders = by_others(holders) };
+	body_unlock();
+	table_close_borrowed();
+	running--
+}
+
+/*
  * A forked child shares the description of its parent.  When it releases what it
  * inherited, it closes its descriptor and does nothing else.  A daemon may stay
  * for ever.
@@ -1378,6 +1482,7 @@ end:	do
 /* ---- scenarios ------------------------------------------------------- */
 
 #define ours(number, kind)   comes(kind); run process(number, kind)
+#define borrows(number, kind) comes(KEEP); run borrower(number, kind + KEEP)
 #define theirs(number, kind) comes(kind); run original(number, kind)
 #define foreigner(number, part, how)                                     \
 	comes(KEEP); run foreign(number, part, how)
@@ -1523,6 +1628,13 @@ inline cast()
 	ours(0, WAIT); ours(1, TIMED); ours(2, NO_WAIT)
 #elif defined SCENARIO_THREADS_SHARED
 	ours(0, SHARED); ours(1, WAIT); ours(2, WAIT)
+#elif defined SCENARIO_BORROW
+	borrows(0, WAIT); borrows(1, WAIT); ours(2, TIMED)
+#elif defined SCENARIO_BORROW_TIMED
+	borrows(0, TIMED); borrows(1, NO_WAIT); ours(2, WAIT + SHARED);
+	theirs(3, WAIT + KEEP)
+#elif defined SCENARIO_THREADS_BORROW
+	ours(0, WAIT + KEEP); borrows(1, WAIT); ours(2, WAIT + KEEP)
 #elif defined SCENARIO_THREADS_END
 	ours(0, SHARED); ours(1, WAIT); ours(2, WAIT); foreigner(3, FAR_END, WRITE)
 #else
