@@ -85,6 +85,68 @@ static int open_file(struct lf_lock *lock, const struct lf_request *request,
 	return fd == -ENOENT ? first : fd;
 }
 
+static int open_parent(struct lf_lock *lock, const struct lf_request *request)
+{
+	char *slash = strrchr(lock->path, '/');
+	int fd;
+
+	if (!slash)
+		return lf_open_directory(request->dirfd, ".");
+	if (slash == lock->path)
+		return lf_open_directory(request->dirfd, "/");
+	*slash = '\0';
+	fd = lf_open_directory(request->dirfd, lock->path);
+	*slash = '/';
+	return fd;
+}
+
+static bool is_listed(const struct lf_lock_list *leases, ino_t number)
+{
+	for (size_t i = 0; i < leases->lease_count; i++)
+		if (leases->leases[i].inode.number == number)
+			return true;
+	return false;
+}
+
+/*
+ * -EBUSY is a lease of another process, which the kernel ends after a while.  But
+ * a file server may fail in the same way, and for ever: there it is a lease only
+ * if the kernel lists one.
+ */
+static bool may_be_leased(struct lf_lock *lock, const struct lf_request *request)
+{
+	int fd = lf_open_name(request->dirfd, request->path);
+	struct lf_lock_list leases;
+	bool is_local, may;
+	struct stat st;
+
+	if (fd < 0)
+		fd = open_parent(lock, request);
+	if (fd < 0)
+		return true;
+	is_local = lf_filesystem(fd) == LF_FILESYSTEM_LOCAL ||
+		   fstat(fd, &st) < 0;
+	close(fd);
+	if (is_local || lf_list_leases(&leases) < 0)
+		return true;
+	may = is_listed(&leases, st.st_ino);
+	lf_lock_list_free(&leases);
+	return may;
+}
+
+/* The lease may have ended just before the list was read. */
+static int open_unless_leased(struct lf_lock *lock,
+			      const struct lf_request *request,
+			      bool above_stdio)
+{
+	int fd = open_file(lock, request, above_stdio);
+
+	if (fd != -EBUSY || may_be_leased(lock, request))
+		return fd;
+	fd = open_file(lock, request, above_stdio);
+	return fd == -EBUSY ? -EIO : fd;
+}
+
 /*
  * Never below 3, where the program would take the file for a standard stream.
  * Closing the low one drops what this process has on the file; so where a handle
@@ -99,27 +161,13 @@ static int get_descriptor(struct lf_lock *lock,
 
 	if (lock->fd >= 0)
 		return lock->fd;
-	fd = open_file(lock, request, in_use || request->process_owned);
+	fd = open_unless_leased(lock, request,
+				in_use || request->process_owned);
 	if (fd >= 0 && fd <= STDERR_FILENO) {
 		close(fd);
 		fd = open_file(lock, request, true);
 	}
 	return fd < 0 ? why_not_opened(request, fd) : fd;
-}
-
-static int open_parent(struct lf_lock *lock, const struct lf_request *request)
-{
-	char *slash = strrchr(lock->path, '/');
-	int fd;
-
-	if (!slash)
-		return lf_open_directory(request->dirfd, ".");
-	if (slash == lock->path)
-		return lf_open_directory(request->dirfd, "/");
-	*slash = '\0';
-	fd = lf_open_directory(request->dirfd, lock->path);
-	*slash = '/';
-	return fd;
 }
 
 struct lf_lock *lf_lock_new(const struct lf_request *request)

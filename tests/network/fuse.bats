@@ -168,12 +168,10 @@ contend() {
 
 # odd FILE OPERATION ERROR [OPTION]: in each way to wait; COMMAND does not run.
 odd() {
-	local option options=(-n '-t 60' -w)
+	local option
 
-	# As the answer of open(2) it means a lease, for which a call waits.
-	[ "$3" != "$again" ] || options=(-n)
 	fault "$2" "$3"
-	for option in "${options[@]}"; do
+	for option in -n '-t 60' -w; do
 		# shellcheck disable=SC2086 # an option may have an argument
 		run -71 timeout 60 lf-acquire $option ${4-} "m/$1" touch ran
 		like "$output" "^lf-acquire: m/$1: "
