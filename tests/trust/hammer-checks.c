@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ extern char **environ;
 
 /* Before the question. */
 struct view {
-	unsigned changes[SLOTS], uses[SLOTS], kills;
+	unsigned changes[SLOTS], uses[SLOTS], kills[PROCESSES];
 	size_t holder; /* alone, or SLOTS */
 };
 
@@ -31,7 +32,8 @@ static bool holds_alone(size_t slot, int lock)
 
 static void look(struct view *view, int lock)
 {
-	view->kills = atomic_load(&arena->kills);
+	for (int i = 0; i < PROCESSES; i++)
+		view->kills[i] = atomic_load(&arena->kills[i]);
 	view->holder = SLOTS;
 	for (size_t i = 0; i < SLOTS; i++) {
 		view->changes[i] = atomic_load(&arena->slots[i].changes);
@@ -47,42 +49,63 @@ static bool has_one_holder(const struct view *view, int lock)
 	size_t i = view->holder;
 
 	return i < SLOTS && holds_alone(i, lock) &&
-	       atomic_load(&arena->slots[i].changes) == view->changes[i] &&
-	       atomic_load(&arena->kills) == view->kills;
+	       atomic_load(&arena->slots[i].changes) == view->changes[i];
 }
 
-/* A parent is reported until it releases a lock that its child has adopted. */
-static bool belongs_to(size_t slot, pid_t pid)
+/*
+ * A child inherits all locks of the process: it is a holder of each, and the only
+ * one if the process is killed.  A parent is reported until it releases a lock
+ * that its child has adopted.
+ */
+static bool is_of(int process, pid_t pid)
 {
-	size_t parent = slot % THREAD_SLOTS;
-
-	return atomic_load(&arena->slots[parent].pid) == pid ||
-	       atomic_load(&arena->slots[parent + THREAD_SLOTS].pid) == pid;
+	if (getpgid(pid) == atomic_load(&arena->groups[process]))
+		return true;
+	for (size_t i = 0; i < SLOTS; i++)
+		if (process_of(i) == process &&
+		    (atomic_load(&arena->slots[i].pid) == pid ||
+		     atomic_load(&arena->slots[i].was) == pid))
+			return true;
+	return false;
 }
 
-/* Whether the process did anything with the lock since then. */
-static bool used(const struct view *view, int lock, pid_t pid)
+/* A child changes its slot so often; more may be two of them. */
+#define CHANGES_OF_CHILD 6
+
+/* Whether the slot did anything with the lock since then, or it is unclear. */
+static bool used(const struct view *view, size_t i, int lock, pid_t pid)
+{
+	const struct slot *slot = &arena->slots[i];
+	unsigned uses = view->uses[i] | atomic_load(&slot->uses);
+	unsigned changes = atomic_load(&slot->changes) - view->changes[i];
+	unsigned kills = atomic_load(&arena->kills[process_of(i)]) -
+			 view->kills[process_of(i)];
+
+	if (kills > 1 || (i >= THREAD_SLOTS && changes > CHANGES_OF_CHILD))
+		return true;
+	return (changes > 0 || uses & 1u << lock) && is_of(process_of(i), pid);
+}
+
+static bool was_used(const struct view *view, int lock, pid_t pid)
 {
 	for (size_t i = 0; i < SLOTS; i++)
-		if (belongs_to(i, pid) &&
-		    ((view->uses[i] | atomic_load(&arena->slots[i].uses)) &
-			     1u << lock ||
-		     view->changes[i] !=
-			     atomic_load(&arena->slots[i].changes)))
+		if (used(view, i, lock, pid))
 			return true;
-	return atomic_load(&arena->kills) != view->kills;
+	/* A child that ended before it noted its PID. */
+	return kill(pid, 0) < 0 && errno == ESRCH;
 }
 
 static void check_holder(const struct view *view, int lock, pid_t pid,
 			 const char *source)
 {
 	if (has_one_holder(view, lock)) {
-		if (!belongs_to(view->holder, pid) &&
+		atomic_fetch_add(&arena->proved, 1);
+		if (!is_of(process_of(view->holder), pid) &&
 		    has_one_holder(view, lock))
 			wrong("%s: %s names PID %d; the holder is %d",
 			      paths[lock], source, pid,
 			      atomic_load(&arena->slots[view->holder].pid));
-	} else if (!used(view, lock, pid)) {
+	} else if (!was_used(view, lock, pid)) {
 		wrong("%s: %s names PID %d, which does not use it", paths[lock],
 		      source, pid);
 	}

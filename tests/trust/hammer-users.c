@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct user {
@@ -35,7 +36,10 @@ static int one_of(struct user *user, int count)
 
 static void use(size_t slot, unsigned locks)
 {
-	atomic_store(&arena->slots[slot].pid, getpid());
+	pid_t before = atomic_exchange(&arena->slots[slot].pid, getpid());
+
+	if (before != getpid())
+		atomic_store(&arena->slots[slot].was, before);
 	atomic_fetch_add(&arena->slots[slot].changes, 1);
 	atomic_store(&arena->slots[slot].uses, locks);
 	atomic_fetch_add(&arena->slots[slot].changes, 1);
@@ -76,9 +80,11 @@ static void stop_holding(size_t slot)
 	atomic_fetch_add(&arena->slots[slot].changes, 1);
 }
 
-/* Time for another to get in, if it can. */
+/* Time for another to get in, if it can, or for lf-check to find out. */
 static void stay(struct user *user)
 {
+	if (one_of(user, 60) == 0)
+		nanosleep(&(struct timespec){ 0, 200000000 }, NULL);
 	for (int i = one_of(user, 8); i > 0; i--)
 		sched_yield();
 }

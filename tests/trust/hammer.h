@@ -37,15 +37,17 @@ struct slot {
 	atomic_int holds;
 	atomic_uint uses; /* bits */
 	atomic_uint changes;
-	atomic_int pid;
+	atomic_int pid, was; /* the PID, and that of the process before */
 };
 
 struct arena {
 	struct slot slots[SLOTS];
 	atomic_bool is_dying[PROCESSES]; /* the kernel may drop its locks */
-	atomic_uint kills;
+	atomic_uint kills[PROCESSES];
+	atomic_int groups[PROCESSES]; /* of each process and its children */
 	atomic_bool over;
-	atomic_uint acquired, refused, late, converted, adopted, checked, wrong;
+	atomic_uint acquired, refused, late, converted, adopted, wrong;
+	atomic_uint checked, proved; /* PIDs of holders */
 	int directories[LOCKS];
 };
 
