@@ -61,23 +61,15 @@ has_noted() {
 	return 1
 }
 
-# is_waited_for INODE: a process is blocked by a record lock of that file.
+# is_waited_for INODE: a process is blocked by a record lock of that file.  The list
+# may be long, and bash would read it again for each line.
 is_waited_for() {
-	local line
-
-	while read -r line; do
-		[[ $line != *"-> "*":$1 "* ]] || return 0
-	done </proc/locks
-	return 1
+	grep -q -e "-> .*:$1 " /proc/locks
 }
 
+# is_in_queue PID
 is_in_queue() {
-	local line
-
-	while read -r line; do
-		[[ ! $line =~ -\>\ +[A-Z]+\ +ADVISORY\ +(WRITE|READ)\ +$1\  ]] || return 0
-	done </proc/locks
-	return 1
+	grep -Eq -e "-> +[A-Z]+ +ADVISORY +(WRITE|READ) +$1 " /proc/locks
 }
 
 # wrong TEXT...: the run that $what describes fails.
