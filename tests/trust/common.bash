@@ -72,6 +72,11 @@ is_in_queue() {
 	grep -Eq -e "-> +[A-Z]+ +ADVISORY +(WRITE|READ) +$1 " /proc/locks
 }
 
+# offers OPTION: lf-acquire has it.
+offers() {
+	[[ $(lf-acquire --help) == *" $1"* ]]
+}
+
 # wrong TEXT...: the run that $what describes fails.
 wrong() {
 	((is_wrong++)) || ((failures++))
