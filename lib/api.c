@@ -67,7 +67,7 @@ static const struct error {
 	{ ENOMEM, LF_ACQUIRE | LF_START | LF_FINISH | LF_VERIFY | LF_CHECK | LF_INSPECT |
 	  LF_ACQUIRE_FD | LF_ADOPT | LF_CONVERT | LF_INSPECT_MACHINE | LF_INSPECT_FS,
 	  "out of memory or threads" },
-	{ ENOSYS, LF_INSPECT | LF_INSPECT_MACHINE,
+	{ ENOSYS, LF_CHECK | LF_INSPECT | LF_INSPECT_MACHINE,
 	  "the system does not list locks" },
 	{ ENOSPC, LF_ACQUIRE | LF_START | LF_FINISH | LF_ADOPT,
 	  "no space left on the device" },
@@ -510,6 +510,13 @@ int lf_is_mine(const char *path)
 	int rc = path ? lf_runs_under(path) : -EINVAL;
 
 	return end(&call, rc, rc == -ESRCH ? LF_IS_MINE : LF_CHECK);
+}
+
+int lf_check_any(const char *path)
+{
+	struct call call = begin();
+
+	return end(&call, path ? lf_check_any_lock(path) : -EINVAL, LF_CHECK);
 }
 
 static int filter(const struct call *call, struct lf_report *report)

@@ -382,6 +382,18 @@ LF_PUBLIC int lf_describe(const struct lf_lock *lock, char *buffer,
 LF_PUBLIC int lf_check(const char *path, pid_t *pid);
 
 /*
+ * lf_check_any() - check whether any lock is held on a file
+ * @path: a file, or a directory, device or FIFO, which is not opened
+ *
+ * As lf_check(), but locks of flock(2) count too.
+ *
+ * Returns: 1 if the file is locked, 0 if it is not or does not exist; or an error of
+ * lf_check(3), such as -ENOSYS if it has no record lock and the system does not list
+ * those of flock(2).
+ */
+LF_PUBLIC int lf_check_any(const char *path);
+
+/*
  * lf_is_mine() - check whether the caller already runs under a lock
  * @path: the lock file
  *

@@ -114,25 +114,25 @@ void files_collect(struct files *files, char *const *paths)
 	}
 }
 
-/*
- * lf_check() costs less, but each call reads the kernel's list for leases, which
- * is too much for a directory.  All but a record lock needs that list.
- */
-static void check(struct file *file)
-{
-	if (file->known || file->directory || !counts_record())
-		return;
-	file->status = lf_check(file->path, NULL);
-	file->known = file->status > 0 ||
-		      (file->status == 0 && !counts_flock());
-}
-
 static bool is_device(const char *path)
 {
 	struct stat st;
 
 	return lstat(path, &st) == 0 &&
 	       (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode));
+}
+
+/*
+ * To check costs less, but each call reads the kernel's list, which is too much for a
+ * directory.  An error is examined again, for a message.
+ */
+static void check(struct file *file)
+{
+	if (file->known || file->directory || !counts_record())
+		return;
+	file->status = counts_flock() ? lf_check_any(file->path) :
+					lf_check(file->path, NULL);
+	file->known = file->status >= 0;
 }
 
 /* lf-acquire does not lock a device, and so the list is the whole answer. */

@@ -400,6 +400,19 @@ static pid_t certain_pid(const struct lf_view *view)
 	return view->held > 0 && view->pid > 0 && believed ? view->pid : 0;
 }
 
+int lf_check_view(struct lf_view *view, const struct lf_lock_list *leases,
+		  bool wants_pid)
+{
+	int rc = 0;
+
+	view->leases = leases;
+	lf_ask_file(view);
+	view->leases = NULL;
+	if (needs_settling(view, wants_pid))
+		rc = settle_one(view);
+	return rc < 0 ? rc : view->held;
+}
+
 static int check(struct lf_view *view, bool wants_pid)
 {
 	struct lf_lock_list leases;
@@ -407,14 +420,9 @@ static int check(struct lf_view *view, bool wants_pid)
 
 	if (rc == -ENOMEM)
 		return rc;
-	view->leases = &leases;
-	lf_ask_file(view);
-	view->leases = NULL;
+	rc = lf_check_view(view, &leases, wants_pid);
 	lf_lock_list_free(&leases);
-	rc = 0;
-	if (needs_settling(view, wants_pid))
-		rc = settle_one(view);
-	return rc < 0 ? rc : view->held;
+	return rc;
 }
 
 /*

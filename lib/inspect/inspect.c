@@ -108,17 +108,6 @@ static bool is_confirmed(const struct lf_view *view)
 	       is_listed_body(view);
 }
 
-/* The device is needed only if a lock has this inode number. */
-static void name_inode(struct lf_view *view, const struct lf_listing *listing,
-		       struct lf_mounts *mounts)
-{
-	unsigned long long mount;
-
-	lf_inode_of(view->pin, &view->id, &view->inode, &mount);
-	if (lf_listing_has_number(listing, view->inode.number))
-		lf_inode_find_device(&view->inode, mount, mounts);
-}
-
 static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 		      struct lf_mounts *mounts)
 {
@@ -129,7 +118,7 @@ static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 	if (view->is_pinned && !listing->sorted)
 		view->flock = listing->error;
 	if (view->is_listed)
-		name_inode(view, listing, mounts);
+		lf_view_name(view, listing, mounts);
 	if (view->is_listed && lf_view_pick(view, listing) < 0)
 		return -ENOMEM;
 	view->is_confirmed = is_confirmed(view);

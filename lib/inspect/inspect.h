@@ -4,6 +4,7 @@
  * report that comes of each.  Each file calls only those below it:
  *
  *   machine.c   all locked files
+ *   any.c       whether there is any lock on a file
  *   inspect.c   the steps of a look, and whether to look again
  *   waiters.c   the queue
  *   flock.c     locks of flock(2), and which of them are our own marks
@@ -267,6 +268,10 @@ bool lf_view_is_leased(const struct lf_view *view);
 /* Frees what a look found, but not the report. */
 void lf_view_clear(struct lf_view *view);
 
+/* Finds out how LISTING names the pinned file. */
+void lf_view_name(struct lf_view *view, const struct lf_listing *listing,
+		  struct lf_mounts *mounts);
+
 /* Takes the locks on this file from LISTING.  0 or -ENOMEM. */
 int lf_view_pick(struct lf_view *view, const struct lf_listing *listing);
 
@@ -317,6 +322,10 @@ void lf_ask_file(struct lf_view *view);
 /* Settles all claims, by what the snapshot shows or by watching the files. */
 void lf_settle_claims(struct lf_view *const *views, size_t count);
 
+/* VIEW->held, with claims settled as far as needed; or -ENOMEM. */
+int lf_check_view(struct lf_view *view, const struct lf_lock_list *leases,
+		  bool wants_pid);
+
 /* 1 held, 0 free; *PID is a holder's, or 0.  PID may be NULL: cheaper. */
 int lf_check_holder(const char *path, pid_t *pid);
 
@@ -360,6 +369,11 @@ int lf_inspect_listed(struct lf_report **reports, const char *const *paths,
 
 /* The same for one path, without its waiters, which may be many. */
 int lf_inspect_holders(struct lf_report **report, const char *path);
+
+/* ---- any.c */
+
+/* 1 held by any lock, 0 free. */
+int lf_check_any_lock(const char *path);
 
 /* ---- machine.c */
 

@@ -60,6 +60,17 @@ void lf_view_clear(struct lf_view *view)
 
 /* ---- The list */
 
+/* The device is needed only if a lock has this inode number. */
+void lf_view_name(struct lf_view *view, const struct lf_listing *listing,
+		  struct lf_mounts *mounts)
+{
+	unsigned long long mount;
+
+	lf_inode_of(view->pin, &view->id, &view->inode, &mount);
+	if (lf_listing_has_number(listing, view->inode.number))
+		lf_inode_find_device(&view->inode, mount, mounts);
+}
+
 /* Only shared locks without a PID can be alike. */
 static bool is_repeated(const struct lf_view *view,
 			const struct lf_listed_lock *lock)

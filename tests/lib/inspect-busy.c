@@ -95,6 +95,7 @@ static int look(struct game *game)
 	demand(found == (rc > 0));
 	flock = lf_report_flock(report);
 	demand(flock == 0 || (flock == -EACCES && geteuid() != 0));
+	demand(lf_check_any(lock_path) >= (geteuid() == 0 ? 0 : -EACCES));
 	lf_report_free(report);
 	return 0;
 }

@@ -167,6 +167,8 @@ TEST(flock_of_what_is_no_lock_file)
 	struct lf_report *report;
 
 	assert_int_equal(flock_status("."), 1);
+	assert_int_equal(lf_check_any("."), 1);
+	assert_int_equal(lf_check(".", NULL), -EISDIR);
 	assert_int_equal(lf_inspect_all(&report, paths, 1), 0);
 	assert_int_equal(lf_report_status(report), -EISDIR);
 	assert_int_equal(lf_entry_pid(lf_report_next(report, NULL)), pid);
@@ -175,10 +177,14 @@ TEST(flock_of_what_is_no_lock_file)
 	assert_null(report);
 	assert_kill(pid);
 	assert_int_equal(flock_status("."), 0);
+	assert_int_equal(lf_check_any("."), -EISDIR);
+	assert_int_equal(lf_check_any("missing"), 0);
+	assert_int_equal(lf_check_any(NULL), -EINVAL);
 	assert_int_equal(flock_status("/dev/full"), 0);
 	assert_int_equal(flock_status("missing"), 0);
 	assert_int_equal(symlink("missing", "link"), 0);
 	assert_int_equal(flock_status("link"), -ELOOP);
+	assert_int_equal(lf_check_any("link"), -ELOOP);
 	unlink("link");
 	assert_int_equal(flock_status("missing/file"), 0);
 	assert_int_equal(lf_report_flock(NULL), -EINVAL);
@@ -198,6 +204,7 @@ TEST(flock_is_listed_and_the_file_is_free)
 		assert_true(sees("0; %d descriptor flock%s", pid, shared));
 		assert_int_equal(flock_status(lock_path), 1);
 		assert_int_equal(lf_check(lock_path, NULL), 0);
+		assert_int_equal(lf_check_any(lock_path), 1);
 		/* Our presence, shared with it, is not listed. */
 		assert_int_equal(
 			lf_acquire(&lock, lock_path, LF_FOREVER, flags), 0);

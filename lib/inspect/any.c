@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * Whether there is any lock on a file, of whatever kind: the list is read once, and
+ * the holders are looked for only if the answer depends on them.
+ */
+#include "config.h"
+
+#include "inspect/inspect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int inspect(const char *path)
+{
+	struct lf_report *report;
+	int rc = lf_inspect_files(&report, &path, 1), flock;
+
+	if (rc < 0)
+		return rc;
+	rc = report->status;
+	flock = report->flock;
+	lf_report_free(report);
+	if (rc > 0 || flock > 0)
+		return 1;
+	return rc < 0 ? rc : flock;
+}
+
+/* The answer without locks of flock(2) is RECORD. */
+static int answer_by_list(struct lf_view *view, const struct lf_listing *listing,
+			  int record)
+{
+	struct lf_mounts mounts = { .is_read = false };
+	int error = view->is_pinned ? listing->error : view->pin, rc;
+
+	if (!view->is_pinned || !listing->sorted)
+		return record < 0 || error == -ENOTSUP ? record : error;
+	lf_view_name(view, listing, &mounts);
+	lf_mounts_free(&mounts);
+	rc = lf_view_pick(view, listing);
+	if (rc < 0)
+		return rc;
+	return view->lock_count > 0 ? inspect(view->path) : record;
+}
+
+int lf_check_any_lock(const char *path)
+{
+	struct lf_view view = { .path = path };
+	struct lf_listing listing;
+	int rc = lf_listing_read(&listing);
+
+	if (rc == -ENOMEM)
+		return rc;
+	rc = lf_check_view(&view, &listing.list, false);
+	if (rc <= 0 && rc != -ENOMEM && view.exists)
+		rc = answer_by_list(&view, &listing, rc);
+	lf_view_unpin(&view);
+	lf_view_clear(&view);
+	lf_listing_free(&listing);
+	return rc;
+}
