@@ -25,6 +25,9 @@ static const char help[] =
 	"  -w, --wait          wait for the lock, as long as it takes\n"
 	"  -t, --timeout SECONDS\n"
 	"                      wait for it at most this long; fractions are allowed\n"
+	"  -1, --one-waiter    wait, but fail if another already waits\n"
+	"  -N, --slots N       let N run at a time, each under one of the locks\n"
+	"                      LOCKFILE.1 to LOCKFILE.N\n"
 	"  -x, --exclusive     exclude all other holders (default)\n"
 	"  -s, --shared        exclude only holders that do not share the lock\n"
 	"  -k, --keep          do not remove LOCKFILE afterwards\n"
@@ -52,15 +55,22 @@ static const char help[] =
 	"66 or 73 if LOCKFILE cannot be opened or created; 71 if the system fails\n"
 	"otherwise; 126 or 127 if COMMAND cannot be run or is not found.\n";
 
+#define SLOT_NUMBERS "a number of slots from 1 to 1000"
+
+/* Not a timeout: what the command line says of none. */
+#define UNSET INT_MIN
+
 /* Options without a letter. */
 enum { NO_CREATE = UCHAR_MAX + 1, FOLLOW, FLOCK_TOO, GLOBAL };
 
-static const char short_options[] = "+:a:nwt:xskpm:E:oFrf:uqvhV";
+static const char short_options[] = "+:a:nwt:1N:xskpm:E:oFrf:uqvhV";
 static const struct option long_options[] = {
 	{ "also", required_argument, NULL, 'a' },
 	{ "no-wait", no_argument, NULL, 'n' },
 	{ "wait", no_argument, NULL, 'w' },
 	{ "timeout", required_argument, NULL, 't' },
+	{ "one-waiter", no_argument, NULL, '1' },
+	{ "slots", required_argument, NULL, 'N' },
 	{ "exclusive", no_argument, NULL, 'x' },
 	{ "shared", no_argument, NULL, 's' },
 	{ "keep", no_argument, NULL, 'k' },
@@ -169,6 +179,9 @@ static void check_descriptor_options(const struct options *o, char **operand)
 	if (o->count > 1)
 		usage_error("--also cannot be used with --fd: lock the "
 			    "descriptors one by one");
+	if (o->slots > 0 || o->one_waiter)
+		usage_error("--fd cannot be used with --slots or --one-waiter, "
+			    "which lock files of other names");
 	if (o->nested)
 		usage_error("--nested cannot be used with --fd: the descriptor "
 			    "would stay unlocked");
@@ -178,8 +191,27 @@ static void check_descriptor_options(const struct options *o, char **operand)
 			    "or --no-create: the file is already open");
 }
 
+/* The slots are files of their own, and each belongs to one process. */
+static void check_slots(const struct options *o)
+{
+	if (o->count > 1)
+		usage_error("--slots cannot be used with --also");
+	if (o->flags & LF_SHARED)
+		usage_error("--slots cannot be used with --shared: a slot is "
+			    "for one COMMAND");
+	if (o->flags & (LF_FOLLOW | LF_NOCREATE))
+		usage_error("--slots cannot be used with --follow or "
+			    "--no-create: a slot is a file of its own, which "
+			    "exists while it is held");
+}
+
 static void check_options(const struct options *o)
 {
+	if (o->slots > 0)
+		check_slots(o);
+	if (o->one_waiter && o->timeout_ms == 0)
+		usage_error("--one-waiter cannot be used with --no-wait: it "
+			    "waits, unless another does");
 	if (o->unlock)
 		usage_error("--unlock needs a descriptor: use -u --fd N");
 	if (o->flags & LF_PID && o->flags & LF_SHARED)
@@ -241,6 +273,16 @@ static bool parse_lock_option(int c, struct options *o)
 		return true;
 	case 't':
 		o->timeout_ms = parse_timeout(optarg);
+		return true;
+	case '1':
+		o->one_waiter = true;
+		return true;
+	case 'N':
+		o->slots = (int)parse_value(optarg, 10, MOST_SLOTS, "number",
+					    SLOT_NUMBERS);
+		if (o->slots == 0)
+			usage_error("invalid number '%s': give " SLOT_NUMBERS,
+				    optarg);
 		return true;
 	case 'x':
 		o->flags &= ~LF_SHARED;
@@ -345,6 +387,7 @@ void parse_acquire_options(int argc, char **argv, struct options *o)
 	int c;
 
 	*o = (struct options){
+		.timeout_ms = UNSET,
 		.mode = 0666,
 		.conflict_status = STATUS_HELD,
 		.paths = checked(calloc((size_t)argc, sizeof(*o->paths))),
@@ -358,6 +401,8 @@ void parse_acquire_options(int argc, char **argv, struct options *o)
 			parse_option(c, argument, o);
 		argument = argv[optind];
 	}
+	if (o->timeout_ms == UNSET)
+		o->timeout_ms = o->one_waiter ? LF_FOREVER : 0;
 	if (o->fd >= 0) {
 		check_descriptor_options(o, argv + optind);
 		return;

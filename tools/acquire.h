@@ -15,12 +15,13 @@ struct lf_lock;
 struct options {
 	int timeout_ms; /* as for lf_acquire() */
 	unsigned flags; /* likewise */
-	bool quiet, verbose, exec, close, unlock, nested;
+	bool quiet, verbose, exec, close, unlock, nested, one_waiter;
 	bool has_mode;
 	mode_t mode;
 	int conflict_status;
 	const char **paths; /* LOCKFILE, and the files of --also */
 	size_t count;
+	int slots; /* how many COMMANDs may run at a time, or 0 */
 	int fd; /* instead of LOCKFILE and COMMAND, or -1 */
 	char **command;
 };
@@ -52,6 +53,22 @@ int failure(const struct options *options, const char *path, int error);
 
 /* ERROR is a positive errno value. */
 int cannot_run(const char *command, int error);
+
+/* --- One of several locks (slots.c), and a lock for one waiter (one-waiter.c) */
+
+/*
+ * As lf_acquire_at() for one of the slots of LOCKFILE, whose number COMMAND gets
+ * in its environment.  *PATH is the slot, or the file that is held or failed.
+ */
+int slots_acquire(struct lf_lock **lock, const struct options *options,
+		  int timeout_ms, const char **path);
+
+/*
+ * The place of the only waiter, to be released once LOCKFILE is held.  -EAGAIN:
+ * another waits; after an error *PATH is the file that is held or failed.
+ */
+int one_waiter_begin(struct lf_lock **place, const struct options *options,
+		     const char **path);
 
 /* --- A descriptor of the calling shell, which keeps the lock (descriptor.c) */
 

@@ -35,6 +35,7 @@ struct file {
 	char *path;
 	const char *directory; /* the path that was given for it, or NULL */
 	bool special; /* no regular file: flock(2) alone may lock it */
+	int slot;	       /* its number, if DIRECTORY is its lock file */
 	bool known;	       /* STATUS is known without a report */
 	int status;	       /* 1 held, 0 free, or a negative errno value */
 	struct lf_report *report; /* NULL: nothing but STATUS is known */
@@ -102,6 +103,19 @@ size_t terminal_width(void);
 
 /* A line for each holder and waiter. */
 void print_file(const struct file *file);
+
+/* "held", and a line after LEAD: parts of such output. */
+void print_held(void);
+void print_line(const struct file *file, const struct lf_entry *entry,
+		const char *lead);
+
+/* --- A lock file with slots (slots-print.c) */
+
+/* The slots of file I that are held: those among the files after it. */
+size_t slots_held(const struct files *files, size_t i);
+
+/* A line for each slot, and one for each waiter. */
+void slots_print(const struct files *files, size_t i);
 
 /* The PID of each holder, once, one per line. */
 void print_pids(const struct files *files);

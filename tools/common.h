@@ -94,6 +94,19 @@ bool parse_seconds(const char *text, int *milliseconds);
 /* The same in milliseconds; ends with a message if TEXT is no such time. */
 int parse_timeout(const char *text);
 
+/* --- The slots of a lock file (slot-files.c) */
+
+#define MOST_SLOTS 1000
+
+/* LOCKFILE.7, as new text. */
+char *slot_path(const char *lockfile, int slot);
+
+/*
+ * Sets EXISTS[1] to EXISTS[MOST_SLOTS]: whether there is a file of that name beside
+ * LOCKFILE.  SEEN_BEFORE: what the last call saw in the same directory will do.
+ */
+void slots_find(const char *lockfile, bool *exists, bool seen_before);
+
 /* --- A process: its command, its user, its start (process.c) */
 
 enum process_state {

@@ -124,11 +124,13 @@ void print_holder(const char *path, unsigned flags, const char *more)
 /* To wait for an exclusive lock, a descriptor gives up a shared one. */
 static const char *how_it_ended(const struct options *o, int error)
 {
+	/* Only the place of the waiter refuses a caller that waits. */
 	if (error != -ETIMEDOUT)
-		return o->fd >= 0 && o->flags & LF_FLOCK ?
-			       "; the descriptor may have lost its shared "
-			       "lock" :
-			       "";
+		return o->one_waiter ? "; one waits already" :
+		       o->fd >= 0 && o->flags & LF_FLOCK ?
+				       "; the descriptor may have lost its "
+				       "shared lock" :
+				       "";
 	return o->fd >= 0 && !(o->flags & LF_SHARED) ?
 		       "; timed out; the descriptor has no lock now" :
 		       "; timed out";
@@ -136,8 +138,13 @@ static const char *how_it_ended(const struct options *o, int error)
 
 int conflict(const struct options *o, const char *path, int error)
 {
+	bool full = o->slots > 0 && path != o->paths[0];
+	char more[80];
+
+	snprintf(more, sizeof(more), "%s%s", full ? "; no slot is free" : "",
+		 how_it_ended(o, error));
 	if (!o->quiet)
-		print_holder(path, o->flags, how_it_ended(o, error));
+		print_holder(path, o->flags, more);
 	return o->conflict_status;
 }
 

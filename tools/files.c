@@ -103,14 +103,39 @@ static bool is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* As the files of a directory, those that are held are shown. */
+static void collect_slots(struct files *files, const char *lockfile,
+			  bool seen_before)
+{
+	static bool exists[MOST_SLOTS + 1];
+
+	slots_find(lockfile, exists, seen_before);
+	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
+		char *path = exists[slot] ? slot_path(lockfile, slot) : NULL;
+		struct file *file;
+
+		if (!path)
+			continue;
+		if (!is_regular(path)) {
+			free(path);
+			continue;
+		}
+		file = add(files, path);
+		file->directory = lockfile;
+		file->slot = slot;
+	}
+}
+
 void files_collect(struct files *files, char *const *paths)
 {
 	*files = (struct files){ .count = 0 };
-	for (; *paths; paths++) {
-		if (is_directory(*paths))
-			collect_directory(files, *paths);
-		else
-			add(files, checked(strdup(*paths)));
+	for (char *const *path = paths; *path; path++) {
+		if (is_directory(*path)) {
+			collect_directory(files, *path);
+			continue;
+		}
+		add(files, checked(strdup(*path)));
+		collect_slots(files, *path, path > paths);
 	}
 }
 

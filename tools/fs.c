@@ -27,7 +27,7 @@ const char *fs_answer(const struct lf_fs *fs, enum lf_fs_property property)
 	return choose(fs, property, "yes", "no");
 }
 
-static void print_line(const char *name, const char *value)
+static void print_property(const char *name, const char *value)
 {
 	printf("  %-20s %s\n", name, value);
 }
@@ -63,12 +63,12 @@ static void print_fs(const char *path, const struct lf_fs *fs)
 		print_escaped(stdout, source);
 	}
 	putchar('\n');
-	print_line("other machines:", other_machines(fs));
-	print_line("file at release:",
+	print_property("other machines:", other_machines(fs));
+	print_property("file at release:",
 		   choose(fs, LF_FS_REMOVES, "removed", "kept, never removed"));
-	print_line("order of waiters:",
+	print_property("order of waiters:",
 		   choose(fs, LF_FS_ORDERED, "first come, first served", "any"));
-	print_line("PID of the holder:",
+	print_property("PID of the holder:",
 		   choose(fs, LF_FS_PIDS, "shown", "not shown"));
 }
 

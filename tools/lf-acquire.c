@@ -15,11 +15,42 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+static int acquire_files(struct lf_lock **locks, const struct options *o,
+			 int timeout_ms, const char **path)
+{
+	size_t failed = 0;
+	int rc;
+
+	if (o->slots > 0)
+		return slots_acquire(locks, o, timeout_ms, path);
+	if (o->count > 1)
+		rc = lf_acquire_all(locks, o->paths, o->count, o->mode,
+				    timeout_ms, o->flags, &failed);
+	else
+		rc = lf_acquire_at(locks, AT_FDCWD, o->paths[0], o->mode,
+				   timeout_ms, o->flags);
+	*path = o->paths[failed];
+	return rc;
+}
+
+static int acquire_as_one_waiter(struct lf_lock **locks,
+				 const struct options *o, int timeout_ms,
+				 const char **path)
+{
+	struct lf_lock *place;
+	int rc = one_waiter_begin(&place, o, path);
+
+	if (rc < 0)
+		return rc;
+	rc = acquire_files(locks, o, timeout_ms, path);
+	lf_release(&place);
+	return rc;
+}
+
 /* One of LOCKS per lock file; *PATH is the one that failed. */
 static int acquire(struct lf_lock **locks, const struct options *o,
 		   int timeout_ms, const char **path)
 {
-	size_t failed = 0;
 	mode_t mask = 0;
 	int rc;
 
@@ -30,15 +61,12 @@ static int acquire(struct lf_lock **locks, const struct options *o,
 	/* --mode is exact, as with mkdir -m. */
 	if (o->has_mode)
 		mask = umask(0);
-	if (o->count > 1)
-		rc = lf_acquire_all(locks, o->paths, o->count, o->mode,
-				    timeout_ms, o->flags, &failed);
+	if (o->one_waiter && timeout_ms != 0)
+		rc = acquire_as_one_waiter(locks, o, timeout_ms, path);
 	else
-		rc = lf_acquire_at(locks, AT_FDCWD, o->paths[0], o->mode,
-				   timeout_ms, o->flags);
+		rc = acquire_files(locks, o, timeout_ms, path);
 	if (o->has_mode)
 		umask(mask);
-	*path = o->paths[failed];
 	return rc;
 }
 
@@ -344,5 +372,7 @@ int main(int argc, char **argv)
 	/* Nothing is left to be done after COMMAND. */
 	if (o.count == 0)
 		return become_command(locks, &o);
+	if (o.slots > 0)
+		o.paths[0] = path;
 	return run_under(locks, results, &o);
 }

@@ -153,7 +153,11 @@ static void print(const struct files *files, const struct check_options *o)
 
 		if (file->status < 0)
 			print_failure(file);
-		else if (!o->quiet && !o->pid && !o->table)
+		if (file->slot || o->quiet || o->pid || o->table)
+			continue;
+		if (slots_held(files, i) > 0)
+			slots_print(files, i);
+		else if (file->status >= 0)
 			print_file(file);
 	}
 	if (o->table)

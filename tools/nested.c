@@ -59,12 +59,36 @@ static int check_descriptor(const struct options *o, const char *path)
 	return path[0] == '/' && whose(o, path) == CALLER ? NESTED : 0;
 }
 
+/*
+ * A slot of the caller's: the others may never become free, for example if two
+ * callers with a slot each wait for another one.  With --nested COMMAND shares it.
+ */
+static int check_slots(struct options *o, const char **path)
+{
+	static bool exists[MOST_SLOTS + 1];
+
+	slots_find(o->paths[0], exists, false);
+	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
+		char *name = exists[slot] ? slot_path(o->paths[0], slot) : NULL;
+
+		if (name && whose(o, name) != OTHERS) {
+			*path = name;
+			o->count = o->nested ? 0 : o->count;
+			return o->nested ? 1 : NESTED;
+		}
+		free(name);
+	}
+	return 0;
+}
+
 int nested_skip(struct options *o, const char **path)
 {
 	size_t others = 0, all = o->count;
 
 	if (o->fd >= 0)
 		return check_descriptor(o, *path);
+	if (o->slots > 0)
+		return check_slots(o, path);
 	for (size_t i = 0; i < all; i++) {
 		enum lock_of of = whose(o, o->paths[i]);
 

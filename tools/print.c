@@ -80,8 +80,13 @@ static void print_entry(const struct file *file, const struct lf_entry *entry,
 	process_free(&p);
 }
 
-static void print_line(const struct file *file, const struct lf_entry *entry,
-		       const char *lead)
+void print_held(void)
+{
+	print_word("held", "1;31");
+}
+
+void print_line(const struct file *file, const struct lf_entry *entry,
+		const char *lead)
 {
 	fputs(lead, stdout);
 	print_entry(file, entry, strlen(lead));
@@ -121,7 +126,7 @@ next_of(const struct file *file, const struct lf_entry *entry, enum kind kind)
 
 static void print_unknown_holder(const struct lf_entry *entry)
 {
-	print_word("held", "1;31");
+	print_held();
 	printf("%s; holder unknown%s\n",
 	       lf_entry_shared(entry) ? ", shared" : "", try_as_root());
 }
@@ -138,7 +143,7 @@ static void print_holders(const struct file *file, enum kind known_kind,
 		print_unknown_holder(unknown);
 		return;
 	}
-	print_word("held", "1;31");
+	print_held();
 	fputs(" by ", stdout);
 	print_entry(file, entry,
 		    escaped_width(file->path) + strlen(": held by "));

@@ -1117,6 +1117,7 @@ need_path_of_all() {
 
 @test "--help names every option" {
 	help_names lf-acquire '-a, --also FILE' '-n, --no-wait' '-w, --wait' '-t, --timeout' '-k, --keep' '-m, --mode' \
+		'-1, --one-waiter' '-N, --slots N' \
 		'-E, --conflict-exit-code' '-F, --exec' '-q, --quiet' \
 		'-v, --verbose' '-h, --help' '-V, --version'
 }

@@ -1,0 +1,437 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# lf-acquire --slots: N at a time, and lf-check of a lock file with slots.
+#
+# shellcheck disable=SC2016 # expanded by the sh that is run, not here
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means to be
+
+load helper
+
+# fill [OPTION]...: all of three slots of lock are held, by ${holders[@]}.
+fill() {
+	local n
+
+	holders=()
+	for n in 1 2 3; do
+		hold lf-acquire "$@" -N 3 lock || return
+		holders+=("$holder")
+	done
+}
+
+# release_all PID...
+release_all() {
+	local one
+
+	for one; do
+		release "$one" || return
+	done
+}
+
+is_all_free() {
+	! lf-check -q lock
+}
+
+nothing_left() {
+	rm -f fdinfo # of need_locks_of_descriptors
+	equal "$(ls)" ""
+}
+
+# --- Running COMMAND
+
+@test "COMMAND gets a slot, its number, and the descriptor of nothing else" {
+	run -7 lf-acquire -N 3 lock sh -c 'ls; echo "$LF_SLOT"; exit 7'
+	equal "${lines[*]}" "lock.1 1"
+	nothing_left
+	run -0 lf-acquire --slots=1000 ./lock lf-check -q lock.1
+	nothing_left
+	run -0 lf-acquire lock sh -c 'echo "${LF_SLOT-none}"'
+	equal "$output" none
+	need_locks_of_descriptors
+	run -0 lf-acquire -N 3 "$lock" sh -c 'readlink /proc/$$/fd/*; :' 3>&-
+	equal "$(grep -c "^$lock" <<<"$output")" 1
+	like "$output" "$lock.1"
+}
+
+@test "each of N gets the first free slot, the next one is refused" {
+	need_holders_with_names
+	fill
+	for n in 1 2 3; do held "lock.$n"; done
+	absent lock
+	run -75 lf-acquire -N 3 lock true
+	names_holder "$output" lock.1 "${holders[0]}" \
+		"lf-acquire -N 3 lock sh -c $holding" '; no slot is free'
+	run -75 lf-acquire -q -n -N 3 lock true
+	equal "$output" ""
+	run -9 lf-acquire -E 9 -N 3 lock true
+	run -75 lf-acquire -t 0.05 -N 3 lock true
+	names_holder "$output" lock.1 "${holders[0]}" \
+		"lf-acquire -N 3 lock sh -c $holding" '; no slot is free; timed out'
+	absent lock
+	release "${holders[1]}"
+	run -0 lf-acquire -N 3 lock sh -c 'echo "$LF_SLOT"'
+	equal "$output" 2
+	release_all "${holders[0]}" "${holders[2]}"
+	nothing_left
+}
+
+@test "-k, -m, -p, -F and -o apply to the slot" {
+	umask 077
+	run -0 lf-acquire -k -m 640 -N 2 lock stat -c %a lock lock.1
+	equal "${lines[*]}" "640 640"
+	rm lock lock.1
+	run -0 lf-acquire -p -N 2 lock sh -c 'cat lock.1; echo "$PPID"; ls'
+	equal "${lines[0]} ${lines[2]}" "${lines[1]} lock.1"
+	nothing_left
+	run -0 lf-acquire -o -N 2 lock sh -c 'readlink /proc/$$/fd/*; :' 3>&-
+	[[ $output != *lock* ]]
+	nothing_left
+	need_holders_with_names
+	run -0 lf-acquire -F -N 2 lock sh -c 'lf-check -p lock; echo $$ $$'
+	equal "${lines[0]} ${lines[0]}" "${lines[1]}"
+	equal "$(ls)" lock.1
+}
+
+@test "kill -9 of lf-acquire does not free the slot of its COMMAND" {
+	need_locks_of_descriptors
+	need_proc_locks
+	hold lf-acquire -N 1 lock
+	queue_holder lf-acquire -w -N 1 lock
+	waiter=$holder
+	first=${started[0]}
+	kill -KILL "$first"
+	finish "$first"
+	run -75 lf-acquire -N 1 lock true
+	has_not_locked "$waiter"
+	let_end "$first"
+	holds "$waiter"
+	release "$waiter"
+	nothing_left
+}
+
+# --- Waiting
+
+@test "200 jobs through 3 slots: never 4, and 3 as long as 3 are left" {
+	local busy=() n
+	channel "$BATS_TEST_TMPDIR/begun"
+	begun=$fd
+	for n in 1 2 3; do
+		channel "$BATS_TEST_TMPDIR/go.$n"
+		go[n]=$fd
+	done
+	export BATS_TEST_TMPDIR
+	for ((n = 0; n < 200; n++)); do
+		start lf-acquire -w -N 3 lock sh -c '
+			mkdir "$BATS_TEST_TMPDIR/busy.$LF_SLOT" || LF_SLOT=twice
+			echo "$LF_SLOT" >"$BATS_TEST_TMPDIR/begun"
+			read -r _ <"$BATS_TEST_TMPDIR/go.$LF_SLOT"
+			rmdir "$BATS_TEST_TMPDIR/busy.$LF_SLOT"'
+	done
+	for ((n = 0; n < 200; n++)); do
+		next "$begun"
+		[ -z "${busy[line]-}" ]
+		[[ $line == [123] ]]
+		busy[line]=yes
+		((n >= 2)) || continue
+		equal "${!busy[*]}" "1 2 3"
+		! read -r -t 0 -u "$begun"
+		slot=$((RANDOM % 3 + 1))
+		unset "busy[$slot]"
+		echo >&"${go[slot]}"
+	done
+	for slot in "${!busy[@]}"; do
+		echo >&"${go[slot]}"
+	done
+	eventually is_all_free
+	started=()
+	nothing_left
+}
+
+@test "waiters get slots in the order of their arrival" {
+	need_proc_locks
+	need_flock
+	need_locks_of_descriptors
+	fill
+	waiters=()
+	for n in {1..8}; do
+		queue_holder lf-acquire -w -N 3 lock
+		waiters+=("$holder")
+	done
+	release "${holders[2]}"
+	for n in {0..7}; do
+		holds "${waiters[n]}"
+		for next in "${waiters[@]:n+1}"; do
+			has_not_locked "$next"
+		done
+		release "${waiters[n]}"
+	done
+	release_all "${holders[@]:0:2}"
+	nothing_left
+}
+
+@test "kill -9 of a holder starts the first waiter" {
+	need_proc_locks
+	fill
+	queue_holder lf-acquire -w -N 3 lock
+	waiter=$holder
+	{ read -r command <"/proc/${holders[1]}/task/${holders[1]}/children"; } || :
+	kill -KILL "${holders[1]}" ${command:+$command}
+	finish "${holders[1]}"
+	holds "$waiter"
+	release_all "$waiter" "${holders[0]}" "${holders[2]}"
+	nothing_left
+}
+
+@test "kill -9 or a signal to the first waiter: the next is first" {
+	need_proc_locks
+	fill
+	for signal in KILL TERM; do
+		queue lf-acquire -w -N 3 lock true
+		head=$pid
+		queue_holder lf-acquire -w -N 3 lock
+		kill "-$signal" "$head"
+		finish "$head"
+		equal "$status" $((128 + $(kill -l "$signal")))
+		queued "$holder"
+		release "${holders[0]}"
+		holds "$holder"
+		holders[0]=$holder
+	done
+	release_all "${holders[@]}"
+	nothing_left
+}
+
+@test "-t is one limit on the wait in the queue and for a slot" {
+	need_proc_locks
+	fill
+	queue lf-acquire -w -N 3 lock true
+	head=$pid
+	run -75 lf-acquire -t 0.1 -N 3 lock true
+	like "$output" '^lf-acquire: lock.1: held .*; no slot is free; timed out$'
+	release_all "${holders[@]}"
+	finish "$head"
+	equal "$status" 0
+	nothing_left
+}
+
+@test "the first waiter does not poll: it makes no system call" {
+	need_strace
+	need_proc_locks
+	need_locks_of_descriptors
+	fill
+	queue_holder lf-acquire -w -N 3 lock
+	start strace -f -o trace -p "$holder"
+	eventually grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$holder/status"
+	for n in {1..20}; do
+		run -75 lf-acquire -N 3 lock true
+		run -0 lf-check lock
+	done
+	kill -INT "$pid"
+	finish "$pid"
+	cat trace
+	run -1 grep -E ' = [0-9]|ERESTART.*\n' trace
+	rm trace
+	release "${holders[0]}"
+	holds "$holder"
+	release_all "$holder" "${holders[@]:1}"
+	nothing_left
+}
+
+@test "a limit on open files does not limit the slots that can be waited for" {
+	need_proc_locks
+	need_locks_of_descriptors
+	holders=()
+	for n in {1..20}; do
+		hold lf-acquire -N 20 lock
+		holders+=("$holder")
+	done
+	queue bash -c 'ulimit -Sn 40; exec lf-acquire -w -N 20 lock sh -c "ulimit -Sn >limit"'
+	release "${holders[7]}"
+	finish "$pid"
+	equal "$status" 0
+	equal "$(<limit)" 40
+	rm limit
+	release_all "${holders[@]:0:7}" "${holders[@]:8}"
+	nothing_left
+}
+
+# --- Not waiting
+
+@test "a caller that does not wait is not refused because another takes a slot" {
+	channel "$BATS_TEST_TMPDIR/go"
+	go=$fd
+	for round in {1..10}; do
+		pids=()
+		for n in {1..8}; do
+			start lf-acquire -n -N 8 lock \
+				sh -c "read -r _ <'$BATS_TEST_TMPDIR/go'"
+			pids+=("$pid")
+		done
+		for n in {1..8}; do
+			echo >&"$go"
+		done
+		for pid in "${pids[@]}"; do
+			finish "$pid"
+			equal "$status" 0
+		done
+	done
+	nothing_left
+}
+
+@test "a caller that does not wait is refused while another waits for a smaller N" {
+	need_inspection
+	hold lf-acquire -N 3 lock
+	one=$holder
+	queue_holder lf-acquire -w -N 1 lock
+	run -75 lf-acquire -N 3 lock true
+	names_holder "$output" lock "$holder" \
+		"lf-acquire -w -N 1 lock sh -c $holding"
+	release "$one"
+	holds "$holder"
+	release "$holder"
+	nothing_left
+}
+
+@test "a smaller N lets nobody in until the number has fallen below it" {
+	need_proc_locks
+	fill
+	run -75 lf-acquire -N 1 lock true
+	queue_holder lf-acquire -w -N 2 lock
+	release "${holders[0]}"
+	run -75 lf-acquire -N 2 lock true
+	has_not_locked "$holder"
+	queued "$holder"
+	release "${holders[1]}"
+	holds "$holder"
+	held lock.1
+	held lock.3
+	run -75 lf-acquire -N 2 lock true
+	run -0 lf-acquire -N 3 lock sh -c 'echo "$LF_SLOT"'
+	equal "$output" 2
+	release_all "$holder" "${holders[2]}"
+	nothing_left
+}
+
+# --- lf-check
+
+@test "lf-check shows how many slots are held, by which processes, and the queue" {
+	need_inspection
+	hold lf-acquire -N 3 lock
+	one=$holder
+	hold lf-acquire -o --slots 3 lock
+	two=$holder
+	run -0 lf-check lock
+	equal "${lines[0]}" "lock: 2 of 3 slots held"
+	begins "${lines[1]}" "  slot 1: PID $one (lf-acquire -N 3 lock sh -c "
+	begins "${lines[2]}" "  slot 2: PID $two (lf-acquire -o --slots 3 lock sh -c "
+	equal "${#lines[@]}" 3
+	queue lf-acquire -w -N 2 lock true
+	head=$pid
+	queue lf-acquire -t 600 --slots=3 lock true
+	run -0 lf-check lock other
+	begins "${lines[3]}" "  waiting: $(process "$head" 'lf-acquire -w -N 2 lock true')"
+	begins "${lines[4]}" "  then: $(process "$pid" 'lf-acquire -t 600 --slots=3 lock true')"
+	equal "${lines[5]}" "other: free"
+	release_all "$one" "$two"
+	finish "$head"
+	finish "$pid"
+	run -1 lf-check lock
+	equal "$output" "lock: free"
+	nothing_left
+}
+
+@test "lf-check of a lock file: status, -p, -w and -t count its slots" {
+	need_inspection
+	hold lf-acquire -N 1 ./lock
+	run -0 lf-check -q lock
+	run -0 lf-check -p lock
+	equal "$output" "$holder"
+	run -0 lf-check lock
+	equal "${lines[0]}" "lock: 1 of 1 slot held"
+	run -0 lf-check -t 0.05 lock
+	start lf-check -w lock
+	release "$holder"
+	finish "$pid"
+	equal "$status" 1
+}
+
+@test "lf-check: other files beside the lock file are no slots" {
+	need_holders_with_names
+	mkdir lock.1
+	mkfifo lock.2
+	touch lock.3 lock.x lock.04 lock.1001 lock3
+	for file in lock.x lock.04 lock.1001 lock3; do
+		hold lf-acquire -k "$file"
+		run -1 lf-check lock
+		equal "$output" "lock: free"
+		release "$holder"
+	done
+	hold lf-acquire -k lock.3
+	run -0 lf-check lock
+	equal "${lines[0]}" "lock: 1 slot held"
+	release "$holder"
+}
+
+@test "lf-check: the queue held by another program lets nobody in, and is shown" {
+	need_inspection
+	hold lf-acquire -N 2 lock
+	one=$holder
+	hold lf-acquire lock
+	run -0 lf-check lock
+	equal "${lines[0]}" "lock: 1 of 2 slots held"
+	begins "${lines[2]}" "  the queue is held by PID $holder"
+	release "$one"
+	release "$holder"
+	nothing_left
+}
+
+@test "lf-check finds slots in a directory that it may only search" {
+	need_unprivileged
+	mkdir secret
+	chmod 711 secret
+	hold lf-acquire -m 666 -N 3 secret/lock
+	run -0 unprivileged lf-check secret/lock
+	like "${lines[0]}" '^secret/lock: 1 (of 3 )?slots? held$'
+	release "$holder"
+}
+
+# --- Errors
+
+@test "N is a number from 1 to 1000" {
+	for n in 0 00 -1 1001 99999999999999999999 x '' 3x 1.5 ' 3'; do
+		run -64 lf-acquire -N "$n" lock true
+		begins "${lines[0]}" "lf-acquire: invalid number '$n': give a number of slots from 1 to 1000"
+	done
+	nothing_left
+}
+
+@test "--slots is refused with --fd, --also, --shared, --follow and --no-create" {
+	exec 9>>lock
+	run -64 lf-acquire -N 3 --fd 9
+	like "$output" '^lf-acquire: --fd cannot be used with --slots'
+	exec 9>&-
+	rm lock
+	for options in '-a x' -s --follow --no-create; do
+		# shellcheck disable=SC2086 # words
+		run -64 lf-acquire -N 3 $options lock true
+		begins "$output" "lf-acquire: --slots cannot be used with --"
+	done
+	nothing_left
+}
+
+@test "a slot that cannot be locked is named, and nothing is left" {
+	mkdir lock.2
+	run -66 lf-acquire -N 3 lock true
+	like "$output" '^lf-acquire: lock.2: is a directory'
+	equal "$(ls)" lock.2
+	run -0 lf-acquire -N 1 lock true
+	rmdir lock.2
+	run -73 lf-acquire -N 3 missing/lock true
+	like "$output" '^lf-acquire: missing/lock: '
+	long=$(printf '%0255d' 0)
+	run -73 lf-acquire -N 3 "$long" true
+	begins "$output" "lf-acquire: $long.1: "
+	run -66 lf-acquire -N 3 . true
+	run -127 lf-acquire -N 3 lock ./missing
+	nothing_left
+}

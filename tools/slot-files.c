@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The slots of a lock file: LOCKFILE.1, LOCKFILE.2 and so on.  Their number is no
+ * property of LOCKFILE, as each caller gives its own: the files that exist count.
+ */
+#include "config.h"
+
+#include "common.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+char *slot_path(const char *lockfile, int slot)
+{
+	size_t size = strlen(lockfile) + sizeof(".1000");
+	char *path = checked(malloc(size));
+
+	snprintf(path, size, "%s.%d", lockfile, slot);
+	return path;
+}
+
+/* "7" of "LOCKFILE.7", or 0; "07" is another name than that of slot 7. */
+static int slot_of(const char *name, const char *lockfile)
+{
+	size_t length = strlen(lockfile);
+	unsigned long slot;
+
+	if (strncmp(name, lockfile, length) != 0 || name[length] != '.' ||
+	    name[length + 1] == '0' ||
+	    !parse_number(name + length + 1, 10, MOST_SLOTS, &slot))
+		return 0;
+	return (int)slot;
+}
+
+static int ends_in_number(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+	unsigned long slot;
+
+	return dot && parse_number(dot + 1, 10, MOST_SLOTS, &slot);
+}
+
+/* What may be slots in a directory; -1: it cannot be read. */
+static struct {
+	char *directory;
+	struct dirent **entries;
+	int count;
+} seen;
+
+/* DIRECTORY becomes ours. */
+static void look_at(char *directory)
+{
+	for (int i = 0; i < seen.count; i++)
+		free(seen.entries[i]);
+	if (seen.count >= 0)
+		free(seen.entries);
+	free(seen.directory);
+	seen.directory = directory;
+	seen.entries = NULL;
+	seen.count = scandir(directory, &seen.entries, ends_in_number, NULL);
+}
+
+/* A directory that may be searched and not read: each name is tried. */
+static void try_names(const char *lockfile, bool *exists)
+{
+	struct stat st;
+
+	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
+		char *path = slot_path(lockfile, slot);
+
+		exists[slot] = lstat(path, &st) == 0;
+		free(path);
+	}
+}
+
+void slots_find(const char *lockfile, bool *exists, bool seen_before)
+{
+	const char *slash = strrchr(lockfile, '/');
+	const char *name = slash ? slash + 1 : lockfile;
+	char *directory = checked(slash ? strndup(lockfile,
+						  (size_t)(name - lockfile)) :
+					  strdup("."));
+
+	memset(exists, 0, (MOST_SLOTS + 1) * sizeof(*exists));
+	if (seen_before && seen.directory &&
+	    strcmp(directory, seen.directory) == 0)
+		free(directory);
+	else
+		look_at(directory);
+	for (int i = 0; i < seen.count; i++)
+		exists[slot_of(seen.entries[i]->d_name, name)] = true;
+	exists[0] = false;
+	if (seen.count < 0)
+		try_names(lockfile, exists);
+}

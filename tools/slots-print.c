@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * A lock file with slots, for example
+ *
+ *   build.lock: 2 of 3 slots held
+ *     slot 1: PID 812 (lf-acquire -N 3 build.lock make), user www, running for 3 min
+ *     slot 3: PID 815 (lf-acquire -N 3 build.lock make), user www, running for 12 s
+ *     waiting: PID 900 (lf-acquire -w -N 2 build.lock make), user www
+ *     then: PID 901 (lf-acquire -w -N 3 build.lock make), user www
+ *
+ * The first that waits holds the lock file itself, and waits for the slots.
+ */
+#include "config.h"
+
+#include "check.h"
+
+#include <lockfile-fcntl.h>
+
+#include <stdio.h>
+#include <string.h>
+
+/* The next slot of file I that is held, after file AFTER, or NULL. */
+static const struct file *next_slot(const struct files *files, size_t i,
+				    const struct file *after)
+{
+	const struct file *end = files->list + files->count;
+	const struct file *file = after ? after : &files->list[i];
+
+	while (++file < end && file->slot)
+		if (file->status > 0)
+			return file;
+	return NULL;
+}
+
+size_t slots_held(const struct files *files, size_t i)
+{
+	const struct file *slot = NULL;
+	size_t count = 0;
+
+	while ((slot = next_slot(files, i, slot)) != NULL)
+		count++;
+	return count;
+}
+
+/* The word after this one, or the end of TEXT. */
+static const char *next_word(const char *text)
+{
+	text += strcspn(text, " ");
+	return text + strspn(text, " ");
+}
+
+static int number_at(const char *text)
+{
+	int number = 0;
+
+	for (; *text >= '0' && *text <= '9' && number <= MOST_SLOTS; text++)
+		number = 10 * number + *text - '0';
+	return number <= MOST_SLOTS ? number : 0;
+}
+
+/* What --slots=N, --slots, -N3 or -wN ends in, or NULL: another word. */
+static const char *end_of_option(const char *word)
+{
+	size_t length = strcspn(word, " ");
+	bool is_long = strncmp(word, "--", 2) == 0;
+	const char *end;
+
+	if (is_long && strncmp(word, "--sl", strlen("--sl")) != 0)
+		return NULL;
+	end = word[0] == '-' ? memchr(word, is_long ? '=' : 'N', length) : NULL;
+	if (end)
+		return end + 1;
+	return is_long ? word + length : NULL;
+}
+
+/*
+ * N of "lf-acquire -N 3 ...", or 0.  The system has no other trace of it.  A
+ * process that holds a slot has the option before any word of others.
+ */
+static int number_of_slots(const char *command)
+{
+	const char *tool = strstr(command, "lf-acquire "), *end = NULL;
+
+	if (!tool || tool > command + strcspn(command, " "))
+		return 0;
+	for (const char *word = tool; *word && !end;) {
+		word = next_word(word);
+		end = end_of_option(word);
+	}
+	if (!end)
+		return 0;
+	return number_at(*end == ' ' ? next_word(end) : end);
+}
+
+/* The greatest N of those that hold a slot, or 0: unknown. */
+static size_t most_slots(const struct files *files, size_t i)
+{
+	const struct file *slot = NULL;
+	int most = 0;
+
+	while ((slot = next_slot(files, i, slot)) != NULL) {
+		const struct lf_entry *entry = NULL;
+
+		while ((entry = next_entry(slot->report, entry)) != NULL) {
+			struct process p;
+			int number;
+
+			process_read(&p, lf_entry_pid(entry),
+				     lf_entry_start_time(entry));
+			number = p.command ? number_of_slots(p.command) : 0;
+			most = number > most ? number : most;
+			process_free(&p);
+		}
+	}
+	return (size_t)most;
+}
+
+static void print_headline(const struct files *files, size_t i)
+{
+	size_t held = slots_held(files, i), most = most_slots(files, i);
+
+	print_escaped(stdout, files->list[i].path);
+	printf(": %zu ", held);
+	if (most >= held)
+		printf("of %zu ", most);
+	fputs((most >= held ? most : held) == 1 ? "slot " : "slots ", stdout);
+	print_held();
+	putchar('\n');
+}
+
+static void print_slot(const struct file *slot)
+{
+	const struct lf_entry *entry = NULL;
+	char first[32];
+	const char *lead = first;
+
+	snprintf(first, sizeof(first), "  slot %d: ", slot->slot);
+	while ((entry = next_entry(slot->report, entry)) != NULL) {
+		if (!is_holder(entry))
+			continue;
+		print_line(slot, entry, lead);
+		lead = "    and by ";
+	}
+	if (lead == first)
+		printf("%sholder unknown%s\n", lead, try_as_root());
+}
+
+/* Whether PID waits for one of the slots before END, or NULL: of all. */
+static bool waits_for_slot(const struct files *files, size_t i,
+			   const struct file *end, pid_t pid)
+{
+	const struct file *slot = NULL;
+
+	while ((slot = next_slot(files, i, slot)) != end) {
+		const struct lf_entry *entry = NULL;
+
+		while ((entry = next_entry(slot->report, entry)) != NULL)
+			if (lf_entry_waits(entry) && lf_entry_pid(entry) == pid)
+				return true;
+	}
+	return false;
+}
+
+/* A process that waits for all slots is printed once. */
+static void print_head(const struct files *files, size_t i, const char **lead)
+{
+	const struct file *slot = NULL;
+
+	while ((slot = next_slot(files, i, slot)) != NULL) {
+		const struct lf_entry *entry = NULL;
+
+		while ((entry = next_entry(slot->report, entry)) != NULL) {
+			if (!lf_entry_waits(entry) ||
+			    waits_for_slot(files, i, slot, lf_entry_pid(entry)))
+				continue;
+			print_line(slot, entry, *lead);
+			*lead = "  then: ";
+		}
+	}
+}
+
+/* Anybody else that has the lock file lets nobody in. */
+static void print_queue(const struct files *files, size_t i)
+{
+	const struct file *file = &files->list[i];
+	const struct lf_entry *entry = NULL;
+	const char *lead = "  waiting: ";
+
+	while ((entry = next_entry(file->report, entry)) != NULL)
+		if (is_holder(entry) &&
+		    !waits_for_slot(files, i, NULL, lf_entry_pid(entry)))
+			print_line(file, entry, "  the queue is held by ");
+	print_head(files, i, &lead);
+	while ((entry = next_entry(file->report, entry)) != NULL) {
+		if (!lf_entry_waits(entry))
+			continue;
+		print_line(file, entry, lead);
+		lead = "  then: ";
+	}
+}
+
+void slots_print(const struct files *files, size_t i)
+{
+	const struct file *slot = NULL;
+	bool partial = lf_report_partial(files->list[i].report);
+
+	print_headline(files, i);
+	while ((slot = next_slot(files, i, slot)) != NULL) {
+		print_slot(slot);
+		partial |= lf_report_partial(slot->report);
+	}
+	print_queue(files, i);
+	if (partial)
+		printf("  there may be more holders and waiters, not visible "
+		       "here%s\n",
+		       try_as_root());
+}
