@@ -54,10 +54,10 @@ static char *path_in(const char *directory, const char *name)
 
 /*
  * lf-acquire follows no symbolic link, so none stands for a lock file.  What cannot
- * be examined may be held, and is reported as an error later.
+ * be examined may be held, and is reported as an error later.  NULL: not collected.
  */
-static void collect_entry(struct files *files, char *path,
-			  const char *directory)
+static struct file *collect_entry(struct files *files, char *path,
+				  const char *directory)
 {
 	struct stat st;
 	bool exists = lstat(path, &st) == 0;
@@ -67,11 +67,12 @@ static void collect_entry(struct files *files, char *path,
 	if (exists ? S_ISLNK(st.st_mode) || (special && !counts_flock()) :
 		     errno == ENOENT) {
 		free(path);
-		return;
+		return NULL;
 	}
 	file = add(files, path);
 	file->directory = directory;
 	file->special = special;
+	return file;
 }
 
 static void collect_directory(struct files *files, const char *directory)
@@ -111,18 +112,13 @@ static void collect_slots(struct files *files, const char *lockfile,
 
 	slots_find(lockfile, exists, seen_before);
 	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
-		char *path = exists[slot] ? slot_path(lockfile, slot) : NULL;
-		struct file *file;
+		struct file *file = NULL;
 
-		if (!path)
-			continue;
-		if (!is_regular(path)) {
-			free(path);
-			continue;
-		}
-		file = add(files, path);
-		file->directory = lockfile;
-		file->slot = slot;
+		if (exists[slot])
+			file = collect_entry(files, slot_path(lockfile, slot),
+					     lockfile);
+		if (file)
+			file->slot = slot;
 	}
 }
 

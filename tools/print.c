@@ -187,7 +187,7 @@ static void print_free(void)
 }
 
 /* By record locks. */
-static void print_held(const struct file *file)
+static void print_held_by_records(const struct file *file)
 {
 	print_holders(file, HOLDER, UNKNOWN_HOLDER);
 	print_word_of_the_file(file);
@@ -219,7 +219,7 @@ void print_file(const struct file *file)
 	if (file->status <= 0)
 		print_free();
 	else if (counts_record() && lf_report_status(file->report) > 0)
-		print_held(file);
+		print_held_by_records(file);
 	else
 		print_held_by_flock(file);
 	print_all(file, FLOCK_WAITER, "  waiting in flock(2): ", "  then: ");

@@ -3,10 +3,10 @@
  * A lock file with slots, for example
  *
  *   build.lock: 2 of 3 slots held
- *     slot 1: PID 812 (lf-acquire -N 3 build.lock make), user www, running for 3 min
- *     slot 3: PID 815 (lf-acquire -N 3 build.lock make), user www, running for 12 s
- *     waiting: PID 900 (lf-acquire -w -N 2 build.lock make), user www
- *     then: PID 901 (lf-acquire -w -N 3 build.lock make), user www
+ *     slot 1: PID 812: make (lf-acquire, www), for 3 min
+ *     slot 3: PID 815: make (lf-acquire, www), for 12 s
+ *     waiting: PID 900: make (lf-acquire, www)
+ *     then: PID 901: make (lf-acquire, www)
  *
  * The first that waits holds the lock file itself, and waits for the slots.
  */
