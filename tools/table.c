@@ -30,6 +30,8 @@ static struct table_style style;
 static bool for_people;
 static enum column chosen[COLUMNS];
 static size_t width;
+static bool left_out[COLUMNS];
+static bool any_flock; /* what TYPE says matters */
 static size_t widest[COLUMNS]; /* of the heading and cells of each, escaped */
 
 static void add_column(size_t i)
@@ -98,6 +100,7 @@ static void add_entry(const struct file *file, const struct lf_entry *entry)
 	process_read(&process, lf_entry_pid(entry), lf_entry_start_time(entry));
 	row.process = &process;
 	row.for_people = for_people;
+	any_flock |= entry && lf_entry_type(entry) == LF_TYPE_FLOCK;
 	row.times = times_of(file->report, entry, &process);
 	add_row(&row);
 	process_free(&process);
@@ -131,28 +134,46 @@ static void add_file(const struct file *file)
 		add_entry(file, entry);
 }
 
-/*
- * The columns of the terminal that the others leave to each long one.  If that is
- * less than its heading takes, lines are too long in any case.
- */
-static size_t width_of_long(void)
+/* The columns of the terminal that the others leave to each long one. */
+static size_t room_for_long(void)
 {
 	size_t columns = terminal_width(), used = 0, count = 0;
 
-	if (style.json || columns == 0)
-		return SIZE_MAX;
 	for (size_t i = 0; i < width; i++) {
-		used += strlen(" ");
+		if (left_out[i])
+			continue;
+		used += i > 0 ? strlen(" ") : 0;
 		if (column_is_long(chosen[i]))
 			count++;
 		else
 			used += widest[i];
 	}
-	/* The last has no blank after it. */
-	used -= strlen(" ");
-	if (count > 0 && columns >= used + count * strlen("COMMAND"))
-		return (columns - used) / count;
-	return SHORTEST_COMMAND;
+	return count > 0 && columns > used ? (columns - used) / count : 0;
+}
+
+/* If that is less than a heading takes, lines are too long in any case. */
+static size_t width_of_long(void)
+{
+	size_t room = room_for_long();
+
+	if (style.json || terminal_width() == 0)
+		return SIZE_MAX;
+	return room >= strlen("COMMAND") ? room : SHORTEST_COMMAND;
+}
+
+/* A default column makes room for the job. */
+static void leave_out_if_narrow(enum column column)
+{
+	if (!for_people || style.columns || terminal_width() == 0 ||
+	    room_for_long() >= SHORTEST_COMMAND)
+		return;
+	for (size_t i = 0; i < width; i++) {
+		if (chosen[i] != column)
+			continue;
+		left_out[i] = true;
+		scols_column_set_flags(scols_table_get_column(table, i),
+				       SCOLS_FL_HIDDEN);
+	}
 }
 
 /*
@@ -184,8 +205,12 @@ static void style_all(void)
 {
 	struct libscols_iter *i = checked(scols_new_iter(SCOLS_ITER_FORWARD));
 	struct libscols_line *line;
-	size_t most_of_long = width_of_long();
+	size_t most_of_long;
 
+	leave_out_if_narrow(COLUMN_MODE);
+	if (!any_flock)
+		leave_out_if_narrow(COLUMN_TYPE);
+	most_of_long = width_of_long();
 	while (scols_table_next_line(table, i, &line) == 0)
 		style_line(line, most_of_long);
 	scols_free_iter(i);

@@ -297,10 +297,15 @@ on_terminal() {
 		on_terminal $columns 'lf-check -l backup.lock'
 		[ "${#lines[0]}" -le "$columns" ]
 		[ "${#lines[1]}" -le "$columns" ]
-		like "${lines[0]}" '^LOCKFILE +ROLE +MODE +TYPE +PID +USER +STATE +AGE +JOB$'
-		like "${lines[1]}" "^backup\\.lock +holder +WRITE +(OFDLCK|POSIX) +$held +$user +stopped +[0-9]+ (s|min) +backup 1000$"
-		like "${lines[2]}" "^backup\\.lock +waiter +WRITE +POSIX +$waiting +$user +[0-9]+ (s|min) +verify --all$"
+		like "${lines[0]}" "^LOCKFILE +ROLE( +MODE)?( +TYPE)? +PID +USER +STATE +AGE +JOB$"
+		[ "$columns" -eq 80 ] || like "${lines[0]}" MODE
+		like "${lines[1]}" "^backup\\.lock +holder( +WRITE)?( +(OFDLCK|POSIX))? +$held +$user +stopped +[0-9]+ (s|min) +backup 1000$"
+		like "${lines[2]}" "^backup\\.lock +waiter( +WRITE)?( +POSIX)? +$waiting +$user +[0-9]+ (s|min) +verify --all$"
 	done
+	# A long name leaves room for the job, as long as there is any.
+	ln backup.lock very-long-name.of.a.backup.lock
+	on_terminal 80 'lf-check -l very-long-name.of.a.backup.lock'
+	like "${lines[1]}" "^very-long-name\\.of\\.a\\.backup\\.lock +holder +$held +$user +stopped +[0-9]+ (s|min) +backup 1000$"
 	# In the mail of cron.
 	run -75 lf-acquire backup.lock true
 	like "$output" "^lf-acquire: backup\\.lock: held by PID $held: backup 1000 \\(lf-acquire, $user\\), stopped, for [0-9]+ (s|min)$"
