@@ -424,7 +424,7 @@ free() {
 # print what runs under the lock.
 process() {
 	local command=$2 by=
-	local under='^lf-acquire (-[^ ]+ )*[^ ]+ (.*)'
+	local under='^lf-acquire (-[^ ]*[aNtmE] [^ ]+ |-[^ ]+ )*[^ ]+ (.*)'
 
 	if [[ $2 =~ $under ]]; then
 		command=${BASH_REMATCH[2]}

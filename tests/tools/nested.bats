@@ -353,6 +353,21 @@ self_locking() {
 	chmod 755 "$1"
 }
 
+@test "a call for a slot under a slot fails, or shares it with --nested" {
+	need_ancestors
+	for slots in 1 2; do
+		run -75 lf-acquire -N 2 lock lf-acquire -N "$slots" lock \
+			lf-acquire -w -N "$slots" lock touch ran
+		like "$output" "^lf-acquire: lock.[12]: held by .* already: use --nested"
+		absent ran
+	done
+	run -0 lf-acquire -N 1 lock lf-acquire -r -w -N 1 lock \
+		sh -c 'echo "$LF_SLOT" && lf-check -q lock.1'
+	equal "$output" 1
+	absent lock
+	absent lock.1
+}
+
 @test "a script locks itself, and calls itself" {
 	need_ancestors
 	self_locking script 'echo "$# $*"' '[ $# -eq 0 ] || { shift; "$0" "$@"; }'

@@ -322,8 +322,8 @@ nothing_left() {
 	two=$holder
 	run -0 lf-check lock
 	equal "${lines[0]}" "lock: 2 of 3 slots held"
-	begins "${lines[1]}" "  slot 1: PID $one (lf-acquire -N 3 lock sh -c "
-	begins "${lines[2]}" "  slot 2: PID $two (lf-acquire -o --slots 3 lock sh -c "
+	begins "${lines[1]}" "  slot 1: $(process "$one" "lf-acquire -N 3 lock sh -c $holding")"
+	begins "${lines[2]}" "  slot 2: $(process "$two" "lf-acquire -o -N 3 lock sh -c $holding")"
 	equal "${#lines[@]}" 3
 	queue lf-acquire -w -N 2 lock true
 	head=$pid
