@@ -6,8 +6,7 @@ import signal
 import tempfile
 
 import pytest
-
-from lock_file import LockFile, _lib
+from helper import OFD, backend
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +30,7 @@ def path():
 
 
 @pytest.fixture
-def ofd(path):
+def ofd():
     """Locks of open file descriptions, which do not belong to the process."""
-    with LockFile(path) as lock:
-        if _lib.lf_backend(lock._handle()) != 1:
-            pytest.skip('locks belong to the process here')
+    if backend() != OFD:
+        pytest.skip('locks belong to the process here')

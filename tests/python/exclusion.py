@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from helper import Original, holder, program
+from helper import Original, holder, names, program
 
 from lock_file import LockError, LockFile
 
@@ -71,7 +71,7 @@ def test_a_lock_of_the_original_is_refused_and_its_holder_named(path):
     code = '''
 import sys
 sys.path.insert(0, sys.argv[2])
-from helper import Original
+from helper import Original, names
 lock = Original(sys.argv[1])
 print('held', flush=True)
 sys.stdin.read()
@@ -83,7 +83,7 @@ lock.release()
     assert other.stdout.readline() == b'held\n'
     with pytest.raises(LockError) as caught:
         LockFile(path)
-    assert caught.value.pid == other.pid
+    assert names(caught.value, other.pid)
     with pytest.raises(LockError):
         LockFile(path, timeout=0.01)
     other.communicate()

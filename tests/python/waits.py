@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from helper import Child, holder, wait_for_waiter
+from helper import Child, holder, names, wait_for_waiter
 
 from lock_file import LockError, LockFile
 
@@ -39,7 +39,7 @@ def test_a_waiter_gets_the_lock(path, arguments):
         assert child.says() == 'held'
         with pytest.raises(LockError) as caught:
             LockFile(path)
-        assert caught.value.pid == child.pid
+        assert names(caught.value, child.pid)
         child.go()
         assert child.end() == (0, '')
     assert not os.path.exists(path)
@@ -53,7 +53,7 @@ def test_a_timeout_ends_a_wait_and_not_early(path, arguments):
         with pytest.raises(LockError) as caught:
             LockFile(path, **arguments)
         assert time.monotonic() - start >= 0.05
-        assert caught.value.pid == other.pid
+        assert names(caught.value, other.pid)
         assert str(caught.value) == (
             'Lock file is held by another process: %r' % path)
 
