@@ -143,9 +143,9 @@ os.execvp(sys.argv[1], sys.argv[1:])'
 	like "${lines[0]}" '^lock: held by PID [0-9]+: .*, shared, running for '
 	begins "${lines[1]}" "  and by PID "
 	equal "${lines[3]}" "$remark"
-	begins "${lines[4]}" "  waiting in flock(2): PID ${waiters[0]} "
-	begins "${lines[5]}" "  then: PID ${waiters[1]} "
-	begins "${lines[6]}" "  then: PID ${waiters[2]} "
+	begins "${lines[4]}" "  waiting in flock(2): PID ${waiters[0]}: "
+	begins "${lines[5]}" "  then: PID ${waiters[1]}: "
+	begins "${lines[6]}" "  then: PID ${waiters[2]}: "
 	equal "${#lines[@]}" 7
 }
 
