@@ -16,6 +16,7 @@ struct options {
 	int timeout_ms; /* as for lf_acquire() */
 	unsigned flags; /* likewise */
 	bool quiet, verbose, exec, close, unlock, nested, one_waiter;
+	bool caller_shares; /* what is to be locked exclusively, see nested.c */
 	bool has_mode;
 	mode_t mode;
 	int conflict_status;

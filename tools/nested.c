@@ -16,19 +16,19 @@
 
 enum lock_of { OTHERS, CALLER, CALLER_SHARED };
 
-/* Where it is unknown, no. */
-static bool is_exclusive(const char *path)
+/* A mode that is unknown may be shared; a lock that has ended is nobody's. */
+static enum lock_of find_mode(const char *path)
 {
 	const struct lf_entry *entry = NULL;
 	struct lf_report *report;
-	bool exclusive = false;
+	int rc = lf_inspect(path, &report);
+	enum lock_of of = rc == 0 ? OTHERS : CALLER_SHARED;
 
-	if (lf_inspect(path, &report) < 0)
-		return false;
 	while ((entry = lf_report_next(report, entry)) != NULL)
-		exclusive |= is_holder(entry) && !lf_entry_shared(entry);
+		if (is_holder(entry) && !lf_entry_shared(entry))
+			of = CALLER;
 	lf_report_free(report);
-	return exclusive;
+	return of;
 }
 
 static enum lock_of whose(const struct options *o, const char *path)
@@ -38,7 +38,7 @@ static enum lock_of whose(const struct options *o, const char *path)
 	enum lock_of of = OTHERS;
 
 	if (lf_is_mine(name) > 0)
-		of = is_exclusive(name) ? CALLER : CALLER_SHARED;
+		of = find_mode(name);
 	free(target);
 	return of;
 }
@@ -94,6 +94,7 @@ int nested_skip(struct options *o, const char **path)
 
 		if (of != OTHERS && !(o->nested && suffices(o, of))) {
 			*path = o->paths[i];
+			o->caller_shares = !suffices(o, of);
 			return NESTED;
 		}
 		if (of == OTHERS)
@@ -110,11 +111,11 @@ int nested_refuse(const struct options *o, const char *path)
 	if (o->quiet)
 		return o->conflict_status;
 	if (o->fd < 0)
-		more = suffices(o, whose(o, path)) ?
-			       "; this command runs under that lock already: "
-			       "use --nested to run COMMAND under it" :
+		more = o->caller_shares ?
 			       "; this command shares that lock already, and "
-			       "cannot make it exclusive";
+			       "cannot make it exclusive" :
+			       "; this command runs under that lock already: "
+			       "use --nested to run COMMAND under it";
 	print_holder(path, o->flags & LF_FOLLOW, more);
 	return o->conflict_status;
 }

@@ -62,14 +62,21 @@ load helper
 @test "--fd with -u unlocks though others wait" {
 	need_proc_locks
 	need_locks_of_descriptors
-	exec 9>>lock
-	run -0 lf-acquire --fd 9
+	mkfifo go
+	# A waiter that this shell starts would run under its lock.
+	start sh -c 'exec 9>>lock; lf-acquire --fd 9 && >locked; read -r _ <go
+		lf-acquire -u --fd 9 && >unlocked; read -r _ <go'
+	shell=$pid
+	eventually test -e locked
 	begin lf-acquire -k -w lock
 	eventually is_queued_anyhow "$holder"
-	run -0 lf-acquire -u --fd 9
+	echo >go
 	holds "$holder"
+	present unlocked
 	release "$holder"
 	equal "$status" 0
+	echo >go
+	finish "$shell"
 }
 
 # For the tag, or for the body, since the tag is gone with lf-acquire.
