@@ -286,6 +286,8 @@ static int open_once(struct lf_lock **opened, const struct lf_request *request)
 	}
 	if (rc >= 0 && !lock->borrowed)
 		rc = open_path(lock, request);
+	if (rc >= 0 && !lock->borrowed && lock->flock)
+		rc = lf_flock_distinguish(lock);
 	if (rc >= 0)
 		rc = examine(lock, request->process_owned);
 	if (rc < 0) {

@@ -40,6 +40,20 @@ static int set_flock(struct lf_lock *lock, short type, int flags)
 	return rc;
 }
 
+/*
+ * A sharer has the same locks as a sharer with a presence, the shared flock of which
+ * excludes nobody.  The flags of the description are what lf_inspect() sees of it, and
+ * a regular file, once open, needs no O_NONBLOCK.
+ */
+int lf_flock_distinguish(const struct lf_lock *lock)
+{
+	int flags = fcntl(lock->fd, F_GETFL);
+
+	if (flags < 0 || fcntl(lock->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
 int lf_flock_try(struct lf_lock *lock)
 {
 	return lock->flock ? set_flock(lock, lock->type, LOCK_NB) : LF_GOT;

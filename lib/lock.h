@@ -281,6 +281,9 @@ int lf_protocol_release(struct lf_lock *lock);
 /* With the record locks in hand, which a call that waits may lose in between. */
 int lf_flock_lock(const struct lf_request *request, enum lf_how how);
 
+/* After the open: LF_FLOCK shows in the flags of the description. */
+int lf_flock_distinguish(const struct lf_lock *lock);
+
 /* In the mode of the handle.  -ENOLCK: there are no locks of this kind here. */
 int lf_flock_try(struct lf_lock *lock);
 

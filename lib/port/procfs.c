@@ -306,7 +306,7 @@ static void add_shown(struct lf_descriptor *descriptor,
 	descriptor->exclusive_flock |= lock->kind == LF_TYPE_FLOCK && exclusive;
 }
 
-/* Whether a file is open as this library opens one to lock it. */
+/* Whether a file is open as by this library, without LF_FLOCK. */
 static bool is_open_as_ours(const char *text)
 {
 	const unsigned long long always = O_NONBLOCK | O_NOFOLLOW;
