@@ -215,6 +215,30 @@ static int read_state(int process, const char *name, unsigned long long *ticks)
 	return rc;
 }
 
+/* That of a thread which goes on, if the one of main() has ended; else 'Z'. */
+static int read_live_state(int process, unsigned long long *ticks)
+{
+	int task = openat(process, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = task < 0 ? NULL : fdopendir(task);
+	struct dirent *entry;
+	int state = 'Z', error;
+
+	if (!list && task >= 0)
+		close(task);
+	while (state == 'Z' && list &&
+	       (entry = lf_proc_next(list, &error)) != NULL) {
+		char name[NAME_MAX + sizeof("task//stat")];
+
+		snprintf(name, sizeof(name), "task/%s/stat", entry->d_name);
+		state = read_state(process, name, ticks);
+		if (state < 0 || state == 'X')
+			state = 'Z';
+	}
+	if (list)
+		closedir(list);
+	return state;
+}
+
 static int add_switches(int process, const char *thread,
 			unsigned long long *switches)
 {
@@ -261,6 +285,8 @@ int lf_process_state(pid_t pid, struct lf_activity *activity)
 	activity->has_switches =
 		read_switches(process, &activity->switches) == 0;
 	rc = read_state(process, "stat", &activity->ticks);
+	if (rc == 'Z')
+		rc = read_live_state(process, &activity->ticks);
 	close(process);
 	return rc;
 }
@@ -464,17 +490,18 @@ static int read_descriptors(struct lf_process *process, int fd,
 	return rc;
 }
 
-/* Its directory has a link for each thread. */
-static bool has_threads(int fd)
+/* Whether only the thread of main() has: "task" has a link for each thread. */
+static bool main_has_ended(int fd)
 {
+	unsigned long long ticks;
 	struct stat st;
 
-	return fstatat(fd, "task", &st, 0) == 0 && st.st_nlink > 3;
+	return fstatat(fd, "task", &st, 0) == 0 && st.st_nlink > 3 &&
+	       read_state(fd, "stat", &ticks) == 'Z';
 }
 
 /*
- * When the thread of main() has ended, and others go on, "fd" is empty: a thread
- * that goes on has the same descriptors.
+ * Then "fd" is empty, and root's; a thread that goes on has the descriptors.
  */
 static int read_threads(struct lf_process *process, int fd,
 			const struct lf_file_id *files, size_t count,
@@ -495,6 +522,7 @@ static int read_threads(struct lf_process *process, int fd,
 
 		if (thread < 0)
 			continue;
+		process->error = 0;
 		rc = read_descriptors(process, thread, files, count, is_body,
 				      &any);
 		close(thread);
@@ -519,7 +547,7 @@ int lf_process_read(struct lf_process *process, pid_t pid,
 		return 0;
 	}
 	rc = read_descriptors(process, fd, files, file_count, is_body, &any);
-	if (rc == 0 && process->error == 0 && !any && has_threads(fd))
+	if (rc == 0 && !any && main_has_ended(fd))
 		rc = read_threads(process, fd, files, file_count, is_body);
 	if (rc == 0 && (wants_start || process->count > 0))
 		process->start_time = lf_start_time(fd);

@@ -101,7 +101,7 @@ has_grandchildren() {
 	export HISTFILE=/dev/null TERM=dumb NO_COLOR=1 PS1='outer>'
 	run -0 terminal bash --norc --noprofile --noediting -i <<-'END'
 		wait outer>
-		type lf-acquire lock sh -c 'echo run""ning; sleep 1000; :'^M
+		type lf-acquire lock sh -c 'echo run""ning; exec sleep 1000'^M
 		wait running
 		type ^Z
 		wait Stopped
@@ -109,9 +109,7 @@ has_grandchildren() {
 		type lf-check lock; lf-acquire lock true^M
 		wait lf-acquire: lock: held
 		wait outer>
-		type kill %1; wait %1^M
-		wait outer>
-		type exit 3^M
+		type kill -KILL %1; exec sh -c 'exit 3'^M
 		end
 	END
 	like "$output" $'\nlock: held by PID [0-9]+: sh -c [^\n]* \\([^()]*\\), stopped, for [0-9]+ (s|min)'
