@@ -10,8 +10,9 @@
 #include "lock.h"
 
 /*
- * How often that process is found with the tag, a millisecond apart: a waiter that
- * has it for a moment gives it back sooner.
+ * How often that process is found with the tag, a millisecond apart, if its
+ * descriptors may not be examined: a waiter, which has the tag without the body,
+ * soon gives it back.
  */
 #define LOOKS 10
 
@@ -30,7 +31,10 @@ bool lf_is_lent(int fd)
 	struct stat file;
 	pid_t first, pid;
 
-	if (!has_tag_alone(&lock, &first))
+	if (!has_tag_alone(&lock, &first) || fstat(fd, &file) < 0)
+		return false;
+	/* A waiter shows no body, however long the system keeps it from going on. */
+	if (first > 0 && lf_process_has_lock(first, &file, lf_is_body) == 0)
 		return false;
 	for (int i = 1; i < LOOKS; i++) {
 		lf_poll_until(-1, lf_deadline(1));
@@ -38,6 +42,5 @@ bool lf_is_lent(int fd)
 			return false;
 	}
 	/* Where proc(5) does not answer, it counts. */
-	return fstat(fd, &file) == 0 &&
-	       lf_process_has_lock(0, &file, lf_is_body) != 0;
+	return lf_process_has_lock(0, &file, lf_is_body) != 0;
 }

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int open_lock(int flags)
@@ -354,5 +355,33 @@ TEST(the_lock_of_another_process_is_left_alone)
 		assert_int_equal(actor_result(waiter), 0);
 		actor_release(waiter);
 	}
+	close(fd);
+}
+
+/* As a waiter that gets the tag of a holder that has ended, and is kept from going on. */
+static int stop_with_the_tag(void *unused)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+	(void)unused;
+	demand((fcntl)(open_lock(O_RDWR), F_SETLK, &tag) == 0);
+	raise(SIGSTOP);
+	return 0;
+}
+
+TEST(a_lock_is_not_of_another_process_because_of_a_waiter_with_the_tag)
+{
+	int fd = open_lock(O_RDWR), status;
+	pid_t waiter;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	assert_int_equal(child_run(lock_and_end, &fd), 0);
+	waiter = child_start(stop_with_the_tag, NULL);
+	assert_int_equal(waitpid(waiter, &status, WUNTRACED), waiter);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(lf_release_fd(fd), 0);
+	assert_int_equal(kill(waiter, SIGCONT), 0);
+	assert_int_equal(child_finish(waiter), 0);
 	close(fd);
 }
