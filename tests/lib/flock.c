@@ -7,8 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -277,6 +276,7 @@ TEST(waiters_that_remove_the_file_cause_no_deadlock)
 	struct actor *holder, *waiter, *remover;
 
 	needs_flock();
+	needs_locks_of_descriptions();
 	holder = actor_holder(0);
 	waiter = actor_waiter(LF_FOREVER, LF_FLOCK, 1);
 	remover = actor_waiter(LF_FOREVER, 0, 2);
@@ -575,6 +575,49 @@ TEST(many_of_each_kind_never_overlap_and_all_are_served)
 	assert_all_finish(pids, 4 * KINDS);
 	assert_int_equal(arena->broken, 0);
 	assert_int_equal(arena->turns, 4 * KINDS * arena->rounds);
+	shared_free(arena, sizeof(*arena));
+	assert_nothing_is_held();
+}
+
+static void *contend_in_thread(void *contender)
+{
+	return (void *)(intptr_t)contend(contender);
+}
+
+static int contend_in_threads(void *arena)
+{
+	struct contender c[3];
+	pthread_t threads[3];
+	void *result;
+
+	for (int i = 0; i < 3; i++) {
+		c[i] = (struct contender){ arena, (enum kind)i };
+		demand(pthread_create(&threads[i], NULL, contend_in_thread,
+				      &c[i]) == 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		pthread_join(threads[i], &result);
+		demand(!result);
+	}
+	return 0;
+}
+
+TEST(threads_of_several_processes_never_overlap_and_all_are_served)
+{
+	struct arena *arena;
+	struct contender other;
+	pid_t pids[4];
+
+	needs_flock();
+	arena = shared_new(sizeof(*arena));
+	arena->rounds = rounds(50);
+	other = (struct contender){ arena, FLOCK };
+	for (int i = 0; i < 3; i++)
+		pids[i] = child_start(contend_in_threads, arena);
+	pids[3] = child_start(contend, &other);
+	assert_all_finish(pids, 4);
+	assert_int_equal(arena->broken, 0);
+	assert_int_equal(arena->turns, 10 * arena->rounds);
 	shared_free(arena, sizeof(*arena));
 	assert_nothing_is_held();
 }
