@@ -115,6 +115,9 @@ int lf_flock_lock(const struct lf_request *request, enum lf_how how)
 	bool waits = how == LF_WAIT || how == LF_WAIT_BOUNDED;
 	int rc;
 
+	/* A server that keeps the body may see its lock in the flock. */
+	if (!lf_body_is_listed(lock))
+		return -EINVAL;
 	while ((rc = try_patiently(lock)) == LF_BUSY) {
 		lf_records_give_back(lock);
 		if (!waits)

@@ -278,7 +278,10 @@ int lf_protocol_release(struct lf_lock *lock);
 
 /* ---- flock-too.c: each does nothing unless the handle has flock */
 
-/* With the record locks in hand, which a call that waits may lose in between. */
+/*
+ * With the record locks in hand, which a call that waits may lose in between.
+ * -EINVAL: see lf_body_is_listed().
+ */
 int lf_flock_lock(const struct lf_request *request, enum lf_how how);
 
 /* After the open: LF_FLOCK shows in the flags of the description. */

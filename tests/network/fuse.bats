@@ -91,6 +91,22 @@ in_order_and_named() {
 	run -0 lf-acquire m2/lock true
 }
 
+@test "--flock holds both kinds where the kernel keeps the locks, and is refused where not" {
+	need_flock
+	need flock
+	serve m1
+	serve m2 locks
+	run -1 lf-acquire --flock m1/lock flock -n m1/lock true
+	hold flock m1/lock
+	run -75 lf-acquire --flock m1/lock true
+	release "$holder"
+	for option in -n -w -t60; do
+		run -71 lf-acquire --flock "$option" m2/lock true
+		like "$output" 'no locks of flock\(2\) are available here'
+	done
+	run -0 lf-acquire m2/lock true
+}
+
 @test "where the server keeps them, the file stays, and -v reports it" {
 	local option
 
