@@ -5,7 +5,8 @@
  * Go, and HDF5 are of the other kind.  It belongs to the open file description, as
  * the body does, and so passes to COMMAND and to an adopter.
  *
- * protocol.c has the order of the locks.
+ * It is acquired after the record locks, in which callers queue with their names, and
+ * released before them: the next in that queue then finds it free.
  */
 #include "config.h"
 

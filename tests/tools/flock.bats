@@ -34,7 +34,6 @@ excluded_both_ways() {
 	run -0 lf-acquire -k lock "$@" lock true
 	hold "$@" lock
 	run -75 lf-acquire --flock lock true
-	run -75 lf-acquire --flock -t 0.05 lock true
 	run -0 lf-acquire -k lock true
 	queue_by_flock lf-acquire --flock -w lock sh -c 'echo >served'
 	waiter=$pid
