@@ -66,12 +66,15 @@ int lf_flock_try(struct lf_lock *lock)
  * The kernel drops the flock of a killed holder after its record locks, a remover has
  * one for an instant, and a waiter that got it first gives it up soon.
  */
-static int try_patiently(struct lf_lock *lock)
+static int try_patiently(struct lf_lock *lock, bool waits)
 {
 	int rc = lf_flock_try(lock);
 
 	for (int i = 0; rc == LF_BUSY && i < PATIENCE; i++) {
 		rc = lf_poll_until(-1, lf_deadline(1));
+		/* No signal interrupts a call that does not wait. */
+		if (rc < 0 && !waits)
+			rc = 0;
 		if (rc == 0)
 			rc = lf_flock_try(lock);
 	}
@@ -119,7 +122,7 @@ int lf_flock_lock(const struct lf_request *request, enum lf_how how)
 	/* A server that keeps the body may see its lock in the flock. */
 	if (!lf_body_is_listed(lock))
 		return -EINVAL;
-	while ((rc = try_patiently(lock)) == LF_BUSY) {
+	while ((rc = try_patiently(lock, waits)) == LF_BUSY) {
 		lf_records_give_back(lock);
 		if (!waits)
 			break;

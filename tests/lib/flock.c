@@ -160,6 +160,27 @@ TEST(flock_excludes_a_lock_and_no_lock_without_the_flag)
 	}
 }
 
+static int try_under_signals(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	interrupt_often();
+	for (int i = 0; i < 20; i++)
+		demand(lf_acquire(&lock, lock_path, 0, LF_FLOCK) == -EAGAIN);
+	return 0;
+}
+
+TEST(no_signal_interrupts_a_call_that_does_not_wait)
+{
+	struct other other;
+
+	needs_flock();
+	other = other_new(LOCK_EX);
+	assert_child(try_under_signals, NULL);
+	other_end(other);
+}
+
 TEST(a_call_waits_for_flock_no_longer_than_its_bound)
 {
 	struct other other;
