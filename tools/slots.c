@@ -27,6 +27,12 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+/*
+ * On a busy machine the thread of lf_start() may not run for a second: then a
+ * relative path fails with EIO.
+ */
+#define MOST_FAILURES 10
+
 struct slots {
 	bool held[MOST_SLOTS + 1];
 	int count; /* of those that are held */
@@ -56,15 +62,34 @@ static bool is_no_slot(const struct options *o, int slot, int error)
 				   error == -ELOOP);
 }
 
+/*
+ * With the queue, by an attempt to lock it: lf_check() reads the kernel's list of
+ * all locks, which takes the longer the more there are, and stops the machine's
+ * other users of locks meanwhile.
+ */
+static int is_held(const struct options *o, const char *name, bool has_queue)
+{
+	struct lf_lock *lock;
+	int rc;
+
+	if (!has_queue)
+		return lf_check(name, NULL);
+	rc = lf_acquire_at(&lock, AT_FDCWD, name, o->mode, 0,
+			   (o->flags & ~LF_PID) | LF_NOCREATE);
+	if (rc == 0)
+		lf_release(&lock);
+	return rc == -EAGAIN ? 1 : rc == -ENOENT ? 0 : rc;
+}
+
 /* 0, or an error about *PATH. */
 static int count_held(const struct options *o, struct slots *slots,
-		      const char **path)
+		      bool has_queue, const char **path)
 {
 	slots->count = 0;
 	slots_find(o->paths[0], slots->held, false);
 	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
 		const char *name = slots->held[slot] ? name_slot(o, slot) : NULL;
-		int rc = name ? lf_check(name, NULL) : 0;
+		int rc = name ? is_held(o, name, has_queue) : 0;
 
 		if (rc < 0 && !is_no_slot(o, slot, rc)) {
 			*path = name;
@@ -102,7 +127,7 @@ static void announce(int slot)
 static int take_slot(struct lf_lock **lock, const struct options *o,
 		     struct slots *slots, const char **path)
 {
-	int rc = count_held(o, slots, path);
+	int rc = count_held(o, slots, true, path);
 
 	if (rc < 0)
 		return rc;
@@ -245,7 +270,7 @@ static int lock_queue(struct lf_lock **queue, const struct options *o,
 static int explain_refusal(const struct options *o, struct slots *slots, int rc,
 			   const char **path)
 {
-	int error = count_held(o, slots, path);
+	int error = count_held(o, slots, false, path);
 
 	if (error < 0)
 		return error;
@@ -263,12 +288,13 @@ static int enter_queue(struct lf_lock **queue, const struct options *o,
 	for (int moments = 0;; moments++) {
 		if (rc != -EAGAIN && rc != -ETIMEDOUT)
 			return rc;
+		if (timeout_ms == 0 && o->timeout_ms != 0)
+			return rc; /* a call that waits follows */
 		rc = explain_refusal(o, slots, rc, path);
 		if (rc == -ETIMEDOUT && timeout_ms == 0)
 			rc = -EAGAIN;
-		if (rc != -EAGAIN || o->timeout_ms != 0 ||
-		    slots->count >= o->slots || moments == MOST_MOMENTS ||
-		    is_any_waited_for(o, slots))
+		if (rc != -EAGAIN || slots->count >= o->slots ||
+		    moments == MOST_MOMENTS || is_any_waited_for(o, slots))
 			return rc;
 		*path = o->paths[0];
 		rc = lock_queue(queue, o, MOMENT_MS);
@@ -281,6 +307,7 @@ int slots_acquire(struct lf_lock **lock, const struct options *o,
 	double end = timeout_ms > 0 ? now() + timeout_ms / 1e3 : 0;
 	struct lf_lock *queue;
 	static struct slots slots;
+	int failures = 0;
 	int rc = enter_queue(&queue, o, &slots, timeout_ms, path);
 
 	if (rc < 0)
@@ -290,7 +317,7 @@ int slots_acquire(struct lf_lock **lock, const struct options *o,
 		if (rc != -EAGAIN || timeout_ms == 0)
 			break;
 		rc = wait_for_any(o, &slots, end, path);
-	} while (rc == 0);
+	} while (rc == 0 || (rc == -EIO && failures++ < MOST_FAILURES));
 	lf_release(&queue);
 	return rc;
 }

@@ -134,7 +134,7 @@ nothing_left() {
 		busy[line]=yes
 		((n >= 2)) || continue
 		equal "${!busy[*]}" "1 2 3"
-		! read -r -t 0 -u "$begun"
+		! read -r -t 0 -u "$begun" || false
 		slot=$((RANDOM % 3 + 1))
 		unset "busy[$slot]"
 		echo >&"${go[slot]}"
