@@ -8,13 +8,13 @@
 
 load helper
 
-# fill [OPTION]...: all of three slots of lock are held, by ${holders[@]}.
+# fill: all of three slots of lock are held, by ${holders[@]}.
 fill() {
 	local n
 
 	holders=()
 	for n in 1 2 3; do
-		hold lf-acquire "$@" -N 3 lock || return
+		hold lf-acquire -N 3 lock || return
 		holders+=("$holder")
 	done
 }
@@ -258,17 +258,17 @@ nothing_left() {
 # --- Not waiting
 
 @test "a caller that does not wait is not refused because another takes a slot" {
-	channel "$BATS_TEST_TMPDIR/go"
-	go=$fd
+	channel "$BATS_TEST_TMPDIR/all"
+	all=$fd
 	for round in {1..10}; do
 		pids=()
 		for n in {1..8}; do
 			start lf-acquire -n -N 8 lock \
-				sh -c "read -r _ <'$BATS_TEST_TMPDIR/go'"
+				sh -c "read -r _ <'$BATS_TEST_TMPDIR/all'"
 			pids+=("$pid")
 		done
 		for n in {1..8}; do
-			echo >&"$go"
+			echo >&"$all"
 		done
 		for pid in "${pids[@]}"; do
 			finish "$pid"
