@@ -230,24 +230,11 @@ exist=17 again=11 io=5 interrupted=4 stale=116 timeout=110
 	absent ran
 }
 
-@test "EAGAIN and ETIMEDOUT of any call are errors, and never 'held'" {
+@test "EAGAIN, ETIMEDOUT, EIO and EINTR of any call are errors, and never 'held'" {
 	local error
 
 	serve m
-	for error in $again $timeout; do
-		: >back/there
-		odd new create "$error"
-		odd there open "$error"
-		odd there getattr "$error"
-		odd there write "$error" -p
-	done
-}
-
-@test "so are EIO and EINTR" {
-	local error
-
-	serve m
-	for error in $io $interrupted; do
+	for error in $again $timeout $io $interrupted; do
 		: >back/there
 		odd new create "$error"
 		odd there open "$error"
