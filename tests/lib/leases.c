@@ -19,6 +19,7 @@ struct holder {
 	bool locks;
 	bool yields; /* when it is asked to and the test opens a gate */
 	struct gate ready, asked, go;
+	pid_t pid;
 };
 
 static int wait_to_yield(struct holder *holder, int fd, const sigset_t *io)
@@ -61,18 +62,14 @@ static bool can_have_leases(void)
 	return can;
 }
 
-#define needs_leases() needs(can_have_leases(), "leases on this file system")
-
-static pid_t holder_start(struct holder *holder)
+static void holder_start(struct holder *holder)
 {
-	pid_t pid;
-
+	needs(can_have_leases(), "leases on this file system");
 	holder->ready = gate_new();
 	holder->asked = gate_new();
 	holder->go = gate_new();
-	pid = child_start(hold_lease, holder);
+	holder->pid = child_start(hold_lease, holder);
 	gate_pass(holder->ready);
-	return pid;
 }
 
 static void holder_free(struct holder *holder)
@@ -82,6 +79,21 @@ static void holder_free(struct holder *holder)
 	gate_free(holder->go);
 }
 
+static void holder_kill(struct holder *holder)
+{
+	assert_kill(holder->pid);
+	holder_free(holder);
+}
+
+/* It has been asked to, by an open of the file. */
+static void holder_yield(struct holder *holder)
+{
+	gate_pass(holder->asked);
+	gate_open(holder->go);
+	assert_finish(holder->pid);
+	holder_free(holder);
+}
+
 /* --- Inspection: the lease stays, and its holder lives */
 
 TEST(a_file_under_a_lease_is_not_opened_to_inspect_it)
@@ -89,49 +101,41 @@ TEST(a_file_under_a_lease_is_not_opened_to_inspect_it)
 	struct holder holder = { .lease = F_WRLCK };
 	const char *const paths[] = { lock_path };
 	struct lf_report *report;
-	pid_t pid;
 
 	needs_proc_with_locks();
-	needs_leases();
-	pid = holder_start(&holder);
+	holder_start(&holder);
 	assert_int_equal(lf_check(lock_path, NULL), -EBUSY);
 	assert_int_equal(lf_inspect(lock_path, &report), -EBUSY);
 	assert_null(report);
 	assert_int_equal(lf_inspect_all(&report, paths, 1), 0);
 	assert_int_equal(lf_report_status(report), -EBUSY);
 	lf_report_free(report);
-	assert_kill(pid);
+	holder_kill(&holder);
 	assert_int_equal(lf_check(lock_path, NULL), 0);
-	holder_free(&holder);
 }
 
 TEST(a_lock_beside_a_lease_is_reported_as_listed)
 {
 	struct holder holder = { .lease = F_WRLCK, .locks = true };
 	struct lf_report *report;
-	pid_t pid;
 
 	needs_proc_with_locks();
-	needs_leases();
-	pid = holder_start(&holder);
+	holder_start(&holder);
 	assert_int_equal(lf_check(lock_path, NULL), -EBUSY);
 	assert_int_equal(lf_inspect(lock_path, &report), 1);
-	assert_int_equal(lf_entry_pid(lf_report_next(report, NULL)), pid);
+	assert_int_equal(lf_entry_pid(lf_report_next(report, NULL)),
+			 holder.pid);
 	lf_report_free(report);
-	assert_kill(pid);
-	holder_free(&holder);
+	holder_kill(&holder);
 }
 
 TEST(a_lease_for_reading_does_not_mind_an_inspection)
 {
 	struct holder holder = { .lease = F_RDLCK };
-	pid_t pid;
 
-	needs_leases();
-	pid = holder_start(&holder);
+	holder_start(&holder);
 	assert_int_equal(lf_check(lock_path, NULL), 0);
-	assert_kill(pid);
-	holder_free(&holder);
+	holder_kill(&holder);
 }
 
 /* --- Acquiring: the lease is broken */
@@ -147,16 +151,11 @@ static int acquire_now(void)
 TEST(without_waiting_a_lease_is_EBUSY)
 {
 	struct holder holder = { .lease = F_WRLCK, .yields = true };
-	pid_t pid;
 
-	needs_leases();
-	pid = holder_start(&holder);
+	holder_start(&holder);
 	assert_int_equal(acquire_now(), -EBUSY);
-	gate_pass(holder.asked);
-	gate_open(holder.go);
-	assert_finish(pid);
+	holder_yield(&holder);
 	assert_int_equal(acquire_now(), 0);
-	holder_free(&holder);
 }
 
 /* ACT waits until the holder of the lease yields. */
@@ -164,20 +163,15 @@ static void wait_for_lease(enum act act, int timeout_ms)
 {
 	struct holder holder = { .lease = F_WRLCK, .yields = true };
 	struct actor *actor;
-	pid_t pid;
 
-	needs_leases();
-	pid = holder_start(&holder);
+	holder_start(&holder);
 	actor = actor_process();
 	actor_begin(actor, act, timeout_ms, 0);
-	gate_pass(holder.asked);
-	gate_open(holder.go);
-	assert_finish(pid);
+	holder_yield(&holder);
 	assert_int_equal(actor_result(actor), 0);
 	if (act == START)
 		actor_must(actor, FINISH, 0, 0);
 	actor_release(actor);
-	holder_free(&holder);
 }
 
 TEST(a_call_that_waits_waits_for_the_lease)
@@ -200,16 +194,11 @@ TEST(when_the_time_is_over_the_lease_is_EBUSY)
 {
 	struct holder holder = { .lease = F_WRLCK, .yields = true };
 	struct lf_lock *lock;
-	pid_t pid;
 
-	needs_leases();
-	pid = holder_start(&holder);
+	holder_start(&holder);
 	assert_int_equal(lf_acquire(&lock, lock_path, 30, 0), -EBUSY);
 	assert_null(lock);
-	gate_pass(holder.asked);
-	gate_open(holder.go);
-	assert_finish(pid);
-	holder_free(&holder);
+	holder_yield(&holder);
 }
 
 /* The wait for the lease ends with it. */
@@ -217,15 +206,13 @@ TEST(a_pending_wait_for_a_lease_can_be_given_up)
 {
 	struct holder holder = { .lease = F_WRLCK, .yields = true };
 	struct lf_lock *lock;
-	pid_t pid;
 
-	needs_leases();
-	pid = holder_start(&holder);
+	holder_start(&holder);
 	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
 	gate_pass(holder.asked);
 	assert_int_equal(lf_release(&lock), 0);
 	gate_open(holder.go);
-	assert_finish(pid);
+	assert_finish(holder.pid);
 	assert_free(lock_path);
 	holder_free(&holder);
 }

@@ -50,6 +50,15 @@ static bool is_made(enum faulty call)
 	}
 }
 
+/* Whether the library makes the call, which blocks then. */
+static bool blocks(enum faulty call)
+{
+	if (!is_made(call))
+		return false;
+	faulty_block(call, path_of(call));
+	return true;
+}
+
 /* The thread that was left behind gives back what it gets. */
 static bool nothing_stays(int descriptors)
 {
@@ -72,9 +81,8 @@ TEST(a_call_with_a_bound_keeps_it)
 	struct lf_lock *lock;
 
 	for (size_t i = 0; i < CALLS; i++) {
-		if (!is_made(first_calls[i]))
+		if (!blocks(first_calls[i]))
 			continue;
-		faulty_block(first_calls[i], path_of(first_calls[i]));
 		assert_int_equal(lf_acquire(&lock, lock_path, 10, 0),
 				 -EHOSTUNREACH);
 		assert_null(lock);
@@ -158,9 +166,8 @@ TEST(a_pending_lock_does_not_wait_for_the_first_attempt)
 	struct lf_lock *lock;
 
 	for (size_t i = 0; i < CALLS; i++) {
-		if (!is_made(first_calls[i]))
+		if (!blocks(first_calls[i]))
 			continue;
-		faulty_block(first_calls[i], path_of(first_calls[i]));
 		assert_int_equal(lf_start(&lock, lock_path, 0), 0);
 		faulty_await();
 		assert_false(is_readable(lf_pending_fd(lock)));
