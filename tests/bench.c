@@ -159,12 +159,31 @@ static void ours_remove(void)
 
 /* --- Many processes, empty critical section */
 
-static double acquisitions_per_second(bool original)
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static double cpu_of_children(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/* Acquisitions in a second, and in a second of CPU time. */
+struct pace {
+	double wall, cpu;
+};
+
+static struct pace pace_of(bool original)
 {
 	atomic_long *count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE,
 				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	double start = now(), rate;
+	double start = now(), cpu = cpu_of_children();
 	pid_t pid[PROCESSES];
+	struct pace pace;
 
 	for (int i = 0; i < PROCESSES; i++) {
 		pid[i] = fork();
@@ -183,20 +202,29 @@ static double acquisitions_per_second(bool original)
 	}
 	for (int i = 0; i < PROCESSES; i++)
 		waitpid(pid[i], NULL, 0);
-	rate = (double)atomic_load(count) / (now() - start);
+	pace.wall = (double)atomic_load(count) / (now() - start);
+	pace.cpu = (double)atomic_load(count) / (cpu_of_children() - cpu);
 	munmap(count, sizeof(*count));
-	return rate;
+	return pace;
 }
 
+/*
+ * Each of our processes lets the next one run, while one of the original goes on as
+ * long as it has a processor.  So on a busy machine only the CPU time compares them.
+ */
 static void contended(void)
 {
-	double ratio[TURNS];
+	double wall[TURNS], cpu[TURNS];
 
-	for (int i = 0; i < TURNS; i++)
-		ratio[i] = acquisitions_per_second(false) /
-			   acquisitions_per_second(true);
+	for (int i = 0; i < TURNS; i++) {
+		struct pace our = pace_of(false), their = pace_of(true);
+
+		wall[i] = our.wall / their.wall;
+		cpu[i] = our.cpu / their.cpu;
+	}
 	report("acquisitions/s, 8 processes, remove: ours / original",
-	       median(ratio), "bar: at least 2");
+	       median(wall), "bar: at least 2");
+	report("  the same in CPU time", median(cpu), "");
 	printf("%-56s %6s\n", "  file left at the end",
 	       access(path, F_OK) == 0 ? "yes" : "no");
 }
@@ -270,19 +298,6 @@ static void long_queue(void)
 struct cost {
 	double wall, cpu;
 };
-
-static double seconds(struct timeval t)
-{
-	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
-}
-
-static double cpu_of_children(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_CHILDREN, &usage);
-	return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 /* COMMAND is split at blanks. */
 static struct cost cost_of(const char *command, int runs)
