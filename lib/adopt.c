@@ -36,10 +36,12 @@ int lf_adopt_lock(struct lf_lock *lock)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
 	bool inherited = lf_is_inherited(lock);
+	pid_t owner;
 	int rc;
 
 	if (!lf_file_is_open(lock))
 		return -EBADF;
+	owner = lf_description_owner(lock->fd);
 
 	/* The kernel grants it for nothing if the process holds the file. */
 	if (lock->marks.process_owned && inherited &&
@@ -60,10 +62,15 @@ int lf_adopt_lock(struct lf_lock *lock)
 		lock->tag_wait = NULL;
 	}
 	lf_adopt_stop(lock);
-	rc = lf_table_adopt(lock);
+	/* The parent would release a lock that it does not know to be adopted. */
+	rc = lf_own_description(lock->fd);
 	if (rc < 0)
 		return rc;
-	lf_own_description(lock->fd);
+	rc = lf_table_adopt(lock);
+	if (rc < 0) {
+		fcntl(lock->fd, F_SETOWN, owner > 0 ? owner : 0);
+		return rc;
+	}
 	lf_note_adoption();
 	start_waiting_for_tag(lock);
 	return LF_GOT;

@@ -555,9 +555,9 @@ bool lf_children_may_have_adopted(void);
 /*
  * The process that acquired or adopted the lock of an open file description:
  * F_SETOWN and F_GETOWN of fcntl(2), which all copies of the descriptor share.
- * 0: unknown.
+ * An owner of 0: there is none; -1: unknown.
  */
-void lf_own_description(int fd);
+int lf_own_description(int fd);
 pid_t lf_description_owner(int fd);
 
 /* ---- marks.c: a mark that is not in use succeeds and does nothing */

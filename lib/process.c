@@ -9,6 +9,7 @@
 
 #include "lock.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -148,14 +149,14 @@ bool lf_children_may_have_adopted(void)
 }
 
 /* The kernel sends signals to this process only if the file is O_ASYNC. */
-void lf_own_description(int fd)
+int lf_own_description(int fd)
 {
-	fcntl(fd, F_SETOWN, getpid());
+	return fcntl(fd, F_SETOWN, getpid()) < 0 ? -errno : 0;
 }
 
 pid_t lf_description_owner(int fd)
 {
 	int owner = fcntl(fd, F_GETOWN);
 
-	return owner > 0 ? owner : 0;
+	return owner >= -1 ? owner : 0; /* not a process group */
 }

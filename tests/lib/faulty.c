@@ -21,6 +21,8 @@ static const char *const names[FAULTIES] = {
 	[F_OFD_GETLK_] = "F_OFD_GETLK",
 	[F_DUPFD_] = "F_DUPFD",
 	[F_SETFD_] = "F_SETFD",
+	[F_SETOWN_] = "F_SETOWN",
+	[F_GETOWN_] = "F_GETOWN",
 	[UNLOCK] = "unlock",
 	[LOCKF] = "lockf",
 	[FLOCK] = "flock",
@@ -323,7 +325,9 @@ int faulty_fcntl(int fd, int command, ...)
 			return faulty_fails(F_DUPFD_) ?
 				       -1 :
 				       (fcntl)(fd, command, number);
-		if (command == F_SETFD && faulty_fails(F_SETFD_))
+		if ((command == F_SETFD && faulty_fails(F_SETFD_)) ||
+		    (command == F_SETOWN && faulty_fails(F_SETOWN_)) ||
+		    (command == F_GETOWN && faulty_fails(F_GETOWN_)))
 			return -1;
 		return (fcntl)(fd, command, number);
 	}

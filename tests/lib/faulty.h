@@ -34,6 +34,8 @@ enum faulty {
 	F_OFD_GETLK_,
 	F_DUPFD_,
 	F_SETFD_,
+	F_SETOWN_,
+	F_GETOWN_,
 	UNLOCK,
 	LOCKF,
 	FLOCK,

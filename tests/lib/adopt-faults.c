@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The owner of an open file description shows a parent that its child has adopted
+ * the lock.  If it cannot be set or read, nobody loses the lock.
+ */
+#include "config.h"
+
+#include "child.h"
+#include "lockfile-fcntl.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+
+struct family {
+	struct lf_lock *lock;
+	struct gate adopted, may_end;
+};
+
+static int fail_to_adopt(void *argument)
+{
+	struct family *f = argument;
+
+	faulty_set(F_SETOWN_, 1, false, EINVAL);
+	demand(lf_adopt(f->lock) < 0);
+	demand(faulty_clear() == 1);
+	return 0;
+}
+
+TEST(an_adoption_that_cannot_be_noted_fails)
+{
+	struct family f;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
+	assert_child(fail_to_adopt, &f);
+	assert_held(lock_path);
+	assert_int_equal(lf_release(&f.lock), 0);
+	assert_false(exists(lock_path));
+}
+
+static int adopt_and_release(void *argument)
+{
+	struct family *f = argument;
+
+	demand(lf_adopt(f->lock) == 0);
+	gate_open(f->adopted);
+	gate_pass(f->may_end);
+	demand(lf_release(&f->lock) == 0);
+	return 0;
+}
+
+/* Byte 0 alone, which the child waits for, would not do. */
+static bool body_is_locked(void)
+{
+	struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+
+	assert_true(fd >= 0);
+	assert_int_equal((fcntl)(fd, F_GETLK, &body), 0);
+	(close)(fd);
+	return body.l_type != F_UNLCK;
+}
+
+TEST(a_parent_that_cannot_find_the_adopter_leaves_it_the_lock)
+{
+	struct family f = { .adopted = gate_new(), .may_end = gate_new() };
+	pid_t pid;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
+	pid = child_start(adopt_and_release, &f);
+	gate_pass(f.adopted);
+	faulty_set(F_GETOWN_, 1, true, EINVAL);
+	assert_true(lf_release(&f.lock) >= 0);
+	assert_int_not_equal(faulty_clear(), 0);
+	assert_true(body_is_locked());
+	gate_open(f.may_end);
+	assert_finish(pid);
+	assert_false(exists(lock_path));
+	gate_free(f.adopted);
+	gate_free(f.may_end);
+}
