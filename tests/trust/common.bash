@@ -67,9 +67,10 @@ is_waited_for() {
 	grep -q -e "-> .*:$1 " /proc/locks
 }
 
-# is_in_queue PID
+# is_in_queue PID: one that waits behind a killed holder has no PID in the list.
 is_in_queue() {
-	grep -Eq -e "-> +[A-Z]+ +ADVISORY +(WRITE|READ) +$1 " /proc/locks
+	grep -Eq -e "-> +[A-Z]+ +ADVISORY +(WRITE|READ) +$1 " /proc/locks ||
+		grep -qs lock_inode_wait "/proc/$1/task"/*/wchan
 }
 
 # offers OPTION: lf-acquire has it.

@@ -10,6 +10,7 @@
 
 #include "lockfile-fcntl.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static int status_of(pid_t pid)
 	int status;
 
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return 71;
+		return fail("child", -EAGAIN);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 71;
 }
 

@@ -42,6 +42,7 @@ no_failures() {
 @test "64 processes with 4 threads each, of all kinds" {
 	need_inspection
 	need_locks_of_descriptors
+	! calls __tsan_init || skip "a thread sanitizer allows no thread after fork"
 	type -P hammer >/dev/null || skip "needs hammer, which is in the build directory only"
 	no_failures hammer 5 "$(type -P lf-check)"
 }
