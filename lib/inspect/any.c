@@ -25,8 +25,18 @@ static int inspect(const char *path)
 	return rc < 0 ? rc : flock;
 }
 
+/* 1: there are locks on the file. */
+static int find_locks(struct lf_view *view, const struct lf_listing *listing,
+		      struct lf_mounts *mounts)
+{
+	free(view->locks);
+	view->locks = NULL;
+	lf_view_name(view, listing, mounts);
+	return lf_view_pick(view, listing) < 0 ? -ENOMEM : view->lock_count > 0;
+}
+
 /* The answer without locks of flock(2) is RECORD. */
-static int answer_by_list(struct lf_view *view, const struct lf_listing *listing,
+static int answer_by_list(struct lf_view *view, struct lf_listing *listing,
 			  int record)
 {
 	struct lf_mounts mounts = { .is_read = false };
@@ -34,12 +44,15 @@ static int answer_by_list(struct lf_view *view, const struct lf_listing *listing
 
 	if (!view->is_pinned || !listing->sorted)
 		return record < 0 || error == -ENOTSUP ? record : error;
-	lf_view_name(view, listing, &mounts);
+	rc = find_locks(view, listing, &mounts);
+	while (rc == 0 && lf_view_may_lack_flocks(view, listing)) {
+		lf_listing_free(listing);
+		rc = lf_listing_read(listing);
+		if (rc == 0)
+			rc = find_locks(view, listing, &mounts);
+	}
 	lf_mounts_free(&mounts);
-	rc = lf_view_pick(view, listing);
-	if (rc < 0)
-		return rc;
-	return view->lock_count > 0 ? inspect(view->path) : record;
+	return rc > 0 ? inspect(view->path) : rc < 0 ? rc : record;
 }
 
 int lf_check_any_lock(const char *path)

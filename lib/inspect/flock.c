@@ -177,10 +177,22 @@ static int find_heirs(const struct lf_view *view, struct lf_flock *flock)
 	return 0;
 }
 
-static int watch(const struct lf_view *view, const struct lf_view *later,
-		 struct lf_flock *flock, bool is_first)
+/* A list that is read in parts lacks a lock now and then. */
+static bool is_gone(const struct lf_view *later, struct lf_flock *flock,
+		    bool in_parts)
 {
-	if (!is_listed(later, flock)) {
+	if (is_listed(later, flock))
+		return false;
+	flock->missed++;
+	return !in_parts || flock->missed == LF_LISTS;
+}
+
+static int watch(const struct lf_view *view, const struct lf_view *later,
+		 struct lf_flock *flock, bool in_parts)
+{
+	bool is_first = flock->looks == 0;
+
+	if (is_gone(later, flock, in_parts)) {
 		decide(flock, LF_VERDICT_GONE);
 		return 0;
 	}
@@ -194,7 +206,7 @@ static int watch(const struct lf_view *view, const struct lf_view *later,
 
 /* The processes are examined again: they may have the lock again and again. */
 int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
-		    bool is_first)
+		    bool in_parts)
 {
 	struct lf_file_id *id = malloc(sizeof(*id));
 	struct lf_view again = *later;
@@ -209,7 +221,7 @@ int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
 	again.file = 0;
 	for (size_t i = 0; i < view->flock_count && rc == 0; i++)
 		if (view->flocks[i].verdict == LF_VERDICT_NONE)
-			rc = watch(view, &again, &view->flocks[i], is_first);
+			rc = watch(view, &again, &view->flocks[i], in_parts);
 	lf_snapshot_end(&snapshot);
 	return rc;
 }

@@ -121,7 +121,9 @@ static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 		lf_view_name(view, listing, mounts);
 	if (view->is_listed && lf_view_pick(view, listing) < 0)
 		return -ENOMEM;
-	view->is_confirmed = is_confirmed(view);
+	view->is_confirmed = is_confirmed(view) &&
+			     !(view->is_listed &&
+			       lf_view_may_lack_flocks(view, listing));
 	return 0;
 }
 
@@ -232,8 +234,7 @@ static bool is_watched(const struct lf_view *view, int looks)
 	       lf_undecided_flocks(view, looks) > 0;
 }
 
-static int watch(struct lf_view *view, const struct lf_listing *listing,
-		 bool is_first)
+static int watch(struct lf_view *view, const struct lf_listing *listing)
 {
 	struct lf_view later = *view;
 	int rc = lf_view_pick(&later, listing);
@@ -242,7 +243,7 @@ static int watch(struct lf_view *view, const struct lf_listing *listing,
 		return rc;
 	view->doubtful = lf_keep_doubtful(&later, &view->bodies);
 	if (lf_undecided_flocks(view, 0) > 0)
-		rc = lf_watch_flocks(view, &later, is_first);
+		rc = lf_watch_flocks(view, &later, listing->list.in_parts);
 	free(later.locks);
 	return rc;
 }
@@ -261,7 +262,7 @@ static int watch_once(struct lf_view *const *views, size_t count, int look)
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		if (!is_watched(views[i], look))
 			continue;
-		rc = watch(views[i], &later, look == 0);
+		rc = watch(views[i], &later);
 		watched += is_watched(views[i], look + 1);
 	}
 	lf_listing_free(&later);

@@ -28,6 +28,9 @@
 /* How long a running waiter may have the tag before it has tried the body. */
 #define LF_MOMENT_MS 20
 
+/* So many lists without a lock of flock(2) are believed, if they come in parts. */
+#define LF_LISTS 3
+
 /* The number of looks at the list in a moment. */
 #define LF_MOMENTS 10
 
@@ -207,7 +210,7 @@ struct lf_flock {
 	bool is_nobodys; /* its process is unknown */
 	bool has_heirs; /* that show it, and the process does not */
 	bool beside_records; /* it was seen with record locks */
-	int looks; /* at which it was seen again */
+	int looks, missed; /* at how many it was not listed */
 	struct lf_activity before;
 };
 
@@ -238,6 +241,7 @@ struct lf_view {
 	/* the list */
 	bool is_listed; /* it could be read, and the file found in it */
 	bool is_confirmed; /* it has the locks that the file has shown */
+	int lists; /* that were read for it */
 	struct lf_inode inode;
 	unsigned long long when; /* a process that began later is another */
 	struct lf_listed_lock *locks;
@@ -271,6 +275,13 @@ void lf_view_clear(struct lf_view *view);
 /* Finds out how LISTING names the pinned file. */
 void lf_view_name(struct lf_view *view, const struct lf_listing *listing,
 		  struct lf_mounts *mounts);
+
+/*
+ * Whether a list may lack locks of flock(2), which nothing else shows: one that is
+ * read in parts lacks a lock now and then, but not each time.
+ */
+bool lf_view_may_lack_flocks(const struct lf_view *view,
+			     const struct lf_listing *listing);
 
 /* Takes the locks on this file from LISTING.  0 or -ENOMEM. */
 int lf_view_pick(struct lf_view *view, const struct lf_listing *listing);
@@ -347,7 +358,7 @@ size_t lf_undecided_flocks(const struct lf_view *view, int looks);
 
 /* Judges those again, as LATER has the list.  0 or -ENOMEM. */
 int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
-		    bool is_first);
+		    bool in_parts);
 
 /* Settles the rest, adds the holders, and sets VIEW->flock if there are any. */
 int lf_add_flocks(struct lf_view *view);

@@ -102,6 +102,7 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 
 	found = lf_listing_find(listing, &view->inode, &count);
 	view->when = listing->list.when;
+	view->lists++;
 	view->lock_count = 0;
 	view->locks = calloc(count + 1, sizeof(*view->locks));
 	if (!view->locks)
@@ -113,6 +114,19 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 			view->locks[view->lock_count++] = *found[i];
 	}
 	return 0;
+}
+
+bool lf_view_may_lack_flocks(const struct lf_view *view,
+			     const struct lf_listing *listing)
+{
+	const struct lf_listed_lock *lock = NULL;
+
+	if (!listing->list.in_parts || view->lists >= LF_LISTS)
+		return false;
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (lock->kind == LF_TYPE_FLOCK)
+			return false;
+	return true;
 }
 
 const struct lf_listed_lock *lf_view_next(const struct lf_view *view,

@@ -197,6 +197,7 @@ struct lf_lock_list {
 	struct lf_lease *leases;
 	size_t lease_count;
 	unsigned long long when; /* ticks after boot when reading began */
+	bool in_parts; /* of several moments: it may lack a lock */
 };
 
 int lf_list_locks(struct lf_lock_list *list);

@@ -38,6 +38,7 @@ struct text {
 	size_t size, length;
 	size_t buffer; /* the kernel's, at least */
 	bool is_torn;  /* a queue is missing */
+	int parts;
 };
 
 static int make_room(struct text *text, size_t size)
@@ -94,6 +95,7 @@ static int read_pass(int fd, struct text *text)
 
 	text->length = 0;
 	text->is_torn = false;
+	text->parts = 0;
 	do {
 		if (text->size - text->length <= PAGE &&
 		    make_room(text, 2 * text->size) < 0)
@@ -105,6 +107,7 @@ static int read_pass(int fd, struct text *text)
 		text->length += (size_t)count;
 		text->at[text->length] = '\0';
 		check_next(text, last, (size_t)count);
+		text->parts += count > 0;
 		last = (size_t)count;
 	} while (count > 0);
 	return 0;
@@ -127,7 +130,7 @@ static int read_passes(int fd, struct text *text)
 }
 
 /* The caller frees *ALL. */
-static int read_text(char **all)
+static int read_text(char **all, bool *in_parts)
 {
 	int fd = openat(AT_FDCWD, "/proc/locks", O_RDONLY | O_CLOEXEC), rc;
 	struct text text = { .at = NULL, .buffer = PAGE };
@@ -139,6 +142,7 @@ static int read_text(char **all)
 	if (rc < 0)
 		free(text.at);
 	*all = rc < 0 ? NULL : text.at;
+	*in_parts = text.parts > 1;
 	return rc;
 }
 
@@ -199,7 +203,7 @@ static int list_all(struct lf_lock_list *list, bool wants_locks)
 	int rc;
 
 	*list = (struct lf_lock_list){ .when = lf_ticks() };
-	rc = read_text(&text);
+	rc = read_text(&text, &list->in_parts);
 	if (rc < 0)
 		return rc;
 	ours = wants_locks && lf_proc_is_ours();

@@ -143,6 +143,17 @@ static void check_number(const char *text, const char *name)
 	demand(lf_proc_parse_number(line, name, &again) && again == number);
 }
 
+static void check_octal(const char *text, const char *name)
+{
+	unsigned long long number, again;
+	char line[LINE_SIZE];
+
+	if (!lf_proc_parse_octal(text, name, &number))
+		return;
+	snprintf(line, sizeof(line), "pos:\t0\n%s:\t0%llo\n", name, number);
+	demand(lf_proc_parse_octal(line, name, &again) && again == number);
+}
+
 static void check_mount(const char *text, unsigned long long id)
 {
 	struct lf_inode device, again;
@@ -226,6 +237,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_locks(text, size, size > 0 ? size - 1 - data[0] % size : 0);
 	check_number(text, "ino");
 	check_number(text, "mnt_id");
+	check_octal(text, "flags");
 	check_mounts(text);
 	check_start_time(text);
 	check_parent(text);

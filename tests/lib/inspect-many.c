@@ -183,6 +183,7 @@ static bool reports_queue(pid_t holder)
 			assert_int_equal(lf_entry_pid(entry), holder);
 	}
 	assert_true(waiting == QUEUE || lf_report_partial(report));
+	assert_int_equal(lf_report_flock(report), 0);
 	lf_report_free(report);
 	return waiting == QUEUE;
 }

@@ -381,6 +381,17 @@ PLAIN_TEST(fdinfo_has_mount_and_inode)
 	assert_int_equal(number_in("fdinfo-6.18", "lock"), 0);
 }
 
+PLAIN_TEST(flags_are_octal)
+{
+	unsigned long long number;
+
+	assert_true(lf_proc_parse_octal("pos:\t0\nflags:\t0404002\n", "flags",
+					&number));
+	assert_int_equal(number, 0404002);
+	assert_false(lf_proc_parse_octal("flags:\t08\n", "flags", &number));
+	assert_false(lf_proc_parse_octal("flags:\t2", "flags", &number));
+}
+
 static bool has_number(const char *text)
 {
 	char *copy = exact_copy(text, strlen(text));

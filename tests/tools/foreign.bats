@@ -48,7 +48,7 @@ python_of() {
 
 reports_beside_flock() {
 	run -1 report lock
-	like "${lines[0]}" "^$holder (tag|lock)$"
+	like "${lines[0]}" "^$holder (tag|lock|descriptor)$"
 	like "${lines[1]}" ' flock '
 	equal "${#lines[@]}" 2
 }
