@@ -237,7 +237,7 @@ polls() {
 }
 
 @test "the kernel wakes lf-check" {
-	local round strace
+	local checker round strace
 
 	need_watch
 	need_strace
@@ -247,6 +247,8 @@ polls() {
 		start strace -o calls lf-check -w -q lock
 		strace=$pid
 		eventually grep -qs 'inotify_add_watch(' calls
+		read -r checker _ <"/proc/$strace/task/$strace/children" || :
+		eventually is_asleep "$checker"
 		release "$holder"
 		finish "$strace"
 		equal "$status" 1
