@@ -245,6 +245,22 @@ TEST(a_free_lock_is_acquired_however_short_the_bound)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
+TEST(several_files_of_which_one_is_held_are_ETIMEDOUT_however_short_the_bound)
+{
+	struct actor *holder = actor_holder(0);
+	const char *paths[] = { "0", lock_path };
+	struct lf_lock *locks[2];
+	pthread_t thread;
+
+	faulty_block(FSTAT, lock_path);
+	assert_int_equal(pthread_create(&thread, NULL, open_the_gate, NULL), 0);
+	assert_int_equal(lf_acquire_all(locks, paths, 2, 0666, 1, 0, NULL),
+			 -ETIMEDOUT);
+	pthread_join(thread, NULL);
+	actor_release(holder);
+	assert_false(exists("0"));
+}
+
 /* A number of the caller's may be another file's by then. */
 TEST(a_borrowed_descriptor_that_was_closed_is_left_alone)
 {
