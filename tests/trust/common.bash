@@ -70,7 +70,7 @@ is_waited_for() {
 # is_in_queue PID: one that waits behind a killed holder has no PID in the list.
 is_in_queue() {
 	grep -Eq -e "-> +[A-Z]+ +ADVISORY +(WRITE|READ) +$1 " /proc/locks ||
-		grep -qs lock_inode_wait "/proc/$1/task"/*/wchan
+		grep -Eqs "lock_(file|inode)_wait|setlk" "/proc/$1/task"/*/wchan
 }
 
 # offers OPTION: lf-acquire has it.
