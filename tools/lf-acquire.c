@@ -244,7 +244,7 @@ static int release_or_leave(struct lf_lock **lock, unsigned flags,
 			    int killed_by)
 {
 	bool leave = killed_by && is_inherited(*lock);
-	int found = leave || flags & (LF_KEEP | LF_FOLLOW) ? verify(*lock) : 0;
+	int found = leave || flags & (LF_KEEP | LF_FOLLOW | LF_FLOCK) ? verify(*lock) : 0;
 	int released = leave ? 0 : lf_release(lock);
 
 	return found != 0 ? found : released;
