@@ -359,11 +359,11 @@ TEST(the_lock_of_another_process_is_left_alone)
 }
 
 /* As a waiter that gets the tag of a holder that has ended, and is kept from going on. */
-static int stop_with_the_tag(void *unused)
+static int stop_with_the_tag(void *inherited)
 {
 	struct flock tag = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
 
-	(void)unused;
+	close(*(int *)inherited);
 	demand((fcntl)(open_lock(O_RDWR), F_SETLK, &tag) == 0);
 	raise(SIGSTOP);
 	return 0;
@@ -377,7 +377,7 @@ TEST(a_lock_is_not_of_another_process_because_of_a_waiter_with_the_tag)
 	needs_locks_of_descriptions();
 	needs_proc_with_locks();
 	assert_int_equal(child_run(lock_and_end, &fd), 0);
-	waiter = child_start(stop_with_the_tag, NULL);
+	waiter = child_start(stop_with_the_tag, &fd);
 	assert_int_equal(waitpid(waiter, &status, WUNTRACED), waiter);
 	assert_true(WIFSTOPPED(status));
 	assert_int_equal(lf_release_fd(fd), 0);

@@ -318,7 +318,8 @@ int faulty_fcntl(int fd, int command, ...)
 
 	va_start(more, command);
 	if (command == F_DUPFD_CLOEXEC || command == F_DUPFD ||
-	    command == F_SETFD || command == F_SETOWN || command == F_GETOWN) {
+	    command == F_SETFD || command == F_SETFL ||
+	    command == F_SETOWN || command == F_GETOWN) {
 		number = va_arg(more, int);
 		va_end(more);
 		if (command == F_DUPFD_CLOEXEC || command == F_DUPFD)

@@ -74,7 +74,7 @@ polls() {
 	for path in lock dir; do
 		hold flock "$path"
 		run -0 lf-check -t 0.05 "$path"
-		like "$output" "^$path/?: held by PID $holder "
+		like "$output" "^$path/?: held by PID $holder: "
 		begin_check -w "$path"
 		checker=$pid
 		eventually watches "$checker" "$path"
