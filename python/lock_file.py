@@ -21,7 +21,7 @@ Only one instance of a program:
     try:
         lock = LockFile('/run/app.lock')
     except LockError as error:
-        sys.exit('already running: PID %s' % error.pid)
+        sys.exit('already running: %s' % error)
     try:
         work()
     finally:
@@ -136,6 +136,9 @@ class LockFile:
             timeout = math.inf if wait else 0
         elif not timeout >= 0:
             raise ValueError('timeout must be 0 or more')
+        if pid and shared:
+            raise ValueError('pid and shared exclude each other: the file has '
+                             'room for one PID')
         flags = ((0 if remove else _KEEP) | (_SHARED if shared else 0) |
                  (_PID if pid else 0) | (_FOLLOW if follow else 0))
         self._path = name
@@ -189,9 +192,10 @@ class LockFile:
         child inherited: the lock stays with the parent.
 
         Raises OSError if the lock may not have excluded others: with ESTALE if
-        the file was removed or replaced while it was locked, with EBADF if the
-        program has closed the descriptor.  The lock counts as released then,
-        and no other file is touched.
+        the file was removed or replaced while it was locked, which is noticed
+        if it was to be removed, or if a file server gave the lock to another
+        process; with EBADF if the program has closed the descriptor.  The lock
+        counts as released then, and no other file is touched.
         """
         held = _held.pop(self, None)
         if held is None:

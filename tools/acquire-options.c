@@ -212,6 +212,9 @@ static void check_options(const struct options *o)
 	if (o->one_waiter && o->timeout_ms == 0)
 		usage_error("--one-waiter cannot be used with --no-wait: it "
 			    "waits, unless another does");
+	if (o->nested && o->flags & LF_FLOCK)
+		usage_error("--nested cannot be used with --flock: the lock of "
+			    "the caller may not exclude flock(2)");
 	if (o->unlock)
 		usage_error("--unlock needs a descriptor: use -u --fd N");
 	if (o->flags & LF_PID && o->flags & LF_SHARED)
@@ -229,7 +232,8 @@ static void parse_operands(struct options *o, char **operand)
 		message("no lock file and no command given");
 		show_hint();
 	}
-	o->paths[0] = *operand++;
+	o->lockfile = *operand++;
+	o->paths[0] = o->lockfile;
 	for (size_t i = 0; i < o->count; i++)
 		if (o->paths[i][0] == '\0')
 			usage_error("the name of a lock file is empty");

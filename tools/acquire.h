@@ -20,7 +20,8 @@ struct options {
 	bool has_mode;
 	mode_t mode;
 	int conflict_status;
-	const char **paths; /* LOCKFILE, and the files of --also */
+	const char *lockfile;
+	const char **paths; /* LOCKFILE and the files of --also, if to be locked */
 	size_t count;
 	int slots; /* how many COMMANDs may run at a time, or 0 */
 	int fd; /* instead of LOCKFILE and COMMAND, or -1 */
@@ -58,11 +59,13 @@ int cannot_run(const char *command, int error);
 /* --- One of several locks (slots.c), and a lock for one waiter (one-waiter.c) */
 
 /*
- * As lf_acquire_at() for one of the slots of LOCKFILE, whose number COMMAND gets
- * in its environment.  *PATH is the slot, or the file that is held or failed.
+ * As lf_acquire_at() for one of the slots of LOCKFILE.  *PATH is the slot, or the file that is held or failed.
  */
 int slots_acquire(struct lf_lock **lock, const struct options *options,
 		  int timeout_ms, const char **path);
+
+/* The number of the slot PATH, for COMMAND. */
+void slots_announce(const char *path);
 
 /*
  * The place of the only waiter, to be released once LOCKFILE is held.  -EAGAIN:

@@ -189,7 +189,8 @@ void parse_options(int argc, char **argv, struct check_options *o)
 		      o->style.noheadings || o->style.raw ||
 		      (o->table && !o->style.json)))
 		usage_error("--fs can be combined with --json only");
-	if (o->mine && (o->all || o->pid || o->wait || o->table || o->fs))
+	if (o->mine && (o->record || o->flock || o->all || o->pid || o->wait ||
+			o->table || o->fs))
 		usage_error("--mine can be combined with --quiet only");
 	if (o->style.json && o->style.raw)
 		usage_error("--json cannot be used with --raw");

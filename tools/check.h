@@ -114,6 +114,9 @@ void print_line(const struct file *file, const struct lf_entry *entry,
 /* The slots of file I that are held: those among the files after it. */
 size_t slots_held(const struct files *files, size_t i);
 
+/* Whether one of them could not be examined. */
+bool slots_unknown(const struct files *files, size_t i);
+
 /* A line for each slot, and one for each waiter. */
 void slots_print(const struct files *files, size_t i);
 

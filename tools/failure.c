@@ -138,7 +138,8 @@ static const char *how_it_ended(const struct options *o, int error)
 
 int conflict(const struct options *o, const char *path, int error)
 {
-	bool full = o->slots > 0 && path != o->paths[0];
+	bool is_place = o->one_waiter && error != -ETIMEDOUT;
+	bool full = o->slots > 0 && path != o->paths[0] && !is_place;
 	char more[80];
 
 	snprintf(more, sizeof(more), "%s%s", full ? "; no slot is free" : "",

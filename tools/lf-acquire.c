@@ -141,6 +141,9 @@ static int acquire_as_asked(struct lf_lock **locks, struct options *o,
 	bool bounded = limit(o) > 0;
 	int rc;
 
+	/* A caller that has a slot needs no other one. */
+	if (o->nested && o->slots > 0 && nested_skip(o, path) > 0)
+		return 0;
 	if (bounded)
 		waiting_begin(o, *path, limit(o), false);
 	rc = acquire(locks, o, 0, path);
@@ -369,6 +372,8 @@ int main(int argc, char **argv)
 	}
 	if (o.fd >= 0)
 		return descriptor_leave(locks[0], path);
+	if (o.slots > 0 && path != o.lockfile)
+		slots_announce(path);
 	/* Nothing is left to be done after COMMAND. */
 	if (o.count == 0)
 		return become_command(locks, &o);

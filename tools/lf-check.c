@@ -157,7 +157,8 @@ static void print(const struct files *files, const struct check_options *o)
 			continue;
 		if (slots_held(files, i) > 0)
 			slots_print(files, i);
-		else if (file->status >= 0)
+		else if (file->status > 0 ||
+			 (file->status == 0 && !slots_unknown(files, i)))
 			print_file(file);
 	}
 	if (o->table)

@@ -4,7 +4,10 @@
 
 #include "check.h"
 
+#include <lockfile-fcntl.h>
+
 #include <errno.h>
+#include <stdlib.h>
 
 enum { MINE = 0, NOT_MINE = 1, CANNOT_TELL = 2 };
 
@@ -18,12 +21,33 @@ static void print_error(const char *path, int error)
 		message_about(path, "%s", lf_strerror(error));
 }
 
+/* A lock file stands for its slots. */
+static int runs_under(const char *path)
+{
+	static bool exists[MOST_SLOTS + 1];
+	int rc = lf_is_mine(path);
+
+	if (rc != 0)
+		return rc;
+	slots_find(path, exists, false);
+	for (int slot = 1; slot <= MOST_SLOTS && rc <= 0; slot++) {
+		char *name = exists[slot] ? slot_path(path, slot) : NULL;
+		int one = name ? lf_is_mine(name) : 0;
+
+		/* What is no regular file is no slot. */
+		if (one > 0 || one == -ESRCH)
+			rc = one;
+		free(name);
+	}
+	return rc;
+}
+
 int mine_check(char *const *paths, bool quiet)
 {
 	int status = MINE;
 
 	for (; *paths; paths++) {
-		int rc = lf_is_mine(*paths);
+		int rc = runs_under(*paths);
 
 		if (rc < 0)
 			status = CANNOT_TELL;

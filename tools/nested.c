@@ -24,9 +24,14 @@ static enum lock_of find_mode(const char *path)
 	int rc = lf_inspect(path, &report);
 	enum lock_of of = rc == 0 ? OTHERS : CALLER_SHARED;
 
-	while ((entry = lf_report_next(report, entry)) != NULL)
-		if (is_holder(entry) && !lf_entry_shared(entry))
-			of = CALLER;
+	while ((entry = lf_report_next(report, entry)) != NULL) {
+		if (!is_holder(entry) || of == CALLER)
+			continue;
+		of = lf_entry_shared(entry) ||
+				     lf_entry_type(entry) == LF_TYPE_UNKNOWN ?
+			     CALLER_SHARED :
+			     CALLER;
+	}
 	lf_report_free(report);
 	return of;
 }
@@ -67,6 +72,12 @@ static int check_slots(struct options *o, const char **path)
 {
 	static bool exists[MOST_SLOTS + 1];
 
+	/* The queue: the caller keeps everybody from the slots. */
+	if (whose(o, o->paths[0]) != OTHERS) {
+		*path = o->paths[0];
+		o->count = o->nested ? 0 : o->count;
+		return o->nested ? 1 : NESTED;
+	}
 	slots_find(o->paths[0], exists, false);
 	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
 		char *name = exists[slot] ? slot_path(o->paths[0], slot) : NULL;

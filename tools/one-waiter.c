@@ -28,11 +28,11 @@ int one_waiter_begin(struct lf_lock **place, const struct options *o,
 		     const char **path)
 {
 	static char *next;
-	size_t size = strlen(o->paths[0]) + sizeof(".next");
+	size_t size = strlen(o->lockfile) + sizeof(".next");
 	int rc;
 
 	next = checked(malloc(size));
-	snprintf(next, size, "%s.next", o->paths[0]);
+	snprintf(next, size, "%s.next", o->lockfile);
 	rc = lf_acquire_at(place, AT_FDCWD, next, o->mode, 0,
 			   o->flags & (LF_KEEP | LF_GLOBAL));
 	if (rc < 0)

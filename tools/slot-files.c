@@ -8,6 +8,7 @@
 #include "common.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,6 +61,8 @@ static void look_at(char *directory)
 	seen.directory = directory;
 	seen.entries = NULL;
 	seen.count = scandir(directory, &seen.entries, ends_in_number, NULL);
+	if (seen.count < 0 && (errno == ENOENT || errno == ENOTDIR))
+		seen.count = 0;
 }
 
 /* A directory that may be searched and not read: each name is tried. */

@@ -27,7 +27,7 @@ static const struct file *next_slot(const struct files *files, size_t i,
 	const struct file *file = after ? after : &files->list[i];
 
 	while (++file < end && file->slot)
-		if (file->status > 0)
+		if (file->status > 0 && !file->special)
 			return file;
 	return NULL;
 }
@@ -40,6 +40,14 @@ size_t slots_held(const struct files *files, size_t i)
 	while ((slot = next_slot(files, i, slot)) != NULL)
 		count++;
 	return count;
+}
+
+bool slots_unknown(const struct files *files, size_t i)
+{
+	for (size_t k = i + 1; k < files->count && files->list[k].slot; k++)
+		if (files->list[k].status < 0)
+			return true;
+	return false;
 }
 
 /* The word after this one, or the end of TEXT. */
@@ -136,7 +144,7 @@ static void print_slot(const struct file *slot)
 
 	snprintf(first, sizeof(first), "  slot %d: ", slot->slot);
 	while ((entry = next_entry(slot->report, entry)) != NULL) {
-		if (!is_holder(entry))
+		if (lf_entry_waits(entry) || lf_entry_pid(entry) <= 0)
 			continue;
 		print_line(slot, entry, lead);
 		lead = "    and by ";

@@ -25,6 +25,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 /*
@@ -45,14 +46,14 @@ struct slots {
 #define MOMENT_MS 50
 #define MOST_MOMENTS 20
 
-/* The last one is kept, for messages and for the release. */
+/* Kept: the thread that prints a message has one too. */
 static const char *name_slot(const struct options *o, int slot)
 {
-	static char *path;
+	static char *names[MOST_SLOTS + 1];
 
-	free(path);
-	path = slot_path(o->paths[0], slot);
-	return path;
+	if (!names[slot])
+		names[slot] = slot_path(o->paths[0], slot);
+	return names[slot];
 }
 
 /* Something else than a file cannot be a slot that another caller has. */
@@ -65,20 +66,22 @@ static bool is_no_slot(const struct options *o, int slot, int error)
 /*
  * With the queue, by an attempt to lock it: lf_check() reads the kernel's list of
  * all locks, which takes the longer the more there are, and stops the machine's
- * other users of locks meanwhile.
+ * other users of locks meanwhile.  But such an attempt removes the file, and one
+ * with a greater number may be no slot.  A slot under a lease is waited for.
  */
-static int is_held(const struct options *o, const char *name, bool has_queue)
+static int is_held(const struct options *o, int slot, bool has_queue)
 {
+	const char *name = name_slot(o, slot);
 	struct lf_lock *lock;
 	int rc;
 
-	if (!has_queue)
+	if (!has_queue || slot > o->slots)
 		return lf_check(name, NULL);
 	rc = lf_acquire_at(&lock, AT_FDCWD, name, o->mode, 0,
 			   (o->flags & ~LF_PID) | LF_NOCREATE);
 	if (rc == 0)
 		lf_release(&lock);
-	return rc == -EAGAIN ? 1 : rc == -ENOENT ? 0 : rc;
+	return rc == -EAGAIN || rc == -EBUSY ? 1 : rc == -ENOENT ? 0 : rc;
 }
 
 /* 0, or an error about *PATH. */
@@ -88,11 +91,10 @@ static int count_held(const struct options *o, struct slots *slots,
 	slots->count = 0;
 	slots_find(o->paths[0], slots->held, false);
 	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
-		const char *name = slots->held[slot] ? name_slot(o, slot) : NULL;
-		int rc = name ? is_held(o, name, has_queue) : 0;
+		int rc = slots->held[slot] ? is_held(o, slot, has_queue) : 0;
 
 		if (rc < 0 && !is_no_slot(o, slot, rc)) {
-			*path = name;
+			*path = name_slot(o, slot);
 			return rc;
 		}
 		slots->held[slot] = rc > 0;
@@ -108,16 +110,6 @@ static int first_held(const struct slots *slots)
 	while (!slots->held[slot])
 		slot++;
 	return slot;
-}
-
-/* To COMMAND. */
-static void announce(int slot)
-{
-	char number[16];
-
-	snprintf(number, sizeof(number), "%d", slot);
-	if (setenv("LF_SLOT", number, 1) < 0)
-		out_of_memory();
 }
 
 /*
@@ -136,8 +128,6 @@ static int take_slot(struct lf_lock **lock, const struct options *o,
 			continue;
 		*path = name_slot(o, slot);
 		rc = lf_acquire_at(lock, AT_FDCWD, *path, o->mode, 0, o->flags);
-		if (rc == 0)
-			announce(slot);
 		if (rc != -EAGAIN)
 			return rc;
 		slots->held[slot] = true;
@@ -288,8 +278,9 @@ static int enter_queue(struct lf_lock **queue, const struct options *o,
 	for (int moments = 0;; moments++) {
 		if (rc != -EAGAIN && rc != -ETIMEDOUT)
 			return rc;
-		if (timeout_ms == 0 && o->timeout_ms != 0)
-			return rc; /* a call that waits follows */
+		/* A call that waits follows, but the place is for one. */
+		if (timeout_ms == 0 && o->timeout_ms != 0 && !o->one_waiter)
+			return rc;
 		rc = explain_refusal(o, slots, rc, path);
 		if (rc == -ETIMEDOUT && timeout_ms == 0)
 			rc = -EAGAIN;
@@ -320,4 +311,10 @@ int slots_acquire(struct lf_lock **lock, const struct options *o,
 	} while (rc == 0 || (rc == -EIO && failures++ < MOST_FAILURES));
 	lf_release(&queue);
 	return rc;
+}
+
+void slots_announce(const char *path)
+{
+	if (setenv("LF_SLOT", strrchr(path, '.') + 1, 1) < 0)
+		out_of_memory();
 }

@@ -8,6 +8,14 @@
 
 load helper
 
+# free_of_records PATH: flock(2) may hold it.
+free_of_records() {
+	local rc=0
+
+	lf-check -q --record "$1" || rc=$?
+	[ "$rc" -eq 1 ]
+}
+
 is_queued_by_flock() {
 	grep -Eq -- "-> +FLOCK +ADVISORY +(WRITE|READ) +$1 " /proc/locks
 }
@@ -38,7 +46,7 @@ excluded_both_ways() {
 	queue_by_flock lf-acquire --flock -w lock sh -c 'echo >served'
 	waiter=$pid
 	# It holds nothing meanwhile.
-	eventually free lock
+	eventually free_of_records lock
 	release "$holder"
 	finish "$waiter"
 	equal "$status" 0
@@ -256,7 +264,7 @@ sys.exit(subprocess.call(sys.argv[2:]))'
 		kill -TERM "$pid"
 		finish "$pid"
 		equal "$status" $((128 + $(kill -l TERM)))
-		free lock
+		free_of_records lock
 	done
 	release "$holder"
 	run -0 try_flock

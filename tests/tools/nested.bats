@@ -353,6 +353,34 @@ self_locking() {
 	chmod 755 "$1"
 }
 
+@test "a call for a slot under the lock of the queue fails" {
+	need_ancestors
+	run -75 lf-acquire lock lf-acquire -w -N 2 lock touch ran
+	like "$output" "^lf-acquire: lock: held by .* already: use --nested"
+	absent ran
+	run -0 lf-acquire lock lf-acquire -r -w -N 2 lock \
+		sh -c 'echo "${LF_SLOT-none}"'
+	equal "$output" none
+}
+
+@test "--mine: a lock file stands for its slots" {
+	need_ancestors
+	run -0 lf-acquire -N 3 lock lf-check --mine lock
+	run -1 lf-check --mine lock
+	hold lf-acquire -N 3 lock
+	run -1 lf-check --mine lock
+	run -0 lf-acquire -N 3 lock lf-check --mine lock
+}
+
+@test "--nested needs no other slot, and cannot exclude flock(2)" {
+	need_ancestors
+	run -0 lf-acquire -N 3 lock lf-acquire -r -N 3 lock \
+		sh -c 'echo "$LF_SLOT" && ! lf-check -q lock.2'
+	equal "$output" 1
+	run -64 lf-acquire -k lock lf-acquire -r --flock lock touch ran
+	absent ran
+}
+
 @test "a call for a slot under a slot fails, or shares it with --nested" {
 	need_ancestors
 	for slots in 1 2; do

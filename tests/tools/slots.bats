@@ -435,3 +435,22 @@ nothing_left() {
 	run -127 lf-acquire -N 3 lock ./missing
 	nothing_left
 }
+
+@test "a file that looks like a slot of a greater number stays" {
+	: >lock.9
+	run -0 lf-acquire -N 2 lock true
+	present lock.9
+	run -0 lf-acquire -N 2 lock sh -c 'echo "$LF_SLOT"'
+	equal "$output" 1
+	present lock.9
+}
+
+@test "flock(2) holds a slot: it is shown, and excludes nobody" {
+	need flock
+	need_inspection
+	hold flock lock.1
+	run -0 lf-check lock
+	equal "${lines[0]}" "lock: 1 slot held"
+	begins "${lines[1]}" "  slot 1: PID $holder: flock lock.1 "
+	run -0 lf-acquire -k -N 1 lock true
+}
