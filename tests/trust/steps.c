@@ -11,6 +11,7 @@
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +46,12 @@ static int run(char **command)
 
 static int run_and_release(struct lf_lock *lock, char **command)
 {
-	int status = run(command), rc = lf_release(&lock);
+	int status, rc;
 
+	/* As lf-acquire does: COMMAND keeps the lock if this process is killed. */
+	(void)!fcntl(lf_fileno(lock), F_DUPFD, 10);
+	status = run(command);
+	rc = lf_release(&lock);
 	return rc < 0 ? fail("release", rc) : status;
 }
 
