@@ -70,7 +70,7 @@ other() {
 	[[ ${lines[0]} = "run/outer.lock: held"* ]]
 	[[ ${lines[1]} = "run/inner.lock: held"* ]]
 	# It does not wait for itself further down.
-	run -0 ./outer env ./inner env ./outer echo done
+	run -0 ./outer env ./inner env ./outer echo 'done'
 	equal "$output" "done"
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: 0BSD
 # lf-check of files, directories and devices that are locked by flock(2).
+#
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 
 load helper
 
