@@ -589,7 +589,7 @@ TEST(many_of_each_kind_never_overlap_and_all_are_served)
 	arena = shared_new(sizeof(*arena));
 	arena->rounds = rounds(200);
 	for (int i = 0; i < 4 * KINDS; i++) {
-		struct contender c = { arena, i % KINDS };
+		struct contender c = { arena, (enum kind)(i % KINDS) };
 
 		pids[i] = child_start(contend, &c);
 	}
