@@ -71,6 +71,7 @@ static int check_descriptor(const struct options *o, const char *path)
 static int check_slots(struct options *o, const char **path)
 {
 	static bool exists[MOST_SLOTS + 1];
+	static char *own; /* for *PATH */
 
 	/* The queue: the caller keeps everybody from the slots. */
 	if (whose(o, o->paths[0]) != OTHERS) {
@@ -83,7 +84,8 @@ static int check_slots(struct options *o, const char **path)
 		char *name = exists[slot] ? slot_path(o->paths[0], slot) : NULL;
 
 		if (name && whose(o, name) != OTHERS) {
-			*path = name;
+			own = name;
+			*path = own;
 			o->count = o->nested ? 0 : o->count;
 			return o->nested ? 1 : NESTED;
 		}

@@ -76,7 +76,11 @@ static int calls_once(enum faulty call, size_t count, pid_t pid)
 	return complete ? calls : 0;
 }
 
-/* The fewest: the kernel's list may miss a line, and a file is asked again. */
+/*
+ * The fewest: the kernel's list may miss a line, and a file is asked again.  The
+ * longer list does more often, so twice as many files may cost 2.5 times as much; if
+ * each cost more, it would be 4 times.
+ */
 static int calls_for(enum faulty call, size_t count, pid_t pid)
 {
 	int fewest = INT_MAX;
@@ -109,8 +113,8 @@ TEST_BETWEEN(many_files_of_one_process_cost_no_more_each, name_files, free_names
 	needs_proc_with_locks();
 	needs_holders_with_names();
 	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
-		assert_true(calls_with_holder(each[i], many) <=
-			    2 * calls_with_holder(each[i], few));
+		assert_true(2 * calls_with_holder(each[i], many) <=
+			    5 * calls_with_holder(each[i], few));
 	/* Its descriptors are listed once, and those of no other process. */
 	assert_int_equal(calls_with_holder(FDOPENDIR, few), 1);
 	assert_int_equal(calls_with_holder(FDOPENDIR, many), 1);

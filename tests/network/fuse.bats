@@ -321,7 +321,7 @@ in_python() {
 	[ -e "$LIBRARIES/liblockfile-fcntl.so.0" ] || skip "no shared library is built"
 	[ "$PYTEST" != no ] || skip "pytest is not installed"
 	start env --default-signal=INT LD_LIBRARY_PATH="$LIBRARIES" \
-		PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$srcdir/python" \
+		PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$BATS_TEST_DIRNAME/../../python" \
 		"$PYTEST" -c "import lock_file; lock_file.LockFile('m/lock', $1)" 2>log
 }
 
