@@ -25,12 +25,12 @@ int open_process(pid_t pid)
 	char name[32];
 
 	snprintf(name, sizeof(name), "/proc/%ld", (long)pid);
-	return open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return open(name, O_RDONLY | O_DIRECTORY);
 }
 
 size_t read_proc(int process, const char *name, char *text, size_t size)
 {
-	int fd = openat(process, name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(process, name, O_RDONLY);
 	ssize_t length;
 
 	if (fd < 0)
