@@ -80,12 +80,17 @@ sys.exit(subprocess.call(sys.argv[2:]))'
 		exit(system(@ARGV) >> 8)'
 }
 
+# want COMMAND: one that the set-up of the tests does not install, as it is large.
+want() {
+	type -P "$1" >/dev/null || skip "needs $1, which is optional"
+}
+
 # need_module MODULE: $python has it; the system's may not be the first in PATH.
 need_module() {
 	for python in python3 /usr/bin/python3; do
 		"$python" -c "import $1" 2>/dev/null && return
 	done
-	skip "Python's module $1 is not installed"
+	skip "needs Python's module $1, which is optional"
 }
 
 @test "filelock of Python" {
@@ -112,7 +117,7 @@ sys.exit(subprocess.call(sys.argv[2:]))'
 }
 
 @test "syscall.Flock of Go" {
-	need go
+	want go
 	cat >lock.go <<-'END'
 		package main
 
@@ -141,7 +146,7 @@ sys.exit(subprocess.call(sys.argv[2:]))'
 }
 
 @test "File::try_lock of Rust" {
-	need rustc
+	want rustc
 	cat >lock.rs <<-'END'
 		fn main() {
 		    let mut words = std::env::args().skip(1);
@@ -161,7 +166,7 @@ sys.exit(subprocess.call(sys.argv[2:]))'
 }
 
 @test "FileChannel of Java locks records, and is excluded without --flock" {
-	need java
+	want java
 	need_holders_with_names
 	cat >Lock.java <<-'END'
 		import java.nio.channels.FileChannel;
