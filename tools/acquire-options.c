@@ -366,7 +366,7 @@ static void parse_option(int c, const char *argument, struct options *o)
 }
 
 /* Words of others: the parser that reads ours starts over, and is silent. */
-int find_command(int count, char **words)
+int find_command(int count, char **words, int *slots)
 {
 	const char *slash = strrchr(words[0], '/');
 	int c, operand;
@@ -376,9 +376,14 @@ int find_command(int count, char **words)
 	opterr = 0;
 	optind = 0;
 	while ((c = getopt_long(count, words, short_options, long_options,
-				NULL)) != -1)
+				NULL)) != -1) {
+		unsigned long number;
+
 		if (c == '?' || c == ':' || c == 'f' || c == 'h' || c == 'V')
 			return 0;
+		if (c == 'N' && parse_number(optarg, 10, MOST_SLOTS, &number))
+			*slots = (int)number;
+	}
 	operand = optind + 1;
 	if (operand < count && strcmp(words[operand], "--") == 0)
 		operand++;

@@ -122,6 +122,7 @@ struct process {
 	unsigned long long start_time; /* clock ticks after boot; 0: unknown */
 	char *command;		       /* with its arguments; NULL: unknown */
 	char *job;  /* COMMAND, in the command of an lf-acquire, or NULL */
+	int slots;  /* what that gives with --slots, or 0 */
 	unsigned long long job_start; /* as START_TIME, of that */
 	enum process_state state;
 	pid_t state_of; /* the process that is in STATE: PID or one of its job */
@@ -161,8 +162,9 @@ size_t read_proc(int process, const char *name, char *text, size_t size);
 /*
  * The word of the command line of an lf-acquire with which COMMAND begins, or 0:
  * it has no COMMAND, or is wrong, or that of another program (acquire-options.c).
+ * *SLOTS is what --slots gives there, and is left alone without it.
  */
-int find_command(int count, char **words);
+int find_command(int count, char **words, int *slots);
 
 /* --- What keeps a process from going on (state.c) */
 

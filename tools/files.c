@@ -238,7 +238,8 @@ void files_inspect(struct files *files, bool all, bool briefly)
 	if (files->count == 0)
 		return;
 	/* Each check reads the list of locks: of many files at once is cheaper. */
-	for (size_t i = 0; briefly && files->count <= BRIEFLY && i < files->count; i++)
+	briefly = briefly && files->count <= BRIEFLY;
+	for (size_t i = 0; briefly && i < files->count; i++)
 		check(&files->list[i]);
 	inspect(files);
 	select_files(files, all);

@@ -247,7 +247,8 @@ static int release_or_leave(struct lf_lock **lock, unsigned flags,
 			    int killed_by)
 {
 	bool leave = killed_by && is_inherited(*lock);
-	int found = leave || flags & (LF_KEEP | LF_FOLLOW | LF_FLOCK) ? verify(*lock) : 0;
+	bool stays = flags & (LF_KEEP | LF_FOLLOW | LF_FLOCK);
+	int found = leave || stays ? verify(*lock) : 0;
 	int released = leave ? 0 : lf_release(lock);
 
 	return found != 0 ? found : released;

@@ -71,10 +71,10 @@ static bool may_run(int process, const char *name)
 }
 
 /*
- * Where COMMAND begins in the arguments TEXT of an lf-acquire, or 0.  A process can
- * call itself whatever it likes.
+ * Where COMMAND begins in the arguments TEXT of an lf-acquire, or 0, and how many
+ * slots they name.  A process can call itself whatever it likes.
  */
-static size_t find_job(int process, char *text, size_t length)
+static size_t find_job(int process, char *text, size_t length, int *slots)
 {
 	int count = 0, command;
 	char **words;
@@ -89,7 +89,7 @@ static size_t find_job(int process, char *text, size_t length)
 		words[i] = text;
 		text += strlen(text) + 1;
 	}
-	command = find_command(count, words);
+	command = find_command(count, words, slots);
 	begin = command > 0 ? (size_t)(words[command] - words[0]) : 0;
 	free(words);
 	return begin > 0 && may_run(process, "lf-acquire") ? begin : 0;
@@ -100,6 +100,7 @@ static void read_arguments(struct process *p, int process)
 {
 	char text[LONGEST_COMMAND + 1];
 	size_t length = read_proc(process, "cmdline", text, sizeof(text)), job;
+	int slots = 0;
 	bool more = length == sizeof(text);
 
 	while (length > 0 && text[length - 1] == '\0')
@@ -109,12 +110,13 @@ static void read_arguments(struct process *p, int process)
 	if (more)
 		length = mark_end(text, LONGEST_COMMAND);
 	text[length] = '\0';
-	job = find_job(process, text, length);
+	job = find_job(process, text, length, &slots);
 	for (size_t i = 0; i < length; i++)
 		if (text[i] == '\0')
 			text[i] = ' ';
 	p->command = strdup(text);
 	p->job = p->command && job > 0 ? p->command + job : NULL;
+	p->slots = p->job ? slots : 0;
 }
 
 /* A thread of the kernel has no arguments: its name in brackets, as in ps(1). */

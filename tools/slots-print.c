@@ -17,7 +17,6 @@
 #include <lockfile-fcntl.h>
 
 #include <stdio.h>
-#include <string.h>
 
 /* The next slot of file I that is held, after file AFTER, or NULL. */
 static const struct file *next_slot(const struct files *files, size_t i,
@@ -50,57 +49,19 @@ bool slots_unknown(const struct files *files, size_t i)
 	return false;
 }
 
-/* The word after this one, or the end of TEXT. */
-static const char *next_word(const char *text)
+/* N of "lf-acquire -N 3 ...", or 0.  The system has no other trace of it. */
+static int slots_of(const struct lf_entry *entry)
 {
-	text += strcspn(text, " ");
-	return text + strspn(text, " ");
+	struct process p;
+	int number;
+
+	process_read(&p, lf_entry_pid(entry), lf_entry_start_time(entry));
+	number = p.slots;
+	process_free(&p);
+	return number;
 }
 
-static int number_at(const char *text)
-{
-	int number = 0;
-
-	for (; *text >= '0' && *text <= '9' && number <= MOST_SLOTS; text++)
-		number = 10 * number + *text - '0';
-	return number <= MOST_SLOTS ? number : 0;
-}
-
-/* What --slots=N, --slots, -N3 or -wN ends in, or NULL: another word. */
-static const char *end_of_option(const char *word)
-{
-	size_t length = strcspn(word, " ");
-	bool is_long = strncmp(word, "--", 2) == 0;
-	const char *end;
-
-	if (is_long && strncmp(word, "--sl", strlen("--sl")) != 0)
-		return NULL;
-	end = word[0] == '-' ? memchr(word, is_long ? '=' : 'N', length) : NULL;
-	if (end)
-		return end + 1;
-	return is_long ? word + length : NULL;
-}
-
-/*
- * N of "lf-acquire -N 3 ...", or 0.  The system has no other trace of it.  A
- * process that holds a slot has the option before any word of others.
- */
-static int number_of_slots(const char *command)
-{
-	const char *tool = strstr(command, "lf-acquire "), *end = NULL;
-
-	if (!tool || tool > command + strcspn(command, " "))
-		return 0;
-	for (const char *word = tool; *word && !end;) {
-		word = next_word(word);
-		end = end_of_option(word);
-	}
-	if (!end)
-		return 0;
-	return number_at(*end == ' ' ? next_word(end) : end);
-}
-
-/* The greatest N of those that hold a slot, or 0: unknown. */
+/* The greatest N of those that hold or await a slot, or 0: unknown. */
 static size_t most_slots(const struct files *files, size_t i)
 {
 	const struct file *slot = NULL;
@@ -110,14 +71,9 @@ static size_t most_slots(const struct files *files, size_t i)
 		const struct lf_entry *entry = NULL;
 
 		while ((entry = next_entry(slot->report, entry)) != NULL) {
-			struct process p;
-			int number;
+			int number = slots_of(entry);
 
-			process_read(&p, lf_entry_pid(entry),
-				     lf_entry_start_time(entry));
-			number = p.command ? number_of_slots(p.command) : 0;
 			most = number > most ? number : most;
-			process_free(&p);
 		}
 	}
 	return (size_t)most;

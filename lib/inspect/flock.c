@@ -52,6 +52,20 @@ static void decide(struct lf_flock *flock, enum lf_verdict verdict)
 	flock->verdict = verdict;
 }
 
+/*
+ * The first judgement stays: it may examine all processes, and for the first look
+ * that is done once, for all files.
+ */
+static bool is_kernels_word(const struct lf_view *view, struct lf_flock *flock,
+			    int error)
+{
+	if (!flock->is_judged)
+		flock->is_open = lf_judge(view, flock->lock.pid, error) ==
+				 LF_WORD_OPEN;
+	flock->is_judged = true;
+	return flock->is_open;
+}
+
 static void ask_process(const struct lf_view *view, struct lf_flock *flock)
 {
 	const struct lf_listed_lock *lock = &flock->lock;
@@ -64,9 +78,8 @@ static void ask_process(const struct lf_view *view, struct lf_flock *flock)
 		flock->shared = !use.exclusive_flock;
 		decide(flock, LF_VERDICT_HELD);
 	} else if (!use.has_presence && (rc < 0 || use.error < 0)) {
-		flock->is_word = lf_judge(view, lock->pid,
-					  rc < 0 ? rc : use.error) ==
-				 LF_WORD_OPEN;
+		flock->is_word = is_kernels_word(view, flock,
+						 rc < 0 ? rc : use.error);
 	}
 }
 

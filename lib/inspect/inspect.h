@@ -207,6 +207,7 @@ struct lf_flock {
 	bool shared;
 	bool is_mark; /* a descriptor of the process looks like ours */
 	bool is_word; /* we may not examine the process: the kernel's word */
+	bool is_judged, is_open; /* lf_judge() was asked, and it may be */
 	bool is_nobodys; /* its process is unknown */
 	bool has_heirs; /* that show it, and the process does not */
 	bool beside_records; /* it was seen with record locks */

@@ -13,9 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 number=0
 
 # The table: a line "NUMBER CONSTANT..." for each error.
-for table in api call; do
-	test ! -f "$srcdir/lib/$table.c" || cat "$srcdir/lib/$table.c"
-done | tr -d '\n' | tr '{' '\n' |
+tr -d '\n' <"$srcdir/lib/errors.c" | tr '{' '\n' |
 	sed -n 's/^ *\(E[A-Z0-9]*\), \([A-Z_| 	]*\),.*/\1 \2/p' |
 	sed 's/[|	]/ /g; s/ LF_/ /g' >"$dir/table"
 

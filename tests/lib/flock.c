@@ -253,6 +253,12 @@ TEST(a_waiter_holds_neither_while_it_waits_for_the_other)
 	assert_nothing_is_held();
 }
 
+static void ten_wait(struct queue *queue)
+{
+	for (int i = 0; i < 10; i++)
+		queue_join(queue, i % 2 ? LONG_MS : LF_FOREVER, LF_FLOCK);
+}
+
 TEST(waiters_keep_their_order)
 {
 	struct queue *queue;
@@ -263,9 +269,7 @@ TEST(waiters_keep_their_order)
 	queue = queue_new();
 	for (int i = 0; i < rounds(3); i++) {
 		holder = actor_holder(LF_FLOCK);
-		for (int j = 0; j < 10; j++)
-			queue_join(queue, j % 2 ? LONG_MS : LF_FOREVER,
-				   LF_FLOCK);
+		ten_wait(queue);
 		actor_release(holder);
 		queue_end(queue);
 	}
@@ -282,9 +286,7 @@ TEST(waiters_for_flock_keep_their_order)
 	queue = queue_new();
 	for (int i = 0; i < rounds(3); i++) {
 		other = other_new(LOCK_EX);
-		for (int j = 0; j < 10; j++)
-			queue_join(queue, j % 2 ? LONG_MS : LF_FOREVER,
-				   LF_FLOCK);
+		ten_wait(queue);
 		other_end(other);
 		queue_end(queue);
 	}

@@ -379,6 +379,15 @@ static int check_report_as_ordinary(void *pid)
 	return !reports_only(*(pid_t *)pid);
 }
 
+/* Of a file that every user may read, and that stays. */
+static pid_t nameless_holder(void)
+{
+	umask(022);
+	write_to(lock_path, "kept\n");
+	chmod(lock_path, 0644);
+	return holder_new(take_without_tag, NULL);
+}
+
 TEST(a_process_that_only_tries_is_not_reported)
 {
 	int (*const bodies[])(void *) = { try_on_and_on,
@@ -386,10 +395,7 @@ TEST(a_process_that_only_tries_is_not_reported)
 	pid_t pid, other[4];
 
 	needs_locks_of_descriptions();
-	umask(022);
-	write_to(lock_path, "kept\n");
-	chmod(lock_path, 0644);
-	pid = holder_new(take_without_tag, NULL);
+	pid = nameless_holder();
 	for (size_t i = 0; i < 4; i++)
 		other[i] = child_start(bodies[i % 2], NULL);
 	assert_child(check_reports_often, &pid);
@@ -420,10 +426,7 @@ TEST(a_stopped_process_that_only_tries_is_not_reported)
 
 	needs_root("to look as another user");
 	needs_locks_of_descriptions();
-	umask(022);
-	write_to(lock_path, "kept\n");
-	chmod(lock_path, 0644);
-	pid = holder_new(take_without_tag, NULL);
+	pid = nameless_holder();
 	other = child_start(try_and_count, tries);
 	for (int i = 0; i < rounds(30); i++) {
 		int before = atomic_load(tries);
@@ -494,10 +497,7 @@ TEST(a_process_that_waits_for_a_processor_is_not_reported)
 
 	needs_root("to look as another user");
 	needs_locks_of_descriptions();
-	umask(022);
-	write_to(lock_path, "kept\n");
-	chmod(lock_path, 0644);
-	pid = holder_new(take_without_tag, NULL);
+	pid = nameless_holder();
 	idle = spinner_new(SCHED_IDLE, true);
 	busy = spinner_new(SCHED_OTHER, false);
 	for (int i = 0; i < 5; i++)

@@ -720,6 +720,25 @@ need_interactive_shells() {
 	absent lock
 }
 
+@test "a terminal shows the holder of a slot" {
+	local one
+
+	need_proc_locks
+	need_holders_with_names
+	hold lf-acquire -N 2 lock
+	one=$holder
+	hold lf-acquire -N 2 lock
+	on_terminal sh -c 'exec lf-acquire -w -N 2 lock touch ran' <<-END
+		wait lf-acquire: lock.1: held by PID $one
+		wait ; waiting
+		type ^C
+	END
+	ended "signal 2"
+	release "$one"
+	release "$holder"
+	absent ran
+}
+
 @test "a terminal shows the holder after a second" {
 	need_proc_locks
 	hold lf-acquire lock
