@@ -149,7 +149,8 @@ void faulty_hide_locks(bool hide)
 }
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t unblocked = PTHREAD_COND_INITIALIZER;
 static enum faulty blocking;
 static const char *blocked_path;
 static struct stat blocked_file;
@@ -169,7 +170,7 @@ void faulty_await(void)
 {
 	pthread_mutex_lock(&mutex);
 	while (blocked == 0)
-		pthread_cond_wait(&changed, &mutex);
+		pthread_cond_wait(&arrived, &mutex);
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -177,8 +178,23 @@ void faulty_unblock(void)
 {
 	pthread_mutex_lock(&mutex);
 	blocking = NOTHING;
-	pthread_cond_broadcast(&changed);
+	pthread_cond_broadcast(&unblocked);
 	pthread_mutex_unlock(&mutex);
+}
+
+/* Another thread may have the mutex in the moment of the fork. */
+static void start_in_child(void)
+{
+	pthread_mutex_init(&mutex, NULL);
+	pthread_cond_init(&arrived, NULL);
+	pthread_cond_init(&unblocked, NULL);
+	blocked = 0;
+}
+
+__attribute__((__constructor__)) static void expect_forks(void)
+{
+	if (pthread_atfork(NULL, NULL, start_in_child) != 0)
+		abort();
 }
 
 /* By its path, or by its descriptor; the file may be new. */
@@ -203,8 +219,8 @@ static void block(enum faulty call, int fd, const char *path)
 	pthread_mutex_lock(&mutex);
 	while (is_blocked(call, fd, path)) {
 		blocked++;
-		pthread_cond_broadcast(&changed);
-		pthread_cond_wait(&changed, &mutex);
+		pthread_cond_broadcast(&arrived);
+		pthread_cond_wait(&unblocked, &mutex);
 		blocked--;
 	}
 	pthread_mutex_unlock(&mutex);

@@ -72,7 +72,7 @@ load helper
 	eventually is_queued_anyhow "$holder"
 	echo >go
 	holds "$holder"
-	present unlocked
+	eventually test -e unlocked
 	release "$holder"
 	equal "$status" 0
 	echo >go
