@@ -158,6 +158,7 @@ static void expect_parent(enum range range, const char *victim)
 
 TEST(a_child_that_has_ended_is_not_the_holder)
 {
+	needs_initial_pid_namespace();
 	needs_shared_locks();
 	expect_parent(WHOLE_FILE, NULL);
 	expect_parent(FIRST_BYTE, NULL);
@@ -204,6 +205,7 @@ TEST(a_process_that_got_the_PID_is_not_the_holder)
 	pid_t parent, other;
 
 	needs_root("to start a process with a PID");
+	needs_initial_pid_namespace();
 	needs_shared_locks();
 	attack = attack_new(WHOLE_FILE, NULL);
 	parent = holder_new(attack_as, attack);

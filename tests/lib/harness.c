@@ -139,6 +139,16 @@ bool knows_file_systems(void)
 	return lf_filesystem(-1) == LF_FILESYSTEM_NETWORK;
 }
 
+/* The kernel gives the initial one a fixed number: PROC_PID_INIT_INO. */
+bool is_in_initial_pid_namespace(void)
+{
+	static const char initial[] = "pid:[4026531836]";
+	char name[32] = "";
+
+	return readlink("/proc/self/ns/pid", name, sizeof(name) - 1) > 0 &&
+	       strcmp(name, initial) == 0;
+}
+
 bool shows_locks_of_processes(void)
 {
 	struct stat none = { 0 };

@@ -81,6 +81,9 @@ int rounds(int usual);
 			skip_because("needs " what); \
 	} while (0)
 
+/* Elsewhere a process that has ended has no PID, and /proc/locks skips its locks. */
+#define needs_initial_pid_namespace() \
+	needs(is_in_initial_pid_namespace(), "the initial PID namespace")
 #define needs_root(purpose) needs(geteuid() == 0, "root, " purpose)
 
 /* Locks of the process are weaker by their nature. */
@@ -120,6 +123,7 @@ bool has_shared_locks(void);
 bool shows_holders(void);
 bool has_flock(void);
 bool knows_file_systems(void);
+bool is_in_initial_pid_namespace(void);
 bool shows_locks_of_processes(void);
 
 /*

@@ -238,21 +238,11 @@ static int flock_by_a_child(void *fd)
 	return flock(*(int *)fd, LOCK_EX);
 }
 
-/* In a PID namespace such a process has no PID, and the kernel skips it. */
-static bool lists_ended_processes(void)
-{
-	static const char initial[] = "pid:[4026531836]";
-	char name[32] = "";
-
-	return readlink("/proc/self/ns/pid", name, sizeof(name) - 1) > 0 &&
-	       strcmp(name, initial) == 0;
-}
-
 TEST(the_heir_of_an_ended_process_is_listed)
 {
 	int fd;
 
-	needs(lists_ended_processes(), "the initial PID namespace");
+	needs_initial_pid_namespace();
 	fd = open(lock_path, O_CREAT | O_RDWR, 0666);
 	assert_child(flock_by_a_child, &fd);
 	assert_true(sees("0; %d descriptor flock", getpid()));

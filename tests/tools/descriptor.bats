@@ -62,20 +62,20 @@ load helper
 @test "--fd with -u unlocks though others wait" {
 	need_proc_locks
 	need_locks_of_descriptors
-	mkfifo go
+	mkfifo unlock end
 	# A waiter that this shell starts would run under its lock.
-	start sh -c 'exec 9>>lock; lf-acquire --fd 9 && >locked; read -r _ <go
-		lf-acquire -u --fd 9 && >unlocked; read -r _ <go'
+	start sh -c 'exec 9>>lock; lf-acquire --fd 9 && >locked; read -r _ <unlock
+		lf-acquire -u --fd 9 && >unlocked; read -r _ <end'
 	shell=$pid
 	eventually test -e locked
 	begin lf-acquire -k -w lock
 	eventually is_queued_anyhow "$holder"
-	echo >go
+	echo >unlock
 	holds "$holder"
 	eventually test -e unlocked
 	release "$holder"
 	equal "$status" 0
-	echo >go
+	echo >end
 	finish "$shell"
 }
 

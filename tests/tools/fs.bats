@@ -7,7 +7,7 @@
 load helper
 
 @test "--fs says what a local file system does" {
-	[ -e /proc/self/mountinfo ] || skip "mounts are not listed"
+	need_listed_mount
 	run -0 lf-check --fs lock
 	like "$output" '^lock:'
 	like "$output" '  file system: .*[a-z]'
@@ -19,6 +19,7 @@ load helper
 }
 
 @test "--fs takes files, directories and links, and creates nothing" {
+	need_listed_mount
 	mkfifo fifo
 	ln -s fifo link
 	ln -s missing dangling
@@ -28,6 +29,7 @@ load helper
 }
 
 @test "--fs of a path in no directory is status 2, and the others are shown" {
+	need_listed_mount
 	run -2 --separate-stderr lf-check --fs missing/lock lock
 	like "$stderr" '^lf-check: missing/lock: no such file or directory'
 	like "$output" '^lock:'
@@ -36,6 +38,7 @@ load helper
 }
 
 @test "--fs prints JSON" {
+	need_listed_mount
 	need_tables
 	run -0 lf-check --fs -J lock 'a"b'
 	equal "$(jq -r '.filesystems[].path' <<<"$output")" \

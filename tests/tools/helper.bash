@@ -229,6 +229,19 @@ need_proc_locks() {
 	[ -r /proc/locks ] || skip "needs /proc/locks, to see waiters"
 }
 
+# The root of a chroot is often a directory inside a mount, which the kernel does not
+# list there.
+need_listed_mount() {
+	local key id=
+
+	[ -r /proc/self/mountinfo ] || skip "needs mountinfo of proc(5)"
+	while read -r key id; do
+		[ "$key" != mnt_id: ] || break
+	done <"/proc/self/fdinfo/9"
+	grep -q "^$id " /proc/self/mountinfo ||
+		skip "needs to see the mount of $PWD in mountinfo"
+} 9<.
+
 # calls FUNCTION: whether lf-acquire takes it from the C library.  A table of names
 # may contain one name as the end of another.
 calls() {
