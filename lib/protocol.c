@@ -188,7 +188,6 @@ static void unlock_and_close(struct lf_lock *lock)
 {
 	lf_flock_unlock(lock);
 	lf_table_unlock_body(lock);
-	lf_place_unlock(lock); /* after the body, which the next one tries */
 	lf_presence_unlock(lock);
 	lf_table_close(lock);
 }
@@ -279,7 +278,6 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
 	}
 	lf_flock_unlock(lock);
 	lf_table_unlock_body(lock);
-	lf_place_unlock(lock);
 	/* A lock of the process is a sibling's still, which will leave. */
 	if (lock->marks.process_owned && lf_table_has_sibling(lock))
 		counted = false;
@@ -438,7 +436,6 @@ void lf_protocol_cancelled(struct lf_request *request)
 	struct lf_lock *lock = request->attempt;
 
 	lock->marks.body = lock->type;
-	lock->marks.place = lock->marks.use_tag;
 	lock->marks.flock = lock->flock;
 	give_up(lock, LF_CANCELLED, LF_WAIT);
 	request->attempt = NULL;

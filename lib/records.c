@@ -165,8 +165,6 @@ void lf_records_give_back(struct lf_lock *lock)
 	bool place = lock->marks.place;
 
 	lf_table_unlock_body(lock);
-	if (place)
-		lf_place_unlock(lock);
-	else
+	if (!place)
 		lf_table_give_tag_back(lock);
 }
