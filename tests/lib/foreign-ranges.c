@@ -267,6 +267,22 @@ TEST(a_sharer_does_not_remove_the_file_of_a_later_reader)
 	with_each(bytes, BYTES, F_RDLCK, lock_beside_a_sharer);
 }
 
+/* --- A lock like that of a remover */
+
+/* A remover that was stopped keeps its lock. */
+TEST(a_removers_lock_that_lasts_is_held)
+{
+	struct foreign remover = { F_OFD_SETLK, F_WRLCK, 1, 1999999999 };
+	struct lf_lock *lock;
+	pid_t program;
+
+	needs_locks_of_descriptions();
+	program = program_new(&remover);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
+	assert_intact(&remover);
+	program_end(program);
+}
+
 /* --- A lock that ends where that of a remover ends */
 
 static struct foreign like_a_remover(int command)

@@ -108,6 +108,21 @@ TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_place)
 	close(fd);
 }
 
+/* --- A body that a killed holder has for a moment longer than the tag */
+
+/* To wait for it would be to give the tag, and the name, to the next waiter. */
+TEST_WITH_FAULTS(a_body_that_is_free_in_a_moment_is_not_waited_for)
+{
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	faulty_set(F_OFD_SETLK_, 1, false, EAGAIN);
+	faulty_after(F_OFD_SETLKW_, EINTR);
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), 0);
+	assert_int_equal(faulty_clear(), 1);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
 /* --- A tag that another thread of the process gives back */
 
 /* The body alone, as a holder has it that has lost its tag. */
@@ -176,6 +191,40 @@ TEST_WITH_FAULTS(a_tag_that_another_thread_gives_back_is_taken_again)
 	assert_non_null(got);
 	lock = got;
 	assert_int_equal(lf_release(&lock), 0);
+	gate_free(ready);
+}
+
+static int find_no_tag(void *unused)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
+
+	(void)unused;
+	demand((fcntl)((openat)(AT_FDCWD, lock_path, O_RDWR), F_GETLK, &tag) ==
+	       0);
+	demand(tag.l_type == F_UNLCK);
+	return 0;
+}
+
+/* The first attempt got the tag, and not the body.  Nothing names a waiter. */
+TEST_WITH_FAULTS(a_tag_without_the_body_is_given_back)
+{
+	struct gate ready = gate_new();
+	struct lf_lock *lock;
+	pid_t sharer;
+
+	needs_locks_of_descriptions();
+	needs(has_flock(), "flock(2)");
+	sharer = child_start(share_body, &ready);
+	gate_pass(ready);
+	faulty_block(FLOCK, lock_path); /* presence, before the wait */
+	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
+	faulty_await();
+	assert_child(find_no_tag, NULL);
+	faulty_unblock();
+	assert_true(waiters_reach(lock_path, 1)); /* at the body */
+	assert_child(find_no_tag, NULL);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_kill(sharer);
 	gate_free(ready);
 }
 

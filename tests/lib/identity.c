@@ -509,6 +509,31 @@ TEST(a_lock_does_not_stay_with_a_child_of_a_raw_clone_before)
 	check_parked(LF_KEEP | LF_SHARED, true);
 }
 
+/* A release of the new lock would be one of the child's. */
+TEST(a_descriptor_of_an_adopter_is_not_used_again)
+{
+	const unsigned flags = LF_SHARED | LF_KEEP;
+	struct lf_lock *second, *third;
+	struct heir heir = heir_new();
+	pid_t child;
+
+	needs_locks_of_descriptions();
+	needs_threads_after_a_fork_beside_threads();
+	assert_int_equal(lf_acquire(&heir.lock, lock_path, 0, flags), 0);
+	assert_int_equal(lf_acquire(&second, lock_path, 0, flags), 0);
+	child = start_raw(adopt_and_keep, &heir);
+	gate_pass(heir.adopted);
+	assert_int_equal(lf_release(&heir.lock), 0); /* parked */
+	assert_int_equal(lf_acquire(&third, lock_path, 0, flags), 0);
+	assert_int_equal(lf_release(&third), 0);
+	assert_int_equal(lf_release(&second), 0);
+	assert_held(lock_path);
+	gate_open(heir.may_go);
+	assert_finish(child);
+	assert_free(lock_path);
+	heir_free(&heir);
+}
+
 TEST(a_wait_that_lost_its_descriptors_closes_no_others)
 {
 	needs_known_file_systems();

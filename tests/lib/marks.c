@@ -293,3 +293,20 @@ TEST_WITH_FAULTS(an_old_kernel_passes_the_lock_between_threads)
 		assert_false(exists(lock_path));
 	}
 }
+
+TEST_WITH_FAULTS(an_old_kernel_keeps_the_file_of_another_sharer)
+{
+	struct lf_lock *first, *second;
+
+	needs_shared_locks();
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	assert_int_equal(lf_acquire(&first, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(lf_acquire(&second, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(lf_release(&first), 0);
+	assert_true(exists(lock_path));
+	assert_int_equal(lf_verify(second), 0);
+	assert_child(try_to_share, lock_path);
+	assert_held(lock_path);
+	assert_int_equal(lf_release(&second), 0);
+	assert_false(exists(lock_path));
+}

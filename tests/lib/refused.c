@@ -436,6 +436,66 @@ TEST(a_lock_that_a_security_module_forbids_is_EACCES)
 	close(fd);
 }
 
+/* A lock counts only if the path is seen to name the file. */
+TEST(a_path_that_cannot_be_examined_is_no_lock)
+{
+	make_file(lock_path, 0666);
+	faulty_set(FSTATAT, 1, true, EIO);
+	assert_int_equal(refused(lock_path, EIO), 0);
+	assert_true(faulty_clear() > 0);
+	assert_free(lock_path);
+}
+
+/* It was that of a process between two steps, which has gone. */
+TEST(a_mark_that_is_refused_once_is_not_held)
+{
+	static const enum faulty marks[] = { F_SETLK_, F_OFD_SETLK_ };
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	for (int i = 0; i < 2; i++) {
+		faulty_set(marks[i], 1, false, EAGAIN);
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		assert_int_equal(faulty_clear(), 1);
+		assert_int_equal(lf_release(&lock), 0);
+	}
+}
+
+/* No other process may need the file any more. */
+TEST(a_wait_that_fails_removes_the_file)
+{
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	faulty_set(F_SETLKW_, 1, false, EIO);
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), -EIO);
+	assert_int_equal(faulty_clear(), 1);
+	assert_false(exists(lock_path));
+}
+
+TEST(a_server_with_stale_answers_only_is_ESTALE)
+{
+	make_file(lock_path, 0666);
+	faulty_set(FSTAT, 1, true, ESTALE);
+	assert_int_equal(refused(lock_path, ESTALE), 0);
+	assert_true(faulty_clear() > 0);
+	assert_free(lock_path);
+}
+
+TEST(a_kernel_without_locks_of_descriptions_leaves_none_open)
+{
+	int descriptors = open_descriptors();
+	struct lf_lock *lock;
+
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_not_equal(lf_backend(lock), LF_BACKEND_OFD);
+	assert_int_equal(lf_release(&lock), 0);
+	faulty_clear();
+	assert_int_equal(open_descriptors(), descriptors);
+	assert_false(exists(lock_path));
+}
+
 TEST(a_file_that_may_not_be_created_is_locked_and_stays)
 {
 	struct lf_lock *lock;

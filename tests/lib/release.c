@@ -260,6 +260,29 @@ TEST(release_unlocks_although_a_child_has_the_descriptor)
 	actor_end(child);
 }
 
+/* To remove it would scatter the queue. */
+TEST(a_waiter_gets_the_file_that_it_waited_for)
+{
+	struct actor *holder, *waiter;
+	struct stat was, is;
+	int fd;
+
+	needs_locks_of_descriptions();
+	needs(has_flock(), "flock(2)");
+	holder = actor_holder(0);
+	waiter = actor_waiter(LF_FOREVER, 0, 1);
+	/* As long as it is open, its number is no other file's. */
+	fd = open(lock_path, O_RDONLY);
+	assert_int_equal(fstat(fd, &was), 0);
+	actor_release(holder);
+	assert_int_equal(actor_result(waiter), 0);
+	assert_int_equal(stat(lock_path, &is), 0);
+	assert_int_equal(is.st_ino, was.st_ino);
+	actor_release(waiter);
+	assert_false(exists(lock_path));
+	close(fd);
+}
+
 /* Else the next holder would leave the file to it. */
 TEST(release_leaves_no_presence_with_a_child)
 {
