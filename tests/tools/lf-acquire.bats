@@ -570,6 +570,13 @@ straying='
 	names_holder "$output" lock "$holder" "sh -c $holding"
 }
 
+# A user that may not examine COMMAND has nothing else to know it by.
+@test "with -F COMMAND has the mark with the PID" {
+	need_locks_of_descriptors
+	hold lf-acquire -F lock
+	reports lock "$holder tag"
+}
+
 @test "-F with a COMMAND that cannot be run leaves no lock, and a file only with -k" {
 	run -127 lf-acquire -F lock ./no-such
 	absent lock
