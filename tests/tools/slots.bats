@@ -83,6 +83,11 @@ nothing_left() {
 	run -0 lf-acquire -p -N 2 lock sh -c 'cat lock.1; echo "$PPID"; ls'
 	equal "${lines[0]} ${lines[2]}" "${lines[1]} lock.1"
 	nothing_left
+	# The queue has none, and its content does not matter.
+	echo content >lock
+	run -0 lf-acquire -p -N 2 lock cat lock
+	equal "$output" content
+	rm lock
 	run -0 lf-acquire -o -N 2 lock sh -c 'readlink /proc/$$/fd/*; :' 3>&-
 	[[ $output != *lock* ]]
 	nothing_left
