@@ -69,10 +69,11 @@ void slots_announce(const char *path);
 
 /*
  * The place of the only waiter, to be released once LOCKFILE is held.  -EAGAIN:
- * another waits; after an error *PATH is the file that is held or failed.
+ * another waits.  After an error, but not -ETIMEDOUT, *PATH is the file that is held
+ * or failed.
  */
 int one_waiter_begin(struct lf_lock **place, const struct options *options,
-		     const char **path);
+		     int timeout_ms, const char **path);
 
 /* --- A descriptor of the calling shell, which keeps the lock (descriptor.c) */
 

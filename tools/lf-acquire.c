@@ -38,7 +38,7 @@ static int acquire_as_one_waiter(struct lf_lock **locks,
 				 const char **path)
 {
 	struct lf_lock *place;
-	int rc = one_waiter_begin(&place, o, path);
+	int rc = one_waiter_begin(&place, o, timeout_ms, path);
 
 	if (rc < 0)
 		return rc;

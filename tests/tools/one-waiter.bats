@@ -119,6 +119,48 @@ have_ended() {
 	nothing_left
 }
 
+# A caller that was refused has its first byte until it has closed the file, and the
+# waiter may have given the place back meanwhile: a run has started, and nobody waits.
+# Here a program has that byte until the next caller, refused, looks for a holder.
+passing_by='import fcntl, os, subprocess, sys
+def looks(pid, fd):
+    flags = open("/proc/%d/fdinfo/%s" % (pid, fd)).read().split()[3]
+    name = os.readlink("/proc/%d/fd/%s" % (pid, fd))
+    return name.endswith("/lock.next") and int(flags, 8) & os.O_PATH
+def any_looks(pid):
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        try:
+            if looks(pid, fd):
+                return True
+        except OSError:
+            pass
+place = os.open("lock.next", os.O_CREAT | os.O_RDWR)
+fcntl.lockf(place, fcntl.LOCK_EX, 1)
+caller = subprocess.Popen(["lf-acquire", "-1", "lock", "touch", "ran"])
+print(caller.pid, flush=True)
+while caller.poll() is None and not any_looks(caller.pid):
+    pass
+os.close(place)
+sys.exit(caller.wait())'
+
+@test "the place is refused only while one waits, not by a caller in passing" {
+	need_inspection
+	need_locks_of_descriptors
+	need python3
+	hold lf-acquire lock
+	channel "$BATS_TEST_TMPDIR/caller"
+	start python3 -c "$passing_by" >&"$fd"
+	next "$fd"
+	queued "$line"
+	held lock.next
+	release "$holder"
+	finish "$pid"
+	equal "$status" 0
+	present ran
+	rm ran fdinfo
+	nothing_left
+}
+
 @test "-k, -m, -p, -s, -a and -F work as ever" {
 	need_proc_locks
 	need_shared_locks
