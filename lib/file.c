@@ -57,10 +57,18 @@ static bool may_weaken(int fd, const struct lf_request *request)
 		(fd == -EROFS || fd == -EPERM || fd == -ETXTBSY));
 }
 
-/* Neither waits for a FIFO or device, nor follows a link, nor gets a terminal. */
+/*
+ * Neither waits for a FIFO or device, nor follows a link, nor gets a terminal.
+ *
+ * In the directory from which it may be removed: the path may lead to another one
+ * by now, and a file created there would be left.
+ */
 static int open_file(struct lf_lock *lock, const struct lf_request *request,
 		     bool above_stdio)
 {
+	const bool in_parent = lock->dirfd >= 0;
+	const int dirfd = in_parent ? lock->dirfd : request->dirfd;
+	const char *path = in_parent ? lock->name : request->path;
 	const int *flags = request->inspects		? to_inspect :
 			   request->type == F_RDLCK ? to_read :
 							      to_write;
@@ -71,8 +79,8 @@ static int open_file(struct lf_lock *lock, const struct lf_request *request,
 	for (; *flags >= 0; flags++) {
 		if (!is_allowed(*flags, request))
 			continue;
-		fd = lf_open(request->dirfd, request->path, *flags | always,
-			     request->mode, above_stdio);
+		fd = lf_open(dirfd, path, *flags | always, request->mode,
+			     above_stdio);
 		if (first == 0)
 			first = fd;
 		lock->access = *flags & O_ACCMODE;

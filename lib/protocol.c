@@ -266,10 +266,11 @@ static int leave(struct lf_lock *lock)
  * next caller where lockf(3) does not show a remover.  One that starts over
  * usually finds the file gone; if its directory was renamed, it is still there.
  */
-static void give_up(struct lf_lock *lock, int reason, enum lf_how how)
+static void give_up(struct lf_lock *lock, int reason, enum lf_how how,
+		    bool creates)
 {
-	bool counted = may_wait(how) ||
-		       (lock->marks.body != F_UNLCK && reason != LF_START_OVER);
+	bool counted = may_wait(how) || (lock->marks.body != F_UNLCK &&
+					 (creates || reason != LF_START_OVER));
 
 	if (!lf_file_examine(lock)) {
 		/* The program closed the descriptor: it is not ours any more. */
@@ -423,7 +424,7 @@ int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 		    ++stale < MOST_STALE_ANSWERS)
 			rc = LF_START_OVER;
 		if (request->attempt)
-			give_up(request->attempt, rc, how);
+			give_up(request->attempt, rc, how, request->create);
 		request->attempt = NULL;
 		if (rc != LF_START_OVER)
 			return rc;
@@ -437,6 +438,6 @@ void lf_protocol_cancelled(struct lf_request *request)
 
 	lock->marks.body = lock->type;
 	lock->marks.flock = lock->flock;
-	give_up(lock, LF_CANCELLED, LF_WAIT);
+	give_up(lock, LF_CANCELLED, LF_WAIT, true);
 	request->attempt = NULL;
 }

@@ -198,6 +198,15 @@ __attribute__((__constructor__)) static void expect_forks(void)
 }
 
 /* By its path, or by its descriptor; the file may be new. */
+/* What is created has a name in an open directory, and is blocked by its path. */
+static bool is_name_of_blocked(enum faulty call, const char *path)
+{
+	const char *slash = call == CREATE ? strrchr(blocked_path, '/') : NULL;
+
+	return strcmp(path, blocked_path) == 0 ||
+	       (slash && strcmp(path, slash + 1) == 0);
+}
+
 static bool is_blocked(enum faulty call, int fd, const char *path)
 {
 	struct stat st;
@@ -205,7 +214,7 @@ static bool is_blocked(enum faulty call, int fd, const char *path)
 	if (blocking != call)
 		return false;
 	if (path)
-		return strcmp(path, blocked_path) == 0;
+		return is_name_of_blocked(call, path);
 	if (blocked_file.st_ino == 0)
 		(void)!(fstatat)(AT_FDCWD, blocked_path, &blocked_file, 0);
 	return (fstat)(fd, &st) == 0 && st.st_dev == blocked_file.st_dev &&
