@@ -36,7 +36,7 @@ pause() {
 eventually() {
 	local look
 
-	for ((look = 0; look < 30000; look++)); do
+	for ((look = 0; look < ${looks:-30000}; look++)); do
 		! "$@" || return 0
 		pause
 	done

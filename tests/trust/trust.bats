@@ -46,3 +46,10 @@ no_failures() {
 	type -P hammer >/dev/null || skip "needs hammer, which is in the build directory only"
 	no_failures hammer 5 "$(type -P lf-check)"
 }
+
+@test "programs of others, in both directions" {
+	need_inspection
+	need_locks_of_descriptors
+	need_flock
+	no_failures "$BATS_TEST_DIRNAME/foreigners" python perl with_lock_ex flock flopen
+}
