@@ -597,6 +597,9 @@ int lf_body_wait_again(struct lf_lock *lock, short type,
 
 void lf_body_unlock(struct lf_lock *lock);
 
+/* Whether the system shows one that waits for it by its open file description. */
+bool lf_body_has_waiter(const struct lf_lock *lock);
+
 /* Whether another owner keeps the body from being locked: GOT, BUSY, REMOVER. */
 int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid);
 

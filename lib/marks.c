@@ -344,6 +344,28 @@ bool lf_is_body(const struct lf_listed_lock *lock)
 	       !is_byte_0(lock) && !is_of_remover(lock);
 }
 
+bool lf_body_has_waiter(const struct lf_lock *lock)
+{
+	struct lf_file_id file = { lock->ino, lock->dev, false };
+	struct lf_mounts mounts = { .is_read = false };
+	unsigned long long mount;
+	struct lf_lock_list list;
+	struct lf_inode inode;
+	bool has = false;
+
+	lf_inode_of(lock->fd, &file, &inode, &mount);
+	lf_inode_find_device(&inode, mount, &mounts);
+	lf_mounts_free(&mounts);
+	if (lf_list_locks(&list) < 0)
+		return false;
+	for (size_t i = 0; i < list.count && !has; i++)
+		has = list.locks[i].kind == LF_TYPE_OFDLCK &&
+		      list.locks[i].waits && !is_byte_0(&list.locks[i]) &&
+		      lf_inode_is_same(&list.locks[i].inode, &inode);
+	lf_lock_list_free(&list);
+	return has;
+}
+
 static struct flock question(short type, struct range range)
 {
 	return (struct flock){

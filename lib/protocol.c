@@ -62,10 +62,15 @@
  *
  * Why a waiter keeps the tag for a moment
  *
- * When a holder is killed, the kernel may drop its tag before its body.  The
- * first waiter then gets the tag and is refused the body.  If it gave the tag
- * back at once to wait for the body, so would the next, and the whole queue would
- * move on to where it has no names.  It tries again for two milliseconds first.
+ * When a holder ends without a release, the kernel drops its tag first, then closes
+ * its other files, and drops the body last: microseconds later, or as late as a busy
+ * machine lets it run again.  The first waiter has the tag by then and is refused the
+ * body.  If it gave the tag back to wait for the body, so would the next, and the
+ * whole queue would move on to where it has no names; and one that is kept from the
+ * processor in between would be overtaken.  So it tries again for two milliseconds.
+ * If the body is held then, it asks which processes are ending, as any user may, and
+ * goes on until they have ended.  A time alone cannot distinguish a holder that is
+ * slow to end from a child that keeps its lock.
  *
  * Why threads have a place of their own
  *

@@ -12,6 +12,9 @@
 /* How often a waiter tries the body with the tag in hand, a millisecond apart. */
 #define PATIENCE 2
 
+/* The same while a process is ending that may be the holder. */
+#define PATIENCE_WITH_DYING 1000
+
 /* How often byte 0 alone is found locked before it is not a process on its way. */
 #define MOST_BYTE_0 3
 
@@ -100,17 +103,52 @@ static int wait_for_body(const struct lf_request *request, enum lf_how how)
 		       rc;
 }
 
-static int try_body_patiently(struct lf_lock *lock)
+static int try_body_again(const struct lf_request *request)
 {
+	struct lf_lock *lock = request->attempt;
+	int rc = lf_poll_until(-1, lf_deadline(1));
+
+	if (rc < 0)
+		return rc;
+	if (atomic_load(&request->claim.cancelled))
+		return LF_CANCELLED;
+	return lf_may_be_closed(lock) ? -EBADF : lf_body_try(lock, lock->type);
+}
+
+/*
+ * The holder has lost its tag.  If that is because it is ending, it is one of the
+ * processes that are ending now, and its body is gone once all of them have ended,
+ * however long that takes on a busy machine.  A waiter that waits for the body was
+ * here before, and found that the holder lives on.
+ */
+static int try_body_while_dying(const struct lf_request *request)
+{
+	struct lf_lock *lock = request->attempt;
+	struct lf_dying dying;
+	int rc = LF_BUSY;
+
+	if (lf_body_has_waiter(lock))
+		return LF_BUSY;
+	lf_dying_find(&dying);
+	for (int i = 0; i < PATIENCE_WITH_DYING && rc == LF_BUSY &&
+			lf_dying_remain(&dying);
+	     i++)
+		rc = try_body_again(request);
+	lf_dying_free(&dying);
+	/* The last of them may have ended between the attempt and the question. */
+	return rc == LF_BUSY ? lf_body_try(lock, lock->type) : rc;
+}
+
+static int try_body_patiently(const struct lf_request *request)
+{
+	struct lf_lock *lock = request->attempt;
 	int rc = lf_body_try(lock, lock->type);
 
-	for (int i = 0; rc == LF_BUSY && lock->marks.use_tag && i < PATIENCE;
-	     i++) {
-		rc = lf_poll_until(-1, lf_deadline(1));
-		if (rc == 0)
-			rc = lf_body_try(lock, lock->type);
-	}
-	return rc;
+	if (!lock->marks.use_tag)
+		return rc;
+	for (int i = 0; rc == LF_BUSY && i < PATIENCE; i++)
+		rc = try_body_again(request);
+	return rc == LF_BUSY ? try_body_while_dying(request) : rc;
 }
 
 /*
@@ -149,7 +187,7 @@ int lf_records_wait(const struct lf_request *request, enum lf_how how)
 	if (lf_may_be_closed(lock))
 		return -EBADF;
 	/* 4. The body is free now, unless its holder has lost its tag. */
-	rc = try_body_patiently(lock);
+	rc = try_body_patiently(request);
 	if (rc != LF_BUSY)
 		return rc;
 	/* Then this tag would name a waiter as the holder. */

@@ -87,6 +87,22 @@ int lf_process_state(pid_t pid, struct lf_activity *activity)
 	return -ENOTSUP;
 }
 
+void lf_dying_find(struct lf_dying *dying)
+{
+	*dying = (struct lf_dying){ .count = 0 };
+}
+
+bool lf_dying_remain(struct lf_dying *dying)
+{
+	(void)dying;
+	return false;
+}
+
+void lf_dying_free(struct lf_dying *dying)
+{
+	(void)dying;
+}
+
 bool lf_shows_descriptors(void)
 {
 	return false;

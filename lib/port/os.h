@@ -301,6 +301,19 @@ struct lf_activity {
 int lf_process_state(pid_t pid, struct lf_activity *activity);
 
 /*
+ * Processes of which lf_dying_remain() leaves those that are ending and may not have
+ * closed their files yet; none where the system does not show it.
+ */
+struct lf_dying {
+	pid_t *pids;
+	size_t count;
+};
+
+void lf_dying_find(struct lf_dying *dying);
+bool lf_dying_remain(struct lf_dying *dying); /* whether any is left */
+void lf_dying_free(struct lf_dying *dying);
+
+/*
  * Whether the system shows the descriptors of processes, and their locks, to
  * those that may examine them.
  */

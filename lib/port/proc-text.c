@@ -13,6 +13,7 @@ enum {
 	COMMAND_FIELD = 2,
 	STATE_FIELD = 3,
 	PARENT_FIELD = 4,
+	FLAGS_FIELD = 9,
 	USER_TIME_FIELD = 14,
 	SYSTEM_TIME_FIELD = 15,
 	START_TIME_FIELD = 22,
@@ -335,6 +336,11 @@ bool lf_proc_parse_parent(const char *text, pid_t *parent)
 		return false;
 	*parent = (pid_t)number;
 	return true;
+}
+
+bool lf_proc_parse_flags(const char *text, unsigned long long *flags)
+{
+	return read_stat(text, FLAGS_FIELD, flags);
 }
 
 bool lf_proc_parse_run(const char *text, char *state, unsigned long long *ticks)

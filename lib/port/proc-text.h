@@ -50,6 +50,9 @@ bool lf_proc_parse_start_time(const char *text, unsigned long long *start_time);
 /* From there too: the PID of the parent; 0: none is visible. */
 bool lf_proc_parse_parent(const char *text, pid_t *parent);
 
+/* From there too: the kernel's flags of the thread. */
+bool lf_proc_parse_flags(const char *text, unsigned long long *flags);
+
 /* From there too: the state, and the clock ticks of CPU time used. */
 bool lf_proc_parse_run(const char *text, char *state,
 		       unsigned long long *ticks);

@@ -215,6 +215,17 @@ static void check_parent(const char *text)
 	demand(lf_proc_parse_parent(line, &again) && again == parent);
 }
 
+static void check_flags(const char *text)
+{
+	unsigned long long flags, again;
+	char line[LINE_SIZE];
+
+	if (!lf_proc_parse_flags(text, &flags))
+		return;
+	snprintf(line, sizeof(line), "1 (a) S 0 1 1 0 -1 %llu 0\n", flags);
+	demand(lf_proc_parse_flags(line, &again) && again == flags);
+}
+
 static void check_run(const char *text)
 {
 	unsigned long long ticks, again;
@@ -241,6 +252,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_mounts(text);
 	check_start_time(text);
 	check_parent(text);
+	check_flags(text);
 	check_run(text);
 	free(text);
 	return 0;

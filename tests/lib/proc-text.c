@@ -506,6 +506,31 @@ PLAIN_TEST(stat_has_the_parent)
 	assert_int_equal(parent_in("", 0), -1);
 }
 
+/* The flags of a process, or -1. */
+static long flags_in(const char *text, size_t length)
+{
+	char *copy = exact_copy(text, length);
+	unsigned long long flags;
+	bool is = lf_proc_parse_flags(copy, &flags);
+
+	free(copy);
+	return is ? (long)flags : -1;
+}
+
+PLAIN_TEST(stat_has_the_flags)
+{
+	static const char whole[] = "1 (R 2) S 0 1 1 0 -1 4194308 ";
+	char text[TEXT_SIZE];
+	size_t length = read_sample("stat-2.6.16", text);
+
+	assert_int_equal(flags_in(text, length), 4194560);
+	length = read_sample("stat-6.18", text);
+	assert_int_equal(flags_in(text, length), 4194304);
+	for (length = 0; length < sizeof(whole) - 1; length++)
+		assert_int_equal(flags_in(whole, length), -1);
+	assert_int_equal(flags_in(whole, length), 4194308);
+}
+
 PLAIN_TEST(stat_has_the_start_time)
 {
 	char text[TEXT_SIZE];

@@ -77,8 +77,8 @@
  *   opens no other.  With -DTHREADS numbers 0 and 1 are threads of one process: two
  *   descriptions, and one owner of tags.
  * - That a waiter tries the body again with the tag in hand is the same as one
- *   attempt that comes late.  Only NEXT takes the kernel to be done with a killed
- *   process within that time.
+ *   attempt that comes late.  Only for NEXT is it one that comes after the end of a
+ *   killed process, which the waiter awaits: the system shows that it is ending.
  * - A caller that is refused byte 0 and no body tries once more, not three times:
  *   the further attempts would be one that comes later.
  * - An inode is free again as soon as neither the path nor a descriptor leads
@@ -889,7 +889,7 @@ inline lock_waiting()
 	:: got ->
 		body_try(mode);
 #if defined PATIENT && !defined MUTANT_IMPATIENT
-		/* The kernel is done with the killed within the patience. */
+		/* The system shows whether a process is ending. */
 		if
 		:: !got -> dying == NONE; body_try(mode)
 		:: else

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /* Locks and processes of a system that lists neither: unknown, never "none". */
+#define lf_dying_find test_dying_find
+#define lf_dying_free test_dying_free
+#define lf_dying_remain test_dying_remain
 #define lf_inode_find_device test_inode_find_device
 #define lf_inode_of test_inode_of
 #define lf_find_paths test_find_paths
@@ -65,6 +68,7 @@ PLAIN_TEST(no_list_is_given)
 PLAIN_TEST(nothing_is_known_of_a_process)
 {
 	struct lf_activity activity;
+	struct lf_dying dying;
 	struct lf_process process;
 	struct stat st = { 0 };
 	unsigned long long start_time;
@@ -80,6 +84,10 @@ PLAIN_TEST(nothing_is_known_of_a_process)
 	assert_int_equal(process.error, -ENOTSUP);
 	lf_process_free(&process);
 	assert_int_equal(lf_process_has_lock(0, &st, is_any), -ENOTSUP);
+	lf_dying_find(&dying);
+	assert_int_equal(dying.count, 0);
+	assert_false(lf_dying_remain(&dying));
+	lf_dying_free(&dying);
 	assert_false(lf_shows_descriptors());
 	assert_false(lf_same_description(getpid(), 0, getpid(), 0));
 }
