@@ -269,6 +269,10 @@ static int explain_refusal(const struct options *o, struct slots *slots, int rc,
 	return rc;
 }
 
+/*
+ * A number that is counted without the queue refuses nobody: the holder of the queue
+ * may be counting too, and it holds one free slot after the other for an instant.
+ */
 static int enter_queue(struct lf_lock **queue, const struct options *o,
 		       struct slots *slots, int timeout_ms, const char **path)
 {
@@ -284,8 +288,8 @@ static int enter_queue(struct lf_lock **queue, const struct options *o,
 		rc = explain_refusal(o, slots, rc, path);
 		if (rc == -ETIMEDOUT && timeout_ms == 0)
 			rc = -EAGAIN;
-		if (rc != -EAGAIN || slots->count >= o->slots ||
-		    moments == MOST_MOMENTS || is_any_waited_for(o, slots))
+		if (rc != -EAGAIN || moments == MOST_MOMENTS ||
+		    is_any_waited_for(o, slots))
 			return rc;
 		*path = o->paths[0];
 		rc = lock_queue(queue, o, MOMENT_MS);

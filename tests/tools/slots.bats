@@ -283,6 +283,60 @@ nothing_left() {
 	nothing_left
 }
 
+# The holder of the queue counts too, and holds one slot after the other for an
+# instant.  Here a program does so: it has the first slot while the caller looks at that,
+# and the second while the caller, stopped in between, looks at this.
+counting='import fcntl, os, signal, subprocess, sys
+def lock(name):
+    file = open(name, "w")
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    return file
+def has_open(pid, name):
+    try:
+        links = ["/proc/%d/fd/%s" % (pid, fd) for fd in os.listdir("/proc/%d/fd" % pid)]
+        return any(os.readlink(link).endswith(name) for link in links)
+    except OSError:
+        return False
+def is_queued(pid):
+    return any("->" in line and " %d " % pid in line for line in open("/proc/locks"))
+queue, slot = lock("lock"), lock("lock.1")
+open("lock.2", "w").close()
+tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-P", "lock.2",
+    "-e", "inject=openat:signal=STOP:when=1",
+    "sh", "-c", "echo $$ >pid; exec lf-acquire -n -N 2 lock touch ran"])
+while not os.path.exists("pid") or not open("pid").read():
+    pass
+pid = int(open("pid").read())
+while tracer.poll() is None and not has_open(pid, "/lock.2"):
+    pass
+slot = slot.close(), lock("lock.2")
+while tracer.poll() is None and not is_queued(pid):
+    os.kill(pid, signal.SIGCONT)
+queue.close()
+slot[1].close()
+sys.exit(tracer.wait())'
+
+# The caller gives up where this machine is too slow.
+gets_in() {
+	rm -f pid
+	start python3 -c "$counting"
+	finish "$pid"
+	[ "$status" -eq 0 ]
+}
+
+@test "a caller that does not wait does not count slots that another only looks at" {
+	need_inspection
+	need_locks_of_descriptors
+	need_strace
+	need python3
+	for ((n = 1; n < 5; n++)); do
+		! gets_in || break
+	done
+	present ran
+	rm -f ran pid
+	nothing_left
+}
+
 @test "a caller that does not wait is refused while another waits for a smaller N" {
 	need_inspection
 	hold lf-acquire -N 3 lock
