@@ -318,6 +318,9 @@ replaced="lf-acquire: lock: was replaced while COMMAND ran; another may have run
 	run -75 lf-acquire -q --timeout=.01 lock echo never
 	equal "$output" ''
 	run -9 lf-acquire -t 0.01 -E 9 lock echo never
+	# As short as it is, it is a wait.
+	run -75 lf-acquire -t .0001 lock echo never
+	like "$output" '; timed out$'
 	release "$holder"
 	[ ! -e lock ]
 }

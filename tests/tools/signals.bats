@@ -409,6 +409,18 @@ comes_back() {
 	equal "$status" 143
 }
 
+@test "an ignored signal does not end a wait" {
+	env --ignore-signal=HUP true 2>/dev/null ||
+		skip "needs env with --ignore-signal"
+	need_proc_locks
+	hold lf-acquire lock
+	queue env --ignore-signal=HUP lf-acquire -w lock echo never
+	kill -HUP "$pid"
+	kill -TERM "$pid"
+	finish "$pid"
+	equal "$status" 143
+}
+
 @test "the queue goes on without waiters that a signal ended, and no file stays" {
 	need_signals HUP
 	need_proc_locks
