@@ -236,23 +236,52 @@ polls() {
 	done
 }
 
+# watch RELEASE...: $woken says whether the kernel wakes lf-check at the release.
+watch() {
+	local checker strace
+
+	rm -f calls
+	start strace -o calls lf-check -w -q lock 9>&-
+	strace=$pid
+	eventually grep -qs 'inotify_add_watch(' calls
+	read -r checker _ <"/proc/$strace/task/$strace/children" || :
+	eventually is_asleep "$checker"
+	"$@"
+	finish "$strace"
+	equal "$status" 1
+	woken=
+	! polls | tail -n 1 | grep -q '= [12] ' || woken=yes
+}
+
 @test "the kernel wakes lf-check" {
-	local checker round strace
+	local round woken
 
 	need_watch
 	need_strace
 	# The half second may be over just then, but not each time.
 	for round in {1..10}; do
 		hold lf-acquire lock
-		start strace -o calls lf-check -w -q lock
-		strace=$pid
-		eventually grep -qs 'inotify_add_watch(' calls
-		read -r checker _ <"/proc/$strace/task/$strace/children" || :
-		eventually is_asleep "$checker"
-		release "$holder"
-		finish "$strace"
-		equal "$status" 1
-		! polls | tail -n 1 | grep -q '= [12] ' || return 0
+		watch release "$holder"
+		[ ! "$woken" ] || return 0
+	done
+	equal "$(polls)" "woken once in $round rounds"
+}
+
+close_9() {
+	exec 9>&-
+}
+
+@test "the kernel wakes lf-check though neither file nor process ends" {
+	local round woken
+
+	need_watch
+	need_strace
+	need_locks_of_descriptors
+	for round in {1..10}; do
+		exec 9>>lock
+		run -0 lf-acquire --fd 9
+		watch close_9
+		[ ! "$woken" ] || return 0
 	done
 	equal "$(polls)" "woken once in $round rounds"
 }
