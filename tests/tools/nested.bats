@@ -372,6 +372,17 @@ self_locking() {
 	run -0 lf-acquire -N 3 lock lf-check --mine lock
 }
 
+@test "--mine: a slot of an unknown holder is status 2" {
+	need_root
+	need_locks_of_descriptors
+	need_proc
+	hold lf-acquire -N 3 lock
+	kill_holder
+	run -1 lf-check --mine lock
+	run -2 unprivileged lf-check --mine lock
+	like "$output" "^lf-check: lock: held; unknown whether by a caller"
+}
+
 @test "--nested needs no other slot, and cannot exclude flock(2)" {
 	need_ancestors
 	run -0 lf-acquire -N 3 lock lf-acquire -r -N 3 lock \
