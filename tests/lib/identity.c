@@ -509,7 +509,18 @@ TEST(a_lock_does_not_stay_with_a_child_of_a_raw_clone_before)
 	check_parked(LF_KEEP | LF_SHARED, true);
 }
 
-/* A release of the new lock would be one of the child's. */
+/* The tag alone would keep others out too. */
+static int find_body(void *unused)
+{
+	struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
+
+	(void)unused;
+	demand(fcntl(open(lock_path, O_RDWR), F_GETLK, &body) == 0);
+	demand(body.l_type == F_RDLCK);
+	return 0;
+}
+
+/* It would lose the new lock when the child releases its own. */
 TEST(a_descriptor_of_an_adopter_is_not_used_again)
 {
 	const unsigned flags = LF_SHARED | LF_KEEP;
@@ -525,11 +536,11 @@ TEST(a_descriptor_of_an_adopter_is_not_used_again)
 	gate_pass(heir.adopted);
 	assert_int_equal(lf_release(&heir.lock), 0); /* parked */
 	assert_int_equal(lf_acquire(&third, lock_path, 0, flags), 0);
-	assert_int_equal(lf_release(&third), 0);
-	assert_int_equal(lf_release(&second), 0);
-	assert_held(lock_path);
 	gate_open(heir.may_go);
 	assert_finish(child);
+	assert_int_equal(lf_release(&second), 0);
+	assert_child(find_body, NULL);
+	assert_int_equal(lf_release(&third), 0);
 	assert_free(lock_path);
 	heir_free(&heir);
 }

@@ -613,6 +613,9 @@ straying='
 			rm -f lock
 		done
 	done
+	umask 027
+	run -0 lf-acquire -m 666 lock sh -c umask
+	equal "$output" 0027
 }
 
 @test "without -m the mode is 0666 less the umask" {

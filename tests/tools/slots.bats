@@ -75,6 +75,13 @@ nothing_left() {
 	nothing_left
 }
 
+@test "a slot of which only the file is left is free" {
+	: >lock.1
+	run -0 lf-acquire -N 1 lock sh -c 'echo "$LF_SLOT"'
+	equal "$output" 1
+	nothing_left
+}
+
 @test "-k, -m, -p, -F and -o apply to the slot" {
 	umask 077
 	run -0 lf-acquire -k -m 640 -N 2 lock stat -c %a lock lock.1
