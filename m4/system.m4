@@ -78,6 +78,18 @@ AC_DEFUN([LF_LINUX], [
   AM_CONDITIONAL([LINUX], [test "$lf_cv_linux" = yes])
 ])
 
+# LF_STATX: statx(2), Linux 4.11; the GNU C library has it since 2.28, musl since 1.2.5.
+AC_DEFUN([LF_STATX], [
+  AC_CACHE_CHECK([for statx], [lf_cv_statx], [
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <fcntl.h>
+      #include <sys/stat.h>]], [[struct statx st;
+      return statx(0, "", AT_STATX_DONT_SYNC, STATX_INO, &st);]])],
+      [lf_cv_statx=yes], [lf_cv_statx=no])])
+  AM_CONDITIONAL([HAVE_STATX], [test "$lf_cv_statx" = yes])
+  AS_IF([test "$lf_cv_statx" = yes], [AC_DEFINE([HAVE_STATX], [1],
+    [Define if statx(2) is available.])])
+])
+
 # LF_WATCH: inotify(7), and pidfd_open(2) of Linux 5.3; with them lf-check learns
 # when a lock may be free.  The latter is called by its number, because glibc has
 # a function for it only since 2.36.

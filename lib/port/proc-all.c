@@ -5,6 +5,7 @@
 #include "port/os.h"
 
 #include "port/proc-list.h"
+#include "port/statx.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,6 +10,7 @@
 
 #include "lockfile-fcntl.h"
 #include "port/proc-list.h"
+#include "port/statx.h"
 #include "port/proc-text.h"
 
 #include <dirent.h>
