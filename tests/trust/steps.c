@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * steps convert|adopt|start LOCKFILE COMMAND [ARGUMENT]...
+ * steps STEPS LOCKFILE COMMAND [ARGUMENT]...
  *
  * Uses the library where lf-acquire does not, and runs COMMAND under the lock:
- * converts to shared and back first, lets a child adopt the lock and run COMMAND,
- * or waits by descriptor.  Exits with the status of COMMAND, or 71.
+ *
+ *	convert  converts to shared and back first
+ *	upgrade  shares the lock, and asks in vain for more: another shares it
+ *	adopt    a child adopts the lock and runs COMMAND
+ *	start    waits by descriptor
+ *	give-up  begins to wait by descriptor, gives up, and does not run COMMAND
+ *	fd       a child locks the descriptor of the parent, as lf-acquire --fd
+ *
+ * Exits with the status of COMMAND, or 71.
  */
 #include "config.h"
 
@@ -69,6 +76,19 @@ static int convert(const char *path, char **command)
 	return rc < 0 ? fail("convert", rc) : run_and_release(lock, command);
 }
 
+static int upgrade(const char *path, char **command)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, path, LF_FOREVER, LF_SHARED);
+
+	if (rc < 0)
+		return fail("acquire", rc);
+	rc = lf_convert(lock, 20, 0);
+	if (rc == 0)
+		fputs("steps: exclusive beside another sharer\n", stderr);
+	return run_and_release(lock, command);
+}
+
 /* The end of the child closes the pipe as well. */
 static int adopt(const char *path, char **command)
 {
@@ -110,15 +130,62 @@ static int start(const char *path, char **command)
 	return rc < 0 ? fail("finish", rc) : run_and_release(lock, command);
 }
 
+static int give_up(const char *path)
+{
+	struct lf_lock *lock;
+	int rc = lf_start(&lock, path, 0);
+	struct pollfd over = { .events = POLLIN };
+
+	if (rc < 0)
+		return fail("start", rc);
+	over.fd = lf_pending_fd(lock);
+	poll(&over, 1, 20);
+	rc = lf_release(&lock);
+	return rc < 0 ? fail("give up", rc) : 0;
+}
+
+/* COMMAND runs only if the child has said that the lock is there. */
+static int lock_descriptor(const char *path, char **command)
+{
+	int fd = open(path, O_RDWR | O_CREAT, 0666), status;
+	struct lf_lock *lock;
+	pid_t pid;
+
+	if (fd < 0)
+		return fail("open", -errno);
+	pid = fork();
+	if (pid == 0) {
+		int rc = lf_acquire_fd(&lock, fd, LF_FOREVER, 0);
+
+		_exit(rc < 0 ? fail("acquire", rc) : 0);
+	}
+	status = status_of(pid);
+	if (status == 0)
+		status = run(command);
+	close(fd);
+	return status;
+}
+
+static int do_steps(const char *steps, const char *path, char **command)
+{
+	if (strcmp(steps, "convert") == 0)
+		return convert(path, command);
+	if (strcmp(steps, "upgrade") == 0)
+		return upgrade(path, command);
+	if (strcmp(steps, "adopt") == 0)
+		return adopt(path, command);
+	if (strcmp(steps, "start") == 0)
+		return start(path, command);
+	if (strcmp(steps, "give-up") == 0)
+		return give_up(path);
+	if (strcmp(steps, "fd") == 0)
+		return lock_descriptor(path, command);
+	return 64;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 4)
 		return 64;
-	if (strcmp(argv[1], "convert") == 0)
-		return convert(argv[2], argv + 3);
-	if (strcmp(argv[1], "adopt") == 0)
-		return adopt(argv[2], argv + 3);
-	if (strcmp(argv[1], "start") == 0)
-		return start(argv[2], argv + 3);
-	return 64;
+	return do_steps(argv[1], argv[2], argv + 3);
 }
