@@ -216,6 +216,8 @@ nothing_left() {
 @test "-t is one limit on the wait in the queue and for a slot" {
 	need_proc_locks
 	fill
+	run -75 lf-acquire -t 0.1 -N 3 lock true
+	like "$output" '^lf-acquire: lock.1: held .*; no slot is free; timed out$'
 	queue lf-acquire -w -N 3 lock true
 	head=$pid
 	run -75 lf-acquire -t 0.1 -N 3 lock true
