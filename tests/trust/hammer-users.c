@@ -34,7 +34,7 @@ static int one_of(struct user *user, int count)
 
 /* --- Slots */
 
-static void use(size_t slot, unsigned locks)
+void use(size_t slot, unsigned locks)
 {
 	pid_t before = atomic_exchange(&arena->slots[slot].pid, getpid());
 
@@ -52,7 +52,7 @@ static bool excludes(int ours, int theirs)
 }
 
 /* Nobody else may hold it now, but a process that is being killed. */
-static void hold(size_t slot, int lock, bool shared, size_t parent)
+void hold(size_t slot, int lock, bool shared, size_t parent)
 {
 	int holds = (lock + 1) | (shared ? SHARED : 0);
 
@@ -74,7 +74,7 @@ static void hold(size_t slot, int lock, bool shared, size_t parent)
 	atomic_fetch_add(&arena->acquired, 1);
 }
 
-static void stop_holding(size_t slot)
+void stop_holding(size_t slot)
 {
 	atomic_store(&arena->slots[slot].holds, 0);
 	atomic_fetch_add(&arena->slots[slot].changes, 1);

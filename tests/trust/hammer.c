@@ -5,8 +5,8 @@
  * 64 processes with 4 threads each lock a few files in every way for some time:
  * waiting or not, for a time, shared, converting, keeping the file or not, several
  * at once, with the PID in the file, by descriptor, through the working directory,
- * and by children that adopt the lock.  Some are the original's algorithm, or users
- * of flock(2).  Others are killed, or stopped and continued; two directories
+ * and by children that adopt the lock.  Some are the original's algorithm, users of
+ * flock(2), or run lf-acquire and flock(1).  Others are killed, or stopped and continued; two directories
  * exchange their names; lf_inspect(), and LF-CHECK if it is given, are asked for the
  * holders.
  *
@@ -188,6 +188,8 @@ static void start_user(int number)
 	if (number % 16 == 6)
 		body = use_flock;
 #endif
+	if (number % 16 == 14)
+		body = use_programs;
 	users[number] = start(body, number);
 	atomic_store(&arena->groups[number], users[number]);
 }
@@ -315,14 +317,28 @@ static void print_results(int seconds)
 	       atomic_load(&arena->acquired), atomic_load(&arena->wrong));
 }
 
+static void make_arena(void)
+{
+	int fd = memfd_create("arena", 0);
+
+	if (fd < 0 || dup2(fd, ARENA_FD) < 0 ||
+	    ftruncate(ARENA_FD, sizeof(*arena)) < 0)
+		give_up("memory");
+	if (fd != ARENA_FD)
+		close(fd);
+	arena = mmap(NULL, sizeof(*arena), PROT_READ | PROT_WRITE, MAP_SHARED,
+		     ARENA_FD, 0);
+	if (arena == MAP_FAILED)
+		give_up("mmap");
+}
+
 int main(int argc, char **argv)
 {
 	int seconds = argc > 1 ? atoi(argv[1]) : 60;
 
-	arena = mmap(NULL, sizeof(*arena), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (arena == MAP_FAILED)
-		give_up("mmap");
+	if (argc == 5 && strcmp(argv[1], "--") == 0)
+		return hold_for_program(argv + 2);
+	make_arena();
 	lf_check_program = argc > 2 ? argv[2] : NULL;
 	setvbuf(stdout, NULL, _IONBF, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

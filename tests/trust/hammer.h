@@ -40,6 +40,9 @@ struct slot {
 	atomic_int pid, was; /* the PID, and that of the process before */
 };
 
+/* Where the memory of the arena is open in all processes. */
+#define ARENA_FD 9
+
 struct arena {
 	struct slot slots[SLOTS];
 	atomic_bool is_dying[PROCESSES]; /* the kernel may drop its locks */
@@ -62,6 +65,16 @@ __attribute__((__format__(__printf__, 1, 2))) void wrong(const char *format,
 void use_locks(int process);
 void use_as_the_original(int process);
 void use_flock(int process); /* if the library has LF_FLOCK */
+
+/* What a slot shows: the locks that it uses, as bits; that it holds one now, which
+   a slot PARENT may have left to it; that it does not hold it any more. */
+void use(size_t slot, unsigned locks);
+void hold(size_t slot, int lock, bool shared, size_t parent);
+void stop_holding(size_t slot);
+
+/* --- hammer-programs.c: the same; and the status of what they run. */
+void use_programs(int process);
+int hold_for_program(char *const *arguments);
 
 /* --- hammer-checks.c: the same; LF_CHECK is the program, or NULL. */
 void check_reports(const char *lf_check);

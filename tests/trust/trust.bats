@@ -53,3 +53,10 @@ no_failures() {
 	need_flock
 	no_failures "$BATS_TEST_DIRNAME/foreigners" python perl with_lock_ex flock flopen
 }
+
+@test "waiters behind a holder that is killed" {
+	need_inspection
+	need_locks_of_descriptors
+	type -P waiters >/dev/null || skip "needs waiters, which is in the build directory only"
+	no_failures waiters 60
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: 0BSD */
+/* lf-acquire and flock(1), whose COMMAND is this program again. */
+#include "config.h"
+
+#include "hammer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOST_ARGUMENTS 16
+#define HELD 75
+#define NOT_FOUND 127
+
+extern char **environ;
+
+static char self[4096]; /* the path of this program */
+
+struct command {
+	char *arguments[MOST_ARGUMENTS + 1];
+	int count;
+	char numbers[3][24];
+};
+
+static void add(struct command *command, const char *argument)
+{
+	if (command->count == MOST_ARGUMENTS)
+		abort();
+	command->arguments[command->count++] = (char *)(uintptr_t)argument;
+}
+
+static void add_number(struct command *command, int i, size_t number)
+{
+	snprintf(command->numbers[i], sizeof(command->numbers[i]), "%zu",
+		 number);
+	add(command, command->numbers[i]);
+}
+
+/* hammer -- SLOT LOCK SHARED */
+static void add_self(struct command *command, size_t slot, int lock,
+		     bool shared)
+{
+	add(command, self);
+	add(command, "--");
+	add_number(command, 0, slot);
+	add_number(command, 1, (size_t)lock);
+	add_number(command, 2, shared);
+}
+
+static int run(struct command *command)
+{
+	int status;
+	pid_t pid;
+
+	if (posix_spawnp(&pid, command->arguments[0], NULL, NULL,
+			 command->arguments, environ) != 0)
+		return NOT_FOUND;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 71;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 71;
+}
+
+static void run_lf_acquire(unsigned *seed, size_t slot, int lock)
+{
+	static const char *const ways[] = { "-n", "-w", "-t0.03", "-w" };
+	static const char *const more[] = { "-q", "-k", "-o", "-F" };
+	bool shared = lock != PIDS && rand_r(seed) % 3 == 0;
+	struct command command = { .count = 0 };
+	int status;
+
+	add(&command, "lf-acquire");
+	add(&command, "-q");
+	add(&command, ways[rand_r(seed) % 4]);
+	if (lock == PIDS)
+		add(&command, "-p");
+	else if (lock == FLOCKS)
+		add(&command, "--flock");
+	else
+		add(&command, more[rand_r(seed) % 4]);
+	if (shared)
+		add(&command, "-s");
+	if (lock == FIRST) {
+		add(&command, "-a");
+		add(&command, paths[SECOND]);
+	}
+	add(&command, paths[lock]);
+	add_self(&command, slot, lock, shared);
+	status = run(&command);
+	if (status == HELD)
+		atomic_fetch_add(&arena->refused, 1);
+	else if (status != 0)
+		wrong("lf-acquire %s %s: status %d", command.arguments[2],
+		      paths[lock], status);
+}
+
+/* Which may be missing.  Status 1 is that of -n. */
+static void run_flock(unsigned *seed, size_t slot)
+{
+	bool shared = rand_r(seed) % 3 == 0;
+	struct command command = { .count = 0 };
+	int status;
+
+	add(&command, "flock");
+	add(&command, shared ? "-s" : "-x");
+	if (rand_r(seed) % 2)
+		add(&command, "-n");
+	add(&command, paths[FLOCKS]);
+	add_self(&command, slot, FLOCKS, shared);
+	status = run(&command);
+	if (status > 1 && status != NOT_FOUND)
+		wrong("flock: status %d", status);
+}
+
+void use_programs(int process)
+{
+	static const int locks[] = { PLAIN, PIDS, FIRST, FLOCKS };
+	unsigned seed = (unsigned)getpid();
+	size_t slot = (size_t)process * THREADS;
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (length < 0)
+		abort();
+	self[length] = '\0';
+	while (!atomic_load(&arena->over)) {
+		int lock = locks[rand_r(&seed) % 4];
+
+		use(slot, lock == FIRST ? 1u << FIRST | 1u << SECOND :
+					  1u << lock);
+		if (lock == FLOCKS && rand_r(&seed) % 2)
+			run_flock(&seed, slot);
+		else
+			run_lf_acquire(&seed, slot, lock);
+		use(slot, 0);
+	}
+}
+
+/* What they run: the memory is at a descriptor of the first process. */
+int hold_for_program(char *const *arguments)
+{
+	size_t slot = strtoul(arguments[0], NULL, 10);
+	int lock = atoi(arguments[1]);
+
+	arena = mmap(NULL, sizeof(*arena), PROT_READ | PROT_WRITE, MAP_SHARED,
+		     ARENA_FD, 0);
+	if (arena == MAP_FAILED || slot >= SLOTS || lock >= LOCKS)
+		return 71;
+	paths[lock] = "a file that a program locked";
+	hold(slot, lock, *arguments[2] == '1', SLOTS);
+	for (int i = 0; i < 3; i++)
+		sched_yield();
+	stop_holding(slot);
+	return 0;
+}
