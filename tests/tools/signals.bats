@@ -593,6 +593,18 @@ terminate() {
 	done
 }
 
+@test "COMMAND has the blocked signals of its caller after a wait, too" {
+	need_proc_locks
+	local usual
+
+	usual=$(grep SigBlk /proc/self/status)
+	hold lf-acquire lock
+	queue lf-acquire -w lock sh -c 'grep SigBlk /proc/self/status >blocked'
+	release "$holder"
+	finish "$pid"
+	equal "$(cat blocked)" "$usual"
+}
+
 @test "a blocked signal waits for COMMAND to unblock it" {
 	need perl
 	env --block-signal=TERM true 2>/dev/null ||
