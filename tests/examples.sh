@@ -142,7 +142,7 @@ set_up_for_all() {
 	# etcdctl lock NAME COMMAND, without a server.
 	printf '%s\n' '#!/bin/sh' 'shift 2 && exec "$@"' >"$dir/bin/etcdctl"
 	chmod 755 "$dir/bin/cmd" "$dir/bin/cc" "$dir/bin/etcdctl"
-	for job in backup count pull rotate verify; do
+	for job in backup count deploy mydaemon pull report resize rotate verify; do
 		ln -s cmd "$dir/bin/$job"
 	done
 }
