@@ -14,14 +14,15 @@
  *     file.c        open, verify; parked.c: close, the tag of a holder
  *     protocol.c    lock_now, lock_waiting, acquire, leave
  *     convert.c     shared to exclusive, and back
- *     the cast      process, borrower, child, original, foreign, killer, stray
+ *     the cast      process, borrower, child, original, foreign, killer, stray;
+ *                   with LF_FLOCK, and with flock(2): see flock-too.pml
  *     scenarios     which processes take part; -DSCENARIO_NAME chooses one
  *     fairness      the claims about runs that do not end
  *
  * Read acquire and leave first; the rest explains them.  `run', next to this
  * file, checks every scenario and then that every mutant is caught
  * (-DMUTANT_NAME: the model without one rule).  To see how one is caught, in a
- * scratch directory with a copy of this file:
+ * scratch directory with copies of the .pml files:
  *
  *     spin -a -DSCENARIO_STRAY -DMUTANT_CLOSE_WITHOUT_PRESENCE lockfile.pml
  *     cc -O2 -DSAFETY -DVECTORSZ=2048 -o pan pan.c && ./pan -i -m10000
@@ -58,6 +59,8 @@
  *               and no tag stays that no handle of its process needs.
  *   PLACE       A thread that got the lock in its place has byte 0 until it releases:
  *               the queue does not pass it.
+ *   FLOCKED, BARE, FREE
+ *               See flock-too.pml.
  *   no deadlock Spin's search for invalid end states.
  *   served, queued_is_served
  *               See "fairness" at the end.
@@ -127,12 +130,13 @@
 #if defined SCENARIO_KILL || defined SCENARIO_KILL_MIXED || \
     defined SCENARIO_KILL_FORK || defined SCENARIO_SERVED_KILL || \
     defined SCENARIO_SHARED_KILL || defined SCENARIO_CONVERT_KILL || \
-    defined SCENARIO_KILL_QUEUE
+    defined SCENARIO_KILL_QUEUE || defined SCENARIO_FLOCK_KILL
 #define KILLED
 #endif
 #if defined SCENARIO_SERVED || defined SCENARIO_SERVED_MIXED || \
     defined SCENARIO_SERVED_KILL || defined SCENARIO_SERVED_SHARED || \
-    defined SCENARIO_SERVED_CONVERT || defined SCENARIO_SERVED_SHARED_MIXED
+    defined SCENARIO_SERVED_CONVERT || defined SCENARIO_SERVED_SHARED_MIXED || \
+    defined SCENARIO_SERVED_FLOCK || defined SCENARIO_SERVED_FLOCK_MIXED
 #define SERVED
 #endif
 #ifdef SCENARIO_KILL_QUEUE
@@ -196,6 +200,7 @@ byte copies[PROCESSES];         /* descriptors that share the description */
 
 /* For the claims alone.  No process decides anything by these. */
 byte holders;                   /* between acquire and release, as a range */
+byte flockers;                  /* those of flock(2), in the same way */
 byte running;                   /* how many have not yet left for good */
 bool kept;                      /* some process leaves the file behind */
 bool won;                       /* some process got the lock */
@@ -291,6 +296,7 @@ inline description_close()
 		my.sharers = my.sharers & ~bit(me);
 		my.opened = my.opened & ~bit(me);
 		holders = by_others(holders);
+		flockers = by_others(flockers);
 		file[me] = NONE
 	:: else
 	fi
@@ -1459,6 +1465,9 @@ proctype foreign(byte me; byte part; byte how)
 	running--
 }
 
+/* Callers with LF_FLOCK, and users of flock(2). */
+#include "flock-too.pml"
+
 /* At any moment, also when nothing is left to kill. */
 proctype killer(byte victim)
 {
@@ -1486,6 +1495,9 @@ end:	do
 #define theirs(number, kind) comes(kind); run original(number, kind)
 #define foreigner(number, part, how)                                     \
 	comes(KEEP); run foreign(number, part, how)
+#define flocks(number, kind) comes(KEEP); run flock_too(number, kind + KEEP)
+#define flock_alone(number, kind) comes(KEEP); run flock_user(number, kind + KEEP)
+#define flock_and_records(number, order) comes(KEEP); run both_user(number, order)
 #define comes(kind)          running++; kept = kept || ((kind) & KEEP)
 
 inline cast()
@@ -1637,6 +1649,30 @@ inline cast()
 	ours(0, WAIT + KEEP); borrows(1, WAIT); ours(2, WAIT + KEEP)
 #elif defined SCENARIO_THREADS_END
 	ours(0, SHARED); ours(1, WAIT); ours(2, WAIT); foreigner(3, FAR_END, WRITE)
+#elif defined SCENARIO_FLOCK
+	flocks(0, WAIT); flocks(1, WAIT); flocks(2, WAIT)
+#elif defined SCENARIO_FLOCK_SHARED
+	flocks(0, WAIT + SHARED); flocks(1, WAIT); flocks(2, WAIT + SHARED)
+#elif defined SCENARIO_FLOCK_REMOVE
+	flocks(0, WAIT); flocks(1, TIMED); ours(2, WAIT)
+#elif defined SCENARIO_FLOCK_USER
+	flocks(0, WAIT); flocks(1, TIMED); flock_alone(2, WAIT);
+	ours(3, NO_WAIT + KEEP)
+#elif defined SCENARIO_FLOCK_USER_SHARED
+	flocks(0, WAIT + SHARED); flocks(1, NO_WAIT); flock_alone(2, WAIT + SHARED);
+	flock_alone(3, WAIT)
+#elif defined SCENARIO_FLOCK_RECORDS_FIRST
+	flocks(0, WAIT); flocks(1, TIMED); flock_and_records(2, RECORDS_FIRST);
+	flock_alone(3, WAIT)
+#elif defined SCENARIO_FLOCK_FLOCK_FIRST
+	flocks(0, WAIT); flocks(1, TIMED); flock_and_records(2, FLOCK_FIRST);
+	flock_alone(3, WAIT)
+#elif defined SCENARIO_FLOCK_KILL
+	flocks(0, WAIT); flocks(1, WAIT); flock_alone(2, WAIT); run killer(0)
+#elif defined SCENARIO_SERVED_FLOCK
+	flocks(0, WAIT); flocks(1, WAIT); flock_alone(2, WAIT)
+#elif defined SCENARIO_SERVED_FLOCK_MIXED
+	flocks(0, WAIT); flocks(1, WAIT); ours(2, WAIT)
 #else
 #error "name a scenario"
 #endif
