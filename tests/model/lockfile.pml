@@ -99,6 +99,7 @@
  *   then.  The library remembers and omits the call.
  * - A waiter with a bound, whose first attempt was refused and which cannot
  *   start a thread, closes the file: that is a caller that does not wait.
+ * - FUSE with locks of the kernel is as a local file system with files that are kept.
  * - A remover that finds byte 0 alone locked looks again without end, unless a
  *   foreign program has it.  The library stops after MOST_LOOKS.
  * - Left out: a program that read-locks exactly the byte of the gap after the remover
@@ -136,7 +137,8 @@
 #if defined SCENARIO_SERVED || defined SCENARIO_SERVED_MIXED || \
     defined SCENARIO_SERVED_KILL || defined SCENARIO_SERVED_SHARED || \
     defined SCENARIO_SERVED_CONVERT || defined SCENARIO_SERVED_SHARED_MIXED || \
-    defined SCENARIO_SERVED_FLOCK || defined SCENARIO_SERVED_FLOCK_MIXED
+    defined SCENARIO_SERVED_FLOCK || defined SCENARIO_SERVED_FLOCK_MIXED || \
+    defined SCENARIO_SERVED_OF_PROCESS
 #define SERVED
 #endif
 #ifdef SCENARIO_KILL_QUEUE
@@ -161,6 +163,28 @@
 #define sharer_refused()        claim(SHARE, false)
 #else
 #define sharer_refused()        skip
+#endif
+
+/*
+ * Kinds of file system, see lf_marks_choose: a network file system has the body alone,
+ * and what the path names is answered from a cache; where the process owns the body,
+ * that is the whole file; where flock(2) and record locks exclude each other, as on the
+ * BSDs, there is no presence.
+ */
+#if defined SCENARIO_NETWORK || defined SCENARIO_NETWORK_SHARED
+#define NO_TAG
+#define NO_PRESENCE
+#define CACHED
+#endif
+#if defined SCENARIO_OF_PROCESS || defined SCENARIO_OF_PROCESS_SHARED || \
+    defined SCENARIO_OF_PROCESS_KEEP || defined SCENARIO_SERVED_OF_PROCESS
+#define NO_TAG
+#define NO_PRESENCE
+#define OF_PROCESS
+#endif
+#if (defined SCENARIO_NO_PRESENCE || defined SCENARIO_NO_PRESENCE_SHARED) && \
+    !defined MUTANT_PRESENCE_IN_LIST
+#define NO_PRESENCE
 #endif
 
 /* Answers; CANCELLED is also that of a wait whose time is up. */
@@ -260,10 +284,25 @@ bool killed[PROCESSES];         /* from outside */
 #define tag_is_refused(how)   ((tags_of_others | my.place) & excluding(how))
 #define tag_given(how)        (tags_of_others | (how << process_of(me)))
 #define place_is_refused(how) ((my.tag | by_others(my.place)) & excluding(how))
+/* Of other descriptions, and of other processes where the process owns the body. */
+#ifdef OF_PROCESS
+#define body_excludes_byte_0(how)  refused(my.tag | my.place, how)
+#define give_byte_0(how)        my.tag = given(my.tag, how)
+#else
+#define body_excludes_byte_0(how)  false
+#define give_byte_0(how)        skip
+#endif
+#ifdef MUTANT_PRESENCE_IN_LIST
+#define presence_excludes(how)  (how == WRITE && (my.sharers & ~bit(me)) != 0)
+#else
+#define presence_excludes(how)  false
+#endif
 #define body_is_refused(how)                                            \
 	(refused(my.body, how) || refused(my.gap, how) ||               \
-	 refused(my.far_end, how))
+	 refused(my.far_end, how) || body_excludes_byte_0(how) ||       \
+	 presence_excludes(how))
 #define give_body(how)                                                  \
+	give_byte_0(how);                                               \
 	my.body = given(my.body, how);                                  \
 	my.gap = given(my.gap, how);                                    \
 	my.far_end = given(my.far_end, how)
@@ -370,6 +409,9 @@ inline enter(how)
 /* F_SETLK, byte 0 */
 inline tag_try(how)
 {
+#ifdef NO_TAG
+	got = true
+#else
 	d_step {
 		got = !tag_is_refused(how);
 		if
@@ -378,6 +420,7 @@ inline tag_try(how)
 		fi;
 		has_tag[me] = got
 	}
+#endif
 }
 
 /*
@@ -387,6 +430,9 @@ inline tag_try(how)
  */
 inline tag_wait(how)
 {
+#ifdef NO_TAG
+	got = true
+#else
 	waits_for(1);
 	if
 	:: d_step {
@@ -405,6 +451,7 @@ inline tag_wait(how)
 	   }
 	fi;
 	waits_for(0)
+#endif
 }
 
 inline tag_unlock()
@@ -510,7 +557,17 @@ inline body_try_to_remove(have)
 	if
 	:: have == WRITE -> got = true
 	:: else ->
+#ifdef OF_PROCESS
+		d_step {
+			got = !refused(my.body, WRITE) && !body_excludes_byte_0(WRITE);
+			if
+			:: got -> give_byte_0(WRITE); my.body = given(my.body, WRITE)
+			:: else
+			fi
+		};
+#else
 		range_try(WRITE, my.body);
+#endif
 		if
 		:: got -> range_try(READ, my.gap)
 		:: else
@@ -527,7 +584,7 @@ inline body_try_to_remove(have)
 		fi
 	fi;
 #endif
-#ifndef MUTANT_REMOVER_WITHOUT_BYTE_0
+#if !defined MUTANT_REMOVER_WITHOUT_BYTE_0 && !defined NO_TAG
 	if
 #ifdef MUTANT_BYTE_0_BY_TAG
 	:: got && !(have == WRITE && has_tag[me]) -> exclude_byte_0()
@@ -569,6 +626,9 @@ inline body_unlock()
 	d_step {
 #if defined THREADS && !defined MUTANT_PLACE_LEFT
 		my.place = by_others(my.place);
+#endif
+#ifdef OF_PROCESS
+		my.tag = by_others(my.tag);
 #endif
 		my.body = by_others(my.body);
 		my.gap = by_others(my.gap);
@@ -624,6 +684,9 @@ inline presence_share()
  */
 inline presence_is_alone()
 {
+#ifdef NO_PRESENCE
+	got = true
+#else
 	my.sharers = my.sharers & ~bit(me);
 	d_step {
 #ifdef MUTANT_PRESENCE_IGNORED
@@ -636,6 +699,7 @@ inline presence_is_alone()
 		:: else
 		fi
 	}
+#endif
 }
 
 /* flock LOCK_UN */
@@ -692,7 +756,14 @@ inline file_open()
 /* stat and fstat.  Only the path can change, so together they are one step. */
 inline file_is_at()
 {
+#ifdef CACHED
+	if
+	:: got = (path == file[me])
+	:: got = true
+	fi
+#else
 	got = (path == file[me])
+#endif
 }
 
 /* ---- parked.c, siblings.c --------------------------------------------- */
@@ -879,7 +950,9 @@ inline lock_waiting()
 	d_step { claim(TAG, !(my.tag & mine)) };
 #endif
 	if
+#ifndef NO_PRESENCE
 	:: !is(KEEP) -> presence_share()
+#endif
 	:: else
 	fi;
 #ifdef THREADS
@@ -1498,6 +1571,11 @@ end:	do
 #define flocks(number, kind) comes(KEEP); run flock_too(number, kind + KEEP)
 #define flock_alone(number, kind) comes(KEEP); run flock_user(number, kind + KEEP)
 #define flock_and_records(number, order) comes(KEEP); run both_user(number, order)
+#ifdef MUTANT_NETWORK_REMOVES
+#define STAYS     0
+#else
+#define STAYS     KEEP
+#endif
 #define comes(kind)          running++; kept = kept || ((kind) & KEEP)
 
 inline cast()
@@ -1673,6 +1751,24 @@ inline cast()
 	flocks(0, WAIT); flocks(1, WAIT); flock_alone(2, WAIT)
 #elif defined SCENARIO_SERVED_FLOCK_MIXED
 	flocks(0, WAIT); flocks(1, WAIT); ours(2, WAIT)
+#elif defined SCENARIO_NETWORK
+	ours(0, WAIT + STAYS); ours(1, TIMED + STAYS); ours(2, STAYS);
+	theirs(3, WAIT + KEEP)
+#elif defined SCENARIO_NETWORK_SHARED
+	ours(0, WAIT + SHARED + STAYS); ours(1, TIMED + SHARED + STAYS);
+	ours(2, WAIT + STAYS); theirs(3, WAIT + KEEP)
+#elif defined SCENARIO_OF_PROCESS
+	ours(0, WAIT); ours(1, TIMED); ours(2, NO_WAIT); theirs(3, WAIT)
+#elif defined SCENARIO_OF_PROCESS_SHARED
+	ours(0, WAIT + SHARED); ours(1, TIMED + SHARED); ours(2, WAIT)
+#elif defined SCENARIO_OF_PROCESS_KEEP
+	ours(0, WAIT + KEEP + AGAIN); ours(1, TIMED + KEEP); theirs(2, WAIT + KEEP)
+#elif defined SCENARIO_SERVED_OF_PROCESS
+	ours(0, WAIT); ours(1, WAIT); theirs(2, WAIT)
+#elif defined SCENARIO_NO_PRESENCE
+	ours(0, WAIT); ours(1, WAIT); ours(2, TIMED)
+#elif defined SCENARIO_NO_PRESENCE_SHARED
+	ours(0, WAIT + SHARED); ours(1, TIMED + SHARED); ours(2, WAIT)
 #else
 #error "name a scenario"
 #endif
