@@ -104,7 +104,7 @@
  *   foreign program has it.  The library stops after MOST_LOOKS.
  * - Left out: a program that read-locks exactly the byte of the gap after the remover
  *   asked for it; threads that come back, share a body (other backends) or convert;
- *   adoption; a file with content.
+ *   a file with content; adoption, which is in adopt.pml.
  */
 
 /* ---- options --------------------------------------------------------- */
