@@ -3,6 +3,7 @@
  * states leader LOCKFILE	the thread of main() ends, another goes on
  * states disk LOCKFILE		waits as for a disk, state D of ps(1)
  * states busy LOCKFILE		does so again and again, each time for an instant
+ * states hidden LOCKFILE	may be examined by root alone
  * states call LOCKFILE WORD...	WORD... is its command line
  * states debug PID		stops the process as a debugger does
  *
@@ -72,6 +73,15 @@ static int wait_for_child(bool briefly)
 	return 0;
 }
 
+static int hide(void)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return 77;
+	say_ready();
+	stay(NULL);
+	return 0;
+}
+
 static int call_itself(int count, char **words)
 {
 	char *begin = words[3], *last = words[count - 1];
@@ -106,5 +116,7 @@ int main(int argc, char **argv)
 		return argc > 3 ? call_itself(argc, argv) : 64;
 	if (strcmp(argv[1], "leader") == 0)
 		return end_main_thread();
+	if (strcmp(argv[1], "hidden") == 0)
+		return hide();
 	return wait_for_child(strcmp(argv[1], "busy") == 0);
 }

@@ -423,6 +423,22 @@ gets_in() {
 	equal "$status" 1
 }
 
+@test "lf-check -w sees a slot that is taken meanwhile" {
+	local first checker
+
+	need_holders_with_names
+	hold lf-acquire -N 2 lock
+	first=$holder
+	start lf-check -q -w -t 2 lock
+	checker=$pid
+	eventually is_asleep "$checker"
+	hold lf-acquire -N 2 lock
+	release "$first"
+	finish "$checker"
+	equal "$status" 0
+	release "$holder"
+}
+
 @test "lf-check: other files beside the lock file are no slots" {
 	need_holders_with_names
 	mkdir lock.1

@@ -187,6 +187,25 @@ threads_have_stopped() {
 	sed 's/.*) //' "/proc/$1/task/"*/stat | grep -q '^T'
 }
 
+@test "-p prints no process that the user could end and not examine" {
+	need states
+	need_root
+	need_inspection
+	cp "$(type -P states)" .
+	channel said
+	chmod 777 .
+	start setpriv --reuid="$nobody" --regid="$nobody" --clear-groups -- \
+		./states hidden lock >&"$fd"
+	next "$fd"
+	run -0 lf-check -p lock
+	equal "$output" "$pid"
+	run -0 unprivileged lf-check lock
+	begins "$output" "lock: held by PID $pid: "
+	run -0 unprivileged lf-check -p lock
+	equal "$output" ""
+	kill -KILL "$pid"
+}
+
 # --- The job
 
 # job_is JOB ARGUMENT...: the arguments of lf-acquire, which waits for "held".
