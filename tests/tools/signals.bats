@@ -599,7 +599,8 @@ terminate() {
 
 	usual=$(grep SigBlk /proc/self/status)
 	hold lf-acquire lock
-	queue lf-acquire -w lock sh -c 'grep SigBlk /proc/self/status >blocked'
+	# Some shells change the mask.
+	queue lf-acquire -w lock grep SigBlk /proc/self/status >blocked
 	release "$holder"
 	finish "$pid"
 	equal "$(cat blocked)" "$usual"
