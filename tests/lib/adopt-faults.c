@@ -81,3 +81,34 @@ TEST(a_parent_that_cannot_find_the_adopter_leaves_it_the_lock)
 	gate_free(f.adopted);
 	gate_free(f.may_end);
 }
+
+static int adopt_without_memory(void *argument)
+{
+	struct family *f = argument;
+
+	faulty_set(CALLOC, 1, false, ENOMEM);
+	demand(lf_adopt(f->lock) == -ENOMEM);
+	demand(faulty_clear() == 1);
+	return 0;
+}
+
+/* The parent asks for an owner once a child has adopted any lock. */
+TEST(an_adoption_without_memory_leaves_the_lock_to_the_parent)
+{
+	struct family f = { .adopted = gate_new(), .may_end = gate_new() };
+	pid_t pid;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
+	pid = child_start(adopt_and_release, &f);
+	gate_pass(f.adopted);
+	gate_open(f.may_end);
+	assert_finish(pid);
+	assert_true(lf_release(&f.lock) >= 0);
+	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
+	assert_child(adopt_without_memory, &f);
+	assert_int_equal(lf_release(&f.lock), 0);
+	assert_false(exists(lock_path));
+	gate_free(f.adopted);
+	gate_free(f.may_end);
+}

@@ -8,7 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #define FILES 3
 
@@ -99,6 +102,48 @@ TEST(a_file_that_was_removed_is_not_reported)
 	assert_null(find(reports, count, numbered(0)));
 	lf_reports_free(reports, count);
 	assert_kill(pid);
+}
+
+/* Two new file systems give their files the same numbers. */
+static int lock_one_of_two(void *unused)
+{
+	struct stat locked, unlocked;
+	struct lf_report **reports;
+	struct lf_lock *lock;
+	char *one, *two;
+	size_t count;
+
+	(void)unused;
+	if (!own_mounts() || mkdir("one", 0755) < 0 || mkdir("two", 0755) < 0 ||
+	    mount("none", "one", "tmpfs", 0, NULL) < 0 ||
+	    mount("none", "two", "tmpfs", 0, NULL) < 0)
+		return IMPOSSIBLE;
+	demand(open("two/lock", O_CREAT | O_RDWR, 0666) >= 0);
+	demand(lf_acquire(&lock, "one/lock", 0, 0) == 0);
+	demand(stat("one/lock", &locked) == 0);
+	demand(stat("two/lock", &unlocked) == 0);
+	if (locked.st_ino != unlocked.st_ino)
+		return IMPOSSIBLE;
+	one = realpath("one/lock", NULL);
+	two = realpath("two/lock", NULL);
+	demand(lf_inspect_machine(&reports, &count) >= 0);
+	demand(find(reports, count, one) && !find(reports, count, two));
+	lf_reports_free(reports, count);
+	free(one);
+	free(two);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+TEST(a_file_with_the_number_of_a_locked_one_is_not_reported)
+{
+	int status;
+
+	needs_proc_with_locks();
+	status = child_run(lock_one_of_two, NULL);
+	if (status == IMPOSSIBLE)
+		skip_because("needs mounts of its own, which number files alike");
+	assert_int_equal(status, 0);
 }
 
 TEST(bad_arguments_are_EINVAL)
