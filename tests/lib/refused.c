@@ -446,6 +446,19 @@ TEST(a_path_that_cannot_be_examined_is_no_lock)
 	assert_free(lock_path);
 }
 
+/* Only a held lock is EAGAIN or ETIMEDOUT. */
+TEST(a_system_call_that_fails_like_a_held_lock_is_EIO)
+{
+	static const int errors[] = { EAGAIN, ETIMEDOUT };
+
+	make_file(lock_path, 0666);
+	for (int i = 0; i < 2; i++) {
+		faulty_set(FSTATAT, 1, true, errors[i]);
+		assert_int_equal(refused(lock_path, EIO), 0);
+		assert_true(faulty_clear() > 0);
+	}
+}
+
 /* It was that of a process between two steps, which has gone. */
 TEST(a_mark_that_is_refused_once_is_not_held)
 {
