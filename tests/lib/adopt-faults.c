@@ -89,6 +89,8 @@ static int adopt_without_memory(void *argument)
 	faulty_set(CALLOC, 1, false, ENOMEM);
 	demand(lf_adopt(f->lock) == -ENOMEM);
 	demand(faulty_clear() == 1);
+	gate_open(f->adopted);
+	gate_pass(f->may_end);
 	return 0;
 }
 
@@ -106,9 +108,12 @@ TEST(an_adoption_without_memory_leaves_the_lock_to_the_parent)
 	assert_finish(pid);
 	assert_true(lf_release(&f.lock) >= 0);
 	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
-	assert_child(adopt_without_memory, &f);
+	pid = child_start(adopt_without_memory, &f);
+	gate_pass(f.adopted);
 	assert_int_equal(lf_release(&f.lock), 0);
 	assert_false(exists(lock_path));
+	gate_open(f.may_end);
+	assert_finish(pid);
 	gate_free(f.adopted);
 	gate_free(f.may_end);
 }
