@@ -126,7 +126,8 @@ class LockFile:
 
         Raises LockError if the lock is held and is not waited for, or is still
         held after timeout seconds.  Raises OSError if anything else fails: with
-        EDEADLK if a wait without timeout would never end.
+        EDEADLK if this thread has the lock itself and waits for it without a
+        timeout, or if the system notices that processes wait for each other.
         """
         name = os.fspath(path)
         file = os.fsencode(name)
@@ -134,8 +135,8 @@ class LockFile:
             raise ValueError('embedded null byte')
         if timeout is None:
             timeout = math.inf if wait else 0
-        elif not timeout >= 0:
-            raise ValueError('timeout must be 0 or more')
+        else:
+            timeout = _seconds(timeout)
         if pid and shared:
             raise ValueError('pid and shared exclude each other: the file has '
                              'room for one PID')
@@ -154,6 +155,9 @@ class LockFile:
             raise
         if error in (-errno.EAGAIN, -errno.ETIMEDOUT):
             raise _lock_error(name, file)
+        if error == -errno.ELOOP and follow:
+            raise OSError(errno.ELOOP, 'the link leads to itself, or there are '
+                          'too many links', name)
         if error < 0:
             _fail(error, name)
 
@@ -216,6 +220,19 @@ class LockFile:
         if held is None:
             raise ValueError('The lock file is released')
         return held.handle
+
+
+def _seconds(timeout: float) -> float:
+    # float() would take a text, too.
+    if isinstance(timeout, (str, bytes, bytearray)):
+        raise TypeError('timeout must be a number of seconds, or None')
+    try:
+        seconds = float(timeout)
+    except OverflowError:
+        seconds = math.inf if timeout > 0 else -math.inf
+    if not seconds >= 0:
+        raise ValueError('timeout must be 0 or more')
+    return seconds
 
 
 # --- Acquiring.  These return 0 or an error of the library.

@@ -88,11 +88,23 @@ int descriptor_leave(struct lf_lock *lock, const char *name)
 	return locks_end_with_process(name);
 }
 
+/* The kernel unlocks what was never locked, a device as well. */
+static int check_type(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTSUP;
+}
+
 int descriptor_unlock(int fd, const char *name)
 {
 	const char *advice;
-	int rc = lf_release_fd(fd);
+	int rc = check_type(fd);
 
+	if (rc == 0)
+		rc = lf_release_fd(fd);
 	if (rc == 0)
 		return 0;
 	if (rc == -ENOLCK)

@@ -210,6 +210,8 @@ static const char *advice_for(const struct options *o, int error)
 		return "with --no-create it must exist";
 	if (error == -ELOOP && (o->flags & LF_FOLLOW))
 		return "the link leads to itself, or there are too many links";
+	if (error == -ELOOP && o->slots > 0)
+		return "name the file it points to";
 	return advice(error);
 }
 

@@ -233,6 +233,53 @@ static void select_files(struct files *files, bool all)
 	files->count = count;
 }
 
+static int by_path(const void *a, const void *b)
+{
+	const struct file *const *one = a, *const *other = b;
+
+	return strcmp((*one)->path, (*other)->path);
+}
+
+/* Those that are held, in the order of their paths. */
+static size_t list_held_slots(const struct files *files,
+			      const struct file **slots)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < files->count; i++)
+		if (files->list[i].slot && files->list[i].status > 0)
+			slots[count++] = &files->list[i];
+	qsort(slots, count, sizeof(*slots), by_path);
+	return count;
+}
+
+/* A path that is a held slot of another one is shown there. */
+static void drop_slots_among_paths(struct files *files)
+{
+	const struct file **slots =
+		checked(calloc(files->count, sizeof(*slots)));
+	size_t held = list_held_slots(files, slots), count = 0;
+	bool *drop = checked(calloc(files->count, sizeof(*drop)));
+
+	for (size_t i = 0; i < files->count && held > 0; i++) {
+		const struct file *file = &files->list[i];
+
+		/* One that has slots itself stays in front of them. */
+		if (i + 1 < files->count && files->list[i + 1].slot)
+			continue;
+		drop[i] = !file->slot && !file->directory && file->status > 0 &&
+			  bsearch(&file, slots, held, sizeof(*slots), by_path);
+	}
+	for (size_t i = 0; i < files->count; i++)
+		if (drop[i])
+			file_free(&files->list[i]);
+		else
+			files->list[count++] = files->list[i];
+	files->count = count;
+	free(drop);
+	free(slots);
+}
+
 void files_inspect(struct files *files, bool all, bool briefly)
 {
 	if (files->count == 0)
@@ -243,6 +290,7 @@ void files_inspect(struct files *files, bool all, bool briefly)
 		check(&files->list[i]);
 	inspect(files);
 	select_files(files, all);
+	drop_slots_among_paths(files);
 }
 
 int files_of_machine(struct files *files)

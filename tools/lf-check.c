@@ -107,7 +107,12 @@ static void inspect_machine(struct files *files)
 	more = files_of_machine(files);
 	alarm(0);
 	if (more < 0) {
-		message("%s", lf_strerror(more));
+		bool no_proc = more == -ENOSYS || access("/proc/self", F_OK) < 0;
+
+		message("cannot list the locks of this machine: %s",
+			no_proc ? "that needs Linux's proc(5) at "
+					   "/proc; give the path of a lock file" :
+					   lf_strerror(more));
 		exit(CANNOT_TELL);
 	}
 	if (more > 0)

@@ -35,6 +35,12 @@ static int slot_of(const char *name, const char *lockfile)
 	return (int)slot;
 }
 
+/* By bytes, so that the names with one beginning follow each other. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 static int ends_in_number(const struct dirent *entry)
 {
 	const char *dot = strrchr(entry->d_name, '.');
@@ -60,7 +66,7 @@ static void look_at(char *directory)
 	free(seen.directory);
 	seen.directory = directory;
 	seen.entries = NULL;
-	seen.count = scandir(directory, &seen.entries, ends_in_number, NULL);
+	seen.count = scandir(directory, &seen.entries, ends_in_number, by_name);
 	if (seen.count < 0 && (errno == ENOENT || errno == ENOTDIR))
 		seen.count = 0;
 }
@@ -78,6 +84,22 @@ static void try_names(const char *lockfile, bool *exists)
 	}
 }
 
+/* Without a look at all the others, of which a directory may have many. */
+static int first_after(const char *name)
+{
+	int low = 0, high = seen.count;
+
+	while (low < high) {
+		int middle = low + (high - low) / 2;
+
+		if (strcmp(seen.entries[middle]->d_name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 void slots_find(const char *lockfile, bool *exists, bool seen_before)
 {
 	const char *slash = strrchr(lockfile, '/');
@@ -92,8 +114,13 @@ void slots_find(const char *lockfile, bool *exists, bool seen_before)
 		free(directory);
 	else
 		look_at(directory);
-	for (int i = 0; i < seen.count; i++)
-		exists[slot_of(seen.entries[i]->d_name, name)] = true;
+	for (int i = first_after(name); i < seen.count; i++) {
+		const char *found = seen.entries[i]->d_name;
+
+		if (strncmp(found, name, strlen(name)) != 0)
+			break;
+		exists[slot_of(found, name)] = true;
+	}
 	exists[0] = false;
 	if (seen.count < 0)
 		try_names(lockfile, exists);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: 0BSD
 """Each argument, the methods, and what they say and raise."""
 
+import decimal
 import errno
+import fractions
 import gc
 import inspect
 import os
@@ -159,11 +161,28 @@ def test_a_bad_path_is_refused(bad, error):
 
 
 @pytest.mark.parametrize('bad, error', [
-    (-1, ValueError), (float('nan'), ValueError), ('1', TypeError)], ids=repr)
+    (-1, ValueError), (float('nan'), ValueError), ('1', TypeError),
+    (b'1', TypeError), ([], TypeError), ('inf', TypeError)], ids=repr)
 def test_a_bad_timeout_creates_nothing(path, bad, error):
     with pytest.raises(error):
         LockFile(path, timeout=bad)
     assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize('timeout', [
+    0, decimal.Decimal('0.01'), fractions.Fraction(1, 100), 10 ** 400], ids=type)
+def test_any_number_is_a_timeout(path, timeout):
+    with LockFile(path, timeout=timeout):
+        if timeout < 1:
+            with pytest.raises(LockError):
+                LockFile(path, timeout=timeout)
+
+
+def test_a_link_to_itself_is_explained(path):
+    os.symlink(path, path)
+    with pytest.raises(OSError, match='leads to itself') as caught:
+        LockFile(path, follow=True)
+    assert caught.value.errno == errno.ELOOP
 
 
 def test_shared_with_a_pid_is_refused(path):

@@ -59,6 +59,15 @@ load helper
 	held lock
 }
 
+@test "--fd with -u of what is no regular file is status 66" {
+	for file in /dev/null .; do
+		exec 9<"$file"
+		run -66 lf-acquire -u --fd 9
+		like "$output" '^lf-acquire: .*: is (not a regular file|a directory)'
+		exec 9<&-
+	done
+}
+
 @test "--fd with -u unlocks though others wait" {
 	need_proc_locks
 	need_locks_of_descriptors

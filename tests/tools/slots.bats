@@ -456,6 +456,48 @@ gets_in() {
 	release "$holder"
 }
 
+@test "lf-check: a slot that is given beside its lock file is shown once" {
+	need_holders_with_names
+	hold lf-acquire -N 2 lock
+	for order in 'lock lock.1' 'lock.1 lock'; do
+		# shellcheck disable=SC2086 # words
+		run -0 lf-check $order
+		equal "${#lines[@]}" 2
+		like "${lines[0]}" '^lock: 1 (of 2 )?slots? held$'
+		begins "${lines[1]}" "  slot 1: PID $holder"
+	done
+	run -0 lf-check lock.1 lock.2 lock
+	begins "${lines[0]}" "lock.2: free"
+	equal "${#lines[@]}" 3
+	need_tables
+	run -0 lf-check -lnro LOCKFILE,ROLE lock lock.1
+	equal "$output" $'lock free\nlock.1 holder'
+	release "$holder"
+	run -1 lf-check lock lock.1
+	equal "$output" $'lock: free\nlock.1: free'
+}
+
+# Ten times as many files take ten times as long, and not a hundred times: counted are
+# instructions, not seconds.
+@test "lf-check: many files whose names end in numbers cost no more than others" {
+	need valgrind
+	! calls __asan_init && ! calls __tsan_init || skip "built with a sanitizer"
+	mkdir few many
+	touch few/{a,b}.{1..100} many/{a,b}.{1..1000}
+	instructions few
+	few=$count
+	instructions many
+	echo "$few $count"
+	[ "$count" -lt $((20 * few)) ]
+}
+
+# $count: of lf-check with all files in DIRECTORY, and of the loader.
+instructions() {
+	valgrind --tool=callgrind --callgrind-out-file=/dev/null lf-check "$1"/* \
+		>/dev/null 2>callgrind || :
+	count=$(sed -n 's/.*Collected : //p' callgrind)
+}
+
 @test "lf-check: the queue held by another program lets nobody in, and is shown" {
 	need_inspection
 	hold lf-acquire -N 2 lock
@@ -518,6 +560,27 @@ gets_in() {
 	run -66 lf-acquire -N 3 . true
 	run -127 lf-acquire -N 3 lock ./missing
 	nothing_left
+}
+
+@test "a symbolic link is no lock file with slots, and --follow is not advised" {
+	ln -s target lock
+	ln -s target other.1
+	run -66 lf-acquire -N 2 lock true
+	like "$output" 'name the file it points to$'
+	run -66 lf-acquire -N 2 other true
+	like "$output" 'name the file it points to$'
+}
+
+@test "a greater slot that may not be opened may be held: status 66" {
+	need_unprivileged
+	[ "$(id -u)" -eq 0 ] || skip "needs root, for a file of another user"
+	mkdir shared
+	chmod 777 shared
+	: >shared/lock.9
+	chmod 600 shared/lock.9
+	run -66 unprivileged lf-acquire -N 2 shared/lock true
+	like "$output" '^lf-acquire: shared/lock.9: permission denied'
+	equal "$(ls shared)" lock.9
 }
 
 @test "a file that looks like a slot of a greater number stays" {
