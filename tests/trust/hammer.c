@@ -30,6 +30,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -203,7 +204,8 @@ static void exchange_names(int unused)
 	snprintf(one, sizeof(one), "%s/%s", top, names[ONE]);
 	snprintf(two, sizeof(two), "%s/%s", top, names[TWO]);
 	while (!atomic_load(&arena->over)) {
-		renameat2(AT_FDCWD, one, AT_FDCWD, two, RENAME_EXCHANGE);
+		/* RENAME_EXCHANGE; musl 1.2.3 has no function for it. */
+		syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, two, 2);
 		sleep_ms(rand_r(&seed) % 4);
 	}
 }
