@@ -8,6 +8,7 @@
 #include "lock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -158,15 +159,12 @@ static int examine(int fd, struct lf_fs *fs)
 	return 0;
 }
 
-/* The file, or the directory in which it will be. */
-static int open_at(int dirfd, const char *path)
+static int open_parent(int dirfd, const char *path)
 {
-	int fd = lf_open_name(dirfd, path);
 	const char *slash = strrchr(path, '/');
 	char *parent;
+	int fd;
 
-	if (fd != -ENOENT || *path == '\0')
-		return fd;
 	if (!slash)
 		return lf_open_directory(dirfd, ".");
 	parent = strndup(path, slash > path ? (size_t)(slash - path) : 1);
@@ -175,6 +173,37 @@ static int open_at(int dirfd, const char *path)
 	fd = lf_open_directory(dirfd, parent);
 	free(parent);
 	return fd;
+}
+
+/* As many as Linux follows. */
+#define MOST_LINKS 40
+
+/*
+ * The file, or the directory in which it will be: with a link to a missing file, that
+ * in which LF_FOLLOW will create it.
+ */
+static int open_at(int dirfd, const char *path)
+{
+	int fd = lf_open_name(dirfd, path), parent;
+	char target[PATH_MAX];
+
+	if (fd != -ENOENT || *path == '\0')
+		return fd;
+	parent = open_parent(dirfd, path);
+	for (int links = 0; parent >= 0 && links < MOST_LINKS; links++) {
+		const char *slash = strrchr(path, '/');
+		ssize_t length = readlinkat(parent, slash ? slash + 1 : path,
+					    target, sizeof(target) - 1);
+
+		if (length <= 0)
+			break;
+		target[length] = '\0';
+		path = target;
+		fd = open_parent(parent, path);
+		close(parent);
+		parent = fd;
+	}
+	return parent;
 }
 
 int lf_fs_examine(struct lf_fs **fs, const char *path)

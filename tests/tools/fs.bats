@@ -6,6 +6,20 @@
 
 load helper
 
+@test "a link to a missing file is on the file system where that would be" {
+	need_proc
+	[ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] || skip "needs a tmpfs at /dev/shm"
+	[ "$(stat -f -c %T .)" != tmpfs ] || skip "needs two file systems"
+	elsewhere=$(mktemp -u /dev/shm/lf-test.XXXXXX)
+	ln -s "$elsewhere" one
+	ln -s ./one two
+	for link in one two; do
+		run -0 lf-check --fs "$link"
+		[[ $output == *tmpfs* ]]
+	done
+	absent "$elsewhere"
+}
+
 @test "--fs says what a local file system does" {
 	need_listed_mount
 	run -0 lf-check --fs lock
