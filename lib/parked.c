@@ -163,6 +163,9 @@ static bool serves(const struct lf_lock *parked,
 		return false;
 	if (request->inspects)
 		return true;
+	/* The flags of its description would make a presence a lock of flock(2). */
+	if (parked->flock && !request->flock)
+		return false;
 	if (request->type == F_WRLCK)
 		return parked->access != O_RDONLY;
 	return parked->access != O_WRONLY && !parked->inspects;

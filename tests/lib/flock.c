@@ -493,6 +493,37 @@ TEST(a_borrowed_descriptor_gets_both)
 	close(fd);
 }
 
+static int find_no_flock(void *unused)
+{
+	struct lf_report *report;
+
+	(void)unused;
+	demand(lf_inspect(lock_path, &report) == 1);
+	demand(lf_report_flock(report) == 0);
+	lf_report_free(report);
+	return 0;
+}
+
+/* The handle is closed while another one holds the file, so its descriptor is kept. */
+TEST(the_descriptor_of_a_released_handle_has_no_presence_for_another)
+{
+	struct lf_lock *holder, *other, *waiter;
+
+	needs_flock();
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&holder, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(lf_acquire(&other, lock_path, 0,
+				    LF_SHARED | LF_FLOCK), 0);
+	assert_int_equal(lf_release(&other), 0);
+	assert_int_equal(lf_start(&waiter, lock_path, 0), 0);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_child(find_no_flock, NULL);
+	assert_int_equal(lf_release(&waiter), 0);
+	assert_int_equal(lf_release(&holder), 0);
+	assert_false(exists(lock_path));
+}
+
 static int leave_on_descriptor(void *fd)
 {
 	struct lf_lock *lock;
