@@ -298,6 +298,7 @@ try() {
 	*'from lock_file import'*) python_program ;;
 	*'int main('*) cp example "$dir/program.c" && program ;;
 	'#include '*) unit ;;
+	'[Service]'*) service ;;
 	'<'*) is_written_by_lf_describe ;;
 	*lf_*'('*';'*) fragment ;;
 	*' ADVISORY '*) is_in_proc_locks ;;
@@ -371,6 +372,15 @@ script() {
 		fi ;;
 	esac
 	[ ! -s err ] && all_ran && all_free
+}
+
+# The unit is valid, and its command works.
+service() {
+	sed -n 's/^ExecStart=//p' example >job && script job || return
+	command -v systemd-analyze || return 0
+	sed "s#=lf-acquire#=$(command -v lf-acquire)#" example >job.service
+	systemd-analyze verify ./job.service >verified 2>&1
+	cat verified && [ ! -s verified ]
 }
 
 # Fails unless every job of the example ran.

@@ -118,7 +118,7 @@ waiters-are-served-in-order() {
 	[ "$(<order)" = "$(seq 8)" ]
 }
 
-# What another user, who is an ordinary one, can find out about the lock.
+# What an ordinary user, not the one of the jobs, can find out about the lock.
 shown() {
 	case $program in
 	lf-acquire) unprivileged lf-check lock | grep -oE 'PID [0-9]+' ;;
