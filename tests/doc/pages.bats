@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+#
+# The manual pages as a reader finds them.  tests/examples.sh runs their examples.
+#
+# shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
+
+load ../tools/helper
+
+DOC=${DOC-$BATS_TEST_DIRNAME/../../doc}
+
+# pages: those that are not just a link to another page.
+pages() {
+	grep -L '^\.so ' "$DOC"/*.[1-9]
+}
+
+# Each page, also a link, is found by what it is about.
+@test "man -k lock lists each page" {
+	local page name
+
+	type -P mandb >/dev/null || skip "needs mandb, which is optional"
+	for page in "$DOC"/*.[1-9]; do
+		mkdir -p "man/man${page##*.}"
+		cp "$page" "man/man${page##*.}"
+	done
+	mandb -q -c man
+	run -0 man -M man -k lock
+	for page in "$DOC"/*.[1-9]; do
+		name=$(basename "$page")
+		grep -q "^${name%.*} (${name##*.})" <<<"$output" ||
+			fail_for "$name"
+	done
+}
+
+fail_for() {
+	echo "not found: $1" >&2
+	return 1
+}
+
+@test "the NAME of each page says that it is about locks" {
+	local page
+
+	for page in $(pages); do
+		grep -q '^\.Nd .*lock' "$page" || fail_for "$page"
+	done
+}
+
+@test "the page of each command and function has examples" {
+	local page
+
+	for page in $(pages); do
+		[[ $page == *.7 ]] || grep -q '^\.Sh EXAMPLES' "$page" ||
+			fail_for "$page"
+	done
+}
+
+# On a terminal of 24 lines the second screen ends at line 46.
+@test "the pages at which readers begin show an example on the first two screens" {
+	local page number
+
+	type -P mandoc >/dev/null || skip "needs mandoc, which is optional"
+	for page in lf-acquire.1 lf-check.1 liblockfile-fcntl.3 lf_acquire.3; do
+		sed '0,/^\.Bd -literal/ { s/^\.Bd -literal.*/&\nthe first example/ }' \
+			"$DOC/$page" >rendered
+		number=$(mandoc -T ascii -O width=80 rendered |
+			grep -n '^ *the first example' | cut -d : -f 1)
+		echo "$page: line $number"
+		[ "$number" -le 46 ]
+	done
+}
