@@ -14,27 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-char path[200];
-
-void begin_directory(const char *parent)
-{
-	char *directory;
-
-	snprintf(path, sizeof(path), "%s/lf-bench-XXXXXX", parent);
-	directory = mkdtemp(path);
-	must(directory != NULL, parent);
-	strcat(path, "/lock");
-}
-
-void end_directory(void)
-{
-	char command[sizeof(path) + 10];
-
-	*strrchr(path, '/') = '\0';
-	snprintf(command, sizeof(command), "rm -rf %s", path);
-	must(system(command) == 0, command);
-}
-
 static const struct {
 	const char *name;
 	void (*run)(void);

@@ -40,6 +40,12 @@ void *share(size_t size);
 void forget(void *memory, size_t size);
 void must(bool ok, const char *what);
 
+extern char path[200]; /* the lock file */
+
+/* Makes a new directory below PARENT, and path in it. */
+void begin_directory(const char *parent);
+void end_directory(void);
+
 /* --- commands.c */
 
 #define MOST_WORDS 12
@@ -68,12 +74,6 @@ void report_missing(void);
 
 /* --- The jobs */
 
-extern char path[200]; /* the lock file */
-
-/* Makes a new directory below PARENT, and path in it. */
-void begin_directory(const char *parent);
-void end_directory(void);
-
 void bench_start(void);
 void bench_calls(void);
 void bench_contended(void);
@@ -85,9 +85,15 @@ void bench_looks(void);
 
 enum way { OURS, ORIGINAL, FLOCK, WAYS };
 
-/* Seconds from one holder to the next of so many waiters, and of CPU for each. */
-struct cost hand_over(enum way way, int count);
+struct queue {
+	enum way way;
+	int count;
+	unsigned work_us; /* that each sleeps under the lock */
+};
+
+/* Seconds from one holder to the next, and of CPU for each acquisition. */
+struct cost hand_over(const struct queue *queue);
 /* The mean of several queues. */
-struct cost hand_over_often(enum way way, int count, int times);
+struct cost hand_over_often(const struct queue *queue, int times);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
-/* Clocks, and what is printed. */
+/* Clocks, what is printed, and where files are. */
 #include "config.h"
 
 #include "bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -128,4 +129,25 @@ void must(bool ok, const char *what)
 		return;
 	perror(what);
 	exit(1);
+}
+
+char path[200];
+
+void begin_directory(const char *parent)
+{
+	char *directory;
+
+	snprintf(path, sizeof(path), "%s/lf-bench-XXXXXX", parent);
+	directory = mkdtemp(path);
+	must(directory != NULL, parent);
+	strcat(path, "/lock");
+}
+
+void end_directory(void)
+{
+	char command[sizeof(path) + 10];
+
+	*strrchr(path, '/') = '\0';
+	snprintf(command, sizeof(command), "rm -rf %s", path);
+	must(system(command) == 0, command);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * How long it takes from one holder to the next, when many wait: from the release
- * until all waiters have had the lock, divided by their number.
+ * What it costs to hand over a lock when many wait: the time from one holder's
+ * release until the next has it, and the CPU time of all of them together.
  */
 #include "config.h"
 
@@ -47,63 +47,65 @@ static void release(struct held *held, enum way way)
 		lf_release(&held->lock);
 	else if (way == ORIGINAL)
 		original_release(held->fd, path, false);
-	else
+	else if (flock(held->fd, LOCK_UN) == 0) /* children have copies */
 		close(held->fd);
 }
 
 struct shared {
 	atomic_int served;
 	atomic_long cpu; /* nanoseconds */
-	double end;
+	/* Of the holders, one after another. */
+	double released, waited;
 };
 
 /* No process ends before the last has had the lock: that would be measured too. */
-static void wait_in_queue(struct shared *shared, enum way way, int count,
+static void wait_in_queue(struct shared *shared, const struct queue *queue,
 			  const int *done, int gate)
 {
 	double cpu = cpu_of_process();
 	struct held held;
 	char byte;
 
-	acquire(&held, way);
-	release(&held, way);
+	acquire(&held, queue->way);
+	shared->waited += now() - shared->released;
+	if (queue->work_us > 0)
+		usleep(queue->work_us);
+	shared->released = now();
+	release(&held, queue->way);
 	cpu = cpu_of_process() - cpu;
 	atomic_fetch_add(&shared->cpu, (long)(cpu * 1e9));
-	if (atomic_fetch_add(&shared->served, 1) == count - 1) {
-		shared->end = now();
+	if (atomic_fetch_add(&shared->served, 1) == queue->count - 1)
 		must(write(done[1], "", 1) == 1, "write");
-	}
 	while (read(gate, &byte, 1) > 0)
 		;
 	_exit(0);
 }
 
-struct cost hand_over(enum way way, int count)
+struct cost hand_over(const struct queue *queue)
 {
 	struct shared *shared = share(sizeof(*shared));
 	struct held held;
 	int done[2], gate[2];
 	struct cost cost = { .wall = 0 };
-	double start;
 	char byte;
 
 	must(pipe(done) == 0 && pipe(gate) == 0, "pipe");
-	acquire(&held, way);
-	for (int i = 0; i < count; i++) {
+	acquire(&held, queue->way);
+	for (int i = 0; i < queue->count; i++) {
 		pid_t pid = fork();
 
 		must(pid >= 0, "fork");
 		if (pid == 0) {
 			close(gate[1]);
-			wait_in_queue(shared, way, count, done, gate[0]);
+			wait_in_queue(shared, queue, done, gate[0]);
 		}
 	}
-	must(waiters_reach(path, count), "waiters");
-	start = now();
-	release(&held, way);
+	must(waiters_reach(path, queue->count), "waiters");
+	shared->released = now();
+	release(&held, queue->way);
 	must(read(done[0], &byte, 1) == 1, "read");
-	cost.wall = (shared->end - start) / count;
-	cost.cpu = (double)atomic_load(&shared->cpu) / 1e9 / count;
+	cost.wall = shared->waited / queue->count;
+	cost.cpu = (double)atomic_load(&shared->cpu) / 1e9 / queue->count;
 	for (int i = 0; i < 2; i++) {
 		close(done[i]);
 		close(gate[i]);
@@ -114,12 +116,12 @@ struct cost hand_over(enum way way, int count)
 	return cost;
 }
 
-struct cost hand_over_often(enum way way, int count, int times)
+struct cost hand_over_often(const struct queue *queue, int times)
 {
 	struct cost sum = { .wall = 0 };
 
 	for (int i = 0; i < times; i++) {
-		struct cost one = hand_over(way, count);
+		struct cost one = hand_over(queue);
 
 		sum.wall += one.wall / times;
 		sum.cpu += one.cpu / times;
@@ -129,16 +131,17 @@ struct cost hand_over_often(enum way way, int count, int times)
 
 void bench_queue(void)
 {
+	static const struct queue few = { OURS, 10, 0 }, many = { OURS, 1000, 0 };
 	struct series wall = { .count = 0 }, cpu = wall;
 
 	begin_directory("/tmp");
 	heading("A long queue, the file removed at its end");
 	for (int i = 0; i < TURNS; i++) {
-		struct cost few = hand_over_often(OURS, 10, 20);
-		struct cost many = hand_over(OURS, 1000);
+		struct cost of_few = hand_over_often(&few, 20);
+		struct cost of_many = hand_over(&many);
 
-		add(&wall, many.wall / few.wall);
-		add(&cpu, many.cpu / few.cpu);
+		add(&wall, of_many.wall / of_few.wall);
+		add(&cpu, of_many.cpu / of_few.cpu);
 	}
 	report("each hand-over: 1,000 waiters / 10", &wall,
 	       "bar: at most 1.5");
