@@ -63,6 +63,8 @@ static void set_up(void)
 		munmap(page, sizeof(*page));
 	pthread_atfork(NULL, count_fork, after_fork_in_child);
 	page = lf_new_fork_marker();
+	if (page) /* a read first would be one more page fault */
+		atomic_store(page, FORKED);
 	if (!set_once(&marker, page ? page : &ordinary) && page)
 		lf_free_fork_marker(page);
 }

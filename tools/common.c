@@ -20,8 +20,16 @@ static const char *tool_name;
 void message_begin(const char *tool)
 {
 	tool_name = tool;
-	/* One write(2) per line: the lines of two processes do not mix. */
-	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+}
+
+/* One write(2) per line: the lines of two processes do not mix. */
+static void buffer_lines(void)
+{
+	static bool done;
+
+	if (!done)
+		setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+	done = true;
 }
 
 /*
@@ -33,6 +41,7 @@ print_message(const char *name, const char *format, va_list arguments)
 {
 	char text[8192] = "";
 
+	buffer_lines();
 	vsnprintf(text, sizeof(text), format, arguments);
 	fprintf(stderr, "%s: ", tool_name);
 	if (name) {

@@ -357,7 +357,7 @@ int main(int argc, char **argv)
 	locks = checked(calloc(o.count, sizeof(*locks)));
 	results = checked(calloc(o.count, sizeof(*results)));
 
-	start = now();
+	start = o.verbose ? now() : 0;
 	rc = acquire_as_asked(locks, &o, &path);
 	if (rc < 0)
 		return refuse(&o, path, rc);

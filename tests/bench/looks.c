@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * Who holds a lock?  lf-check against the programs that answer it today, on the
+ * The holder of a lock: lf-check against the programs that answer it today, on the
  * machine as it is, and in a crowd of 2,000 processes and 10,000 locks.
  */
 #include "config.h"
@@ -191,7 +191,7 @@ void bench_looks(void)
 
 	begin_directory("/tmp");
 	hold_files();
-	heading("Who holds it?  In CPU time, on this machine as it is");
+	heading("The holder of a lock, in CPU time, on this machine as it is");
 	ask_all(quiet, QUIET_TURNS, QUIET_RUNS);
 	hold_many_files();
 	/* lslocks needs seconds: it compares each lock with each descriptor. */

@@ -169,7 +169,7 @@ static void draw_names(const struct curve *curves, int count)
 	}
 }
 
-/* For those who cannot see it. */
+/* For those that cannot see it. */
 static void describe(const struct curve *curves, int count)
 {
 	printf("<desc id=\"desc\">Microseconds until the next waiter has the "

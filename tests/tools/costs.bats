@@ -1,0 +1,93 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: 0BSD
+# shellcheck shell=bash disable=SC2154,SC2034 # variables of helper.bash and run
+#
+# What the main paths cost, in counts that do not depend on the machine's speed:
+# system calls, and instructions outside the kernel.  make bench measures time.
+
+load helper
+
+# The limits are those of one kind of build.  A path of libraries would be searched.
+need_plain_build() {
+	unset LD_LIBRARY_PATH
+	need_locks_of_descriptors
+	[ -z "${LD_PRELOAD-}" ] || skip "another library is preloaded"
+	type -P cycles >/dev/null ||
+		skip "needs cycles, which is in the build directory only"
+	if grep -aqE '__(asan|ubsan|tsan|gcov)_' "$(type -P cycles)"; then
+		skip "built with instruments that have costs of their own"
+	fi
+}
+
+need_counted_instructions() {
+	need_plain_build
+	[ "$(uname -m)" = x86_64 ] || skip "the limits are those of x86-64"
+	[[ " ${CFLAGS-} " == *" -O2 "* && ${CC-} != *clang* ]] ||
+		skip "the limits are those of gcc -O2"
+	type -P valgrind >/dev/null ||
+		skip "needs valgrind, which is optional"
+}
+
+# COMMAND...: its children are not counted.
+system_calls() {
+	strace -c -o counted "$@" >/dev/null
+	awk '$NF == "total" { n += $4 } END { print n }' counted
+}
+
+instructions() {
+	valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+		--log-file=collected "$@" >/dev/null
+	sed -n 's/.*Collected *: *//p' collected
+}
+
+# in_a_cycle COUNT [keep]: one of system_calls and instructions.
+in_a_cycle() {
+	echo $((($("$1" cycles 110 lock "${@:2}") -
+		$("$1" cycles 10 lock "${@:2}")) / 100))
+}
+
+# within COUNT LIMIT: not far below it either, or the limit is out of date.
+within() {
+	echo "$1 of at most $2"
+	[ "$1" -gt $(($2 / 2)) ]
+	[ "$1" -le "$2" ]
+}
+
+@test "an uncontended acquire and release makes few system calls" {
+	need_plain_build
+	need_strace
+	within "$(in_a_cycle system_calls keep)" 11
+	within "$(in_a_cycle system_calls)" 17
+}
+
+@test "an uncontended acquire and release executes few instructions" {
+	need_counted_instructions
+	within "$(in_a_cycle instructions keep)" 4200
+	within "$(in_a_cycle instructions)" 4600
+}
+
+@test "lf-acquire L true executes few instructions more than true" {
+	local base
+
+	need_counted_instructions
+	base=$(instructions true)
+	within $(($(instructions lf-acquire lock true) - base)) 41000
+}
+
+# While other processes lock and unlock files, the list of all locks is read again,
+# into more memory; so that is not counted, nor are instructions.
+calls_besides_reading() {
+	system_calls "$@" >total || :
+	awk '$NF ~ /^(read|lseek|brk|mmap|mremap|munmap)$/ { n += $4 }
+		END { print n }' counted >reading
+	echo $(($(<total) - $(<reading)))
+}
+
+@test "lf-check -q makes few system calls" {
+	need_plain_build
+	need_strace
+	touch lock
+	within "$(calls_besides_reading lf-check -q lock)" 53
+	hold lock
+	within "$(calls_besides_reading lf-check -q lock)" 68
+}
