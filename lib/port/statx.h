@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #ifndef HAVE_STATX
+# ifndef STATX_INO
 /* What we need of it. */
 struct statx {
 	unsigned long long stx_ino;
@@ -17,9 +18,12 @@ struct statx {
 	unsigned int stx_dev_minor;
 };
 
-# define STATX_NLINK 0x4U
-# define STATX_INO 0x100U
-# define AT_STATX_DONT_SYNC 0x4000
+#  define STATX_NLINK 0x4U
+#  define STATX_INO 0x100U
+# endif
+# ifndef AT_STATX_DONT_SYNC
+#  define AT_STATX_DONT_SYNC 0x4000
+# endif
 
 int (statx)(int dirfd, const char *path, int flags, unsigned int mask,
 	    struct statx *st);
