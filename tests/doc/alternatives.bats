@@ -314,6 +314,7 @@ column_is_true() {
 }
 
 setup_column() {
+	need original
 	need_proc_locks
 	[ "$(id -u)" -ne 0 ] || need_unprivileged
 }
