@@ -172,6 +172,9 @@ proctype flock_too(byte me; byte kind)
 	bool got, is_open, waits;
 	mtype answer;
 	byte have;
+#ifdef THREADS
+	bool has_place;
+#endif
 
 	{
 		waits = is(WAIT) && !is(TIMED);

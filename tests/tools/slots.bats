@@ -321,8 +321,8 @@ while tracer.poll() is None and not has_open(pid, "/lock.2"):
 slot = slot.close(), lock("lock.2")
 while tracer.poll() is None and not is_queued(pid):
     os.kill(pid, signal.SIGCONT)
-queue.close()
 slot[1].close()
+queue.close()
 sys.exit(tracer.wait())'
 
 # The caller gives up where this machine is too slow.
