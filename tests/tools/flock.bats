@@ -252,6 +252,7 @@ sys.exit(subprocess.call(sys.argv[2:]))'
 	kill -KILL "$pid"
 	finish "$pid"
 	eventually try_flock
+	echo >"$BATS_TEST_TMPDIR/never"
 	hold lf-acquire --flock -F lock
 	run -1 try_flock
 	release "$holder"
