@@ -738,6 +738,7 @@ lock_a_hundred_times() {
 # The variable that has the path may be empty.
 @test "no path without proc(5) is status 2, and says what is missing" {
 	unshare --mount true 2>/dev/null || skip "needs root, to hide /proc"
+	! calls __asan_init || skip "the address sanitizer needs /proc"
 	need_proc
 	run -2 unshare --mount sh -c 'mount -t tmpfs none /proc && exec lf-check'
 	begins "$output" "lf-check: cannot list the locks of this machine: that needs Linux's proc(5)"
