@@ -182,18 +182,33 @@ void faulty_unblock(void)
 	pthread_mutex_unlock(&mutex);
 }
 
-/* Another thread may have the mutex in the moment of the fork. */
+/* --- Forks: the child has the mutex, and nobody that waits */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
+
 static void start_in_child(void)
 {
-	pthread_mutex_init(&mutex, NULL);
 	pthread_cond_init(&arrived, NULL);
 	pthread_cond_init(&unblocked, NULL);
 	blocked = 0;
+	pthread_mutex_unlock(&mutex);
 }
 
-__attribute__((__constructor__)) static void expect_forks(void)
+/*
+ * Before the library does so: after a fork, what was registered first is called first,
+ * and that of the library may make calls that are looked at here.
+ */
+__attribute__((__constructor__(101))) static void expect_forks(void)
 {
-	if (pthread_atfork(NULL, NULL, start_in_child) != 0)
+	if (pthread_atfork(before_fork, after_fork, start_in_child) != 0)
 		abort();
 }
 
