@@ -69,6 +69,8 @@ need_children() {
 	start lf-acquire lock sh -c 'sh -c "sleep 1000; :"; :'
 	holder=$pid
 	eventually has_grandchildren "$pid" 3
+	# Until then a shell that made it with vfork(2) waits in state D.
+	eventually is_sleep "$grandchild"
 	kill -STOP "$grandchild"
 	eventually is_stopped "$grandchild"
 	shows "PID $grandchild stopped" stopped
@@ -79,6 +81,10 @@ need_children() {
 release_stopped() {
 	kill -CONT "$command"
 	release "$holder"
+}
+
+is_sleep() {
+	[ "$(cat "/proc/$1/comm")" = sleep ]
 }
 
 # has_grandchildren PID DEPTH: the last one of them is $grandchild.
