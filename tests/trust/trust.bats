@@ -32,11 +32,11 @@ no_failures() {
 }
 
 @test "system calls that fail" {
-	sample 97 failing
+	sample 291 failing
 }
 
 @test "a process that is killed or stopped at a system call" {
-	sample 47 killed
+	sample 141 killed
 }
 
 @test "64 processes with 4 threads each, of all kinds" {
