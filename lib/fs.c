@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -185,16 +186,18 @@ static int open_parent(int dirfd, const char *path)
 static int open_at(int dirfd, const char *path)
 {
 	int fd = lf_open_name(dirfd, path), parent;
-	char target[PATH_MAX];
+	char target[PATH_MAX], name[PATH_MAX];
 
 	if (fd != -ENOENT || *path == '\0')
 		return fd;
 	parent = open_parent(dirfd, path);
 	for (int links = 0; parent >= 0 && links < MOST_LINKS; links++) {
 		const char *slash = strrchr(path, '/');
-		ssize_t length = readlinkat(parent, slash ? slash + 1 : path,
-					    target, sizeof(target) - 1);
+		ssize_t length;
 
+		/* PATH may be in the buffer that readlinkat() fills. */
+		snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path);
+		length = readlinkat(parent, name, target, sizeof(target) - 1);
 		if (length <= 0)
 			break;
 		target[length] = '\0';
