@@ -258,8 +258,8 @@ answer() (
 	started=() locked_fd=() end_fd=() public=''
 	trap end_started EXIT
 	BATS_TEST_TMPDIR=$PWD/$program/$row/$1
-	mkdir -p "$BATS_TEST_TMPDIR/work/home" &&
-		cd "$BATS_TEST_TMPDIR/work" && chmod 700 home || exit 2
+	mkdir -p "$BATS_TEST_TMPDIR/work" && cd "$BATS_TEST_TMPDIR/work" &&
+		mkdir -m 700 home || exit 2
 	HOME=$PWD/home # where sem keeps its locks
 	"$row" >&2 || rc=$?
 	case $rc in
