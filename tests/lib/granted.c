@@ -137,6 +137,30 @@ static int share_body(void *ready)
 		pause();
 }
 
+/* The holder has no tag, so the wait is one for the body. */
+TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_body)
+{
+	struct gate ready = gate_new();
+	pthread_t thread;
+	pid_t sharer;
+	void *result;
+	int fd;
+
+	needs_locks_of_descriptions();
+	sharer = child_start(share_body, &ready);
+	gate_pass(ready);
+	fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+	faulty_after(F_OFD_SETLKW_, EINTR);
+	(pthread_create)(&thread, NULL, wait_for_place, &fd);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_kill(sharer);
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, -EINTR);
+	assert_free(lock_path);
+	close(fd);
+	gate_free(ready);
+}
+
 static void *acquire_with(void *flags)
 {
 	struct lf_lock *lock;
