@@ -197,3 +197,61 @@ TEST(LF_FLOCK_needs_a_second_lock_unless_the_record_lock_is_it)
 	assert_int_equal(flock_on(LF_FILESYSTEM_FUSE, "fuse", "rw", true),
 			 -ENOLCK);
 }
+
+TEST(a_file_in_the_root_directory_is_where_that_is)
+{
+	struct lf_fs *fs;
+
+	kind = LF_FILESYSTEM_LOCAL;
+	type = "ext4";
+	options = "rw";
+	assert_int_equal(lf_fs_examine(&fs, "/lf-test-that-is-missing"), 0);
+	assert_string_equal(lf_fs_type(fs), "ext4");
+	lf_fs_free(fs);
+}
+
+TEST(an_unknown_property_is_unknown)
+{
+	struct lf_fs *fs;
+
+	kind = LF_FILESYSTEM_LOCAL;
+	type = "ext4";
+	options = "rw";
+	assert_int_equal(lf_fs_examine(&fs, "."), 0);
+	assert_int_equal(lf_fs_has(fs, (enum lf_fs_property)-1), LF_FS_UNKNOWN);
+	assert_int_equal(lf_fs_has(NULL, LF_FS_SHARED), LF_FS_UNKNOWN);
+	lf_fs_free(fs);
+}
+
+static void ask_all(const char *path, int fd)
+{
+	struct lf_request request = {
+		.dirfd = AT_FDCWD, .path = path, .fd = fd
+	};
+	struct lf_fs *fs;
+
+	assert_int_equal(lf_fs_examine(&fs, path), 0);
+	lf_fs_free(fs);
+	assert_int_equal(lf_fs_require_global(&request), 0);
+	assert_int_equal(lf_fs_flock(&request), 0);
+}
+
+TEST(no_descriptor_is_left_open_and_none_of_the_caller_is_closed)
+{
+	int before = open_descriptors(), fd;
+
+	kind = LF_FILESYSTEM_NETWORK;
+	type = "nfs4";
+	options = "rw";
+	assert_int_equal(symlink("missing", "one"), 0);
+	assert_int_equal(symlink("one", "two"), 0);
+	ask_all("new", -1);
+	ask_all(".", -1);
+	ask_all("two", -1);
+	assert_int_equal(open_descriptors(), before);
+	fd = open(".", O_RDONLY | O_CLOEXEC);
+	ask_all(".", fd);
+	assert_int_equal(open_descriptors(), before + 1);
+	close(fd);
+	assert_int_equal(open_descriptors(), before);
+}
