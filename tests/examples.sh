@@ -305,7 +305,7 @@ try() {
 	'$ '*) sed -n 's/^\$ //p' example >commands && is_printed_by sh commands ;;
 	'lf-acquire: run/'*) is_printed_by lf-acquire run/backup.lock cmd ;;
 	run/*'flock(2)'*) is_printed_by lf-check run/sync.lock ;;
-	run/*': '*) is_printed_by lf-check run/pull.lock run/count.lock ;;
+	run/*': '*) is_printed_by lf-check run/pull.lock ;;
 	[*0-9]*' * '*) sed -E 's/^([^ ]+ +){5}//' example >job && script job ;;
 	*lf-acquire* | *lf-check* | *fdinfo*) script example ;;
 	*) echo 'no rule of tests/examples.sh matches this' && false ;;

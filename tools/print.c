@@ -6,6 +6,11 @@
  *     and by PID 815: report -v (lf-acquire, www), shared, stopped, for 12 s
  *     waiting: PID 900: rotate (lf-acquire, root)
  *     then: PID 901: report (lf-acquire, www), to share it
+ *
+ * and on a narrow terminal
+ *
+ *   very-long-name-of-data.lock: held by
+ *       PID 812: report (www), shared, running for 3 min
  */
 #include "config.h"
 
@@ -21,6 +26,9 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+
+/* Before what a line of the terminal has no room for. */
+#define CONTINUED "    "
 
 static size_t columns; /* of the terminal; 0: there is none */
 static bool colours;
@@ -60,23 +68,44 @@ static size_t room(size_t used)
 						   SHORTEST_COMMAND;
 }
 
-/* USED columns of the line are filled already. */
-static void print_entry(const struct file *file, const struct lf_entry *entry,
-			size_t used)
+/* Whether a line has no room for the start of the command. */
+static bool is_crowded(const struct process *p, size_t used)
 {
+	size_t command = p->command ? escaped_width(process_job(p)) : 0;
+
+	if (command > SHORTEST_COMMAND)
+		command = SHORTEST_COMMAND;
+	return columns > 0 && used + command > columns;
+}
+
+/*
+ * After LEAD, which ends in column USED.  A terminal would break a line that is
+ * too long within a word.
+ */
+static void print_entry(const struct file *file, const struct lf_entry *entry,
+			const char *lead, size_t used)
+{
+	const char *also = also_by_flock(file->report, entry) ?
+				   ", also by flock(2)" :
+				   "";
 	struct process p;
 	char more[160];
+	size_t others;
 
 	process_read(&p, lf_entry_pid(entry), lf_entry_start_time(entry));
 	format_details(more, sizeof(more), file->report, entry, &p);
+	others = process_width(&p) + strlen(more) + strlen(also);
+	if (is_crowded(&p, used + others)) {
+		printf("%.*s\n%s", (int)strlen(lead) - 1, lead, CONTINUED);
+		used = strlen(CONTINUED);
+	} else {
+		fputs(lead, stdout);
+	}
 	if (p.pid > 0)
-		process_print(stdout, &p,
-			      room(used + process_width(&p) + strlen(more)));
+		process_print(stdout, &p, room(used + others));
 	else
 		fputs("an unknown process", stdout);
-	fputs(more, stdout);
-	if (also_by_flock(file->report, entry))
-		fputs(", also by flock(2)", stdout);
+	printf("%s%s\n", more, also);
 	process_free(&p);
 }
 
@@ -88,9 +117,7 @@ void print_held(void)
 void print_line(const struct file *file, const struct lf_entry *entry,
 		const char *lead)
 {
-	fputs(lead, stdout);
-	print_entry(file, entry, strlen(lead));
-	putchar('\n');
+	print_entry(file, entry, lead, strlen(lead));
 }
 
 enum kind {
@@ -144,10 +171,8 @@ static void print_holders(const struct file *file, enum kind known_kind,
 		return;
 	}
 	print_held();
-	fputs(" by ", stdout);
-	print_entry(file, entry,
+	print_entry(file, entry, " by ",
 		    escaped_width(file->path) + strlen(": held by "));
-	putchar('\n');
 	while ((entry = next_of(file, entry, known_kind)) != NULL)
 		print_line(file, entry, "  and by ");
 	if (unknown)

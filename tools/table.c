@@ -32,6 +32,7 @@ static enum column chosen[COLUMNS];
 static size_t width;
 static bool left_out[COLUMNS];
 static bool any_flock; /* what TYPE says matters */
+static bool any_state;
 static size_t widest[COLUMNS]; /* of the heading and cells of each, escaped */
 
 static void add_column(size_t i)
@@ -101,6 +102,7 @@ static void add_entry(const struct file *file, const struct lf_entry *entry)
 	row.process = &process;
 	row.for_people = for_people;
 	any_flock |= entry && lf_entry_type(entry) == LF_TYPE_FLOCK;
+	any_state |= process.state != STATE_NONE;
 	row.times = times_of(file->report, entry, &process);
 	add_row(&row);
 	process_free(&process);
@@ -210,6 +212,8 @@ static void style_all(void)
 	leave_out_if_narrow(COLUMN_MODE);
 	if (!any_flock)
 		leave_out_if_narrow(COLUMN_TYPE);
+	if (!any_state)
+		leave_out_if_narrow(COLUMN_STATE);
 	most_of_long = width_of_long();
 	while (scols_table_next_line(table, i, &line) == 0)
 		style_line(line, most_of_long);

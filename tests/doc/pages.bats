@@ -54,7 +54,15 @@ fail_for() {
 	done
 }
 
-# On a terminal of 24 lines the second screen ends at line 46.
+# On a terminal of 24 lines the first screen ends at line 23.
+@test "lf-check(1) says on its first screen what to do about a job that hangs" {
+	type -P mandoc >/dev/null || skip "needs mandoc, which is optional"
+	mandoc -T ascii -O width=80 "$DOC/lf-check.1" | col -b | sed 23q |
+		tr -s '[:space:]' ' ' >screen
+	grep -E 'held by PID 4242: .*kill 4242.*kill -CONT 4242' screen
+}
+
+# The second screen ends at line 46.
 @test "the pages at which readers begin show an example on the first two screens" {
 	local page number
 

@@ -118,7 +118,7 @@ has_grandchildren() {
 		type kill -KILL %1; exec sh -c 'exit 3'^M
 		end
 	END
-	like "$output" $'\nlock: held by PID [0-9]+: sh -c [^\n]* \\([^()]*\\), stopped, for [0-9]+ (s|min)'
+	like "$output" $'\nlock: held by[ \r\n]+PID [0-9]+: sh -c [^\n]* \\([^()]*\\), stopped, for [0-9]+ (s|min)'
 	like "$output" 'lf-acquire: lock: held by PID [0-9]+: sh -c .* \([^()]*\), stopped, for [0-9]+ (s|min)'
 	like "$output" $'\nexit 3'
 }
@@ -294,7 +294,67 @@ on_terminal() {
 	mapfile -t lines <<<"${output//$'\r'/}"
 }
 
-# The first line is folded by the terminal itself: nothing that matters is cut.
+# fits COLUMNS: no line of the output is longer.
+fits() {
+	local line
+
+	for line in "${lines[@]}"; do
+		[ "${#line}" -le "$1" ] || equal "$line" "a line of $1 columns"
+	done
+}
+
+@test "on 80 columns a line that is too long goes on below" {
+	local name
+
+	need terminal stty
+	need_inspection
+	need_shared_locks
+	need_flock
+	name=$(printf '%046d' 0).lock
+	hold lf-acquire -k -s "$name"
+	hold lf-acquire -k -s "$name"
+	hold flock "$name"
+	queue lf-acquire -k -w "$name" verify --all
+	on_terminal 80 "lf-check $name"
+	fits 80
+	equal "${lines[0]}" "$name: held by"
+	like "${lines[1]}" '^    PID [0-9]+: sh -c .*\.\.\. \(lf-acquire, .*\), shared, for '
+	like "${lines[2]}" '^  and by PID [0-9]+: sh -c .*\.\.\. \(lf-acquire, .*\), shared, for '
+	equal "${lines[3]}" "  waiting: PID $pid: verify --all (lf-acquire, $(user_of "$pid"))"
+	equal "${lines[4]}" "  also held by flock(2), which excludes lf-acquire only with --flock:"
+	like "${lines[5]}" "^    PID $holder: flock .*\\.\\.\\. \\("
+	# A lock of both kinds is on one line, too.
+	hold lf-acquire --flock both.lock
+	on_terminal 80 "lf-check both.lock"
+	like "${lines[1]}" ', also by flock\(2\)$'
+	# Where there is room, and where there is no terminal, nothing is folded.
+	on_terminal 160 "lf-check $name"
+	begins "${lines[0]}" "$name: held by PID "
+	run -0 lf-check "$name"
+	begins "${lines[0]}" "$name: held by PID "
+}
+
+@test "on 80 columns the job gets the room of an empty STATE" {
+	local name
+
+	need terminal stty
+	need_tables
+	need_inspection
+	name=$(printf '%028d' 0).lock
+	hold lf-acquire "$name"
+	on_terminal 80 "lf-check -l $name"
+	fits 80
+	like "${lines[0]}" '^LOCKFILE +ROLE +PID +USER +AGE +JOB$'
+	on_terminal 120 "lf-check -l $name"
+	like "${lines[0]}" 'STATE'
+	kill -STOP "$holder"
+	eventually is_stopped "$holder"
+	on_terminal 80 "lf-check -l $name"
+	like "${lines[0]}" 'STATE'
+	like "${lines[1]}" ' stopped '
+	kill -CONT "$holder"
+}
+
 @test "the stuck job on 80 and 120 columns, without colours, in the C locale" {
 	local user held waiting columns
 
@@ -315,8 +375,10 @@ on_terminal() {
 	eventually is_stopped "$held"
 	for columns in 80 120; do
 		on_terminal $columns 'lf-check backup.lock'
-		like "${lines[0]}" "^backup\\.lock: held by PID $held: backup 1000 \\(lf-acquire, $user\\), stopped, for [0-9]+ (s|min)$"
-		equal "${lines[1]}" "  waiting: PID $waiting: verify --all (lf-acquire, $user)"
+		fits "$columns"
+		output=${output//by$'\r\n'   /by}
+		like "${output%%$'\r'*}" "^backup\\.lock: held by PID $held: backup 1000 \\(lf-acquire, $user\\), stopped, for [0-9]+ (s|min)$"
+		like "$output" $'\n'"  waiting: PID $waiting: verify --all \\(lf-acquire, $user\\)"
 		on_terminal $columns 'lf-check -l backup.lock'
 		[ "${#lines[0]}" -le "$columns" ]
 		[ "${#lines[1]}" -le "$columns" ]
