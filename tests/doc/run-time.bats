@@ -17,14 +17,15 @@ setup_jobs() {
 
 @test "timeout ends a job: status 124, and the lock is free" {
 	setup_jobs
-	run -124 lf-acquire lock timeout 0.1 sh -c 'echo $$ >job; read -r _ <>forever'
+	run -124 lf-acquire lock timeout 2 sh -c 'lf-check -q lock && echo $$ >job
+		read -r _ <>forever'
 	is_gone "$(<job)"
 	absent lock
 }
 
 @test "a job that ends in time has its own status" {
 	need timeout
-	run -7 lf-acquire lock timeout 3h sh -c 'exit 7'
+	run -7 lf-acquire lock timeout 3h sh -c 'lf-check -q lock && exit 7'
 	absent lock
 }
 
