@@ -103,7 +103,8 @@ class LockFile:
     """An acquired lock file, until it is released.
 
     After that all methods but repr() raise ValueError.  The lock is held until
-    release() or the end of the process, also if the object is forgotten.
+    release() or the end of the process, also if the object is forgotten.  Any
+    thread may call the methods.
     """
 
     def __init__(self, path: AnyPath, wait: bool = False, remove: bool = True,
@@ -112,8 +113,8 @@ class LockFile:
         """Create the file if it does not exist, and lock it.
 
         wait     wait until the lock is available
-        remove   remove the file on release, unless it has content or others
-                 wait for the lock or share it
+        remove   remove the file on release, unless it has content, is on a
+                 network file system, or others wait for the lock or share it
         timeout  wait for this many seconds at most, also without wait; 0 does
                  not wait
         shared   share the lock with others that do so
