@@ -2,6 +2,7 @@
 /*
  * states leader LOCKFILE	the thread of main() ends, another goes on
  * states disk LOCKFILE		waits as for a disk, state D of ps(1)
+ * states vfork LOCKFILE	waits in that state for its child
  * states busy LOCKFILE		does so again and again, each time for an instant
  * states hidden LOCKFILE	may be examined by root alone
  * states call LOCKFILE WORD...	WORD... is its command line
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,6 +55,54 @@ static int end_main_thread(void)
 		return 1;
 	say_ready();
 	pthread_exit(NULL);
+}
+
+static void *stay_traced(void *channel)
+{
+	pid_t thread = (pid_t)syscall(SYS_gettid);
+
+	(void)!write(*(int *)channel, &thread, sizeof(thread));
+	return stay(NULL);
+}
+
+/* The kernel ends all other threads first, of which one stays as a zombie. */
+static int execute_with_traced_thread(int to_tracer, int from_tracer)
+{
+	pthread_t thread;
+	bool traced;
+	char byte;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+	if (pthread_create(&thread, NULL, stay_traced, &to_tracer) != 0)
+		return 1;
+	traced = read(from_tracer, &byte, 1) == 1;
+	say_ready();
+	if (!traced)
+		return 77;
+	execlp("true", "true", (char *)NULL);
+	return 1;
+}
+
+/* A child traces a thread of its parent, and never waits for it. */
+static int wait_as_for_disk(void)
+{
+	int to_tracer[2], from_tracer[2];
+	pid_t thread;
+
+	if (pipe(to_tracer) < 0 || pipe(from_tracer) < 0)
+		return 1;
+	if (fork() > 0) {
+		close(from_tracer[1]);
+		return execute_with_traced_thread(to_tracer[1], from_tracer[0]);
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(to_tracer[0], &thread, sizeof(thread)) != sizeof(thread) ||
+	    ptrace(PTRACE_SEIZE, thread, NULL, NULL) < 0)
+		_exit(1);
+	(void)!write(from_tracer[1], "", 1);
+	stay(NULL);
+	return 0;
 }
 
 /* The parent waits in this state until the child ends or executes a program. */
@@ -118,5 +168,7 @@ int main(int argc, char **argv)
 		return end_main_thread();
 	if (strcmp(argv[1], "hidden") == 0)
 		return hide();
+	if (strcmp(argv[1], "disk") == 0)
+		return wait_as_for_disk();
 	return wait_for_child(strcmp(argv[1], "busy") == 0);
 }

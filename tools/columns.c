@@ -198,6 +198,8 @@ static const char *state(const struct process *process)
 		return "traced";
 	case STATE_DISK:
 		return "disk";
+	case STATE_BLOCKED:
+		return "blocked";
 	case STATE_ZOMBIE:
 		return "zombie";
 	default:

@@ -114,6 +114,7 @@ enum process_state {
 	STATE_STOPPED,
 	STATE_TRACED, /* stopped by a debugger */
 	STATE_DISK,   /* it waits for a disk, or a file server */
+	STATE_BLOCKED, /* it does, or waits until its child executes a program */
 	STATE_ZOMBIE, /* all its threads have ended */
 };
 

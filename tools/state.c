@@ -121,7 +121,53 @@ static bool lasts(int process, char state)
 	return now == state;
 }
 
-static enum process_state judge(int process, char state)
+/* ---- Why a process is in state D */
+
+/* A parent waits in state D, too, until its child by vfork(2) has executed. */
+static bool is_vfork(const char *kernel_function)
+{
+	static const char *const names[] = {
+		"kernel_clone", "_do_fork", "do_fork", "wait_for_vfork_done",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(kernel_function, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Where the kernel does not list children, it may have any. */
+static bool may_have_child(int process, pid_t pid)
+{
+	char name[64], child;
+	ssize_t length = -1;
+	int fd;
+
+	snprintf(name, sizeof(name), "task/%ld/children", (long)pid);
+	fd = openat(process, name, O_RDONLY);
+	if (fd >= 0) {
+		length = read(fd, &child, 1);
+		close(fd);
+	}
+	return length != 0;
+}
+
+/* The kernel shows "0" to those that may not examine the process. */
+static enum process_state why_blocked(int process, pid_t pid)
+{
+	char function[64];
+	size_t length = read_proc(process, "wchan", function,
+				  sizeof(function) - 1);
+
+	function[length] = '\0';
+	if (is_vfork(function))
+		return STATE_NONE;
+	if (function[0] != '\0' && strcmp(function, "0") != 0)
+		return STATE_DISK;
+	return may_have_child(process, pid) ? STATE_BLOCKED : STATE_DISK;
+}
+
+static enum process_state judge(int process, pid_t pid, char state)
 {
 	switch (state) {
 	case 'T':
@@ -129,7 +175,8 @@ static enum process_state judge(int process, char state)
 	case 't':
 		return lasts(process, state) ? STATE_TRACED : STATE_NONE;
 	case 'D':
-		return lasts(process, state) ? STATE_DISK : STATE_NONE;
+		return lasts(process, state) ? why_blocked(process, pid) :
+					       STATE_NONE;
 	case 'Z':
 	case 'X':
 		return STATE_ZOMBIE;
@@ -173,8 +220,8 @@ static bool go_to_child(int *process, pid_t *pid, struct stat_fields *fields)
 }
 
 /*
- * A script sleeps until the program that it runs has ended: as long as a process
- * has one child, the work is done by that.
+ * A script sleeps until the program that it runs has ended, and waits until it has
+ * begun: as long as a process has one child, the work is done by that.
  */
 static void read_job_state(struct process *p)
 {
@@ -187,13 +234,12 @@ static void read_job_state(struct process *p)
 			break;
 		if (i == 0)
 			p->job_start = fields.start_time;
-		if (fields.state == 'S' && p->state == STATE_NONE)
-			continue;
-		if (p->state == STATE_NONE && !is_ended(fields.state)) {
-			p->state = judge(process, fields.state);
-			p->state_of = pid;
-		}
-		break;
+		if (p->state != STATE_NONE || is_ended(fields.state))
+			break;
+		p->state = judge(process, pid, fields.state);
+		p->state_of = pid;
+		if (fields.state != 'S' && fields.state != 'D')
+			break;
 	}
 	if (process >= 0)
 		close(process);
@@ -201,7 +247,7 @@ static void read_job_state(struct process *p)
 
 void state_read(struct process *p, int process, char state)
 {
-	p->state = judge(process, state);
+	p->state = judge(process, p->pid, state);
 	p->state_of = p->pid;
 	if (p->job && p->state != STATE_ZOMBIE)
 		read_job_state(p);
@@ -213,6 +259,7 @@ void format_state(char *text, size_t size, const struct process *p)
 		[STATE_STOPPED] = "stopped",
 		[STATE_TRACED] = "stopped by a debugger",
 		[STATE_DISK] = "waiting for the disk",
+		[STATE_BLOCKED] = "waiting for the disk or a new process",
 		[STATE_ZOMBIE] = "a zombie",
 	};
 

@@ -145,7 +145,8 @@ has_state_or_is_gone() {
 @test "so is one that waits for the disk, if it does not just do so for an instant" {
 	need_inspection
 	in_state disk lock
-	eventually has_state "$pid" D
+	eventually has_state_or_is_gone "$pid" D "$pid"
+	! is_gone "$pid" || skip "may not trace a process"
 	shows "waiting for the disk" disk
 	kill -KILL "$pid"
 	finish "$pid"
@@ -166,11 +167,58 @@ has_state_or_is_gone() {
 	start lf-acquire lock states disk other >&"$fd"
 	holder=$pid
 	next "$fd"
-	eventually has_grandchildren "$holder" 1
+	eventually has_grandchildren_or_is_gone "$holder"
+	! is_gone "$holder" || skip "may not trace a process"
 	eventually has_state "$grandchild" D
 	shows "PID $grandchild waiting for the disk" disk
 	kill -KILL "$grandchild"
 	finish "$holder"
+}
+
+has_grandchildren_or_is_gone() {
+	has_grandchildren "$1" 1 || is_gone "$1"
+}
+
+@test "a holder that waits for its child by vfork is not shown so, nor a job" {
+	need states
+	need_inspection
+	in_state vfork lock
+	eventually has_state "$pid" D
+	[ -r "/proc/$pid/wchan" ] && [ "$(cat "/proc/$pid/wchan")" != 0 ] ||
+		skip "the kernel does not show what a process waits for"
+	shows ''
+	kill -KILL "$pid"
+	finish "$pid"
+	rm said
+	channel said
+	start lf-acquire lock states vfork other >&"$fd"
+	holder=$pid
+	next "$fd"
+	eventually has_grandchildren "$holder" 1
+	eventually has_state "$grandchild" D
+	shows ''
+	need_children
+	eventually has_grandchildren "$holder" 2
+	kill -STOP "$grandchild"
+	eventually is_stopped "$grandchild"
+	shows "PID $grandchild stopped" stopped
+	kill -KILL "$grandchild"
+	finish "$holder"
+}
+
+@test "one of another user's is shown as waiting for either of the two" {
+	need states
+	need_root
+	need_inspection
+	need_children
+	in_state vfork lock
+	eventually has_state "$pid" D
+	run -0 unprivileged lf-check lock
+	like "$output" ', waiting for the disk or a new process, running for '
+	need_tables
+	run -0 unprivileged lf-check -rno STATE lock
+	equal "$output" blocked
+	kill -KILL "$pid"
 }
 
 @test "a holder whose main thread has ended is named, as alive" {
