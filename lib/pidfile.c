@@ -27,9 +27,11 @@ static bool is_pidfile(const char *text, size_t length)
 	if (digits == 0 || digits > 10)
 		return false;
 	if (text[digits] == ' ') {
-		rest += 1 + strcspn(text + digits + 1, " \n");
-		if (rest == digits + 1)
+		size_t host = strcspn(text + digits + 1, " \n");
+
+		if (host == 0 || host > LF_HOST_MAX)
 			return false;
+		rest += 1 + host;
 	}
 	return text[rest] == '\n' && rest + 1 == length;
 }
@@ -60,8 +62,6 @@ static void copy_host(char *host, const char *text)
 	const char *blank = strchr(text, ' ');
 	size_t length = blank ? strcspn(blank + 1, "\n") : 0;
 
-	if (length > LF_HOST_MAX)
-		length = 0;
 	if (length > 0)
 		memcpy(host, blank + 1, length);
 	host[length] = '\0';

@@ -117,6 +117,26 @@ TEST(other_content_is_ENOTEMPTY_and_left_as_it_is)
 		}
 }
 
+/* Longer than any; without its end it would be a PID, and a host of no length. */
+TEST(a_host_name_that_is_too_long_makes_it_content)
+{
+	static const char *const ends[] = { "\n", "\nmore\n" };
+	static const char *const numbers[] = { "1", "12", "1234567890" };
+	struct lf_lock *lock;
+	struct stat st;
+	char text[512];
+
+	for (size_t i = 0; i < 6; i++) {
+		snprintf(text, sizeof(text), "%s %0256d%s", numbers[i / 2],
+			 0, ends[i % 2]);
+		write_to(lock_path, text);
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID),
+				 -ENOTEMPTY);
+		assert_int_equal(stat(lock_path, &st), 0);
+		assert_int_equal(st.st_size, strlen(text));
+	}
+}
+
 TEST(a_null_byte_does_not_end_the_PID)
 {
 	static const char text[] = "12\n\0more";
