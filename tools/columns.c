@@ -50,7 +50,8 @@ bool column_is_long(enum column column)
 	return column == COLUMN_JOB || column == COLUMN_COMMAND;
 }
 
-__attribute__((__noreturn__)) static void refuse_column(const char *name)
+__attribute__((__noreturn__)) static void refuse_column(const char *name,
+							int length)
 {
 	char known[256] = "";
 
@@ -58,16 +59,18 @@ __attribute__((__noreturn__)) static void refuse_column(const char *name)
 		strcat(known, i > 0 ? ", " : "");
 		strcat(known, names[i]);
 	}
-	usage_error("invalid column '%s': the columns are %s", name,
+	usage_error("invalid column '%.*s': the columns are %s", length, name,
 		    known);
 }
 
-static enum column column_by_name(const char *name)
+/* NAME is LENGTH bytes long. */
+static enum column column_by_name(const char *name, size_t length)
 {
 	for (int i = 0; i < COLUMNS; i++)
-		if (strcasecmp(names[i], name) == 0)
+		if (strlen(names[i]) == length &&
+		    strncasecmp(names[i], name, length) == 0)
 			return (enum column)i;
-	refuse_column(name);
+	refuse_column(name, (int)length);
 }
 
 /* A JSON object may contain a name only once. */
@@ -94,21 +97,17 @@ static size_t choose_default(bool for_people, enum column *chosen)
 size_t columns_parse(const char *list, bool for_people, enum column *chosen)
 {
 	size_t count = 0;
-	char *copy, *rest, *name;
 
 	if (!list || *list == '+')
 		count = choose_default(for_people, chosen);
-	if (!list)
-		return count;
-	copy = rest = checked(strdup(list + (*list == '+')));
-	while (rest) {
-		name = rest;
-		rest = strchr(name, ',');
-		if (rest)
-			*rest++ = '\0';
-		count = choose(column_by_name(name), chosen, count);
+	if (list && *list == '+')
+		list++;
+	while (list) {
+		size_t length = strcspn(list, ",");
+
+		count = choose(column_by_name(list, length), chosen, count);
+		list = list[length] == ',' ? list + length + 1 : NULL;
 	}
-	free(copy);
 	return count;
 }
 
