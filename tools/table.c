@@ -45,8 +45,8 @@ static void add_column(size_t i)
 					     flags));
 	if (column_is_number(column))
 		scols_column_set_json_type(new, SCOLS_JSON_NUMBER);
-	if (!style.noheadings)
-		widest[i] = strlen(column_name(column));
+	/* Also where it is not printed, libsmartcols makes room for it. */
+	widest[i] = strlen(column_name(column));
 }
 
 void table_begin(const struct table_style *wanted)
