@@ -8,36 +8,14 @@
 
 #include "lockfile-fcntl.h"
 #include "port/proc-text.h"
+#include "target.h"
 
 #include <limits.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define LINE_SIZE 256
 #define DEPTH_SIZE 65536
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define demand(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, \
-				#condition); \
-			abort(); \
-		} \
-	} while (0)
-
-static char *exact_copy(const void *text, size_t length)
-{
-	char *copy = malloc(length + 1);
-
-	demand(copy);
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-	return copy;
-}
+const char target_name[] = "proc-text";
 
 static bool is_same(const struct lf_listed_lock *a,
 		    const struct lf_listed_lock *b)

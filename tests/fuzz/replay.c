@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
-/* The target of the fuzzer, without a fuzzer: each file of the corpus in turn. */
+/* A target of the fuzzer, without a fuzzer: each file of its corpus in turn. */
 #include "config.h"
 
+#include "target.h"
+
 #include <dirent.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define FILE_SIZE 65536
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void replay(const char *directory, const char *name)
 {
@@ -35,8 +32,8 @@ int main(void)
 	int count = 0;
 	DIR *corpus;
 
-	snprintf(directory, sizeof(directory), "%s/tests/fuzz/corpus",
-		 srcdir ? srcdir : ".");
+	snprintf(directory, sizeof(directory), "%s/tests/fuzz/corpus/%s",
+		 srcdir ? srcdir : ".", target_name);
 	corpus = opendir(directory);
 	if (!corpus) {
 		perror(directory);
