@@ -250,6 +250,30 @@ static int share(void *fd)
 	return -lf_acquire_fd(&lock, *(int *)fd, 0, LF_SHARED);
 }
 
+/* Which lock of the body another description would meet. */
+static int body_of(int fd)
+{
+	struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
+
+	assert_int_equal(fcntl(fd, F_OFD_GETLK, &body), 0);
+	return body.l_type;
+}
+
+TEST(a_descriptor_of_a_removed_file_keeps_the_lock_that_it_has)
+{
+	int fd = open_lock(O_RDWR), other = open_lock(O_RDWR);
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	assert_child(share, &fd);
+	assert_int_equal(unlink(lock_path), 0);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), -ESTALE);
+	assert_int_equal(lf_acquire_fd(&lock, fd, LONG_MS, 0), -ESTALE);
+	assert_int_equal(body_of(other), F_RDLCK);
+	close(other);
+	close(fd);
+}
+
 /* Another process has locked the descriptor, and has ended. */
 static int poll_for_exclusive(void *argument)
 {

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "child.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include <dlfcn.h>
@@ -111,4 +111,16 @@ TEST(a_check_costs_no_lock_of_the_program)
 	assert_int_equal(lf_check(lock_path, NULL), 0);
 	assert_int_equal(open_descriptors(), before);
 	close(fd);
+}
+
+/* To leave it open helps only a lock of this process. */
+TEST(a_check_of_the_lock_of_another_process_leaves_no_descriptor)
+{
+	struct actor *holder = actor_holder(LF_KEEP);
+	int before = open_descriptors();
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(lf_check(lock_path, NULL), 1);
+	assert_int_equal(open_descriptors(), before);
+	actor_release(holder);
 }

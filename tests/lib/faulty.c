@@ -398,9 +398,12 @@ int faulty_lockf(int fd, int function, off_t size)
 int faulty_flock(int fd, int operation)
 {
 	block(FLOCK, fd, NULL);
-	return faulty_fails(operation == LOCK_UN ? UNLOCK : FLOCK) ?
-		       -1 :
-		       (flock)(fd, operation);
+	if (faulty_fails(operation == LOCK_UN ? UNLOCK : FLOCK) ||
+	    (flock)(fd, operation) < 0)
+		return -1;
+	return operation == LOCK_EX || operation == LOCK_SH ?
+		       after_grant(FLOCK) :
+		       0;
 }
 
 int faulty_close(int fd)

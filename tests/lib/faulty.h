@@ -86,9 +86,9 @@ void faulty_await(void);
 void faulty_unblock(void);
 
 /*
- * The next CALL (one of fcntl's) that succeeds fails with ERROR all the same, as
- * on a file server that grants an interrupted request later; 0: it does not
- * return until its thread is cancelled.
+ * The next CALL (one of fcntl's, or a flock() that may wait) that succeeds fails with
+ * ERROR all the same, as on a file server that grants an interrupted request later;
+ * 0: it does not return until its thread is cancelled.
  */
 void faulty_after(enum faulty call, int error);
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -248,6 +249,42 @@ TEST(a_waiter_holds_neither_while_it_waits_for_the_other)
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(child_run(try_lock, lock_path), 0);
 	other_end(other);
+	assert_int_equal(actor_result(waiter), 0);
+	actor_release(waiter);
+	assert_nothing_is_held();
+}
+
+static bool waits_for_records(const struct actor *waiter)
+{
+	FILE *locks = fopen("/proc/locks", "re");
+	char line[512];
+	bool waits = false;
+	int pid;
+
+	while (locks && !waits && fgets(line, sizeof(line), locks))
+		waits = sscanf(line, "%*u: -> POSIX %*s %*s %d", &pid) == 1 &&
+			pid == actor_pid(waiter);
+	if (locks)
+		fclose(locks);
+	return waits;
+}
+
+TEST(a_waiter_that_gets_flock_first_leaves_it_to_others)
+{
+	struct actor *records, *waiter;
+	struct other other;
+
+	needs_flock();
+	needs_locks_of_descriptions();
+	other = other_new(LOCK_EX);
+	waiter = actor_waiter(LF_FOREVER, LF_FLOCK, 1);
+	records = actor_holder(LF_KEEP);
+	other_end(other);
+	for (int look = 0; !waits_for_records(waiter) && look_again(&look);)
+		;
+	assert_true(waits_for_records(waiter));
+	assert_int_equal(flock_state(), 'f');
+	actor_release(records);
 	assert_int_equal(actor_result(waiter), 0);
 	actor_release(waiter);
 	assert_nothing_is_held();

@@ -355,6 +355,37 @@ TEST_WITH_FAULTS(a_thread_that_is_left_behind_gives_flock_back)
 	close(fd);
 }
 
+static void *wait_for_both(void *fd)
+{
+	struct lf_lock *lock;
+
+	return (void *)(intptr_t)lf_acquire_fd(&lock, *(int *)fd, LF_FOREVER,
+					       LF_FLOCK);
+}
+
+TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_flock)
+{
+	pthread_t thread;
+	void *result;
+	int fd, other;
+
+	needs(has_flock(), "flock(2)");
+	needs_locks_of_descriptions();
+	fd = (openat)(AT_FDCWD, lock_path, O_RDWR | O_CREAT, 0666);
+	other = (openat)(AT_FDCWD, lock_path, O_RDWR);
+	assert_int_equal((flock)(other, LOCK_EX), 0);
+	faulty_after(FLOCK, EINTR);
+	(pthread_create)(&thread, NULL, wait_for_both, &fd);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal((flock)(other, LOCK_UN), 0);
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, -EINTR);
+	assert_true(flock_is_free());
+	assert_free(lock_path);
+	close(other);
+	close(fd);
+}
+
 TEST_WITH_FAULTS(a_server_that_keeps_flock_does_not_keep_the_caller)
 {
 	struct lf_lock *lock;

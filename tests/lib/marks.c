@@ -271,6 +271,22 @@ TEST_WITH_FAULTS(an_old_kernel_has_a_lock_of_the_process)
 	expect_a_lock(expect_lock_of_the_process);
 }
 
+/* The names that a client has in its cache may be of an hour ago. */
+TEST_WITH_FAULTS(the_server_of_a_network_file_is_asked_where_it_is)
+{
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	faulty_file_system(NFS);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	faulty_set(OPENAT, 1, true, ESTALE);
+	assert_int_equal(lf_verify(lock), -ESTALE);
+	faulty_clear();
+	assert_int_equal(lf_verify(lock), 0);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
+}
+
 static void *wait_in_thread(void *unused)
 {
 	return acquire_and_release(unused) == 0 ? NULL : lock_path;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,6 +164,40 @@ TEST(content_written_under_the_lock_is_not_lost)
 		assert_content(lock_path, "data of others\n");
 		assert_int_equal(unlink(lock_path), 0);
 	}
+}
+
+/* The PID of another process is its claim, however long it is. */
+TEST(another_PID_written_under_the_lock_is_not_lost)
+{
+	char text[32];
+	struct lf_lock *lock;
+
+	strcpy(text, own_pid());
+	text[0] = text[0] == '1' ? '2' : '1';
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID | LF_KEEP), 0);
+	write_to(lock_path, text);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_content(lock_path, text);
+}
+
+static int write_up_to_the_limit(void *unused)
+{
+	static const struct rlimit two = { 2, 2 };
+	struct lf_lock *lock;
+
+	(void)unused;
+	demand(setrlimit(RLIMIT_FSIZE, &two) == 0);
+	demand(lf_acquire(&lock, lock_path, 0, LF_PID | LF_KEEP) == -ENOSPC);
+	demand(!lock);
+	return 0;
+}
+
+TEST(half_a_PID_is_not_left)
+{
+	needs(getpid() > 99, "a PID that does not fit");
+	assert_child(write_up_to_the_limit, NULL);
+	assert_content(lock_path, "");
+	assert_free(lock_path);
 }
 
 /*

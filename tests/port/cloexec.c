@@ -15,6 +15,12 @@
 #include "port/os.h" /* before config.h is read again */
 
 #include "lib/child.h"
+
+/* No system refuses the flag to an open descriptor. */
+static bool refuses;
+#define fcntl(...) (refuses ? (errno = EIO, -1) : (fcntl)(__VA_ARGS__))
+#define close(fd) (refuses ? ((close)(fd), errno = EBADF, -1) : (close)(fd))
+
 #include "port/cloexec.c"
 #include "port/open.c"
 #include "port/pipe2.c"
@@ -37,4 +43,16 @@ PLAIN_TEST(an_error_stays)
 	assert_int_equal(errno, ENOENT);
 	assert_int_equal(lf_cloexec(1 << 30), -1);
 	assert_int_equal(errno, EBADF);
+}
+
+PLAIN_TEST(a_descriptor_that_cannot_have_the_flag_is_closed)
+{
+	int before = open_descriptors(), fd = open("/", O_RDONLY);
+
+	refuses = true;
+	fd = lf_cloexec(fd);
+	refuses = false;
+	assert_int_equal(fd, -1);
+	assert_int_equal(errno, EIO);
+	assert_int_equal(open_descriptors(), before);
 }

@@ -4,6 +4,8 @@
 
 #include "lib/child.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #ifdef HAVE_PIPE2
@@ -15,6 +17,12 @@ static int system_pipe2(int fd[2], int flags)
 
 #define pipe2 test_pipe2
 int pipe2(int fd[2], int flags);
+
+/* No system refuses flags to an open descriptor. */
+static bool refuses;
+#define fcntl(...) (refuses ? (errno = EIO, -1) : (fcntl)(__VA_ARGS__))
+#define close(fd) (refuses ? ((close)(fd), errno = EBADF, -1) : (close)(fd))
+
 #include "port/pipe2.c"
 
 #include <sys/resource.h>
@@ -99,4 +107,19 @@ static int run_out(void *unused)
 PLAIN_TEST(nothing_is_left_open_without_descriptors)
 {
 	assert_child(run_out, NULL);
+}
+
+PLAIN_TEST(a_pipe_that_cannot_have_the_flags_is_closed)
+{
+	static const int flags[] = { O_CLOEXEC, O_NONBLOCK };
+	int before = open_descriptors(), fd[2], rc;
+
+	for (size_t i = 0; i < 2; i++) {
+		refuses = true;
+		rc = pipe2(fd, flags[i]);
+		refuses = false;
+		assert_int_equal(rc, -1);
+		assert_int_equal(errno, EIO);
+	}
+	assert_int_equal(open_descriptors(), before);
 }
