@@ -71,6 +71,7 @@ static bool names_all(const pid_t wanted[FILES])
 TEST(each_locked_file_is_reported_and_no_other)
 {
 	pid_t ours, other, wanted[FILES];
+	int before = open_descriptors();
 	bool named = false;
 
 	needs_proc_with_locks();
@@ -87,6 +88,7 @@ TEST(each_locked_file_is_reported_and_no_other)
 	assert_kill(other);
 	wanted[0] = 0;
 	assert_false(names_all(wanted));
+	assert_int_equal(open_descriptors(), before);
 }
 
 TEST(a_file_that_was_removed_is_not_reported)

@@ -467,6 +467,36 @@ PLAIN_TEST(a_mount_cut_off_is_missing)
 	assert_false(device_of("-36 35 98:12 ", 36, &device));
 }
 
+static bool filesystem_of(const char *line, unsigned long long id, char *found)
+{
+	const char *type, *source, *options;
+	char *copy = exact_copy(line, strlen(line));
+	bool is = lf_proc_parse_filesystem(copy, id, &type, &source, &options);
+
+	if (is)
+		snprintf(found, 128, "%s|%s|%s", type, source, options);
+	free(copy);
+	return is;
+}
+
+/* After the fields whose number changes; each may have blanks, written in octal. */
+PLAIN_TEST(mountinfo_has_type_source_and_options)
+{
+	static const char line[] =
+		"36 35 98:0 / /mnt\\040a rw shared:1 master:2 - nfs4 "
+		"host:/a\\040b\\134\\1 rw,vers=4.2\n";
+	char found[128];
+
+	assert_true(filesystem_of(line, 36, found));
+	assert_string_equal(found, "nfs4|host:/a b\\\\1|rw,vers=4.2");
+	assert_false(filesystem_of(line, 35, found));
+	assert_false(filesystem_of(line, 3, found));
+	assert_true(filesystem_of("7 1 0:5 / / rw - proc none rw\n", 7, found));
+	assert_string_equal(found, "proc|none|rw");
+	assert_false(filesystem_of("7 1 0:5 / / rw - proc none", 7, found));
+	assert_false(filesystem_of("7 1 0:5 / / rw\n", 7, found));
+}
+
 static unsigned long long start_time(const char *text, size_t length)
 {
 	char *copy = exact_copy(text, length);

@@ -2,7 +2,7 @@
 /* What the system refuses has its own error; nothing is created or lost. */
 #include "config.h"
 
-#include "child.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 
 #include "faulty.h"
@@ -434,6 +434,20 @@ TEST(a_lock_that_a_security_module_forbids_is_EACCES)
 	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	close(fd);
+}
+
+/* POSIX lets a system say so of a held lock. */
+TEST(a_held_lock_is_EAGAIN_where_the_system_says_EACCES)
+{
+	struct actor *holder;
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	holder = actor_holder(LF_KEEP);
+	faulty_set(F_SETLK_, 1, true, EACCES);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), -EAGAIN);
+	assert_true(faulty_clear() > 0);
+	actor_release(holder);
 }
 
 /* A lock counts only if the path is seen to name the file. */

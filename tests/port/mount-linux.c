@@ -16,9 +16,12 @@ PLAIN_TEST(the_mount_of_proc_is_listed)
 	struct lf_mount mount;
 	int fd = open("/proc/self/stat", O_RDONLY);
 
+	int before = fd < 0 ? 0 : open_descriptors();
+
 	if (fd < 0)
 		skip_because("needs proc(5)");
 	assert_int_equal(lf_mount_read(fd, &mount), 0);
+	assert_int_equal(open_descriptors(), before);
 	assert_string_equal(mount.type, "proc");
 	assert_non_null(mount.source);
 	assert_non_null(strstr(mount.options, "rw"));
