@@ -354,7 +354,7 @@ fits() {
 @test "on 80 columns a line that is too long goes on below" {
 	local name
 
-	need terminal stty
+	need terminal stty flock
 	need_inspection
 	need_shared_locks
 	need_flock
