@@ -78,34 +78,44 @@ static bool is_crowded(const struct process *p, size_t used)
 	return columns > 0 && used + command > columns;
 }
 
+static void print_process(const struct process *p, size_t used)
+{
+	if (p->pid > 0)
+		process_print(stdout, p, room(used + process_width(p)));
+	else
+		fputs("an unknown process", stdout);
+}
+
 /*
  * After LEAD, which ends in column USED.  A terminal would break a line that is
- * too long within a word.
+ * too long within a word.  So the process, and what else there is to say about it,
+ * begin a line each if they have to.
  */
 static void print_entry(const struct file *file, const struct lf_entry *entry,
 			const char *lead, size_t used)
 {
-	const char *also = also_by_flock(file->report, entry) ?
-				   ", also by flock(2)" :
-				   "";
+	bool also = also_by_flock(file->report, entry), split;
 	struct process p;
-	char more[160];
-	size_t others;
+	char details[160], more[192];
+	size_t width;
 
 	process_read(&p, lf_entry_pid(entry), lf_entry_start_time(entry));
-	format_details(more, sizeof(more), file->report, entry, &p);
-	others = process_width(&p) + strlen(more) + strlen(also);
-	if (is_crowded(&p, used + others)) {
+	format_details(details, sizeof(details), file->report, entry, &p);
+	snprintf(more, sizeof(more), "%s%s", details,
+		 also ? ", also by flock(2)" : "");
+	width = process_width(&p) + strlen(more);
+	if (is_crowded(&p, used + width)) {
 		printf("%.*s\n%s", (int)strlen(lead) - 1, lead, CONTINUED);
 		used = strlen(CONTINUED);
 	} else {
 		fputs(lead, stdout);
 	}
-	if (p.pid > 0)
-		process_print(stdout, &p, room(used + others));
+	split = *more && is_crowded(&p, used + width);
+	print_process(&p, used + (split ? strlen(",") : strlen(more)));
+	if (split)
+		printf(",\n%s%s\n", CONTINUED, more + strlen(", "));
 	else
-		fputs("an unknown process", stdout);
-	printf("%s%s\n", more, also);
+		puts(more);
 	process_free(&p);
 }
 

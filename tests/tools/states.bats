@@ -118,7 +118,7 @@ has_grandchildren() {
 		type kill -KILL %1; exec sh -c 'exit 3'^M
 		end
 	END
-	like "$output" $'\nlock: held by[ \r\n]+PID [0-9]+: sh -c [^\n]* \\([^()]*\\), stopped, for [0-9]+ (s|min)'
+	like "$output" $'\nlock: held by[ \r\n]+PID [0-9]+: sh -c [^\n]* \\([^()]*\\),[ \r\n]+stopped, for [0-9]+ (s|min)'
 	like "$output" 'lf-acquire: lock: held by PID [0-9]+: sh -c .* \([^()]*\), stopped, for [0-9]+ (s|min)'
 	like "$output" $'\nexit 3'
 }
@@ -374,7 +374,18 @@ fits() {
 	# A lock of both kinds is on one line, too.
 	hold lf-acquire --flock both.lock
 	on_terminal 80 "lf-check both.lock"
-	like "${lines[1]}" ', also by flock\(2\)$'
+	fits 80
+	like "${lines[*]}" ' for [0-9]+ [a-z]+, also by flock\(2\) '
+	# What matters of a stuck job is on a line of its own.
+	hold lf-acquire stuck.lock
+	kill -STOP "$command"
+	eventually is_stopped "$command"
+	on_terminal 80 "lf-check stuck.lock"
+	fits 80
+	equal "${lines[0]}" "stuck.lock: held by"
+	like "${lines[1]}" "^    PID $holder: sh -c .*\\.\\.\\. \\(lf-acquire, "
+	like "${lines[*]}" "\\), +PID $command stopped, for [0-9]+ (s|min) "
+	kill -CONT "$command"
 	# Where there is room, and where there is no terminal, nothing is folded.
 	on_terminal 160 "lf-check $name"
 	begins "${lines[0]}" "$name: held by PID "
