@@ -45,6 +45,35 @@ fail_for() {
 	done
 }
 
+# has_option PAGE SHORT LONG: in the SYNOPSIS, and with a text of its own.  A SHORT
+# of "-" is none.
+has_option() {
+	local synopsis
+
+	synopsis=$(sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/s/^\.\(Op \)*Fl //p' "$1")
+	if [ "$2" = - ]; then
+		grep -qE -- "(^| )-$3( |$)" <<<"$synopsis" &&
+			grep -qE "^\.It Fl -$3( |$)" "$1"
+	else
+		grep -qE "(^[^- ]*| )$2" <<<"$synopsis" &&
+			grep -qE "^\.It Fl $2 , -$3( |$)" "$1"
+	fi
+}
+
+@test "the page of a tool has each option of its --help, in the SYNOPSIS too" {
+	local tool short long
+
+	for tool in lf-acquire lf-check; do
+		"$tool" --help | sed -nE 's/^  -(.), --([a-z-]+).*/\1 \2/p
+			s/^      --([a-z-]+).*/- \1/p' >options
+		[ "$(wc -l <options)" -ge 10 ]
+		while read -r short long; do
+			has_option "$DOC/$tool.1" "$short" "$long" ||
+				fail_for "$tool --$long"
+		done <options
+	done
+}
+
 @test "the page of each command and function has examples" {
 	local page
 
