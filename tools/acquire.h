@@ -49,6 +49,9 @@ int nested_refuse(const struct options *options, const char *path);
 /* The holder of the lock on PATH that FLAGS ask for, and MORE. */
 void print_holder(const char *path, unsigned flags, const char *more);
 
+/* The same, of one that waits for PATH. */
+void print_wait(const struct options *options, const char *path);
+
 /* ERROR is that of the library on PATH; each returns the status. */
 int conflict(const struct options *options, const char *path, int error);
 int failure(const struct options *options, const char *path, int error);

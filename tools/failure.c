@@ -121,6 +121,19 @@ void print_holder(const char *path, unsigned flags, const char *more)
 	free(text);
 }
 
+/* Any other slot would do as well. */
+static bool is_slot(const struct options *o, const char *path)
+{
+	return o->slots > 0 && path != o->paths[0];
+}
+
+void print_wait(const struct options *o, const char *path)
+{
+	print_holder(path, o->flags,
+		     is_slot(o, path) ? "; no slot is free; waiting" :
+					"; waiting");
+}
+
 /* To wait for an exclusive lock, a descriptor gives up a shared one. */
 static const char *how_it_ended(const struct options *o, int error)
 {
@@ -139,7 +152,7 @@ static const char *how_it_ended(const struct options *o, int error)
 int conflict(const struct options *o, const char *path, int error)
 {
 	bool is_place = o->one_waiter && error != -ETIMEDOUT;
-	bool full = o->slots > 0 && path != o->paths[0] && !is_place;
+	bool full = is_slot(o, path) && !is_place;
 	char more[80];
 
 	snprintf(more, sizeof(more), "%s%s", full ? "; no slot is free" : "",

@@ -102,7 +102,7 @@ static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 
 	if (o->verbose) {
 		sigpipe_block(&mask);
-		print_holder(*path, o->flags, "; waiting");
+		print_wait(o, *path);
 		sigpipe_unblock(&mask);
 	}
 	waiting_begin(o, *path, limit(o), true);

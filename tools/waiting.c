@@ -46,9 +46,8 @@ static struct {
 	sigset_t mask;	 /* of the main thread, as it was */
 	sigset_t ending; /* the signals that end the wait */
 	struct sigaction poke;
+	const struct options *options;
 	const char *path;
-	bool several;
-	unsigned flags;
 	double show_at, limit_at; /* 0: never */
 } waiting;
 
@@ -116,7 +115,7 @@ static void show_holder(void)
 
 	pthread_sigmask(SIG_BLOCK, NULL, &blocked);
 	let_signals_end_us();
-	print_holder(waiting.path, waiting.flags, "; waiting");
+	print_wait(waiting.options, waiting.path);
 	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 	waiting.show_at = 0;
 }
@@ -124,7 +123,7 @@ static void show_holder(void)
 static void time_out(void)
 {
 	let_signals_end_us();
-	if (waiting.several)
+	if (waiting.options->count > 1)
 		message("timed out: the file server of one of the lock files "
 			"does not answer");
 	else
@@ -205,9 +204,8 @@ void waiting_begin(const struct options *o, const char *path, int limit_ms,
 	bool show = in_queue && !o->quiet && !o->verbose &&
 		    isatty(STDERR_FILENO);
 
+	waiting.options = o;
 	waiting.path = path;
-	waiting.flags = o->flags;
-	waiting.several = o->count > 1;
 	waiting.show_at = show ? now() + SHOW_AFTER_MS / 1e3 : 0;
 	waiting.limit_at = limit_ms > 0 ? now() + limit_ms / 1e3 : 0;
 	sigemptyset(&waiting.ending);

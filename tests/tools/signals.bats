@@ -755,7 +755,7 @@ need_interactive_shells() {
 	hold lf-acquire -N 2 lock
 	on_terminal sh -c 'exec lf-acquire -w -N 2 lock touch ran' <<-END
 		wait lf-acquire: lock.1: held by PID $one
-		wait ; waiting
+		wait ; no slot is free; waiting
 		type ^C
 	END
 	ended "signal 2"
