@@ -78,13 +78,8 @@ example() {
 
 # --- wait
 
-@test "wait: prints that it waits, gets the lock, works" {
-	need_proc_locks
-	hold lf-acquire lock
-	begin_example wait lock
-	queued "$pid"
-	equal "$(<wait.err)" "wait: waiting for lock"
-	release "$holder"
+# ends_with_lock: lets the work of $pid, which has just got the lock, end.
+ends_with_lock() {
 	works
 	held lock
 	enter
@@ -93,18 +88,23 @@ example() {
 	absent lock
 }
 
+@test "wait: prints that it waits, gets the lock, works" {
+	need_proc_locks
+	hold lf-acquire lock
+	begin_example wait lock
+	queued "$pid"
+	equal "$(<wait.err)" "wait: waiting for lock"
+	release "$holder"
+	ends_with_lock
+}
+
 @test "wait: the same with a time limit" {
 	need_proc_locks
 	hold lf-acquire lock
 	begin_example wait lock 3600
 	queued "$pid"
 	release "$holder"
-	works
-	held lock
-	enter
-	finish "$pid"
-	equal "$status" 0
-	absent lock
+	ends_with_lock
 }
 
 @test "wait: gives up after the time limit" {

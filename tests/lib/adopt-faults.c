@@ -50,6 +50,17 @@ static int adopt_and_release(void *argument)
 	return 0;
 }
 
+/* The child of a process with the lock, which has opened the gate ADOPTED. */
+static pid_t child_of_holder(struct family *f, int (*child)(void *))
+{
+	pid_t pid;
+
+	assert_int_equal(lf_acquire(&f->lock, lock_path, 0, 0), 0);
+	pid = child_start(child, f);
+	gate_pass(f->adopted);
+	return pid;
+}
+
 /* Byte 0 alone, which the child waits for, would not do. */
 static bool body_is_locked(void)
 {
@@ -68,9 +79,7 @@ TEST(a_parent_that_cannot_find_the_adopter_leaves_it_the_lock)
 	pid_t pid;
 
 	needs_locks_of_descriptions();
-	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
-	pid = child_start(adopt_and_release, &f);
-	gate_pass(f.adopted);
+	pid = child_of_holder(&f, adopt_and_release);
 	faulty_set(F_GETOWN_, 1, true, EINVAL);
 	assert_true(lf_release(&f.lock) >= 0);
 	assert_int_not_equal(faulty_clear(), 0);
@@ -101,15 +110,11 @@ TEST(an_adoption_without_memory_leaves_the_lock_to_the_parent)
 	pid_t pid;
 
 	needs_locks_of_descriptions();
-	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
-	pid = child_start(adopt_and_release, &f);
-	gate_pass(f.adopted);
+	pid = child_of_holder(&f, adopt_and_release);
 	gate_open(f.may_end);
 	assert_finish(pid);
 	assert_true(lf_release(&f.lock) >= 0);
-	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
-	pid = child_start(adopt_without_memory, &f);
-	gate_pass(f.adopted);
+	pid = child_of_holder(&f, adopt_without_memory);
 	assert_int_equal(lf_release(&f.lock), 0);
 	assert_false(exists(lock_path));
 	gate_open(f.may_end);

@@ -40,6 +40,16 @@ static int refused(const char *path, int error)
 	return 0;
 }
 
+/* While CALL fails with ERROR, every way gets RESULT. */
+static void assert_refused_by(enum faulty call, int error, int result)
+{
+	make_file(lock_path, 0666);
+	faulty_set(call, 1, true, error);
+	assert_int_equal(refused(lock_path, result), 0);
+	assert_true(faulty_clear() > 0);
+	assert_free(lock_path);
+}
+
 /* --- Bad arguments */
 
 TEST(bad_numbers_are_EINVAL)
@@ -453,24 +463,14 @@ TEST(a_held_lock_is_EAGAIN_where_the_system_says_EACCES)
 /* A lock counts only if the path is seen to name the file. */
 TEST(a_path_that_cannot_be_examined_is_no_lock)
 {
-	make_file(lock_path, 0666);
-	faulty_set(FSTATAT, 1, true, EIO);
-	assert_int_equal(refused(lock_path, EIO), 0);
-	assert_true(faulty_clear() > 0);
-	assert_free(lock_path);
+	assert_refused_by(FSTATAT, EIO, EIO);
 }
 
 /* Only a held lock is EAGAIN or ETIMEDOUT. */
 TEST(a_system_call_that_fails_like_a_held_lock_is_EIO)
 {
-	static const int errors[] = { EAGAIN, ETIMEDOUT };
-
-	make_file(lock_path, 0666);
-	for (int i = 0; i < 2; i++) {
-		faulty_set(FSTATAT, 1, true, errors[i]);
-		assert_int_equal(refused(lock_path, EIO), 0);
-		assert_true(faulty_clear() > 0);
-	}
+	assert_refused_by(FSTATAT, EAGAIN, EIO);
+	assert_refused_by(FSTATAT, ETIMEDOUT, EIO);
 }
 
 /* It was that of a process between two steps, which has gone. */
@@ -502,11 +502,7 @@ TEST(a_wait_that_fails_removes_the_file)
 
 TEST(a_server_with_stale_answers_only_is_ESTALE)
 {
-	make_file(lock_path, 0666);
-	faulty_set(FSTAT, 1, true, ESTALE);
-	assert_int_equal(refused(lock_path, ESTALE), 0);
-	assert_true(faulty_clear() > 0);
-	assert_free(lock_path);
+	assert_refused_by(FSTAT, ESTALE, ESTALE);
 }
 
 TEST(a_kernel_without_locks_of_descriptions_leaves_none_open)

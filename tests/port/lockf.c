@@ -40,12 +40,8 @@ TEST(what_lockf_has_not_is_refused)
 	struct flock other = whole_file();
 	int fd = open_file();
 
-	assert_false(lf_has_ofd_locks());
-	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 0, 0), -EINVAL);
-	assert_int_equal(lf_setlk(fd, F_OFD_SETLKW, F_WRLCK, 0, 0), -EINVAL);
-	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 0, 0), -EINVAL);
+	assert_no_ofd_locks(fd);
 	assert_int_equal(lf_setlk(fd, F_SETLK, F_WRLCK, 1, 0), -EINVAL);
-	assert_int_equal(lf_getlk(fd, F_OFD_GETLK, &other), -EINVAL);
 	other.l_start = 1;
 	assert_int_equal(lf_getlk(fd, F_GETLK, &other), -EINVAL);
 	assert_child(try, NULL);

@@ -16,14 +16,9 @@
 
 TEST(descriptions_have_no_locks)
 {
-	struct flock other = whole_file();
 	int fd = open_file();
 
-	assert_false(lf_has_ofd_locks());
-	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 0, 0), -EINVAL);
-	assert_int_equal(lf_setlk(fd, F_OFD_SETLKW, F_WRLCK, 0, 0), -EINVAL);
-	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 0, 0), -EINVAL);
-	assert_int_equal(lf_getlk(fd, F_OFD_GETLK, &other), -EINVAL);
+	assert_no_ofd_locks(fd);
 	assert_child(try, NULL);
 	close(fd);
 }

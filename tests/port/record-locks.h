@@ -58,6 +58,17 @@ static int find_no_lock(void *unused)
 
 /* ---- Tests */
 
+static inline void assert_no_ofd_locks(int fd)
+{
+	struct flock other = whole_file();
+
+	assert_false(lf_has_ofd_locks());
+	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 0, 0), -EINVAL);
+	assert_int_equal(lf_setlk(fd, F_OFD_SETLKW, F_WRLCK, 0, 0), -EINVAL);
+	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 0, 0), -EINVAL);
+	assert_int_equal(lf_getlk(fd, F_OFD_GETLK, &other), -EINVAL);
+}
+
 TEST(a_lock_excludes_another_process)
 {
 	int fd = open_file();

@@ -27,9 +27,7 @@ hangs() {
 		for option in -n -w '-t 600' -F; do
 			# shellcheck disable=SC2086 # an option and its argument
 			hangs create:HANG $option
-			kill -"$signal" "$pid"
-			finish "$pid"
-			equal "$status" $((128 + $(kill -l "$signal")))
+			ends_by "$signal"
 		done
 	done
 	absent ran
@@ -45,9 +43,7 @@ hangs() {
 		for option in -w '-t 600'; do
 			# shellcheck disable=SC2086 # an option and its argument
 			hangs F_SETLKW:HANG $option
-			kill -"$signal" "$pid"
-			finish "$pid"
-			equal "$status" $((128 + $(kill -l "$signal")))
+			ends_by "$signal"
 		done
 	done
 	held lock
@@ -130,9 +126,7 @@ full_pipe() {
 			start lf-acquire $option lock touch ran 2>&"$full"
 			set +m
 			eventually is_asleep "$pid"
-			kill -"$signal" "$pid"
-			finish "$pid"
-			equal "$status" $((128 + $(kill -l "$signal")))
+			ends_by "$signal"
 		done
 	done
 	absent ran
@@ -153,9 +147,7 @@ full_pipe() {
 		eventually test -e filled
 		eventually free lock 2>/dev/null
 		eventually is_asleep "$pid"
-		kill -"$signal" "$pid"
-		finish "$pid"
-		equal "$status" $((128 + $(kill -l "$signal")))
+		ends_by "$signal"
 		rm filled full
 	done
 }

@@ -139,6 +139,13 @@ finish() {
 	started=("${rest[@]}")
 }
 
+# ends_by SIGNAL: it is sent to $pid, which ends by it.
+ends_by() {
+	kill -"$1" "$pid"
+	finish "$pid"
+	equal "$status" $((128 + $(kill -l "$1")))
+}
+
 # channel PATH: a FIFO that can be written and read at any time, as $fd.
 channel() {
 	mkfifo "$1" && exec {fd}<>"$1"

@@ -339,9 +339,7 @@ close_9() {
 		hold lf-acquire lock
 		start env --default-signal="$signal" lf-check -w lock
 		eventually watches "$pid" lock
-		kill -"$signal" "$pid"
-		finish "$pid"
-		equal "$status" $((128 + $(kill -l "$signal")))
+		ends_by "$signal"
 		release "$holder"
 	done
 }

@@ -116,16 +116,27 @@ static int adopt(const char *path, char **command)
 	return status_of(pid);
 }
 
+/* Returns as lf_start(); the wait is over, or has lasted TIMEOUT_MS. */
+static int start_and_wait(struct lf_lock **lock, const char *path,
+			  int timeout_ms)
+{
+	struct pollfd over = { .events = POLLIN };
+	int rc = lf_start(lock, path, 0);
+
+	if (rc < 0)
+		return rc;
+	over.fd = lf_pending_fd(*lock);
+	poll(&over, 1, timeout_ms);
+	return 0;
+}
+
 static int start(const char *path, char **command)
 {
 	struct lf_lock *lock;
-	int rc = lf_start(&lock, path, 0);
-	struct pollfd over = { .events = POLLIN };
+	int rc = start_and_wait(&lock, path, -1);
 
 	if (rc < 0)
 		return fail("start", rc);
-	over.fd = lf_pending_fd(lock);
-	poll(&over, 1, -1);
 	rc = lf_finish(&lock);
 	return rc < 0 ? fail("finish", rc) : run_and_release(lock, command);
 }
@@ -133,13 +144,10 @@ static int start(const char *path, char **command)
 static int give_up(const char *path)
 {
 	struct lf_lock *lock;
-	int rc = lf_start(&lock, path, 0);
-	struct pollfd over = { .events = POLLIN };
+	int rc = start_and_wait(&lock, path, 20);
 
 	if (rc < 0)
 		return fail("start", rc);
-	over.fd = lf_pending_fd(lock);
-	poll(&over, 1, 20);
 	rc = lf_release(&lock);
 	return rc < 0 ? fail("give up", rc) : 0;
 }
