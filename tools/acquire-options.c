@@ -55,8 +55,6 @@ static const char help[] =
 	"66 or 73 if LOCKFILE cannot be opened or created; 71 if the system fails\n"
 	"otherwise; 126 or 127 if COMMAND cannot be run or is not found.\n";
 
-#define SLOT_NUMBERS "a number of slots from 1 to 1000"
-
 /* Not a timeout: what the command line says of none. */
 #define UNSET INT_MIN
 
@@ -251,24 +249,22 @@ static void parse_operands(struct options *o, char **operand)
 	o->command = operand;
 }
 
-static unsigned long parse_value(const char *text, int base, unsigned long max,
-				 const char *what, const char *remedy)
+static unsigned long parse_value(const char *text, int base, unsigned long min,
+				 unsigned long max, const char *what,
+				 const char *remedy)
 {
 	unsigned long value;
 
-	if (!parse_number(text, base, max, &value))
+	if (!parse_number(text, base, max, &value) || value < min)
 		usage_error("invalid %s '%s': give %s", what, text,
 			    remedy);
 	return value;
 }
 
-/* Options of the lock and its file; false: C is not one of them. */
-static bool parse_lock_option(int c, struct options *o)
+/* Whether to wait, and for what; false: C is no such option. */
+static bool parse_wait_option(int c, struct options *o)
 {
 	switch (c) {
-	case 'a':
-		o->paths[o->count++] = optarg;
-		return true;
 	case 'n':
 		o->timeout_ms = 0;
 		return true;
@@ -282,11 +278,21 @@ static bool parse_lock_option(int c, struct options *o)
 		o->one_waiter = true;
 		return true;
 	case 'N':
-		o->slots = (int)parse_value(optarg, 10, MOST_SLOTS, "number",
-					    SLOT_NUMBERS);
-		if (o->slots == 0)
-			usage_error("invalid number '%s': give " SLOT_NUMBERS,
-				    optarg);
+		o->slots = (int)parse_value(
+			optarg, 10, 1, MOST_SLOTS, "number",
+			"a number of slots from 1 to 1000");
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The lock and its file; false: C is no such option. */
+static bool parse_lock_option(int c, struct options *o)
+{
+	switch (c) {
+	case 'a':
+		o->paths[o->count++] = optarg;
 		return true;
 	case 'x':
 		o->flags &= ~LF_SHARED;
@@ -302,7 +308,7 @@ static bool parse_lock_option(int c, struct options *o)
 		return true;
 	case 'm':
 		o->mode = (mode_t)parse_value(
-			optarg, 8, 07777, "mode",
+			optarg, 8, 0, 07777, "mode",
 			"up to four octal digits, such as 600");
 		o->has_mode = true;
 		return true;
@@ -319,8 +325,8 @@ static bool parse_lock_option(int c, struct options *o)
 		o->flags |= LF_GLOBAL;
 		return true;
 	case 'f':
-		o->fd = (int)parse_value(optarg, 10, INT_MAX, "descriptor",
-					 "a number, such as 9");
+		o->fd = (int)parse_value(optarg, 10, 0, INT_MAX,
+					 "descriptor", "a number, such as 9");
 		return true;
 	default:
 		return false;
@@ -333,7 +339,7 @@ static void parse_option(int c, const char *argument, struct options *o)
 	switch (c) {
 	case 'E':
 		o->conflict_status = (int)parse_value(
-			optarg, 10, 255, "exit status",
+			optarg, 10, 0, 255, "exit status",
 			"a number from 0 to 255");
 		break;
 	case 'o':
@@ -406,7 +412,7 @@ void parse_acquire_options(int argc, char **argv, struct options *o)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1) {
-		if (!parse_lock_option(c, o))
+		if (!parse_wait_option(c, o) && !parse_lock_option(c, o))
 			parse_option(c, argument, o);
 		argument = argv[optind];
 	}
