@@ -43,9 +43,9 @@ check() {
 	kill -KILL $pid $watch 2>/dev/null
 	wait $pid || status=$?
 	if [ "$status" = 0 ]; then
-		say "ok $number - NFS $version: $name"
+		say "ok $number - ${about:-NFS $version}: $name"
 	else
-		say "not ok $number - NFS $version: $name"
+		say "not ok $number - ${about:-NFS $version}: $name"
 		tail -n 40 "$work/log" | sed 's/^/# /' >&4
 		say "# status $status; see also the console"
 	fi
