@@ -63,8 +63,8 @@ static bool may_weaken(int fd, const struct lf_request *request)
  * In the directory from which it may be removed: the path may lead to another one
  * by now, and a file created there would be left.
  */
-static int open_file(struct lf_lock *lock, const struct lf_request *request,
-		     bool above_stdio)
+static int open_in_turn(struct lf_lock *lock, const struct lf_request *request,
+			bool above_stdio, int *first)
 {
 	const bool in_parent = lock->dirfd >= 0;
 	const int dirfd = in_parent ? lock->dirfd : request->dirfd;
@@ -74,22 +74,39 @@ static int open_file(struct lf_lock *lock, const struct lf_request *request,
 							      to_write;
 	const int always = O_NONBLOCK | O_NOCTTY |
 			   (request->follow ? 0 : O_NOFOLLOW);
-	int fd = 0, first = 0;
+	int fd = 0;
 
+	*first = 0;
 	for (; *flags >= 0; flags++) {
 		if (!is_allowed(*flags, request))
 			continue;
 		fd = lf_open(dirfd, path, *flags | always, request->mode,
 			     above_stdio);
-		if (first == 0)
-			first = fd;
+		if (*first == 0)
+			*first = fd;
 		lock->access = *flags & O_ACCMODE;
 		lock->cannot_remove = lock->access == O_RDONLY ||
 				      (request->create && !(*flags & O_CREAT));
 		if (!may_weaken(fd, request))
 			break;
 	}
-	/* Refused with O_CREAT, missing without: it may not be created. */
+	return fd;
+}
+
+#define MOST_OPENED 5
+
+/*
+ * Refused with O_CREAT, missing without: it may not be created; or it was another
+ * user's in a sticky directory, and has been removed in between.
+ */
+static int open_file(struct lf_lock *lock, const struct lf_request *request,
+		     bool above_stdio)
+{
+	int fd, first, tries = 0;
+
+	do {
+		fd = open_in_turn(lock, request, above_stdio, &first);
+	} while (fd == -ENOENT && first == -EACCES && ++tries < MOST_OPENED);
 	return fd == -ENOENT ? first : fd;
 }
 

@@ -534,6 +534,19 @@ TEST(a_file_that_may_not_be_created_is_locked_and_stays)
 	assert_false(exists(lock_path));
 }
 
+/* Its owner has removed it after the first attempt, which needed no more. */
+TEST(a_file_of_another_that_vanishes_is_created)
+{
+	struct lf_lock *lock;
+
+	needs_shared_locks();
+	faulty_set(CREATE, 1, false, EACCES);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(faulty_clear(), 1);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
 #define PROTECTED "/proc/sys/fs/protected_regular"
 
 static char set_protected(char value)
