@@ -409,3 +409,31 @@ TEST(a_lock_is_not_of_another_process_because_of_a_waiter_with_the_tag)
 	assert_int_equal(child_finish(waiter), 0);
 	close(fd);
 }
+
+/* Whether byte 0 has the PID of the parent, as any other process sees it. */
+static int find_tag_of_parent(void *unused)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+	(void)unused;
+	demand(fcntl(open_lock(O_RDWR), F_GETLK, &tag) == 0);
+	demand(tag.l_type == F_RDLCK && tag.l_pid == getppid());
+	return 0;
+}
+
+TEST(a_lock_beside_a_borrowed_one_keeps_its_tag)
+{
+	struct lf_lock *own, *borrowed;
+	int fd;
+
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&own, lock_path, 0, LF_SHARED | LF_KEEP), 0);
+	fd = open_lock(O_RDWR);
+	assert_int_equal(lf_acquire_fd(&borrowed, fd, 0, LF_SHARED), 0);
+	assert_int_equal(lf_release(&borrowed), 0);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	assert_child(find_tag_of_parent, NULL);
+	assert_int_equal(lf_release(&own), 0);
+	close(fd);
+}

@@ -21,6 +21,7 @@ static const char *const names[FAULTIES] = {
 	[F_OFD_GETLK_] = "F_OFD_GETLK",
 	[F_DUPFD_] = "F_DUPFD",
 	[F_SETFD_] = "F_SETFD",
+	[F_SETFL_] = "F_SETFL",
 	[F_SETOWN_] = "F_SETOWN",
 	[F_GETOWN_] = "F_GETOWN",
 	[UNLOCK] = "unlock",
@@ -49,6 +50,15 @@ static const char *const names[FAULTIES] = {
 	[VFORK] = "vfork",
 	[EXECVP] = "execvp",
 	[CLOSE] = "close",
+	[MMAP] = "mmap",
+	[MADVISE] = "madvise",
+	[PREAD] = "pread",
+	[PWRITE] = "pwrite",
+	[FTRUNCATE] = "ftruncate",
+	[LSEEK] = "lseek",
+	[STRDUP] = "strdup",
+	[FOPEN] = "fopen",
+	[READLINKAT] = "readlinkat",
 };
 
 /*
@@ -367,6 +377,7 @@ int faulty_fcntl(int fd, int command, ...)
 				       -1 :
 				       (fcntl)(fd, command, number);
 		if ((command == F_SETFD && faulty_fails(F_SETFD_)) ||
+		    (command == F_SETFL && faulty_fails(F_SETFL_)) ||
 		    (command == F_SETOWN && faulty_fails(F_SETOWN_)) ||
 		    (command == F_GETOWN && faulty_fails(F_GETOWN_)))
 			return -1;

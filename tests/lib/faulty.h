@@ -16,7 +16,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -34,6 +36,7 @@ enum faulty {
 	F_OFD_GETLK_,
 	F_DUPFD_,
 	F_SETFD_,
+	F_SETFL_,
 	F_SETOWN_,
 	F_GETOWN_,
 	UNLOCK,
@@ -62,6 +65,15 @@ enum faulty {
 	VFORK,
 	EXECVP,
 	CLOSE,
+	MMAP,
+	MADVISE,
+	PREAD,
+	PWRITE,
+	FTRUNCATE,
+	LSEEK,
+	STRDUP,
+	FOPEN,
+	READLINKAT,
 	FAULTIES,
 };
 
@@ -126,6 +138,17 @@ void faulty_hide_locks(bool);
 #define readlink(path, text, size) faulty_readlink(path, text, size)
 #define fdopen(fd, mode) faulty_fdopen(fd, mode)
 #define fdopendir(fd) faulty_fdopendir(fd)
+#define mmap(...) (faulty_fails(MMAP) ? MAP_FAILED : (mmap)(__VA_ARGS__))
+#define madvise(...) (faulty_fails(MADVISE) ? -1 : (madvise)(__VA_ARGS__))
+#define pread(...) (faulty_fails(PREAD) ? -1 : (pread)(__VA_ARGS__))
+#define pwrite(...) (faulty_fails(PWRITE) ? -1 : (pwrite)(__VA_ARGS__))
+#define ftruncate(...) (faulty_fails(FTRUNCATE) ? -1 : (ftruncate)(__VA_ARGS__))
+#define lseek(...) (faulty_fails(LSEEK) ? -1 : (lseek)(__VA_ARGS__))
+#define strdup(text) (faulty_fails(STRDUP) ? NULL : (strdup)(text))
+#define strndup(text, size) \
+	(faulty_fails(STRDUP) ? NULL : (strndup)(text, size))
+#define fopen(...) (faulty_fails(FOPEN) ? NULL : (fopen)(__VA_ARGS__))
+#define readlinkat(...) (faulty_fails(READLINKAT) ? -1 : (readlinkat)(__VA_ARGS__))
 /* A function that calls vfork() must not return in the child. */
 #define vfork() (faulty_fails(VFORK) ? -1 : (vfork)())
 #define execvp(file, argv) (faulty_fails(EXECVP) ? -1 : (execvp)(file, argv))

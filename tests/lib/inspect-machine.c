@@ -148,6 +148,81 @@ TEST(a_file_with_the_number_of_a_locked_one_is_not_reported)
 	assert_int_equal(status, 0);
 }
 
+/* A process may have a symbolic link open (O_PATH), and its number be any. */
+static int lock_beside_a_link(void *unused)
+{
+	struct stat locked, link;
+	struct lf_report **reports;
+	struct lf_lock *lock;
+	char *path;
+	size_t count;
+
+	(void)unused;
+	if (!own_mounts() || mkdir("one", 0755) < 0 || mkdir("two", 0755) < 0 ||
+	    mount("none", "one", "tmpfs", 0, NULL) < 0 ||
+	    mount("none", "two", "tmpfs", 0, NULL) < 0)
+		return IMPOSSIBLE;
+	demand(symlink("nowhere", "two/link") == 0);
+	demand(open("two/link", O_PATH | O_NOFOLLOW) >= 0);
+	demand(lf_acquire(&lock, "one/lock", 0, 0) == 0);
+	demand(stat("one/lock", &locked) == 0);
+	demand(lstat("two/link", &link) == 0);
+	if (locked.st_ino != link.st_ino)
+		return IMPOSSIBLE;
+	path = realpath("two", NULL);
+	demand(lf_inspect_machine(&reports, &count) >= 0);
+	for (size_t i = 0; i < count; i++)
+		demand(strncmp(lf_report_path(reports[i]), path,
+			       strlen(path)) != 0);
+	lf_reports_free(reports, count);
+	free(path);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+TEST(a_link_with_the_number_of_a_locked_file_is_not_reported)
+{
+	int status;
+
+	needs_proc_with_locks();
+	status = child_run(lock_beside_a_link, NULL);
+	if (status == IMPOSSIBLE)
+		skip_because("needs mounts of its own, which number files alike");
+	assert_int_equal(status, 0);
+}
+
+/* What is at the path of a locked file now is another file. */
+static int lock_below_a_mount(void *unused)
+{
+	struct lf_report **reports;
+	struct lf_lock *lock;
+	char *path;
+	size_t count;
+
+	(void)unused;
+	if (!own_mounts() || mkdir("one", 0755) < 0 ||
+	    mount("none", "one", "tmpfs", 0, NULL) < 0)
+		return IMPOSSIBLE;
+	demand(lf_acquire(&lock, "one/lock", 0, LF_KEEP) == 0);
+	path = realpath("one/lock", NULL);
+	demand(mount("none", "one", "tmpfs", 0, NULL) == 0);
+	demand(open("one/other", O_CREAT | O_RDWR, 0666) >= 0);
+	demand(open("one/lock", O_CREAT | O_RDWR, 0666) >= 0);
+	demand(lf_inspect_machine(&reports, &count) >= 0);
+	demand(!find(reports, count, path));
+	lf_reports_free(reports, count);
+	free(path);
+	demand(lf_release(&lock) >= 0);
+	return 0;
+}
+
+TEST(a_file_over_which_another_is_mounted_is_not_reported)
+{
+	needs_proc_with_locks();
+	assert_child_if_possible(lock_below_a_mount, NULL,
+				 "mounts of its own");
+}
+
 TEST(bad_arguments_are_EINVAL)
 {
 	struct lf_report **reports;

@@ -40,6 +40,41 @@ static int free_names(void **state)
 	return leave_directory(state);
 }
 
+/* More than are watched at the same time; each may be a waiter at first sight. */
+#define DOUBTFUL 70
+
+static int lock_first_bytes(void *unused)
+{
+	struct flock byte = { .l_type = F_WRLCK, .l_len = 1 };
+
+	(void)unused;
+	for (int i = 0; i < DOUBTFUL; i++) {
+		int fd = (openat)(AT_FDCWD, paths[i], O_CREAT | O_RDWR, 0666);
+
+		demand(fd >= 0 && (fcntl)(fd, F_SETLK, &byte) == 0);
+	}
+	return 0;
+}
+
+TEST_BETWEEN(many_locks_that_have_to_last_are_all_found, name_files, free_names)
+{
+	pid_t pid;
+
+	needs_proc_with_locks();
+	needs_holders_with_names();
+	pid = holder_new(lock_first_bytes, NULL);
+	assert_int_equal(lf_inspect_all(reports, paths, DOUBTFUL), 1);
+	for (int i = 0; i < DOUBTFUL; i++) {
+		const struct lf_entry *entry = lf_report_next(reports[i], NULL);
+
+		assert_int_equal(lf_report_status(reports[i]), 1);
+		assert_non_null(entry);
+		assert_int_equal(lf_entry_pid(entry), pid);
+		lf_report_free(reports[i]);
+	}
+	assert_kill(pid);
+}
+
 struct part {
 	size_t count;
 	bool tagged; /* or not: another close of the file has dropped the tag */

@@ -226,6 +226,8 @@ PLAIN_TEST(a_lease_is_one_that_an_open_for_reading_breaks)
 		{ "1: LEASE  BREAKER   WRITE 42 fd:01:131 0 EOF", false },
 		{ "1: DELEG  ACTIVE    WRITE 42 fd:01:131 0 EOF", false },
 		{ "1: LEASE  ACTIVE    WRITE 42 fd:01:131", false },
+		{ "1: LEASE  ACTIVE    OTHER 42 fd:01:131 0 EOF", false },
+		{ "LEASE  ACTIVE    WRITE 42 fd:01:131 0 EOF", false },
 		{ "1: POSIX  ADVISORY  WRITE 42 fd:01:131 0 EOF", false },
 	};
 
@@ -241,6 +243,30 @@ PLAIN_TEST(a_lease_is_one_that_an_open_for_reading_breaks)
 		assert_int_equal(lease.inode.minor, 1);
 		assert_int_equal(lease.inode.number, 131);
 	}
+}
+
+/* Blanks in a field are written in octal. */
+PLAIN_TEST(a_file_system_is_that_of_the_mount)
+{
+	char line[] = "36 35 98:0 / /point rw shared:1 - cifs "
+		      "//server/the\\040share\\134 rw,a\\0b\n";
+	char other[] = "36 35 98:0 / /point rw - ext4 /dev/sda rw\n";
+	char cut[] = "36 35 98:0 / /point rw shared:1\n";
+	char empty[] = "36 35 98:0 / /point rw - ext4\n";
+	const char *type, *source, *options;
+
+	assert_true(lf_proc_parse_filesystem(line, 36, &type, &source,
+					     &options));
+	assert_string_equal(type, "cifs");
+	assert_string_equal(source, "//server/the share\\");
+	assert_string_equal(options, "rw,a\\0b");
+	assert_false(lf_proc_parse_filesystem(other, 35, &type, &source,
+					      &options));
+	assert_false(lf_proc_parse_filesystem(cut, 36, &type, &source,
+					      &options));
+	assert_false(lf_proc_parse_filesystem(empty, 36, &type, &source,
+					      &options) &&
+		     *options);
 }
 
 PLAIN_TEST(text_after_a_null_byte_is_ignored)

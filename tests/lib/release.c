@@ -315,3 +315,53 @@ TEST(SIGKILL_frees_the_lock)
 		assert_false(exists(lock_path));
 	}
 }
+
+/* --- A close drops what the process has on the file */
+
+/* Of byte 0, as any other process sees it. */
+static pid_t owner_of_tag(void)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = open(lock_path, O_RDWR);
+
+	assert_int_equal(fcntl(fd, F_GETLK, &tag), 0);
+	close(fd);
+	return tag.l_type == F_UNLCK ? 0 : tag.l_pid;
+}
+
+struct family {
+	struct lf_lock *lock;
+	struct gate left, may_end;
+};
+
+static int leave_beside_own(void *argument)
+{
+	struct family *f = argument;
+	struct lf_lock *own;
+
+	demand(lf_acquire(&own, lock_path, 0, LF_SHARED) == 0);
+	demand(lf_release(&f->lock) >= 0);
+	gate_open(f->left);
+	gate_pass(f->may_end);
+	demand(lf_release(&own) == 0);
+	return 0;
+}
+
+TEST(a_child_that_leaves_the_lock_of_its_parent_keeps_its_own_tag)
+{
+	struct family f = { .left = gate_new(), .may_end = gate_new() };
+	pid_t child;
+
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, LF_SHARED), 0);
+	child = child_start(leave_beside_own, &f);
+	gate_pass(f.left);
+	assert_true(lf_release(&f.lock) >= 0);
+	assert_int_equal(owner_of_tag(), child);
+	gate_open(f.may_end);
+	assert_finish(child);
+	assert_false(exists(lock_path));
+	gate_free(f.left);
+	gate_free(f.may_end);
+}

@@ -7,7 +7,24 @@
 
 #include "lib/child.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What fails, with which error. */
+static int open_error, copies = INT_MAX;
+
+static bool fails_to_open(void)
+{
+	errno = open_error;
+	return open_error != 0;
+}
+
+#define fopen(...) (fails_to_open() ? NULL : (fopen)(__VA_ARGS__))
+#define strdup(text) (copies-- <= 0 ? NULL : (strdup)(text))
 #include "port/mount-linux.c"
+#undef fopen
+#undef strdup
 
 #include <unistd.h>
 
@@ -36,4 +53,29 @@ PLAIN_TEST(a_descriptor_that_is_not_open_has_no_mount)
 
 	assert_int_equal(lf_mount_read(-1, &mount), -ENOTSUP);
 	assert_null(mount.type);
+}
+
+PLAIN_TEST(a_list_that_cannot_be_read_is_an_error)
+{
+	struct lf_mount mount;
+	int fd = open("/proc/self/stat", O_RDONLY), rc;
+
+	if (fd < 0)
+		skip_because("needs proc(5)");
+	open_error = EMFILE;
+	rc = lf_mount_read(fd, &mount);
+	open_error = 0;
+	assert_true(rc < 0);
+	assert_null(mount.type);
+	for (copies = 0; copies < 3; copies++) {
+		int left = copies;
+
+		assert_int_equal(lf_mount_read(fd, &mount), -ENOMEM);
+		assert_null(mount.type);
+		copies = left;
+	}
+	copies = INT_MAX;
+	assert_int_equal(lf_mount_read(fd, &mount), 0);
+	lf_mount_free(&mount);
+	close(fd);
 }

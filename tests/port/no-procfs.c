@@ -39,8 +39,18 @@ static bool is_any(const struct lf_listed_lock *lock)
 	return true;
 }
 
+static int found(const char *path, void *unused)
+{
+	(void)path;
+	(void)unused;
+	return -EIO;
+}
+
 PLAIN_TEST(no_list_is_given)
 {
+	const struct lf_file_id file = { .ino = 7, .dev = 1 };
+	unsigned long long mount = 1;
+	struct lf_inode inode = { .number = 1 };
 	struct lf_lock_list list = { .count = 1 };
 	struct lf_mounts mounts = { .is_read = false };
 	struct stat st;
@@ -62,6 +72,9 @@ PLAIN_TEST(no_list_is_given)
 	assert_int_equal(lf_pin("/", &st), -ENOTSUP);
 	lf_pin_path(3, path);
 	assert_string_equal(path, "");
+	lf_inode_of(3, &file, &inode, &mount);
+	lf_inode_find_device(&inode, mount, &mounts);
+	assert_int_equal(lf_find_paths(NULL, 0, found, NULL), -ENOTSUP);
 	lf_mounts_free(&mounts);
 }
 

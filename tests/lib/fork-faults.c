@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * How a child is recognised if there is no memory that a fork clears or shares.  Each
+ * test runs in a process that is the first of its family to use the library.
+ */
+#include "config.h"
+
+#include "identity.h"
+
+#include "faulty.h"
+
+#include <sys/wait.h>
+
+/* What fails while the library is first used: the N-th such call, or all. */
+struct setting {
+	enum faulty call;
+	int nth;
+	bool all;
+};
+
+static const struct setting settings[] = {
+	{ MMAP, 1, false }, /* the count of adoptions */
+	{ MMAP, 2, false }, /* the mark of the process */
+	{ MMAP, 1, true },
+	{ MADVISE, 1, true }, /* an older kernel */
+	{ PREAD, 1, true },   /* /proc without pagemap */
+};
+
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* Two handles, for which the library must notice forks of any kind. */
+static int begin(const struct setting *setting, struct lf_lock *locks[2])
+{
+	int failed;
+
+	faulty_set(setting->call, setting->nth, setting->all, ENOMEM);
+	for (int i = 0; i < 2; i++)
+		demand(lf_acquire(&locks[i], lock_path, 0, LF_SHARED) == 0);
+	failed = faulty_clear();
+	demand(failed > 0);
+	return 0;
+}
+
+/* Does nothing to the locks of its parent. */
+static int release_in_child(void *locks)
+{
+	struct lf_lock **both = locks;
+
+	for (int i = 0; i < 2; i++)
+		demand(lf_release(&both[i]) >= 0);
+	return 0;
+}
+
+static int is_held(void)
+{
+	return lock_error(lock_path) == EAGAIN;
+}
+
+static int fork_by_hooks(void *setting)
+{
+	struct lf_lock *locks[2];
+
+	demand(begin(setting, locks) == 0);
+	demand(child_run(release_in_child, locks) == 0);
+	demand(is_held());
+	demand(lf_release(&locks[0]) >= 0 && is_held());
+	demand(lf_release(&locks[1]) == 0);
+	demand(!exists(lock_path));
+	return 0;
+}
+
+static int fork_without_hooks(void *setting)
+{
+	struct lf_lock *locks[2];
+	int status;
+	pid_t pid;
+
+	demand(begin(setting, locks) == 0);
+	pid = raw_fork();
+	if (pid == 0)
+		_exit(release_in_child(locks));
+	demand(waitpid(pid, &status, 0) == pid && status == 0);
+	demand(is_held());
+	demand(lf_release(&locks[0]) >= 0 && is_held());
+	demand(lf_release(&locks[1]) == 0);
+	demand(!exists(lock_path));
+	return 0;
+}
+
+/* A child that adopts is not released by its parent. */
+static int adopt_and_leave(void *locks)
+{
+	struct lf_lock **both = locks;
+
+	demand(lf_adopt(both[0]) == 0);
+	demand(lf_release(&both[1]) >= 0);
+	demand(is_held());
+	demand(lf_release(&both[0]) >= 0);
+	return 0;
+}
+
+static int pass_to_child(void *setting)
+{
+	struct lf_lock *locks[2];
+
+	demand(begin(setting, locks) == 0);
+	demand(child_run(adopt_and_leave, locks) == 0);
+	demand(lf_release(&locks[0]) >= 0);
+	demand(lf_release(&locks[1]) >= 0);
+	demand(lock_error(lock_path) == 0);
+	return 0;
+}
+
+static void try_each(int (*body)(void *))
+{
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	needs(knows_file_systems(), "Linux");
+	for (size_t i = 0; i < SETTINGS; i++)
+		assert_child(body, (void *)(uintptr_t)&settings[i]);
+}
+
+TEST(a_child_does_not_release_the_lock_of_its_parent)
+{
+	try_each(fork_by_hooks);
+}
+
+TEST(nor_does_a_child_of_a_raw_clone)
+{
+	try_each(fork_without_hooks);
+}
+
+TEST(a_child_can_adopt_the_lock)
+{
+	try_each(pass_to_child);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * Each system call and allocation of an inspection fails once, or from then on: the
+ * answer is true, or an error, or says that it lacks something.  No PID is made up.
+ */
+#include "config.h"
+
+#include "child.h"
+#include "lockfile-fcntl.h"
+#include "seen.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* The calls, each with an error that does not mean "none" or "free". */
+static const struct {
+	enum faulty call;
+	int error;
+} faults[] = {
+	{ OPENAT, EMFILE },    { OPENAT, EACCES },   { READ, EIO },
+	{ READDIR, EIO },      { OPENDIR, EMFILE },  { FDOPENDIR, ENOMEM },
+	{ MALLOC, ENOMEM },    { CALLOC, ENOMEM },   { REALLOC, ENOMEM },
+	{ STRDUP, ENOMEM },    { FOPEN, EMFILE },    { FSTAT, EIO },
+	{ FSTATAT, EIO },      { LSTAT, EACCES },    { FSTATFS, EIO },
+	{ F_GETLK_, EIO },     { F_OFD_GETLK_, EIO }, { STATX, EACCES },
+	{ KCMP, EPERM },       { READLINK, EACCES }, { READLINKAT, EACCES },
+	{ LSEEK, EIO },
+};
+
+#define FAULTS (sizeof(faults) / sizeof(faults[0]))
+
+static char current[200];
+static int complaints;
+
+#define expect(condition) \
+	do { \
+		if (!(condition)) { \
+			complaints++; \
+			print_message("# %s: %s\n", current, #condition); \
+		} \
+	} while (0)
+
+/* What a look may take for the holder, or a waiter. */
+static pid_t holder, waiter;
+
+/* Not each: a look at the whole machine makes thousands of calls, and some wait. */
+static int next(int nth)
+{
+	return nth < 4 ? nth + 1 : 4 * nth;
+}
+
+static void fail_everywhere(const char *name, void (*look)(void))
+{
+	for (size_t i = 0; i < FAULTS; i++)
+		for (int all = 0; all < 2; all++)
+			for (int nth = 1, failed = 1; failed; nth = next(nth)) {
+				int descriptors = open_descriptors();
+
+				snprintf(current, sizeof(current),
+					 "%s: %s %d%s fails, %s", name,
+					 faulty_name(faults[i].call), nth,
+					 all ? " and all after it" : "",
+					 faulty_error_name(faults[i].error));
+				faulty_set(faults[i].call, nth, all,
+					   faults[i].error);
+				look();
+				failed = faulty_clear();
+				expect(open_descriptors() == descriptors);
+			}
+	assert_int_equal(complaints, 0);
+}
+
+/* --- What is looked at, and the truth about it */
+
+static void check_entries(const struct lf_report *report)
+{
+	const struct lf_entry *entry = NULL;
+
+	while ((entry = lf_report_next(report, entry)) != NULL) {
+		pid_t pid = lf_entry_pid(entry);
+
+		expect(pid == 0 ||
+		       pid == (lf_entry_waits(entry) ? waiter : holder));
+	}
+}
+
+static void check(void)
+{
+	pid_t pid = -1;
+	int rc = lf_check(lock_path, &pid);
+
+	expect(rc == 1 || rc < 0);
+	expect(pid == 0 || (rc == 1 && pid == holder));
+}
+
+static void check_any(void)
+{
+	expect(lf_check_any(lock_path) != 0);
+}
+
+static void inspect(void)
+{
+	struct lf_report *report;
+	int rc = lf_inspect(lock_path, &report);
+
+	expect(rc != 0);
+	expect((rc < 0) == !report);
+	check_entries(report);
+	lf_report_free(report);
+}
+
+/* Any lock is one, or what keeps it from being seen is an error. */
+static void inspect_flock(void)
+{
+	struct lf_report *report;
+	int rc = lf_inspect(lock_path, &report);
+
+	expect(rc < 0 || lf_report_flock(report) != 0);
+	check_entries(report);
+	lf_report_free(report);
+}
+
+static void inspect_machine(void)
+{
+	struct lf_report **reports;
+	size_t count;
+	int rc = lf_inspect_machine(&reports, &count);
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(lf_report_path(reports[i]), lock_path) != 0)
+			continue;
+		found = true;
+		check_entries(reports[i]);
+	}
+	expect(found || rc != 0);
+	expect((rc < 0) == !reports);
+	lf_reports_free(reports, count);
+}
+
+static void ask_whether_it_is_mine(void)
+{
+	expect(lf_is_mine(lock_path) != 1);
+}
+
+static void examine_file_system(void)
+{
+	struct lf_fs *fs;
+	int rc = lf_inspect_fs(".", &fs);
+
+	expect((rc < 0) == !fs);
+	lf_fs_free(fs);
+}
+
+static void ask_for_start_time(void)
+{
+	unsigned long long ticks = lf_process_start_time(holder);
+
+	expect(ticks == 0 || ticks == start_time(holder));
+}
+
+/* --- */
+
+static int lock_by_flock(void *unused)
+{
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+
+	(void)unused;
+	demand(fd >= 0 && (flock)(fd, LOCK_EX) == 0);
+	return 0;
+}
+
+static int lock_as_a_process(void *unused)
+{
+	struct flock whole = { .l_type = F_WRLCK };
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+
+	(void)unused;
+	demand(fd >= 0 && (fcntl)(fd, F_SETLK, &whole) == 0);
+	return 0;
+}
+
+static void begin(int (*body)(void *), bool waits)
+{
+	complaints = 0;
+	waiter = 0;
+	holder = holder_new(body, NULL);
+	if (!waits)
+		return;
+	waiter = waiter_new(LF_KEEP);
+	assert_true(waiters_reach(lock_path, 1));
+}
+
+static void end(void)
+{
+	if (waiter > 0)
+		assert_kill(waiter);
+	assert_kill(holder);
+}
+
+TEST(a_lock_of_ours_is_never_free)
+{
+	needs_proc_with_locks();
+	needs_holders_with_names();
+	begin(take, true);
+	fail_everywhere("check", check);
+	fail_everywhere("check any", check_any);
+	fail_everywhere("inspect", inspect);
+	end();
+}
+
+TEST(nor_is_one_without_a_tag)
+{
+	needs_proc_with_locks();
+	needs_locks_of_descriptions();
+	begin(take_without_tag, false);
+	fail_everywhere("inspect", inspect);
+	end();
+}
+
+TEST(nor_is_one_of_a_process)
+{
+	needs_proc_with_locks();
+	begin(lock_as_a_process, false);
+	fail_everywhere("check", check);
+	fail_everywhere("inspect", inspect);
+	end();
+}
+
+TEST(nor_is_one_of_flock)
+{
+	needs(has_flock(), "flock(2)");
+	needs_proc_with_locks();
+	begin(lock_by_flock, false);
+	fail_everywhere("inspect", inspect_flock);
+	end();
+}
+
+TEST(a_locked_file_of_the_machine_is_not_missed_in_silence)
+{
+	needs_proc_with_locks();
+	begin(lock_as_a_process, false);
+	fail_everywhere("inspect machine", inspect_machine);
+	end();
+}
+
+TEST(the_lock_of_another_is_never_mine)
+{
+	needs_proc_with_locks();
+	begin(take, false);
+	fail_everywhere("is mine", ask_whether_it_is_mine);
+	end();
+}
+
+TEST(a_file_system_is_reported_or_an_error)
+{
+	complaints = 0;
+	fail_everywhere("inspect fs", examine_file_system);
+}
+
+TEST(a_process_was_started_when_it_was_or_at_an_unknown_time)
+{
+	begin(lock_as_a_process, false);
+	fail_everywhere("start time", ask_for_start_time);
+	end();
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * Calls that fail at places to which no operation of faults.c leads.  The caller gets
+ * the error, and what it had before it still has.
+ */
+#include "config.h"
+
+#include "child.h"
+#include "lock.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NFS 0x6969u
+#define FUSE 0x65735546u
+
+/* --- Acquire */
+
+static int acquire_two(struct lf_lock *locks[2], int timeout_ms)
+{
+	const char *paths[2] = { "one", "two" };
+
+	return lf_acquire_all(locks, paths, 2, 0666, timeout_ms, 0, NULL);
+}
+
+TEST(several_files_without_memory_are_ENOMEM)
+{
+	struct lf_lock *locks[2];
+
+	for (int nth = 1, failed = 1; failed; nth++) {
+		int rc;
+
+		faulty_set(CALLOC, nth, false, ENOMEM);
+		rc = acquire_two(locks, 0);
+		failed = faulty_clear();
+		assert_int_equal(rc, failed ? -ENOMEM : 0);
+		for (int i = 0; i < 2; i++)
+			assert_true(failed ? !locks[i] :
+					     lf_release(&locks[i]) == 0);
+		assert_false(exists("one"));
+		assert_false(exists("two"));
+	}
+}
+
+/* The program has more thread-local data than the stack has room. */
+TEST(a_stack_that_is_too_small_is_replaced)
+{
+	struct lf_lock *lock;
+
+	faulty_set(THREAD, 1, false, EINVAL);
+	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0), 0);
+	assert_int_equal(faulty_clear(), 1);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+TEST(flags_that_cannot_be_set_are_an_error)
+{
+	struct lf_lock *lock;
+
+	needs(has_flock(), "flock(2)");
+	faulty_set(F_SETFL_, 1, true, ENOMEM);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_FLOCK), -ENOMEM);
+	assert_int_not_equal(faulty_clear(), 0);
+	assert_free(lock_path);
+}
+
+/* It may be the record lock itself, so that nothing is known to be locked twice. */
+TEST(flock_of_a_server_that_keeps_the_locks_is_not_taken)
+{
+	struct lf_lock *lock;
+	int rc;
+
+	needs(has_flock(), "flock(2)");
+	needs_known_file_systems();
+	faulty_file_system(FUSE);
+	faulty_hide_locks(true);
+	rc = lf_acquire(&lock, lock_path, 0, LF_FLOCK);
+	faulty_hide_locks(false);
+	if (rc == 0) {
+		assert_int_equal(lf_backend(lock), LF_BACKEND_FCNTL);
+		assert_held(lock_path);
+		assert_true(lf_release(&lock) >= 0);
+	} else {
+		assert_int_equal(rc, -ENOLCK);
+	}
+	faulty_file_system(0);
+	assert_free(lock_path);
+}
+
+/* A client answers from its cache; the directory is read again. */
+TEST(a_name_that_a_client_has_forgotten_is_asked_again)
+{
+	struct lf_lock *lock;
+
+	needs_known_file_systems();
+	make_file(lock_path, 0666);
+	faulty_file_system(NFS);
+	faulty_set(OPENAT, 1, false, ENOENT);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_NOCREATE | LF_KEEP),
+			 0);
+	assert_int_equal(faulty_clear(), 1);
+	assert_int_equal(lf_release(&lock), 0);
+	faulty_set(OPENAT, 1, true, ENOENT);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_NOCREATE | LF_KEEP),
+			 -ENOENT);
+	assert_int_not_equal(faulty_clear(), 0);
+	faulty_file_system(0);
+}
+
+TEST(a_file_in_the_root_directory_can_be_locked)
+{
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, "/no/such/lock", 0, 0), -ENOENT);
+	assert_int_equal(lf_acquire(&lock, "/no-such-lock-file", 0, LF_NOCREATE),
+			 -ENOENT);
+}
+
+/* --- Convert */
+
+TEST(an_exclusive_lock_that_cannot_be_shared_stays_exclusive)
+{
+	struct lf_lock *lock;
+
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	faulty_set(F_OFD_SETLK_, 1, false, EIO);
+	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -EIO);
+	assert_int_equal(faulty_clear(), 1);
+	assert_int_equal(child_run(try_to_share, lock_path), EAGAIN);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+TEST(nor_is_one_of_which_flock_cannot)
+{
+	struct lf_lock *lock;
+
+	needs(has_flock(), "flock(2)");
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_FLOCK), 0);
+	faulty_set(FLOCK, 1, false, EIO);
+	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -EIO);
+	assert_int_equal(faulty_clear(), 1);
+	assert_int_equal(child_run(try_to_share, lock_path), EAGAIN);
+	assert_true(lf_release(&lock) >= 0);
+}
+
+static int share(void *argument)
+{
+	const struct gate *gates = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, LF_SHARED) == 0);
+	gate_open(gates[0]);
+	gate_pass(gates[1]);
+	demand(lf_release(&lock) >= 0);
+	return 0;
+}
+
+TEST(an_upgrade_that_cannot_wait_leaves_a_shared_lock)
+{
+	struct gate gates[2] = { gate_new(), gate_new() };
+	struct lf_lock *lock;
+	pid_t sharer;
+
+	needs_shared_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	sharer = child_start(share, gates);
+	gate_pass(gates[0]);
+	faulty_set(THREAD, 1, true, EAGAIN);
+	assert_int_equal(lf_convert(lock, LONG_MS, 0), -ENOMEM);
+	assert_int_not_equal(faulty_clear(), 0);
+	assert_int_equal(child_run(try_to_share, lock_path), 0);
+	assert_int_equal(lf_verify(lock), 0);
+	gate_open(gates[1]);
+	assert_finish(sharer);
+	assert_held(lock_path);
+	assert_int_equal(lf_release(&lock), 0);
+	gate_free(gates[0]);
+	gate_free(gates[1]);
+}
+
+/* --- Verify */
+
+TEST(a_file_that_cannot_be_examined_is_not_verified)
+{
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	for (int nth = 1; nth <= 2; nth++) {
+		faulty_set(FSTAT, nth, false, EIO);
+		assert_int_equal(lf_verify(lock), nth == 1 ? 0 : -EIO);
+		faulty_clear();
+	}
+	assert_int_equal(lf_release(&lock), 0);
+	(close)(fd);
+}
+
+/* --- What lists locks and processes */
+
+TEST(without_a_list_nobody_is_known_to_wait_or_to_end)
+{
+	struct lf_dying dying;
+	struct lf_lock *lock;
+
+	needs_proc_with_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	faulty_set(OPENAT, 1, true, EMFILE);
+	assert_false(lf_body_has_waiter(lock));
+	assert_int_not_equal(faulty_clear(), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	faulty_set(OPENDIR, 1, true, EMFILE);
+	lf_dying_find(&dying);
+	assert_int_equal(faulty_clear(), 1);
+	assert_int_equal(dying.count, 0);
+	assert_false(lf_dying_remain(&dying));
+	lf_dying_free(&dying);
+}
+
+TEST(a_process_that_cannot_be_read_is_not_waited_for)
+{
+	struct lf_dying dying = { .count = 1 };
+
+	needs_proc_with_locks();
+	dying.pids = (calloc)(1, sizeof(*dying.pids));
+	dying.pids[0] = getpid();
+	faulty_set(READ, 1, true, EIO);
+	assert_false(lf_dying_remain(&dying));
+	assert_int_not_equal(faulty_clear(), 0);
+	lf_dying_free(&dying);
+}
+
+/* So many locks that their list has several parts. */
+#define LOCKS 1500
+
+static int lock_bytes(void)
+{
+	int fd = (openat)(AT_FDCWD, "bytes", O_CREAT | O_RDWR, 0666);
+
+	assert_true(fd >= 0);
+	for (int i = 0; i < LOCKS; i++) {
+		struct flock byte = { .l_type = F_WRLCK, .l_start = 2 * i,
+				      .l_len = 1 };
+
+		assert_int_equal((fcntl)(fd, F_SETLK, &byte), 0);
+	}
+	return fd;
+}
+
+TEST(a_long_list_is_complete_or_an_error)
+{
+	int fd;
+
+	needs_proc_with_locks();
+	fd = lock_bytes();
+	for (int nth = 1, failed = 1; failed; nth++) {
+		struct lf_lock_list list;
+		int rc;
+
+		faulty_set(REALLOC, nth, false, ENOMEM);
+		rc = lf_list_locks(&list);
+		failed = faulty_clear();
+		assert_int_equal(rc, failed ? -ENOMEM : 0);
+		if (rc == 0) {
+			assert_true(list.count >= LOCKS);
+			lf_lock_list_free(&list);
+		}
+	}
+	(close)(fd);
+}
+
+TEST(a_long_list_of_a_descriptor_is_complete_or_an_error)
+{
+	struct stat file;
+	int fd;
+
+	needs_proc_with_locks();
+	fd = lock_bytes();
+	assert_int_equal((fstat)(fd, &file), 0);
+	for (int nth = 1, failed = 1; failed; nth++) {
+		int rc;
+
+		faulty_set(REALLOC, nth, false, ENOMEM);
+		rc = lf_process_has_lock(0, &file, lf_is_body);
+		failed = faulty_clear();
+		assert_true(failed ? rc < 0 : rc == 0);
+	}
+	(close)(fd);
+}
+
+TEST(a_lease_is_listed_or_an_error)
+{
+	int fd = (openat)(AT_FDCWD, "leased", O_CREAT | O_RDWR, 0666);
+
+	needs_proc_with_locks();
+	needs((fcntl)(fd, F_SETLEASE, F_WRLCK) == 0, "leases");
+	for (int nth = 1, failed = 1; failed; nth++) {
+		struct lf_lock_list list;
+		int rc;
+
+		faulty_set(REALLOC, nth, false, ENOMEM);
+		rc = lf_list_leases(&list);
+		failed = faulty_clear();
+		assert_int_equal(rc, failed ? -ENOMEM : 0);
+		if (rc == 0) {
+			assert_true(list.lease_count > 0);
+			lf_lock_list_free(&list);
+		}
+	}
+	(close)(fd);
+}
+
+TEST(the_parent_of_a_process_that_cannot_be_read_is_unknown)
+{
+	unsigned long long start_time;
+	pid_t parent;
+	int process;
+
+	needs_proc_with_locks();
+	process = lf_process_open(getpid());
+	assert_true(process >= 0);
+	faulty_set(READ, 1, true, EIO);
+	assert_int_equal(lf_process_parent(process, &parent, &start_time), -EIO);
+	assert_int_equal(faulty_clear(), 1);
+	(close)(process);
+}
