@@ -106,6 +106,7 @@ static int ask_descriptors(const char *path)
 
 struct ancestor {
 	pid_t pid;
+	pid_t parent;
 	unsigned long long start_time; /* 0: unknown */
 };
 
@@ -127,64 +128,49 @@ static int add_ancestor(struct ancestors *ancestors, struct ancestor ancestor)
 	return 0;
 }
 
-static int identify(struct ancestor *process, pid_t *parent)
+static int identify(struct ancestor *process)
 {
 	int fd = lf_process_open(process->pid), rc;
 
 	if (fd < 0)
 		return fd;
-	rc = lf_process_parent(fd, parent, &process->start_time);
+	rc = lf_process_parent(fd, &process->parent, &process->start_time);
 	close(fd);
 	return rc;
 }
 
-/* Stores the PID of the parent of CHILD.  -ESRCH: CHILD has ended. */
-static int ask_parent(const struct ancestor *child, pid_t *parent)
+static bool has_parent(const struct ancestor *child, pid_t parent)
 {
 	struct ancestor again = { .pid = child->pid };
-	int rc = identify(&again, parent);
 
-	return rc == 0 && again.start_time != child->start_time ? -ESRCH : rc;
+	return identify(&again) == 0 && again.parent == parent &&
+	       again.start_time == child->start_time;
 }
 
 /*
- * Stores the parent of CHILD, PID 0 if there is none.  When it has ended, its PID
- * may become another's, but then CHILD has another parent.
+ * -ESRCH: one of them has ended meanwhile.  Its PID may be another's already; but
+ * that process is younger, and a parent is older than its child.
  */
-static int find_parent(const struct ancestor *child, struct ancestor *parent)
-{
-	pid_t pid, unused;
-	int rc = ask_parent(child, &pid);
-
-	do {
-		if (rc < 0)
-			return rc;
-		*parent = (struct ancestor){ .pid = pid };
-		if (pid > 0)
-			identify(parent, &unused);
-		rc = ask_parent(child, &pid);
-	} while (rc < 0 || pid != parent->pid);
-	return 0;
-}
-
-/* An error: one of them has ended meanwhile. */
 static int climb(struct ancestors *ancestors)
 {
-	struct ancestor last = { .pid = getpid() }, parent;
-	pid_t unused;
-	int rc = identify(&last, &unused);
+	struct ancestor child, process = { .pid = getpid() };
+	int rc = identify(&process);
 
 	*ancestors = (struct ancestors){ .list = ancestors->list };
-	while (last.pid > 0) {
-		if (add_ancestor(ancestors, last) < 0)
+	for (;;) {
+		if (add_ancestor(ancestors, process) < 0)
 			return -ENOMEM;
 		/* Where nothing is shown of a process. */
-		if (rc < 0 || last.start_time == 0)
+		if (rc < 0 || process.start_time == 0)
 			return 0;
-		rc = find_parent(&last, &parent);
-		if (rc < 0)
-			return rc;
-		last = parent;
+		if (process.parent == 0)
+			break;
+		child = process;
+		process = (struct ancestor){ .pid = child.parent };
+		rc = identify(&process);
+		if (rc < 0 ? !has_parent(&child, process.pid) :
+			     process.start_time > child.start_time)
+			return -ESRCH;
 	}
 	ancestors->complete = true;
 	return 0;
