@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,10 +34,12 @@ static bool find_path(int fd, char *path, size_t size)
 
 const char *descriptor_name(int fd)
 {
-	static char name[PATH_MAX];
+	static char *name;
 
-	if (!find_path(fd, name, sizeof(name)))
-		snprintf(name, sizeof(name), "descriptor %d", fd);
+	if (!name)
+		name = checked(malloc(PATH_MAX));
+	if (!find_path(fd, name, PATH_MAX))
+		snprintf(name, PATH_MAX, "descriptor %d", fd);
 	return name;
 }
 

@@ -49,8 +49,10 @@ struct slots {
 /* Kept: the thread that prints a message has one too. */
 static const char *name_slot(const struct options *o, int slot)
 {
-	static char *names[MOST_SLOTS + 1];
+	static char **names;
 
+	if (!names)
+		names = checked(calloc(MOST_SLOTS + 1, sizeof(*names)));
 	if (!names[slot])
 		names[slot] = slot_path(o->paths[0], slot);
 	return names[slot];
@@ -301,7 +303,7 @@ int slots_acquire(struct lf_lock **lock, const struct options *o,
 {
 	double end = timeout_ms > 0 ? now() + timeout_ms / 1e3 : 0;
 	struct lf_lock *queue;
-	static struct slots slots;
+	struct slots slots;
 	int failures = 0;
 	int rc = enter_queue(&queue, o, &slots, timeout_ms, path);
 
