@@ -55,7 +55,7 @@ static int take_byte_0(struct lf_lock *lock)
 	return rc == LF_BUSY && lock->adopted ? LF_GOT : rc;
 }
 
-/* After lf_table_claim() has let the handle in. */
+/* After lf_table_claim(), whether or not it has let the handle in. */
 static int finish(struct lf_lock *lock, int rc)
 {
 	if (rc == LF_GOT) {
@@ -83,7 +83,6 @@ static int convert_now(struct lf_lock *lock)
 struct conversion {
 	struct lf_lock *lock;
 	struct lf_claimant claim;
-	bool claimed;
 };
 
 static int convert_waiting(void *argument)
@@ -93,7 +92,6 @@ static int convert_waiting(void *argument)
 	int rc = lf_table_claim(lock, F_WRLCK, LF_WAIT_BOUNDED,
 				&conversion->claim);
 
-	conversion->claimed = rc == LF_GOT;
 	if (rc == LF_GOT)
 		rc = lf_body_wait(lock, F_WRLCK);
 	return rc == -EDEADLK ?
@@ -127,9 +125,8 @@ static int wait_until(struct conversion *conversion, struct timespec deadline)
 static int convert_until(struct lf_lock *lock, struct timespec deadline)
 {
 	struct conversion conversion = { .lock = lock };
-	int rc = wait_until(&conversion, deadline);
 
-	return conversion.claimed ? finish(lock, rc) : rc;
+	return finish(lock, wait_until(&conversion, deadline));
 }
 
 int lf_convert_to_exclusive(struct lf_lock *lock, int timeout_ms)

@@ -6,6 +6,8 @@
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -267,6 +269,59 @@ TEST(threads_convert_as_processes_do)
 	}
 	actor_end(one);
 	actor_end(other);
+}
+
+/* The body alone, as a holder has it that has lost its tag. */
+static int share_body(void *ready)
+{
+	struct flock body = { .l_type = F_RDLCK, .l_start = 1 };
+	int fd = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+
+	demand(fd >= 0 && fcntl(fd, F_OFD_SETLK, &body) == 0);
+	gate_open(*(struct gate *)ready);
+	for (;;)
+		pause();
+}
+
+static void *convert_in_thread(void *lock)
+{
+	return (void *)(intptr_t)lf_convert(lock, LONG_MS, 0);
+}
+
+static int find_tag(void *pid)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
+
+	demand(fcntl(open(lock_path, O_RDWR | O_CLOEXEC), F_GETLK, &tag) == 0);
+	demand(tag.l_type == F_RDLCK && tag.l_pid == *(pid_t *)pid);
+	return 0;
+}
+
+/* Any close of the file drops the tag. */
+TEST(a_refused_call_costs_no_tag_of_a_handle_that_is_converted)
+{
+	struct lf_lock *lock, *refused;
+	struct gate ready = gate_new();
+	pid_t sharer, self = getpid();
+	pthread_t thread;
+	void *result;
+	int fd;
+
+	needs_locks_of_descriptions();
+	sharer = child_start(share_body, &ready);
+	gate_pass(ready);
+	fd = open(lock_path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), 0);
+	pthread_create(&thread, NULL, convert_in_thread, lock);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_acquire(&refused, lock_path, 0, LF_KEEP), -EAGAIN);
+	assert_child(find_tag, &self);
+	assert_kill(sharer);
+	pthread_join(thread, &result);
+	assert_null(result);
+	assert_int_equal(lf_release(&lock), 0);
+	close(fd);
+	gate_free(ready);
 }
 
 /* Where locks belong to the process, the two have one. */

@@ -38,6 +38,7 @@ void test_run(void **state)
 
 int run_all_tests(const char *name)
 {
+	const char *only = getenv("LF_TEST");
 	struct CMUnitTest *tests;
 	size_t count = 0;
 	int failed;
@@ -49,7 +50,8 @@ int run_all_tests(const char *name)
 		return 1;
 	count = 0;
 	for (struct test *test = first_test; test; test = test->next)
-		tests[count++] = test->unit;
+		if (!only || strcmp(only, test->unit.name) == 0)
+			tests[count++] = test->unit;
 	/* cmocka_run_group_tests_name() takes an array of known size only. */
 	failed = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
 	free(tests);

@@ -59,7 +59,10 @@ void test_run(void **test);
 /* In milliseconds: long enough that only a failure waits it out. */
 #define LONG_MS 60000
 
-/* Return what main() returns.  The harness has a main() that runs all tests. */
+/*
+ * Return what main() returns.  The harness has a main() that runs all tests, or the
+ * one that LF_TEST names.
+ */
 int run_all_tests(const char *name);
 int skip_all_tests(const char *reason);
 

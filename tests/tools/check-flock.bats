@@ -355,6 +355,8 @@ while True:
 	run -2 --separate-stderr unshare -m sh -c \
 		'mount -t tmpfs none /proc && exec lf-check lock'
 	like "$stderr" '^lf-check: lock: whether flock\(2\) holds it is unknown: '
+	run -2 unshare -m sh -c \
+		'mount -t tmpfs none /proc && exec lf-check -q lock'
 	run -1 unshare -m sh -c \
 		'mount -t tmpfs none /proc && exec lf-check --record lock'
 	hold lf-acquire lock

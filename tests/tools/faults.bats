@@ -314,6 +314,12 @@ in_tmpfs() {
 	present other
 }
 
+@test "the last of -s and -x counts" {
+	need_shared_locks
+	run -75 lf-acquire -q -s lock lf-acquire -q -s -x lock true
+	run -0 lf-acquire -q -x -s lock lf-acquire -q -x -s lock true
+}
+
 @test "one invalid option is status 64, and nothing is done" {
 	local bad
 
