@@ -362,6 +362,10 @@ while True:
 	hold lf-acquire lock
 	run -0 unshare -m sh -c \
 		'mount -t tmpfs none /proc && exec lf-check -q lock'
+	need_tables
+	run -0 unshare -m sh -c \
+		'mount -t tmpfs none /proc && exec lf-check -rno ROLE,MODE,TYPE lock'
+	equal "$output" "holder - -"
 }
 
 # --- Both kinds, by lf-acquire --flock

@@ -58,6 +58,9 @@ load helper
 	equal "$(jq -r '.filesystems[].path' <<<"$output")" \
 		"$(printf '%s\n' lock 'a"b')"
 	jq -e '.filesystems[] | .type and .global and .removes' <<<"$output"
+	equal "$(jq -c '.filesystems[0] |
+		[.shared, .global, .removes, .ordered, .pids]' <<<"$output")" \
+		'["no","no","yes","yes","yes"]'
 	jq -e 'all(.filesystems[]; .shared | IN("yes", "no", "unknown"))' \
 		<<<"$output"
 }

@@ -42,6 +42,8 @@ nothing_left() {
 @test "COMMAND gets a slot, its number, and the descriptor of nothing else" {
 	run -7 lf-acquire -N 3 lock sh -c 'ls; echo "$LF_SLOT"; exit 7'
 	equal "${lines[*]}" "lock.1 1"
+	LF_SLOT=9 run -0 lf-acquire -N 3 lock sh -c 'echo "$LF_SLOT"'
+	equal "$output" 1
 	nothing_left
 	run -0 lf-acquire --slots=1000 ./lock lf-check -q lock.1
 	nothing_left
@@ -580,6 +582,9 @@ instructions() {
 	chmod 600 shared/lock.9
 	run -66 unprivileged lf-acquire -N 2 shared/lock true
 	like "$output" '^lf-acquire: shared/lock.9: permission denied'
+	run -2 --separate-stderr unprivileged lf-check shared/lock
+	like "$stderr" '^lf-check: shared/lock.9: permission denied'
+	equal "$output" ""
 	equal "$(ls shared)" lock.9
 }
 

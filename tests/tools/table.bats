@@ -166,12 +166,12 @@ iso() {
 	need_inspection
 	hold lf-acquire -p lock
 	started "$holder"
-	touch -d "@$((seconds - 1))" lock
+	touch -d "@$((seconds - 2))" lock
 	before=$EPOCHSECONDS
 	run -0 lf-check -rno AGE lock
 	after=$EPOCHSECONDS
-	[ "$output" -ge $((before - seconds + 1)) ]
-	[ "$output" -le $((after - seconds + 1)) ]
+	[ "$output" -ge $((before - seconds + 2)) ]
+	[ "$output" -le $((after - seconds + 2)) ]
 	touch -d "@$((seconds - 100))" lock
 	before=$EPOCHSECONDS
 	run -0 lf-check -rno AGE lock
