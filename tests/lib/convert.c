@@ -221,6 +221,22 @@ TEST(a_handle_without_a_lock_of_this_process_is_EBADF)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
+TEST(a_descriptor_for_reading_cannot_be_exclusive)
+{
+	struct lf_lock *lock;
+	int fd;
+
+	needs_locks_of_descriptions();
+	make_file(lock_path, 0666);
+	fd = open(lock_path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, LF_SHARED), 0);
+	assert_int_equal(lf_convert(lock, 0, 0), -EACCES);
+	assert_int_equal(lf_convert(lock, LONG_MS, 0), -EACCES);
+	assert_shared();
+	assert_int_equal(lf_release(&lock), 0);
+	close(fd);
+}
+
 TEST(a_thread_that_shares_twice_cannot_convert)
 {
 	struct lf_lock *lock, *second;

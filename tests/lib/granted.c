@@ -355,6 +355,20 @@ TEST_WITH_FAULTS(a_thread_that_is_left_behind_gives_flock_back)
 	close(fd);
 }
 
+TEST_WITH_FAULTS(a_lock_of_which_flock_does_not_become_shared_is_exclusive)
+{
+	struct lf_lock *lock;
+
+	needs(has_flock() && has_shared_locks(), "flock(2), and shared locks");
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_FLOCK), 0);
+	faulty_set(FLOCK, 1, true, EIO);
+	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -EIO);
+	assert_true(faulty_clear() > 0);
+	assert_int_equal(child_run(try_to_share, lock_path), EAGAIN);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_free(lock_path);
+}
+
 static void *wait_for_both(void *fd)
 {
 	struct lf_lock *lock;

@@ -271,6 +271,55 @@ TEST_WITH_FAULTS(an_old_kernel_has_a_lock_of_the_process)
 	expect_a_lock(expect_lock_of_the_process);
 }
 
+/* Its users may use flock(2) themselves. */
+TEST_WITH_FAULTS(a_file_with_content_has_no_presence)
+{
+	struct lf_lock *lock;
+	pid_t waiter;
+
+	needs_locks_of_descriptions();
+	write_to(lock_path, "data");
+	left = 1;
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	waiter = child_start(acquire_and_release, NULL);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_false(seen_by_another().presence);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
+	assert_finish(waiter);
+}
+
+TEST_WITH_FAULTS(the_server_of_a_network_file_is_asked_again_for_a_missing_one)
+{
+	const unsigned flags = LF_KEEP | LF_NOCREATE;
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	make_file(lock_path, 0666);
+	faulty_set(OPENAT, 1, false, ENOENT);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), -ENOENT);
+	faulty_file_system(NFS);
+	faulty_set(OPENAT, 1, false, ENOENT);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+/* EAGAIN of an open is that of a lease, which the kernel would list. */
+TEST_WITH_FAULTS(a_server_that_fails_like_a_lease_is_EIO)
+{
+	struct lf_lock *lock;
+
+	needs_known_file_systems();
+	needs_proc_with_locks();
+	make_file(lock_path, 0666);
+	faulty_set(CREATE, 1, true, EAGAIN);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EBUSY);
+	faulty_file_system(NFS);
+	faulty_set(CREATE, 1, true, EAGAIN);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EIO);
+	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0), -EIO);
+}
+
 /* The names that a client has in its cache may be of an hour ago. */
 TEST_WITH_FAULTS(the_server_of_a_network_file_is_asked_where_it_is)
 {

@@ -380,6 +380,10 @@ while True:
 		hold lf-acquire --flock "$mode" lock
 		run -0 lf-check lock
 		like "$output" "^lock: held by PID $holder: .*, also by flock\(2\)$"
+		if lf-check --help | grep -q -e --output; then
+			run -0 lf-check -rno ROLE,TYPE lock
+			equal "$output" "holder OFDLCK,FLOCK"
+		fi
 		run -0 lf-check -p --flock lock
 		equal "$output" "$holder"
 		run -0 lf-check -p --record lock

@@ -452,9 +452,21 @@ gets_in() {
 		equal "$output" "lock: free"
 		release "$holder"
 	done
-	hold lf-acquire -k lock.3
-	run -0 lf-check lock
-	equal "${lines[0]}" "lock: 1 slot held"
+	for file in lock.3 lock.1000; do
+		hold lf-acquire -k "$file"
+		run -0 lf-check lock
+		equal "${lines[0]}" "lock: 1 slot held"
+		release "$holder"
+	done
+}
+
+@test "lf-check: lock files in two directories have slots of their own" {
+	need_holders_with_names
+	mkdir one two
+	hold lf-acquire -k two/lock.1
+	run -0 lf-check one/lock two/lock
+	equal "${lines[0]}" "one/lock: free"
+	equal "${lines[1]}" "two/lock: 1 slot held"
 	release "$holder"
 }
 
