@@ -66,6 +66,20 @@ static void print_best_holder(FILE *to, const struct lf_report *report,
 		fprintf(to, ", and by %d more", others);
 }
 
+/* A holder on another machine may have written it, or anybody else. */
+static void print_word_of_the_file(FILE *to, const struct lf_report *report)
+{
+	const char *host = lf_report_pidfile_host(report);
+	pid_t pid;
+
+	if (!host)
+		return;
+	lf_report_pidfile(report, &pid, NULL);
+	fprintf(to, "; PID %ld on host ", (long)pid);
+	print_escaped(to, host);
+	fputs(", according to the file", to);
+}
+
 /* New text, or NULL: no memory. */
 static char *describe(const struct lf_report *report,
 		      const struct lf_entry *entry)
@@ -76,12 +90,14 @@ static char *describe(const struct lf_report *report,
 
 	if (!to)
 		return NULL;
-	if (entry && lf_entry_pid(entry) > 0)
+	if (entry && lf_entry_pid(entry) > 0) {
 		print_best_holder(to, report, entry);
-	else
+	} else {
 		fprintf(to, "held%s; holder unknown%s",
 			entry && lf_entry_shared(entry) ? ", shared" : "",
 			try_as_root());
+		print_word_of_the_file(to, report);
+	}
 	if (entry && lf_entry_type(entry) == LF_TYPE_FLOCK)
 		fputs(", by flock(2)", to);
 	fclose(to);

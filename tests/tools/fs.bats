@@ -113,6 +113,20 @@ load helper
 	equal "$(cat lock)" ''
 }
 
+@test "a refused caller is shown the PID and the host of a holder without a name" {
+	need_root
+	need_inspection
+	need_locks_of_descriptors
+	chmod 711 .
+	hold lf-acquire -k -m 666 lock
+	kill_holder
+	printf '42 we\e]0;b1\n' >lock
+	run -75 unprivileged lf-acquire "$PWD/lock" true
+	equal "$output" "lf-acquire: $PWD/lock: held; holder unknown (try as root); PID 42 on host we\\x1b]0;b1, according to the file"
+	run -75 unprivileged lf-acquire -q "$PWD/lock" true
+	equal "$output" ""
+}
+
 @test "a host name that another user wrote is escaped" {
 	local evil=$'we\e]0;b1'
 
