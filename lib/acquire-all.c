@@ -87,6 +87,7 @@ static int try_all(const struct task *t, enum lf_how how)
 		size_t i = (size_t)(request->order[n] - t->paths);
 		int rc;
 
+		lf_wait_on_local_file(false);
 		request->path = t->paths[i];
 		request->which = i;
 		request->attempt = NULL;

@@ -231,6 +231,10 @@ static int open_path(struct lf_lock *lock, const struct lf_request *request)
 	/* A file that is kept, at an absolute path, is found again without it. */
 	if (!request->inspects && (!request->keep || request->path[0] != '/'))
 		rc = lock->dirfd = open_parent(lock, request);
+	/* To create a file may take long on a busy disk. */
+	if (lock->dirfd >= 0 && lf_wait_is_helper())
+		lf_wait_on_local_file(lf_filesystem(lock->dirfd) ==
+				      LF_FILESYSTEM_LOCAL);
 	if (rc >= 0)
 		rc = lock->fd = get_descriptor(lock, request);
 	return rc;

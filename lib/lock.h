@@ -657,6 +657,12 @@ int lf_wait_descriptor(const struct lf_wait *wait);
 /* In a helper thread: what can fail was tried, and a long wait begins. */
 void lf_wait_report(void);
 
+/* Whether this is a helper thread. */
+bool lf_wait_is_helper(void);
+
+/* In a helper thread: whether no file server can keep the calls that follow. */
+void lf_wait_on_local_file(bool is_local);
+
 /* In the other thread: waits for that or the end, until DEADLINE, and returns 0. */
 int lf_wait_for_report(struct lf_wait *wait, struct timespec deadline);
 

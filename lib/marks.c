@@ -63,6 +63,7 @@ void lf_marks_choose(struct lf_lock *lock, bool process_owned)
 	bool shared = fs == LF_FILESYSTEM_NETWORK || fs == LF_FILESYSTEM_FUSE ||
 		      (fuse && process_owned);
 
+	lf_wait_on_local_file(fs == LF_FILESYSTEM_LOCAL);
 	lock->marks = (struct lf_marks){
 		.process_owned = process_owned,
 		.use_tag = local,

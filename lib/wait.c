@@ -26,12 +26,18 @@ enum { NO_REPORT, REPORTED, LATE };
 /* How long a cancelled thread may take to end before it is abandoned. */
 #define GRACE_MS 1000
 
+/* How often that, if no file server keeps it: on a local file, and on its way. */
+#define LOCAL_GRACES 3
+#define MOST_GRACES 60
+
 struct lf_wait {
 	struct lf_wait_job job;
 	pthread_t thread;
 	atomic_int state;
 	atomic_int report;
 	atomic_bool waits; /* from the report on */
+	atomic_bool is_local; /* the file in hand */
+	atomic_int pid; /* of the thread; 0: it has not begun, -1: unknown */
 	int result;
 	int pipe[2]; /* -1: not pollable */
 	dev_t dev;   /* of the pipe */
@@ -121,6 +127,7 @@ static void *run_job(void *argument)
 	struct lf_wait *wait = argument;
 
 	helper = wait;
+	atomic_store(&wait->pid, lf_thread_pid());
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){ 0 });
 	pthread_cleanup_push(end_stopped, wait);
 	wait->result = wait->job.run(wait->job.argument);
@@ -192,6 +199,17 @@ void lf_wait_report(void)
 	if (helper->job.reports &&
 	    atomic_exchange(&helper->report, REPORTED) == NO_REPORT)
 		notify(helper);
+}
+
+bool lf_wait_is_helper(void)
+{
+	return helper != NULL;
+}
+
+void lf_wait_on_local_file(bool is_local)
+{
+	if (helper)
+		atomic_store(&helper->is_local, is_local);
 }
 
 /*
@@ -269,6 +287,55 @@ bool lf_wait_leave(struct lf_wait *wait, struct timespec deadline)
 	return true;
 }
 
+struct look {
+	int state;
+	unsigned long long sleeps;
+};
+
+static struct look look_at_thread(const struct lf_wait *wait)
+{
+	struct look look = { .state = 'R' };
+	pid_t pid = atomic_load(&wait->pid);
+
+	if (pid != 0)
+		look.state = lf_thread_state(pid, &look.sleeps);
+	return look;
+}
+
+/* A call that a server keeps sleeps in one piece. */
+static bool has_slept(const struct look *before, const struct look *now)
+{
+	return now->state < 0 || (before->state != 'R' && now->state != 'R' &&
+				  before->sleeps == now->sleeps);
+}
+
+static int graces(const struct lf_wait *wait, const struct look *before)
+{
+	struct look now = look_at_thread(wait);
+
+	if (atomic_load(&wait->waits))
+		return 1;
+	if (!has_slept(before, &now))
+		return MOST_GRACES;
+	return atomic_load(&wait->is_local) ? LOCAL_GRACES : 1;
+}
+
+/*
+ * On a busy machine a thread may wait for a processor for seconds.  That is no file
+ * server that does not answer, and the lock may be free.
+ */
+static bool ends_soon(const struct lf_wait *wait)
+{
+	for (int i = 1;; i++) {
+		struct look before = look_at_thread(wait);
+
+		if (has_ended(wait, lf_deadline(GRACE_MS)))
+			return true;
+		if (i >= graces(wait, &before))
+			return false;
+	}
+}
+
 enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result)
 {
 	pthread_t thread = wait->thread;
@@ -277,7 +344,7 @@ enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result)
 	cancelled = lf_can_cancel_threads() && pthread_cancel(thread) == 0;
 	may_end = cancelled || !atomic_load(&wait->waits);
 	if (wait->job.abandoned &&
-	    !(may_end && has_ended(wait, lf_deadline(GRACE_MS)))) {
+	    !(may_end && ends_soon(wait))) {
 		*result = atomic_load(&wait->waits) ? LF_CANCELLED :
 						      -EHOSTUNREACH;
 		if (abandon(wait))

@@ -181,6 +181,9 @@ bool read_stat(int process, struct stat_fields *fields);
 /* A state in which a process or thread has ended, but is listed still. */
 bool is_ended(char state);
 
+/* Whether another thread of this process runs, or waits for a processor only. */
+bool other_thread_runs(void);
+
 /* The directory of a thread of PROCESS that has not ended, or -1. */
 int open_live_thread(int process);
 

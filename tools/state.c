@@ -86,6 +86,29 @@ int open_live_thread(int process)
 	return thread;
 }
 
+/* The calling thread runs, too. */
+bool other_thread_runs(void)
+{
+	DIR *list = opendir("/proc/self/task");
+	struct stat_fields fields;
+	struct dirent *entry;
+	int running = 0;
+
+	while (list && (entry = readdir(list)) != NULL) {
+		int thread = openat(dirfd(list), entry->d_name,
+				    O_RDONLY | O_DIRECTORY);
+
+		if (thread < 0)
+			continue;
+		running += entry->d_name[0] != '.' &&
+			   read_stat(thread, &fields) && fields.state == 'R';
+		close(thread);
+	}
+	if (list)
+		closedir(list);
+	return running > 1;
+}
+
 /* ---- Whether a state lasts */
 
 /* STATE, and how often the process has slept in its life, as "status" has them. */

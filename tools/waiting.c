@@ -40,6 +40,10 @@ static const int all_endings[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGALRM, SIGTERM,
 
 #define SHOW_AFTER_MS 1000
 
+/* How often a call must be found to be blocked, in the second before its limit. */
+#define MOST_BLOCKED 20
+#define LOOK_EVERY_MS 50
+
 static struct {
 	bool started;
 	pthread_t main, thread;
@@ -48,7 +52,8 @@ static struct {
 	struct sigaction poke;
 	const struct options *options;
 	const char *path;
-	double show_at, limit_at; /* 0: never */
+	double show_at, look_at; /* 0: never */
+	int blocked;
 } waiting;
 
 /* The signal, or 0. */
@@ -132,13 +137,22 @@ static void time_out(void)
 	_exit(STATUS_SYSTEM);
 }
 
+/* On a busy machine the call may just not have had a processor. */
+static void come_to_limit(void)
+{
+	waiting.blocked = other_thread_runs() ? 0 : waiting.blocked + 1;
+	if (waiting.blocked >= MOST_BLOCKED)
+		time_out();
+	waiting.look_at = now() + LOOK_EVERY_MS / 1e3;
+}
+
 /* The time until the next thing to do. */
 static double time_left(void)
 {
 	double next = waiting.show_at;
 
-	if (next == 0 || (waiting.limit_at != 0 && waiting.limit_at < next))
-		next = waiting.limit_at;
+	if (next == 0 || (waiting.look_at != 0 && waiting.look_at < next))
+		next = waiting.look_at;
 	return next == 0 ? 3600 : next - now();
 }
 
@@ -157,8 +171,8 @@ static void *keep_watch(void *unused)
 			end_wait(sig);
 			return NULL;
 		}
-		if (waiting.limit_at != 0 && now() >= waiting.limit_at)
-			time_out();
+		if (waiting.look_at != 0 && now() >= waiting.look_at)
+			come_to_limit();
 		if (waiting.show_at != 0 && now() >= waiting.show_at)
 			show_holder();
 	}
@@ -198,6 +212,13 @@ static void start(bool in_queue)
 	pthread_sigmask(SIG_UNBLOCK, &poke, NULL);
 }
 
+static double first_look(int limit_ms)
+{
+	int ms = limit_ms - MOST_BLOCKED * LOOK_EVERY_MS;
+
+	return ms > 0 ? ms / 1e3 : 0;
+}
+
 void waiting_begin(const struct options *o, const char *path, int limit_ms,
 		   bool in_queue)
 {
@@ -207,7 +228,8 @@ void waiting_begin(const struct options *o, const char *path, int limit_ms,
 	waiting.options = o;
 	waiting.path = path;
 	waiting.show_at = show ? now() + SHOW_AFTER_MS / 1e3 : 0;
-	waiting.limit_at = limit_ms > 0 ? now() + limit_ms / 1e3 : 0;
+	waiting.blocked = 0;
+	waiting.look_at = limit_ms > 0 ? now() + first_look(limit_ms) : 0;
 	sigemptyset(&waiting.ending);
 	pthread_sigmask(SIG_BLOCK, NULL, &waiting.mask);
 	sigaction(POKE, NULL, &waiting.poke);

@@ -87,6 +87,17 @@ int lf_process_state(pid_t pid, struct lf_activity *activity)
 	return -ENOTSUP;
 }
 
+pid_t lf_thread_pid(void)
+{
+	return -1;
+}
+
+int lf_thread_state(pid_t pid, unsigned long long *sleeps)
+{
+	(void)pid, (void)sleeps;
+	return -ENOTSUP;
+}
+
 void lf_dying_find(struct lf_dying *dying)
 {
 	*dying = (struct lf_dying){ .count = 0 };

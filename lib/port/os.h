@@ -300,6 +300,15 @@ struct lf_activity {
  */
 int lf_process_state(pid_t pid, struct lf_activity *activity);
 
+/* The number of this thread in proc(5), or -1. */
+pid_t lf_thread_pid(void);
+
+/*
+ * The state of a thread of this process, as above, and how often it has gone to
+ * sleep; or a negative errno value.
+ */
+int lf_thread_state(pid_t pid, unsigned long long *sleeps);
+
 /*
  * Processes of which lf_dying_remain() leaves those that are ending and may not have
  * closed their files yet; none where the system does not show it.

@@ -4,10 +4,12 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const names[FAULTIES] = {
 	[NOTHING] = "nothing",
@@ -70,6 +72,10 @@ static const char *const names[FAULTIES] = {
 /* The process stops before the call, which does not fail. */
 #define STOP (-2)
 
+/* For so long the call could go on, if it had a processor; it does not fail. */
+#define BUSY (-3)
+#define BUSY_S 4
+
 #define ERROR(name) { #name, name }
 
 static const struct {
@@ -84,6 +90,7 @@ static const struct {
 	ERROR(ENOTSUP), ERROR(ENXIO), ERROR(EOVERFLOW), ERROR(EPERM),
 	ERROR(EROFS), ERROR(ESRCH), ERROR(ESTALE), ERROR(ETXTBSY),
 	{ "HANG", HANG },
+	{ "BUSY", BUSY },
 	{ "STOP", STOP },
 };
 
@@ -165,15 +172,27 @@ static enum faulty blocking;
 static const char *blocked_path;
 static struct stat blocked_file;
 static int blocked; /* calls */
+static bool busy;
 
-void faulty_block(enum faulty call, const char *path)
+static void begin_to_block(enum faulty call, const char *path, bool is_busy)
 {
 	pthread_mutex_lock(&mutex);
+	busy = is_busy;
 	blocking = call;
 	blocked_path = path;
 	blocked_file = (struct stat){ 0 };
 	(void)!(fstatat)(AT_FDCWD, path, &blocked_file, 0);
 	pthread_mutex_unlock(&mutex);
+}
+
+void faulty_block(enum faulty call, const char *path)
+{
+	begin_to_block(call, path, false);
+}
+
+void faulty_keep_busy(enum faulty call, const char *path)
+{
+	begin_to_block(call, path, true);
 }
 
 void faulty_await(void)
@@ -246,6 +265,17 @@ static bool is_blocked(enum faulty call, int fd, const char *path)
 	       st.st_ino == blocked_file.st_ino;
 }
 
+static void await_unblock(void)
+{
+	if (!busy) {
+		pthread_cond_wait(&unblocked, &mutex);
+		return;
+	}
+	pthread_mutex_unlock(&mutex);
+	sched_yield();
+	pthread_mutex_lock(&mutex);
+}
+
 static void block(enum faulty call, int fd, const char *path)
 {
 	if (call == NOTHING)
@@ -254,7 +284,7 @@ static void block(enum faulty call, int fd, const char *path)
 	while (is_blocked(call, fd, path)) {
 		blocked++;
 		pthread_cond_broadcast(&arrived);
-		pthread_cond_wait(&unblocked, &mutex);
+		await_unblock();
 		blocked--;
 	}
 	pthread_mutex_unlock(&mutex);
@@ -301,6 +331,19 @@ __attribute__((__noreturn__)) static void hang(void)
 		pause();
 }
 
+static void keep_busy(void)
+{
+	struct timespec now;
+	time_t end;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = now.tv_sec + BUSY_S;
+	while (now.tv_sec < end) {
+		sched_yield();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+}
+
 bool faulty_fails(enum faulty call)
 {
 	int n;
@@ -313,6 +356,10 @@ bool faulty_fails(enum faulty call)
 	atomic_fetch_add(&failed, 1);
 	if (why == HANG)
 		hang();
+	if (why == BUSY) {
+		keep_busy();
+		return false;
+	}
 	if (why == STOP) {
 		raise(SIGSTOP);
 		return false;

@@ -97,6 +97,9 @@ void faulty_block(enum faulty, const char *path);
 void faulty_await(void);
 void faulty_unblock(void);
 
+/* The same as on a busy machine: they could go on, if they had a processor. */
+void faulty_keep_busy(enum faulty, const char *path);
+
 /*
  * The next CALL (one of fcntl's, or a flock() that may wait) that succeeds fails with
  * ERROR all the same, as on a file server that grants an interrupted request later;

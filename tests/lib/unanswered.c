@@ -245,6 +245,66 @@ TEST(a_free_lock_is_acquired_however_short_the_bound)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
+/*
+ * Once the caller has waited for the second that a server has: each wait that is in
+ * vain takes two calls of poll(2).
+ */
+static void *open_the_gate_late(void *unused)
+{
+	faulty_await();
+	while (faulty_calls() < 5)
+		(poll)(NULL, 0, 1);
+	faulty_unblock();
+	return unused;
+}
+
+static int acquire_late(enum faulty call, bool busy, struct lf_lock **lock)
+{
+	pthread_t thread;
+	int rc;
+
+	if (busy)
+		faulty_keep_busy(call, lock_path);
+	else
+		faulty_block(call, lock_path);
+	faulty_set(POLL, 1000000, false, EIO); /* counted only */
+	assert_int_equal(pthread_create(&thread, NULL, open_the_gate_late, NULL),
+			 0);
+	rc = lf_acquire(lock, lock_path, 10, 0);
+	if (rc == -EHOSTUNREACH)
+		fail_msg("it had no processor, or its file is on this machine");
+	pthread_join(thread, NULL);
+	faulty_clear();
+	return rc;
+}
+
+TEST(a_thread_without_a_processor_is_no_file_server)
+{
+	struct actor *holder;
+	struct lf_lock *lock;
+
+	needs(shows_locks_of_processes(), "the states of threads in proc(5)");
+	assert_int_equal(acquire_late(FSTAT, true, &lock), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	holder = actor_holder(0);
+	assert_int_equal(acquire_late(FSTAT, true, &lock), -ETIMEDOUT);
+	actor_release(holder);
+}
+
+TEST(a_local_file_system_is_no_file_server)
+{
+	struct actor *holder;
+	struct lf_lock *lock;
+
+	needs(knows_file_systems(), "to know what serves a file");
+	needs_locks_of_descriptions();
+	assert_int_equal(acquire_late(F_SETLK_, false, &lock), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	holder = actor_holder(0);
+	assert_int_equal(acquire_late(F_SETLK_, false, &lock), -ETIMEDOUT);
+	actor_release(holder);
+}
+
 TEST(several_files_of_which_one_is_held_are_ETIMEDOUT_however_short_the_bound)
 {
 	struct actor *holder = actor_holder(0);

@@ -24,6 +24,8 @@
 #define lf_shows_descriptors test_shows_descriptors
 #define lf_some_are_hidden test_some_are_hidden
 #define lf_start_time test_start_time
+#define lf_thread_pid test_thread_pid
+#define lf_thread_state test_thread_state
 #define lf_ticks test_ticks
 
 #include "config.h"

@@ -94,6 +94,24 @@ hangs() {
 	held lock
 }
 
+@test "a machine that has no processor for it is no file server, with -t" {
+	need timeout
+	need_faults
+	need_inspection
+
+	FAULTY=fstat:BUSY:1 run -0 timeout -s KILL 60 faulty-acquire -t .1 lock touch ran
+	equal "$output" ""
+	rm ran
+	hold lf-acquire lock
+	# The first attempt ends before, and then that of the thread which waits.
+	for n in 1 2; do
+		FAULTY=F_SETLK:BUSY:$n run -75 timeout -s KILL 60 faulty-acquire -t .1 lock touch ran
+		like "$output" '^lf-acquire: lock: held by .*; timed out$'
+	done
+	absent ran
+	held lock
+}
+
 # --- A pipe that is full
 
 # Fills the pipe that is standard error.

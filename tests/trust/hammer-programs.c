@@ -20,9 +20,6 @@
 #define HELD 75
 #define NOT_FOUND 127
 
-/* A disk that is as busy as here may not answer in the time and one second more. */
-#define NO_ANSWER 71
-
 extern char **environ;
 
 static char self[4096]; /* the path of this program */
@@ -109,8 +106,6 @@ static void run_lf_acquire(unsigned *seed, size_t slot, int lock)
 	status = run(&command);
 	if (status == HELD)
 		atomic_fetch_add(&arena->refused, 1);
-	else if (status == NO_ANSWER && is_bounded)
-		atomic_fetch_add(&arena->late, 1);
 	else if (status != 0)
 		wrong("lf-acquire %s %s: status %d", command.arguments[2],
 		      paths[lock], status);

@@ -161,7 +161,7 @@ static void convert(struct user *user, struct lf_lock *lock, int number,
 		*shared = false;
 		hold(user->slot, number, false, SLOTS);
 		atomic_fetch_add(&arena->converted, 1);
-	} else if (rc != -EAGAIN && rc != -ETIMEDOUT && rc != -EHOSTUNREACH) {
+	} else if (rc != -EAGAIN && rc != -ETIMEDOUT) {
 		wrong("to exclusive: %s", lf_strerror(rc));
 	}
 }
@@ -252,7 +252,7 @@ static void check_refusal(int lock, int timeout_ms, int rc)
 {
 	if (rc == -EAGAIN && timeout_ms == 0)
 		atomic_fetch_add(&arena->refused, 1);
-	else if ((rc == -ETIMEDOUT || rc == -EHOSTUNREACH) && timeout_ms > 0)
+	else if (rc == -ETIMEDOUT && timeout_ms > 0)
 		atomic_fetch_add(&arena->late, 1);
 	else
 		wrong("%s: timeout %d: %s", paths[lock], timeout_ms,
