@@ -316,11 +316,11 @@ need_flock() {
 	calls flock || skip "built without flock"
 }
 
-# A lock of a process is not inherited, and any close drops it.
+# A lock of a process is not inherited, and any close drops it.  The holder shows
+# which it is: that COMMAND inherits it is for a test to find out.
 # shellcheck disable=SC2016 # expanded by sh
 need_locks_of_descriptors() {
-	lf-acquire -F probe sh -c 'cat /proc/$$/fdinfo/*; :' >fdinfo 2>/dev/null
-	rm probe
+	lf-acquire probe sh -c 'cat /proc/$PPID/fdinfo/*; :' >fdinfo 2>/dev/null
 	grep -q '^lock:.*OFDLCK' fdinfo ||
 		skip "needs locks of an open file description"
 }
