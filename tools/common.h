@@ -181,8 +181,11 @@ bool read_stat(int process, struct stat_fields *fields);
 /* A state in which a process or thread has ended, but is listed still. */
 bool is_ended(char state);
 
-/* Whether another thread of this process runs, or waits for a processor only. */
-bool other_thread_runs(void);
+/*
+ * Whether another thread of this process runs, waits for a processor only, or has
+ * slept in more than one piece since the last call, which left *SLEEPS.
+ */
+bool other_threads_go_on(unsigned long long *sleeps);
 
 /* The directory of a thread of PROCESS that has not ended, or -1. */
 int open_live_thread(int process);

@@ -86,29 +86,6 @@ int open_live_thread(int process)
 	return thread;
 }
 
-/* The calling thread runs, too. */
-bool other_thread_runs(void)
-{
-	DIR *list = opendir("/proc/self/task");
-	struct stat_fields fields;
-	struct dirent *entry;
-	int running = 0;
-
-	while (list && (entry = readdir(list)) != NULL) {
-		int thread = openat(dirfd(list), entry->d_name,
-				    O_RDONLY | O_DIRECTORY);
-
-		if (thread < 0)
-			continue;
-		running += entry->d_name[0] != '.' &&
-			   read_stat(thread, &fields) && fields.state == 'R';
-		close(thread);
-	}
-	if (list)
-		closedir(list);
-	return running > 1;
-}
-
 /* ---- Whether a state lasts */
 
 /* STATE, and how often the process has slept in its life, as "status" has them. */
@@ -124,6 +101,46 @@ static bool read_sleeps(int process, char *state, unsigned long long *sleeps)
 	line = strstr(line, "\nvoluntary_ctxt_switches:\t");
 	return line &&
 	       sscanf(line, " voluntary_ctxt_switches: %llu", sleeps) == 1;
+}
+
+/* Which is "PID/task/TID"; "": unknown, before Linux 3.17. */
+static void read_own_thread(char *name, size_t size)
+{
+	char path[64], *last;
+	ssize_t length = readlink("/proc/thread-self", path, sizeof(path) - 1);
+
+	path[length > 0 ? length : 0] = '\0';
+	last = strrchr(path, '/');
+	snprintf(name, size, "%s", last ? last + 1 : "");
+}
+
+bool other_threads_go_on(unsigned long long *sleeps)
+{
+	DIR *list = opendir("/proc/self/task");
+	unsigned long long of_one, sum = 0;
+	bool runs = false, has_slept;
+	struct dirent *entry;
+	char own[32], state;
+
+	read_own_thread(own, sizeof(own));
+	while (list && own[0] && (entry = readdir(list)) != NULL) {
+		int thread = openat(dirfd(list), entry->d_name,
+				    O_RDONLY | O_DIRECTORY);
+
+		if (thread < 0)
+			continue;
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, own) != 0 &&
+		    read_sleeps(thread, &state, &of_one)) {
+			runs |= state == 'R';
+			sum += of_one;
+		}
+		close(thread);
+	}
+	if (list)
+		closedir(list);
+	has_slept = sum != *sleeps;
+	*sleeps = sum;
+	return runs || has_slept;
 }
 
 static bool lasts(int process, char state)

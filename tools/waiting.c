@@ -41,7 +41,7 @@ static const int all_endings[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGALRM, SIGTERM,
 #define SHOW_AFTER_MS 1000
 
 /* How often a call must be found to be blocked, in the second before its limit. */
-#define MOST_BLOCKED 20
+#define MOST_BLOCKED 19
 #define LOOK_EVERY_MS 50
 
 static struct {
@@ -53,7 +53,8 @@ static struct {
 	const struct options *options;
 	const char *path;
 	double show_at, look_at; /* 0: never */
-	int blocked;
+	int blocked; /* so many looks */
+	unsigned long long sleeps;
 } waiting;
 
 /* The signal, or 0. */
@@ -140,7 +141,10 @@ static void time_out(void)
 /* On a busy machine the call may just not have had a processor. */
 static void come_to_limit(void)
 {
-	waiting.blocked = other_thread_runs() ? 0 : waiting.blocked + 1;
+	if (other_threads_go_on(&waiting.sleeps))
+		waiting.blocked = 0;
+	else
+		waiting.blocked++;
 	if (waiting.blocked >= MOST_BLOCKED)
 		time_out();
 	waiting.look_at = now() + LOOK_EVERY_MS / 1e3;
