@@ -213,6 +213,7 @@ hard_link() { # VALUE
 	local before
 
 	sticky 1777
+	[ ! -e "${protection}regular" ] || echo 0 >"${protection}regular"
 	on 2 sh -c "umask 077; echo data >data$number; : >empty$number"
 	if [ "$1" = 1 ]; then
 		! on 1 ln "data$number" "$lock"
@@ -228,8 +229,12 @@ hard_link() { # VALUE
 	error 66 1 lf-acquire "$lock" true
 	equal "$(facts "$at/data$number")" "$before"
 	equal "$(cat "$at/data$number")" data
+	[ ! -e "${protection}regular" ] || echo 1 >"${protection}regular"
+	is_as_before on 0 lf-acquire -p "$lock" lf-check -q "data$number"
+	[ ! -e "${protection}regular" ] || echo 0 >"${protection}regular"
 	rm "$at/$lock"
 	on 1 ln "empty$number" "$lock"
+	error 66 0 lf-acquire -p "$lock" true
 	before=$(facts "$at/empty$number")
 	status 0 on 0 lf-acquire "$lock" lf-check -q "empty$number"
 	equal "$(facts "$at/empty$number")" "$before"
