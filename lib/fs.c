@@ -140,6 +140,22 @@ static int network_flock(int fd)
 	return rc;
 }
 
+/* Linux before 3.15, or a build without them: nothing orders the waiters. */
+static bool has_ofd_locks(void)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET
+	};
+	int fd = lf_has_ofd_locks() ?
+			 lf_open(AT_FDCWD, "/dev/null", O_RDONLY, 0, false) :
+			 -EINVAL;
+	int rc = fd < 0 ? fd : lf_getlk(fd, F_OFD_GETLK, &lock);
+
+	if (fd >= 0)
+		close(fd);
+	return rc != -EINVAL;
+}
+
 /* FD may be one that only names a file (O_PATH). */
 static int examine(int fd, struct lf_fs *fs)
 {
@@ -157,6 +173,10 @@ static int examine(int fd, struct lf_fs *fs)
 	} else if (kind == LF_FILESYSTEM_NETWORK) {
 		fs->answers[LF_FS_GLOBAL] = is_global(&fs->mount);
 	}
+	if (fs->answers[LF_FS_ORDERED] != LF_FS_NO && !has_ofd_locks())
+		fs->answers[LF_FS_ORDERED] = LF_FS_NO;
+	if (lf_locks_by_lockf())
+		fs->answers[LF_FS_PIDS] = LF_FS_NO;
 	return 0;
 }
 

@@ -67,6 +67,19 @@ static int require_global(const char *path)
 	return lf_fs_require_global(&request);
 }
 
+/* lockfile-fcntl(7): nothing orders waiters where locks belong to the process. */
+TEST(waiters_are_in_order_only_by_locks_of_descriptions)
+{
+	enum lf_fs_answer ordered = answer_of(LF_FILESYSTEM_LOCAL, "ext4", "rw",
+					      LF_FS_ORDERED);
+
+	assert_int_equal(ordered, has_description_locks() ? LF_FS_YES :
+								LF_FS_NO);
+	assert_int_equal(answer_of(LF_FILESYSTEM_LOCAL, "ext4", "rw",
+				   LF_FS_PIDS),
+			 shows_holders() ? LF_FS_YES : LF_FS_NO);
+}
+
 TEST(mount_options_keep_the_locks_on_this_machine)
 {
 	assert_int_equal(is_global_on("nfs", "rw,vers=3,local_lock=none"),
