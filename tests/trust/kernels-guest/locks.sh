@@ -179,16 +179,6 @@ guarantees() {
 	fi
 }
 
-queue_of_100() {
-	cd "$work" || exit
-	waiters 100
-}
-
-hammers() {
-	cd "$work" || exit
-	hammer 10 "$(command -v lf-check)"
-}
-
 check "what lf-check --fs promises" guarantees
 check "control: without a lock workers overlap" \
 	overlaps control "unlocked --" "unlocked --"
@@ -211,9 +201,3 @@ for way in convert start adopt; do
 		check "the library: $way" in_steps $way
 	fi
 done
-if is_since 5.13; then
-	check "100 waiters behind a holder that ends or is killed" queue_of_100
-fi
-if has_locks_of_descriptions; then
-	check "64 processes with 4 threads of all kinds" hammers
-fi
