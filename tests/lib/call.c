@@ -46,6 +46,7 @@ TEST(a_handle_describes_itself)
 
 	assert_int_equal(lf_describe(NULL, text, sizeof(text)), -EBADF);
 	assert_int_equal(lf_fileno(NULL), -EBADF);
+	assert_int_equal(lf_backend(NULL), -EBADF);
 	assert_null(lf_path(NULL));
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);

@@ -154,33 +154,30 @@ static int lock_beside_a_link(void *unused)
 	struct stat locked, link;
 	struct lf_report **reports;
 	struct lf_lock *lock;
-	char *path;
 	size_t count;
+	int before;
 
 	(void)unused;
 	if (!own_mounts() || mkdir("one", 0755) < 0 || mkdir("two", 0755) < 0 ||
 	    mount("none", "one", "tmpfs", 0, NULL) < 0 ||
 	    mount("none", "two", "tmpfs", 0, NULL) < 0)
 		return IMPOSSIBLE;
+	demand(lf_acquire(&lock, "one/lock", 0, 0) == 0);
+	before = lf_inspect_machine(&reports, &count);
+	lf_reports_free(reports, count);
 	demand(symlink("nowhere", "two/link") == 0);
 	demand(open("two/link", O_PATH | O_NOFOLLOW) >= 0);
-	demand(lf_acquire(&lock, "one/lock", 0, 0) == 0);
 	demand(stat("one/lock", &locked) == 0);
 	demand(lstat("two/link", &link) == 0);
 	if (locked.st_ino != link.st_ino)
 		return IMPOSSIBLE;
-	path = realpath("two", NULL);
-	demand(lf_inspect_machine(&reports, &count) >= 0);
-	for (size_t i = 0; i < count; i++)
-		demand(strncmp(lf_report_path(reports[i]), path,
-			       strlen(path)) != 0);
+	demand(lf_inspect_machine(&reports, &count) == before);
 	lf_reports_free(reports, count);
-	free(path);
 	demand(lf_release(&lock) == 0);
 	return 0;
 }
 
-TEST(a_link_with_the_number_of_a_locked_file_is_not_reported)
+TEST(a_link_with_the_number_of_a_locked_file_is_no_unknown_file)
 {
 	int status;
 

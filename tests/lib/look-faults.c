@@ -32,43 +32,60 @@ static const struct {
 
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
 
-static char current[200];
-static int complaints;
+static const char *wrong; /* NULL: nothing */
 
 #define expect(condition) \
 	do { \
-		if (!(condition)) { \
-			complaints++; \
-			print_message("# %s: %s\n", current, #condition); \
-		} \
+		if (!(condition)) \
+			wrong = #condition; \
 	} while (0)
 
 /* What a look may take for the holder, or a waiter. */
 static pid_t holder, waiter;
 
-/* Not each: a look at the whole machine makes thousands of calls, and some wait. */
-static int next(int nth)
+/* Whether there was such a call. */
+static bool fail_one(void (*look)(void), size_t i, int nth, bool all)
 {
-	return nth < 4 ? nth + 1 : 4 * nth;
+	int descriptors = open_descriptors();
+	bool failed;
+
+	wrong = NULL;
+	faulty_set(faults[i].call, nth, all, faults[i].error);
+	look();
+	failed = faulty_clear() > 0;
+	expect(open_descriptors() == descriptors);
+	return failed;
 }
 
-static void fail_everywhere(const char *name, void (*look)(void))
-{
-	for (size_t i = 0; i < FAULTS; i++)
-		for (int all = 0; all < 2; all++)
-			for (int nth = 1, failed = 1; failed; nth = next(nth)) {
-				int descriptors = open_descriptors();
+/* A look may miss a line of the kernel's list, but not always. */
+#define TRIES 5
 
-				snprintf(current, sizeof(current),
-					 "%s: %s %d%s fails, %s", name,
-					 faulty_name(faults[i].call), nth,
-					 all ? " and all after it" : "",
-					 faulty_error_name(faults[i].error));
-				faulty_set(faults[i].call, nth, all,
-					   faults[i].error);
-				look();
-				failed = faulty_clear();
-				expect(open_descriptors() == descriptors);
+/* Lists that grow are few. */
+static int next(size_t i, int nth)
+{
+	return faults[i].call == REALLOC && nth < 16 ? nth + 1 : 2 * nth;
+}
+
+/* One call, and all that follow it too, unless the look makes thousands of them. */
+static void fail_everywhere(const char *name, void (*look)(void), bool is_long)
+{
+	int complaints = 0;
+
+	for (size_t i = 0; i < FAULTS; i++)
+		for (int all = 0; all < (is_long ? 1 : 2); all++)
+			for (int nth = 1, failed = 1; failed;
+			     nth = is_long ? 4 * nth : next(i, nth)) {
+				failed = fail_one(look, i, nth, all);
+				for (int n = 1; wrong && n < TRIES; n++)
+					fail_one(look, i, nth, all);
+				if (!wrong)
+					continue;
+				complaints++;
+				print_message("# %s: %s %d%s fails, %s: %s\n",
+					      name, faulty_name(faults[i].call),
+					      nth, all ? " and all after it" : "",
+					      faulty_error_name(faults[i].error),
+					      wrong);
 			}
 	assert_int_equal(complaints, 0);
 }
@@ -185,7 +202,6 @@ static int lock_as_a_process(void *unused)
 
 static void begin(int (*body)(void *), bool waits)
 {
-	complaints = 0;
 	waiter = 0;
 	holder = holder_new(body, NULL);
 	if (!waits)
@@ -206,9 +222,9 @@ TEST(a_lock_of_ours_is_never_free)
 	needs_proc_with_locks();
 	needs_holders_with_names();
 	begin(take, true);
-	fail_everywhere("check", check);
-	fail_everywhere("check any", check_any);
-	fail_everywhere("inspect", inspect);
+	fail_everywhere("check", check, false);
+	fail_everywhere("check any", check_any, false);
+	fail_everywhere("inspect", inspect, false);
 	end();
 }
 
@@ -217,7 +233,7 @@ TEST(nor_is_one_without_a_tag)
 	needs_proc_with_locks();
 	needs_locks_of_descriptions();
 	begin(take_without_tag, false);
-	fail_everywhere("inspect", inspect);
+	fail_everywhere("inspect", inspect, false);
 	end();
 }
 
@@ -225,8 +241,8 @@ TEST(nor_is_one_of_a_process)
 {
 	needs_proc_with_locks();
 	begin(lock_as_a_process, false);
-	fail_everywhere("check", check);
-	fail_everywhere("inspect", inspect);
+	fail_everywhere("check", check, false);
+	fail_everywhere("inspect", inspect, false);
 	end();
 }
 
@@ -235,7 +251,8 @@ TEST(nor_is_one_of_flock)
 	needs(has_flock(), "flock(2)");
 	needs_proc_with_locks();
 	begin(lock_by_flock, false);
-	fail_everywhere("inspect", inspect_flock);
+	fail_everywhere("check any", check_any, false);
+	fail_everywhere("inspect", inspect_flock, false);
 	end();
 }
 
@@ -243,27 +260,27 @@ TEST(a_locked_file_of_the_machine_is_not_missed_in_silence)
 {
 	needs_proc_with_locks();
 	begin(lock_as_a_process, false);
-	fail_everywhere("inspect machine", inspect_machine);
+	fail_everywhere("inspect machine", inspect_machine, true);
 	end();
 }
 
 TEST(the_lock_of_another_is_never_mine)
 {
 	needs_proc_with_locks();
-	begin(take, false);
-	fail_everywhere("is mine", ask_whether_it_is_mine);
+	needs_holders_with_names();
+	begin(take, true);
+	fail_everywhere("is mine", ask_whether_it_is_mine, false);
 	end();
 }
 
 TEST(a_file_system_is_reported_or_an_error)
 {
-	complaints = 0;
-	fail_everywhere("inspect fs", examine_file_system);
+	fail_everywhere("inspect fs", examine_file_system, false);
 }
 
 TEST(a_process_was_started_when_it_was_or_at_an_unknown_time)
 {
 	begin(lock_as_a_process, false);
-	fail_everywhere("start time", ask_for_start_time);
+	fail_everywhere("start time", ask_for_start_time, false);
 	end();
 }

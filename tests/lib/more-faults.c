@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define NFS 0x6969u
 #define FUSE 0x65735546u
@@ -109,6 +110,88 @@ TEST(a_name_that_a_client_has_forgotten_is_asked_again)
 	faulty_file_system(0);
 }
 
+TEST(a_name_that_cannot_be_asked_again_is_missing)
+{
+	struct lf_lock *lock;
+
+	needs_known_file_systems();
+	faulty_file_system(NFS);
+	faulty_set(STRDUP, 1, true, ENOMEM);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_NOCREATE), -ENOENT);
+	assert_int_equal(faulty_clear(), 1);
+	faulty_file_system(0);
+}
+
+/* The kernel's answer to a lease; of a server that gives it for ever it is an error. */
+TEST(a_server_that_refuses_as_for_a_lease_is_EIO)
+{
+	struct lf_lock *lock;
+
+	needs_known_file_systems();
+	needs_proc_with_locks();
+	make_file(lock_path, 0666);
+	faulty_file_system(NFS);
+	faulty_set(CREATE, 1, true, EAGAIN);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), -EIO);
+	assert_true(faulty_clear() > 1);
+	faulty_set(CREATE, 1, false, EAGAIN);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal(faulty_clear(), 1);
+	assert_int_equal(lf_release(&lock), 0);
+	faulty_file_system(0);
+}
+
+static int lease(void *argument)
+{
+	const struct gate *gates = argument;
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+
+	demand(fd >= 0);
+	if ((fcntl)(fd, F_SETLEASE, F_WRLCK) < 0)
+		return IMPOSSIBLE;
+	gate_open(gates[0]);
+	gate_pass(gates[1]);
+	return 0;
+}
+
+TEST(a_lease_that_the_kernel_lists_is_EBUSY_there_too)
+{
+	struct gate gates[2] = { gate_new(), gate_new() };
+	struct lf_lock *lock;
+	pid_t pid;
+
+	needs_known_file_systems();
+	needs_proc_with_locks();
+	make_file(lock_path, 0666);
+	pid = child_start(lease, gates);
+	gate_pass(gates[0]);
+	faulty_file_system(NFS);
+	faulty_set(CREATE, 1, true, EAGAIN);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), -EBUSY);
+	assert_int_equal(faulty_clear(), 1);
+	faulty_file_system(0);
+	gate_open(gates[1]);
+	assert_finish(pid);
+	gate_free(gates[0]);
+	gate_free(gates[1]);
+}
+
+TEST(where_mounts_cannot_be_read_a_file_system_is_an_error)
+{
+	struct lf_lock *lock;
+	struct lf_fs *fs;
+
+	needs_known_file_systems();
+	faulty_set(FOPEN, 1, true, EMFILE);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_GLOBAL), -EMFILE);
+	assert_int_not_equal(faulty_clear(), 0);
+	assert_false(exists(lock_path));
+	faulty_set(STRDUP, 1, true, ENOMEM);
+	assert_int_equal(lf_inspect_fs("./missing", &fs), -ENOMEM);
+	assert_int_equal(faulty_clear(), 1);
+	assert_null(fs);
+}
+
 TEST(a_file_in_the_root_directory_can_be_locked)
 {
 	struct lf_lock *lock;
@@ -184,7 +267,33 @@ TEST(an_upgrade_that_cannot_wait_leaves_a_shared_lock)
 	gate_free(gates[1]);
 }
 
+TEST(a_lock_that_lost_its_descriptor_does_not_convert)
+{
+	struct lf_lock *lock;
+
+	needs_shared_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	(close)(lf_fileno(lock));
+	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -EBADF);
+	assert_int_equal(lf_release(&lock), -EBADF);
+}
+
 /* --- Verify */
+
+static int verify(void *lock)
+{
+	return -lf_verify(lock);
+}
+
+/* Whoever it belongs to. */
+TEST(a_child_finds_the_lock_of_its_parent_in_place)
+{
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_child(verify, lock);
+	assert_int_equal(lf_release(&lock), 0);
+}
 
 TEST(a_file_that_cannot_be_examined_is_not_verified)
 {
@@ -328,4 +437,33 @@ TEST(the_parent_of_a_process_that_cannot_be_read_is_unknown)
 	assert_int_equal(lf_process_parent(process, &parent, &start_time), -EIO);
 	assert_int_equal(faulty_clear(), 1);
 	(close)(process);
+}
+
+/* Few files are kept open during an inspection if the limit is low. */
+static int inspect_with_few_descriptors(void *unused)
+{
+	struct rlimit limit = { 32, 32 };
+	const char *paths[20];
+	struct lf_report *reports[20];
+
+	(void)unused;
+	for (int i = 0; i < 20; i++)
+		paths[i] = lock_path;
+	demand(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	demand(lf_inspect_all(reports, paths, 20) == 1);
+	for (int i = 0; i < 20; i++) {
+		demand(lf_report_status(reports[i]) == 1);
+		lf_report_free(reports[i]);
+	}
+	return 0;
+}
+
+TEST(many_files_are_inspected_with_few_descriptors)
+{
+	struct lf_lock *lock;
+
+	needs_proc_with_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_child(inspect_with_few_descriptors, NULL);
+	assert_int_equal(lf_release(&lock), 0);
 }
