@@ -127,15 +127,18 @@ shell_with_worker() {
 # --- Signals of other processes
 
 # Reports "got NAME" for each signal until "end" arrives.  A signal just before
-# read blocks is handled after it, so read must not block for long.
+# read blocks is handled after it, so read must not block for long, and on a busy
+# machine may have read a part of the word by then.
 tattling='
 	for s in HUP INT QUIT TERM USR1 USR2 WINCH RTMIN RTMAX; do
 		trap "echo got $s >&7" $s
 	done
 	exec 7<>"$1" 8<>"$2"
 	echo $$ >&7
-	until read -r -t 0.1 word <&8 && [ "$word" = end ]; do
-		:
+	word=
+	until [ "$word" = end ]; do
+		read -r -t 0.1 part <&8
+		word+=$part
 	done
 	exit 9'
 
