@@ -75,6 +75,7 @@ TEST(flock_of_a_server_that_keeps_the_locks_is_not_taken)
 
 	needs(has_flock(), "flock(2)");
 	needs_known_file_systems();
+	needs_locks_of_descriptions();
 	faulty_file_system(FUSE);
 	faulty_hide_locks(true);
 	rc = lf_acquire(&lock, lock_path, 0, LF_FLOCK);
