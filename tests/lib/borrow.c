@@ -421,7 +421,7 @@ static int find_tag_of_parent(void *unused)
 	return 0;
 }
 
-TEST(a_lock_beside_a_borrowed_one_keeps_its_tag)
+TEST(a_lock_beside_a_borrowed_one_keeps_its_tag_and_closes_no_other)
 {
 	struct lf_lock *own, *borrowed;
 	int fd;
@@ -435,5 +435,6 @@ TEST(a_lock_beside_a_borrowed_one_keeps_its_tag)
 	assert_true(fcntl(fd, F_GETFD) >= 0);
 	assert_child(find_tag_of_parent, NULL);
 	assert_int_equal(lf_release(&own), 0);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
 	close(fd);
 }
