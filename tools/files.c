@@ -108,7 +108,7 @@ static bool is_directory(const char *path)
 static void collect_slots(struct files *files, const char *lockfile,
 			  bool seen_before)
 {
-	static bool exists[MOST_SLOTS + 1];
+	bool exists[MOST_SLOTS + 1];
 
 	slots_find(lockfile, exists, seen_before);
 	for (int slot = 1; slot <= MOST_SLOTS; slot++) {

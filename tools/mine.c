@@ -24,7 +24,7 @@ static void print_error(const char *path, int error)
 /* A lock file stands for its slots. */
 static int runs_under(const char *path)
 {
-	static bool exists[MOST_SLOTS + 1];
+	bool exists[MOST_SLOTS + 1];
 	int rc = lf_is_mine(path);
 
 	if (rc != 0)
