@@ -3,6 +3,9 @@
  * Eight loops as in scripts, each of 50 jobs of no length under the lock: how long
  * all take, the longest wait of one, and Jain's index of what the loops had done
  * when the first of them ended: 1 is equal, 1/8 is one for all.
+ *
+ * A tool that becomes the job saves a process for each, and cannot remove the file or
+ * pass on signals.  So there are two lists, each with its own measure.
  */
 #include "config.h"
 
@@ -24,15 +27,19 @@ extern char **environ;
 
 static const char *const kinds[] = {
 	"flock L true", /* the measure */
-	"lf-acquire L true",
-	"lf-acquire -k L true",
+	"lf-acquire -w L true",
+	"lf-acquire -wk L true",
+	/* Those that become the job: no process more, and nothing after it. */
+	"flock -F L true",
+	"lf-acquire -wF L true",
+	"lf-acquire -wFk L true",
 	"s6-setlock L true",
 	"setlock L true",
 	"chpst -l L true",
 	"lckdo -w L true",
 	"dotlockfile -l -r 1000 L true",
 };
-enum { FLOCK_TOOL, OURS_TOOL, POLLS = 7, KINDS = 8 };
+enum { FLOCK_TOOL, OURS_TOOL, FIRST_F = 3, OURS_F = 4, POLLS = 10, KINDS = 11 };
 
 struct shared {
 	double ended[PROCESSES][JOBS], longest[PROCESSES];
@@ -59,9 +66,12 @@ static void loop(struct command *command, struct shared *shared, int me)
 	alarm(PATIENCE);
 	for (int i = 0; i < JOBS; i++) {
 		double start = now();
+		int status;
 
 		job = start_command(command, environ);
-		waitpid(job, NULL, 0);
+		waitpid(job, &status, 0);
+		must(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		     command->name);
 		shared->ended[me][i] = now();
 		shared->done[me]++;
 		if (now() - start > shared->longest[me])
@@ -112,15 +122,40 @@ static struct result run(struct command *command)
 	return result;
 }
 
+static struct series wall[KINDS], cpu[KINDS], longest[KINDS], fairness[KINDS];
+
+/* 1.1 of the best of its list but itself. */
+static double bar_of(int kind)
+{
+	int first = kind < FIRST_F ? FLOCK_TOOL : FIRST_F;
+	int end = kind < FIRST_F ? FIRST_F : POLLS;
+	double best = 1e300;
+
+	for (int i = first; i < end; i++)
+		if (wall[i].count > 0 && !strstr(kinds[i], "lf-acquire") &&
+		    median(&wall[i]) < best)
+			best = median(&wall[i]);
+	return 1.1 * best;
+}
+
+static void print_kind(int i)
+{
+	printf("  %-36s %6.2f %6.2f to %6.2f  %8.2f  %8.2f   %10.0f", kinds[i],
+	       median(&wall[i]), quantile(&wall[i], 0.25),
+	       quantile(&wall[i], 0.75), median(&cpu[i]), median(&fairness[i]),
+	       median(&longest[i]));
+	if (i == OURS_TOOL || i == OURS_F)
+		printf("     bar: elapsed at most %.2f", bar_of(i));
+	putchar('\n');
+}
+
 void bench_jobs(void)
 {
-	static struct series wall[KINDS], cpu[KINDS], longest[KINDS],
-		index[KINDS];
 	static struct command commands[KINDS];
 	bool is_here[KINDS];
 
 	begin_directory("/tmp");
-	heading("8 loops of 50 jobs / flock L true");
+	heading("8 loops of 50 jobs / flock L true; then those that become the job");
 	for (int i = 0; i < KINDS; i++)
 		is_here[i] = make_command(&commands[i], kinds[i], path);
 	if (!is_here[FLOCK_TOOL])
@@ -138,19 +173,14 @@ void bench_jobs(void)
 			add(&wall[i], result.time / measure.time);
 			add(&cpu[i], result.cpu / measure.cpu);
 			add(&longest[i], result.longest * 1e3);
-			add(&index[i], result.index);
+			add(&fairness[i], result.index);
 		}
 	}
 	printf("  %-36s %-24s%-12s%-12s%s\n", "", "    elapsed", "   CPU time",
 	       "Jain's index", "  longest wait, ms");
 	for (int i = 0; i < KINDS; i++)
 		if (wall[i].count > 0)
-			printf("  %-36s %6.2f %6.2f to %6.2f  %8.2f  %8.2f   "
-			       "%10.0f     %s\n", kinds[i], median(&wall[i]),
-			       quantile(&wall[i], 0.25),
-			       quantile(&wall[i], 0.75), median(&cpu[i]),
-			       median(&index[i]), median(&longest[i]),
-			       i == OURS_TOOL ? "bar: at most 1.1 of the best" : "");
+			print_kind(i);
 	fflush(stdout);
 	end_directory();
 }
