@@ -20,19 +20,21 @@ static const char *const kinds[] = {
 	"tests/bench/floor -F L true",
 	/* With a child ... */
 	"lf-acquire L true",
+	"tests/static-acquire L true",
 	"tests/bench/floor-static L true",
 	"flock L true",
 	"lckdo L true",
 	"dotlockfile -l L true",
 	/* ... and without. */
 	"lf-acquire -F L true",
+	"tests/static-acquire -F L true",
 	"tests/bench/floor-static -F L true",
 	"flock -F L true",
 	"s6-setlock L true",
 	"setlock L true",
 	"chpst -l L true",
 };
-enum { FLOOR, FLOOR_F, FIRST, FIRST_F = 7, KINDS = 13 };
+enum { FLOOR, FLOOR_F, FIRST, FIRST_F = 8, KINDS = 15 };
 
 static struct command commands[KINDS], plain;
 static bool is_here[KINDS];

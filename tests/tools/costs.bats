@@ -74,6 +74,46 @@ within() {
 	within $(($(instructions lf-acquire lock true) - base)) 41000
 }
 
+# calls_below N: of the question whether the lock is the caller's, N processes deeper.
+calls_below() {
+	local n command=(strace -c -o counted lf-acquire -q -r lock true)
+
+	for ((n = 0; n < $1; n++)); do
+		command=(sh -c '"$@"; exit $?' sh "${command[@]}")
+	done
+	run -75 "${command[@]}"
+	awk '$NF == "total" { n += $4 } END { print n }' counted
+}
+
+@test "each ancestor costs few system calls" {
+	need_plain_build
+	need_strace
+	need_proc
+	hold lf-acquire lock
+	within $((($(calls_below 11) - $(calls_below 1)) / 10)) 8
+	release "$holder"
+}
+
+@test "a static lf-acquire locks, and executes half the instructions of a dynamic one" {
+	local build
+
+	need_plain_build
+	need make
+	build=$(dirname "$(type -P cycles)")/..
+	env -u MAKEFLAGS -u MFLAGS make -s -C "$build" tests/static-acquire &>made ||
+		skip "cannot link with a static C library here: $(tail -n 1 made)"
+	run -7 static-acquire lock sh -c 'lf-check --mine lock; echo $?; exit 7'
+	equal "$output" 0
+	absent lock
+	hold static-acquire lock
+	run -75 lf-acquire lock true
+	names_holder "$output" lock "$holder" "static-acquire lock sh -c $holding"
+	release "$holder"
+	need_counted_instructions
+	[ "$(instructions static-acquire lock true)" -le \
+		$(($(instructions lf-acquire lock true) / 2)) ]
+}
+
 # While other processes lock and unlock files, the list of all locks is read again,
 # into more memory, and what it lacked is looked for.  So reading does not count,
 # nor do instructions, and of several runs the cheapest does.
