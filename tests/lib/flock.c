@@ -290,6 +290,47 @@ TEST(a_waiter_that_gets_flock_first_leaves_it_to_others)
 	assert_nothing_is_held();
 }
 
+static int share_both(void *fd)
+{
+	struct lf_lock *lock;
+
+	demand(lf_acquire_fd(&lock, *(int *)fd, 0, LF_SHARED | LF_FLOCK) == 0);
+	return 0;
+}
+
+static void *wait_for_both(void *fd)
+{
+	struct lf_lock *lock;
+
+	lf_acquire_fd(&lock, *(int *)fd, LONG_MS, LF_FLOCK);
+	return lock;
+}
+
+TEST(a_descriptor_that_shares_gives_up_both_while_it_waits)
+{
+	struct actor *sharer;
+	pthread_t thread;
+	void *result;
+	int fd;
+
+	needs_flock();
+	needs_locks_of_descriptions();
+	fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	assert_child(share_both, &fd);
+	assert_int_equal(flock_state(), 's');
+	sharer = actor_holder(LF_SHARED | LF_KEEP);
+	pthread_create(&thread, NULL, wait_for_both, &fd);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(flock_state(), 'f');
+	actor_release(sharer);
+	pthread_join(thread, &result);
+	assert_non_null(result);
+	assert_int_equal(flock_state(), 'x');
+	assert_int_equal(lf_release(&(struct lf_lock *){ result }), 0);
+	close(fd);
+	assert_nothing_is_held();
+}
+
 static void ten_wait(struct queue *queue)
 {
 	for (int i = 0; i < 10; i++)

@@ -72,6 +72,36 @@ TEST_WITH_FAULTS(an_interrupted_upgrade_leaves_the_lock_shared)
 	check_upgrade((struct upgrade){ LONG_MS, EINTR, -EINTR });
 }
 
+/* Another program that waits for a part of the body alone, with its PID. */
+static int take_byte_5(void *unused)
+{
+	struct flock byte = { .l_type = F_WRLCK, .l_start = 5, .l_len = 1 };
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+
+	(void)unused;
+	demand((fcntl)(fd, F_SETLKW, &byte) == 0);
+	return 0;
+}
+
+/* The lock is shared again in one step, and not free in between. */
+TEST_WITH_FAULTS(an_interrupted_upgrade_lets_nobody_in)
+{
+	struct upgrade upgrade = { LONG_MS, EINTR, -EINTR };
+	struct actor *sharer;
+	pid_t pid, other;
+
+	needs_locks_of_descriptions();
+	sharer = actor_holder(LF_SHARED | LF_KEEP);
+	pid = child_start(upgrade_in_vain, &upgrade);
+	assert_true(waiters_reach(lock_path, 1));
+	other = child_start(take_byte_5, NULL);
+	assert_true(waiters_reach(lock_path, 2));
+	actor_release(sharer);
+	assert_finish(pid);
+	assert_finish(other);
+	assert_free(lock_path);
+}
+
 TEST_WITH_FAULTS(an_upgrade_in_time_for_nobody_leaves_the_lock_shared)
 {
 	needs_locks_of_descriptions();
