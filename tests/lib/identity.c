@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -544,115 +543,6 @@ TEST(a_descriptor_of_an_adopter_is_not_used_again)
 	assert_int_equal(lf_release(&third), 0);
 	assert_free(lock_path);
 	heir_free(&heir);
-}
-
-/* --- A descriptor that was sent to another process */
-
-struct peer {
-	int socket[2];
-	struct gate released, locked, may_go;
-};
-
-union control {
-	struct cmsghdr header; /* aligned */
-	char room[CMSG_SPACE(sizeof(int))];
-};
-
-static int send_descriptor(int socket, int fd)
-{
-	union control control = { .room = { 0 } };
-	char text = 0;
-	struct iovec byte = { &text, 1 };
-	struct msghdr message = {
-		.msg_iov = &byte, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	return sendmsg(socket, &message, 0) == 1 ? 0 : -1;
-}
-
-static int receive_descriptor(int socket)
-{
-	union control control;
-	char text;
-	struct iovec byte = { &text, 1 };
-	struct msghdr message = {
-		.msg_iov = &byte, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	int fd = -1;
-
-	if (recvmsg(socket, &message, 0) == 1 && CMSG_FIRSTHDR(&message))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-	return fd;
-}
-
-static int share_what_was_sent(void *argument)
-{
-	struct peer *peer = argument;
-	int fd = receive_descriptor(peer->socket[1]);
-	struct lf_lock *lock;
-
-	gate_pass(peer->released);
-	demand(lf_acquire_fd(&lock, fd, 0, LF_SHARED) == 0);
-	gate_open(peer->locked);
-	gate_pass(peer->may_go);
-	demand(lf_release(&lock) == 0);
-	return 0;
-}
-
-/* Two sharers; between them there was one more, whose descriptor stays open. */
-static void share_again(struct lf_lock *locks[2], struct peer *peer)
-{
-	const unsigned flags = LF_SHARED | LF_KEEP;
-	struct lf_lock *sent;
-
-	assert_int_equal(lf_acquire(&locks[0], lock_path, 0, flags), 0);
-	assert_int_equal(lf_acquire(&sent, lock_path, 0, flags), 0);
-	if (peer)
-		assert_int_equal(send_descriptor(peer->socket[0],
-						 lf_fileno(sent)),
-				 0);
-	assert_int_equal(lf_release(&sent), 0);
-	if (peer) {
-		gate_open(peer->released);
-		gate_pass(peer->locked);
-	}
-	assert_int_equal(lf_acquire(&locks[1], lock_path, 0, flags), 0);
-}
-
-/* Its lock and a new one would be the same, and end together. */
-TEST(a_descriptor_that_another_process_locks_is_not_used_again)
-{
-	struct peer peer = { .released = gate_new(), .locked = gate_new(),
-			     .may_go = gate_new() };
-	struct lf_lock *locks[2];
-	pid_t pid;
-
-	needs_locks_of_descriptions();
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, peer.socket), 0);
-	pid = child_start(share_what_was_sent, &peer);
-	/* The fork is noticed here, before the descriptor is opened. */
-	share_again(locks, NULL);
-	assert_int_equal(lf_release(&locks[0]), 0);
-	assert_int_equal(lf_release(&locks[1]), 0);
-	share_again(locks, &peer);
-	gate_open(peer.may_go);
-	assert_finish(pid);
-	assert_int_equal(lf_release(&locks[0]), 0);
-	assert_child(find_body, NULL);
-	assert_int_equal(lf_release(&locks[1]), 0);
-	assert_free(lock_path);
-	close(peer.socket[0]);
-	close(peer.socket[1]);
-	gate_free(peer.released);
-	gate_free(peer.locked);
-	gate_free(peer.may_go);
 }
 
 TEST(a_wait_that_lost_its_descriptors_closes_no_others)
