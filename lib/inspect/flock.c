@@ -190,12 +190,14 @@ static int find_heirs(const struct lf_view *view, struct lf_flock *flock)
 	return 0;
 }
 
-/* A list that is read in parts lacks a lock now and then. */
+/* A list that is read in parts lacks a lock now and then, not again and again. */
 static bool is_gone(const struct lf_view *later, struct lf_flock *flock,
 		    bool in_parts)
 {
-	if (is_listed(later, flock))
+	if (is_listed(later, flock)) {
+		flock->missed = 0;
 		return false;
+	}
 	flock->missed++;
 	return !in_parts || flock->missed == LF_LISTS;
 }
