@@ -260,11 +260,26 @@ static enum lf_verdict verdict_of_process(const struct lf_flock *flock)
 	return flock->is_mark ? LF_VERDICT_OURS : LF_VERDICT_UNKNOWN;
 }
 
+/*
+ * Whether the process that asked for the lock has run meanwhile.  It may be one of
+ * ours, whose mark was on the list again and again, and which was examined each time
+ * just when it had none.
+ */
+static bool has_run(const struct lf_flock *flock)
+{
+	struct lf_activity now;
+	int state = lf_process_state(flock->lock.pid, &now);
+
+	return flock->lock.pid > 0 && state >= 0 && state != 'Z' &&
+	       state != 'X' && !lf_has_slept(&flock->before, &now, state);
+}
+
 /* No process shows it: that of one that we may not examine, or of a message. */
 static enum lf_verdict verdict_of_nobody(const struct lf_flock *flock)
 {
-	return flock->shared && flock->beside_records ? LF_VERDICT_UNKNOWN :
-							LF_VERDICT_HELD;
+	return (flock->shared && flock->beside_records) || has_run(flock) ?
+		       LF_VERDICT_UNKNOWN :
+		       LF_VERDICT_HELD;
 }
 
 static void settle(struct lf_flock *flock)
@@ -331,7 +346,7 @@ int lf_add_flocks(struct lf_view *view)
 		view->surplus |= (flock->verdict == LF_VERDICT_GONE &&
 				  !flock->is_mark) ||
 				 (flock->verdict == LF_VERDICT_UNKNOWN &&
-				  view->status == 0);
+				  (view->status == 0 || flock->is_nobodys));
 	}
 	return rc;
 }

@@ -10,10 +10,15 @@
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -345,6 +350,76 @@ static int use_a_pid_again_in_namespace(void *unused)
 TEST(a_PID_that_is_used_again_is_not_reported)
 {
 	assert_child_if_allowed(use_a_pid_again_in_namespace, NULL);
+}
+
+/* --- A lock of flock(2) that no process shows */
+
+struct in_message {
+	bool runs;
+	atomic_bool is_sent;
+};
+
+static int send_flock(void *argument)
+{
+	struct in_message *message = argument;
+	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
+	struct iovec data = { &byte, 1 };
+	struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control) };
+	struct cmsghdr *part = CMSG_FIRSTHDR(&header);
+	int fd = open(lock_path, O_RDWR | O_CLOEXEC), ends[2];
+
+	demand(fd >= 0 && flock(fd, LOCK_EX) == 0);
+	demand(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+	part->cmsg_level = SOL_SOCKET;
+	part->cmsg_type = SCM_RIGHTS;
+	part->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(part), &fd, sizeof(int));
+	demand(sendmsg(ends[0], &header, 0) == 1);
+	close(fd);
+	atomic_store(&message->is_sent, true);
+	while (message->runs)
+		sched_yield();
+	for (;;)
+		pause();
+}
+
+static int flock_in_message(bool runs)
+{
+	struct in_message *message = shared_new(sizeof(*message));
+	struct lf_report *report;
+	int found = -ENOSYS;
+	pid_t pid;
+
+	message->runs = runs;
+	pid = child_start(send_flock, message);
+	while (!atomic_load(&message->is_sent))
+		sched_yield();
+	for (int look = 0; found != (runs ? -EACCES : 1) && look_again(&look);) {
+		assert_int_equal(lf_inspect(lock_path, &report), 0);
+		found = lf_report_flock(report);
+		lf_report_free(report);
+		if (runs)
+			assert_int_not_equal(found, 1);
+	}
+	assert_kill(pid);
+	shared_free(message, sizeof(*message));
+	return found;
+}
+
+/*
+ * A process that runs may be one of this library: its marks come and go, and are
+ * listed at each look.
+ */
+TEST(a_mark_that_no_process_shows_is_a_lock_only_if_its_process_sleeps)
+{
+	needs(has_flock(), "flock(2)");
+	needs_locks_of_descriptions();
+	make_file(lock_path, 0666);
+	assert_int_equal(flock_in_message(true), -EACCES);
+	assert_int_equal(flock_in_message(false), 1);
+	unlink(lock_path);
 }
 
 int main(void)
