@@ -226,11 +226,11 @@ static void run(void (*end)(struct lf_lock *), unsigned flags, int most,
 
 /* ---- Looks at processes that take turns */
 
-static void play(unsigned char number)
+static void play(unsigned char number, pid_t parent)
 {
 	struct lf_lock *lock;
 
-	for (;;) {
+	while (getppid() == parent) {
 		must(lf_acquire(&lock, "lock", LF_FOREVER, 0) == 0,
 		     "lf_acquire");
 		must(shared->turns + 1 < MOST_TURNS, "turns");
@@ -277,13 +277,15 @@ static void look(const pid_t *players, int *flocks, int *holders, int *wrong)
 static void look_at_turns(int looks)
 {
 	int flocks = 0, holders = 0, wrong = 0;
-	pid_t players[PLAYERS];
+	pid_t players[PLAYERS], parent = getpid();
 
 	for (int i = 0; i < PLAYERS; i++) {
 		players[i] = fork();
 		must(players[i] >= 0, "fork");
-		if (players[i] == 0)
-			play((unsigned char)i);
+		if (players[i] == 0) {
+			play((unsigned char)i, parent);
+			_exit(0);
+		}
 	}
 	while (atomic_load(&shared->turns) == 0)
 		usleep(100);
