@@ -294,6 +294,20 @@ static void undo_open(struct lf_lock *lock)
 	free(lock);
 }
 
+/*
+ * A sharer has the same locks as a sharer with a presence, the shared flock of which
+ * excludes nobody.  The flags of the description are what lf_inspect() sees of it, and
+ * a regular file, once open, needs no O_NONBLOCK.
+ */
+static int show_flock(const struct lf_lock *lock)
+{
+	int flags = fcntl(lock->fd, F_GETFL);
+
+	if (flags < 0 || fcntl(lock->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
 static int open_once(struct lf_lock **opened, const struct lf_request *request)
 {
 	struct lf_lock *lock = lf_lock_new(request);
@@ -316,7 +330,7 @@ static int open_once(struct lf_lock **opened, const struct lf_request *request)
 	if (rc >= 0 && !lock->borrowed)
 		rc = open_path(lock, request);
 	if (rc >= 0 && !lock->borrowed && lock->flock)
-		rc = lf_flock_distinguish(lock);
+		rc = show_flock(lock);
 	if (rc >= 0)
 		rc = examine(lock, request->process_owned);
 	if (rc < 0) {

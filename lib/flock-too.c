@@ -41,20 +41,6 @@ static int set_flock(struct lf_lock *lock, short type, int flags)
 	return rc;
 }
 
-/*
- * A sharer has the same locks as a sharer with a presence, the shared flock of which
- * excludes nobody.  The flags of the description are what lf_inspect() sees of it, and
- * a regular file, once open, needs no O_NONBLOCK.
- */
-int lf_flock_distinguish(const struct lf_lock *lock)
-{
-	int flags = fcntl(lock->fd, F_GETFL);
-
-	if (flags < 0 || fcntl(lock->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-		return -errno;
-	return 0;
-}
-
 int lf_flock_try(struct lf_lock *lock)
 {
 	return lock->flock ? set_flock(lock, lock->type, LOCK_NB) : LF_GOT;
@@ -145,7 +131,7 @@ int lf_flock_lock(const struct lf_request *request, enum lf_how how)
 	return rc;
 }
 
-/* ---- Convert, unlock */
+/* ---- Convert */
 
 /*
  * Linux drops the lock and then asks for the other, in one step if it is granted
@@ -162,17 +148,4 @@ int lf_flock_convert(struct lf_lock *lock, short type)
 	if (rc == LF_BUSY && set_flock(lock, F_RDLCK, LOCK_NB) != LF_GOT)
 		lock->marks.flock_is_lost = true;
 	return rc;
-}
-
-void lf_flock_unlock(struct lf_lock *lock)
-{
-	if (lock->marks.flock)
-		flock(lock->fd, LOCK_UN);
-	lock->marks.flock = false;
-}
-
-void lf_flock_give_up(struct lf_lock *lock)
-{
-	lock->marks.flock = lock->flock;
-	lf_flock_unlock(lock);
 }

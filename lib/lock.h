@@ -6,25 +6,27 @@
  *   api.c          public functions: arguments, errors
  *   mine.c         whether the caller runs under a lock already
  *   convert.c      shared to exclusive and back
- *   adopt.c        a lock passes from a parent to its child
  *   pending.c      an acquisition that runs in a helper thread
  *   acquire-all.c  one lock file, or several: all or none
  *   lent.c         a descriptor whose lock is another process's
  *   protocol.c     acquire, release, give up
+ *   adopt.c        a lock passes from a parent to its child
  *   flock-too.c    a lock of flock(2) beside the record locks
  *   records.c      presence, tag and body: steps 2 to 4 of protocol.c
- *   pidfile.c      the PID in the file
  *   file.c         open, still at the path?, unlink
+ *   pidfile.c      the PID in the file
  *   fs.c           what a file system does with locks
  *   siblings.c     several handles of this process on one file
  *   parked.c       descriptors that are closed, or parked and used again
  *   table.c        the files that this process has open, and its handles
  *   process.c      which process holds a lock
- *   marks.c        tag, body and presence
+ *   marks.c        tag, body, presence and flock
  *   wait.c         helper threads and deadlines
+ *   errors.c       their texts, and which function may return which
  *   port/          what differs from system to system
  *
- * inspect/ is the other half of the library: it only looks.
+ * inspect/ is the other half of the library: it only looks, and mine.c and api.c
+ * alone call it.
  *
  * Functions that return int return 0 or a positive result, or a negative errno
  * value.  Those that try to lock return one of the answers below, or a negative
@@ -284,19 +286,11 @@ int lf_protocol_release(struct lf_lock *lock);
  */
 int lf_flock_lock(const struct lf_request *request, enum lf_how how);
 
-/* After the open: LF_FLOCK shows in the flags of the description. */
-int lf_flock_distinguish(const struct lf_lock *lock);
-
 /* In the mode of the handle.  -ENOLCK: there are no locks of this kind here. */
 int lf_flock_try(struct lf_lock *lock);
 
 /* LF_BUSY: it is as before, or flock_is_lost. */
 int lf_flock_convert(struct lf_lock *lock, short type);
-
-void lf_flock_unlock(struct lf_lock *lock);
-
-/* Also one that the description had before, or that may have been granted. */
-void lf_flock_give_up(struct lf_lock *lock);
 
 /* ---- records.c: presence, tag and body */
 
@@ -630,6 +624,12 @@ bool lf_body_is_listed(const struct lf_lock *lock);
 void lf_presence_share(struct lf_lock *lock);
 bool lf_presence_is_alone(struct lf_lock *lock); /* no other needs the file */
 void lf_presence_unlock(struct lf_lock *lock);
+
+/* That of LF_FLOCK, if the handle has it. */
+void lf_flock_unlock(struct lf_lock *lock);
+
+/* Also one that the description had before, or that may have been granted. */
+void lf_flock_give_up(struct lf_lock *lock);
 
 /* ---- wait.c */
 

@@ -460,3 +460,16 @@ void lf_presence_unlock(struct lf_lock *lock)
 		flock(lock->fd, LOCK_UN);
 	lock->marks.presence = false;
 }
+
+void lf_flock_unlock(struct lf_lock *lock)
+{
+	if (lock->marks.flock)
+		flock(lock->fd, LOCK_UN);
+	lock->marks.flock = false;
+}
+
+void lf_flock_give_up(struct lf_lock *lock)
+{
+	lock->marks.flock = lock->flock;
+	lf_flock_unlock(lock);
+}
