@@ -152,6 +152,19 @@ static bool parses(struct line *line, void (*parse)(int, char **))
 	return result.status == ACCEPTED;
 }
 
+struct flag {
+	bool is_set;
+	const char *word;
+};
+
+/* The last has no word. */
+static void add_flags(struct line *line, const struct flag *flags)
+{
+	for (; flags->word; flags++)
+		if (flags->is_set)
+			add(line, "%s", flags->word);
+}
+
 /* What both tools have as "-n", "-w" and "-t". */
 static void add_timeout(struct line *line, int timeout_ms)
 {
@@ -173,10 +186,7 @@ static void parse_acquire(int argc, char **argv)
 
 static void add_acquire_flags(struct line *line, const struct options *o)
 {
-	const struct {
-		bool is_set;
-		const char *word;
-	} flags[] = {
+	const struct flag flags[] = {
 		{ o->flags & LF_SHARED, "-s" },
 		{ o->flags & LF_KEEP, "-k" },
 		{ o->flags & LF_PID, "-p" },
@@ -191,11 +201,10 @@ static void add_acquire_flags(struct line *line, const struct options *o)
 		{ o->unlock, "-u" },
 		{ o->nested, "-r" },
 		{ o->one_waiter, "-1" },
+		{ false, NULL },
 	};
 
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (flags[i].is_set)
-			add(line, "%s", flags[i].word);
+	add_flags(line, flags);
 }
 
 static void write_acquire(struct line *line, const struct options *o)
@@ -345,10 +354,7 @@ static void parse_check(int argc, char **argv)
 
 static void write_check(struct line *line, const struct check_options *o)
 {
-	const struct {
-		bool is_set;
-		const char *word;
-	} flags[] = {
+	const struct flag flags[] = {
 		{ o->all, "-a" },
 		{ o->quiet, "-q" },
 		{ o->pid, "-p" },
@@ -360,12 +366,11 @@ static void write_check(struct line *line, const struct check_options *o)
 		{ o->style.json, "-J" },
 		{ o->style.noheadings, "-n" },
 		{ o->style.raw, "-r" },
+		{ false, NULL },
 	};
 
 	add(line, "lf-check");
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (flags[i].is_set)
-			add(line, "%s", flags[i].word);
+	add_flags(line, flags);
 	if (o->style.columns)
 		add(line, "--output=%s", o->style.columns);
 	if (o->wait)
