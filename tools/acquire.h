@@ -41,6 +41,9 @@ void parse_acquire_options(int argc, char **argv, struct options *options);
  */
 int nested_skip(struct options *options, const char **path);
 
+/* Whether the lock on PATH seems to be the caller's; it may be this process's own. */
+bool nested_seems(const struct options *options, const char *path);
+
 /* The message about NESTED; returns the status. */
 int nested_refuse(const struct options *options, const char *path);
 
@@ -104,12 +107,18 @@ double now(void);
  *
  * In the queue for the lock, a signal that would end this process ends the call,
  * with -EINTR or when it is over, so that no file is left behind; and a terminal
- * shows the holder after a second.
+ * shows the holder after a second.  Asking, so does a lock of the own caller.
+ *
+ * False: only LIMIT_MS 0 and default signals are possible.
  */
-void waiting_begin(const struct options *options, const char *path,
-		   int limit_ms, bool in_queue);
+enum wait_kind { IN_CALL, IN_QUEUE, IN_QUEUE_ASKING };
 
-/* Returns the signal, or 0. */
+bool waiting_begin(const struct options *options, const char *path,
+		   int limit_ms, enum wait_kind kind);
+
+#define FOR_CALLER (-1)
+
+/* Returns the signal, 0, or FOR_CALLER: the call was ended for that. */
 int waiting_end(void);
 
 /* --- COMMAND, and signals meanwhile (run.c) */

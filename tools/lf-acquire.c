@@ -78,24 +78,28 @@ static void release(struct lf_lock **locks, const struct options *o)
 			message_about(o->paths[i], "left in place");
 }
 
+/* Not an error of the library. */
+#define REFUSED_AS_NESTED (-EALREADY)
+
 /* The library needs a second to give up a wait for a file server. */
 #define GRACE_MS 2000
 
 /* When to give up what a file server keeps from returning; 0: never. */
-static int limit(const struct options *o)
+static int limit(int timeout_ms)
 {
-	if (o->timeout_ms <= 0)
+	if (timeout_ms <= 0)
 		return 0;
-	return o->timeout_ms < INT_MAX - GRACE_MS ? o->timeout_ms + GRACE_MS :
-						    INT_MAX;
+	return timeout_ms < INT_MAX - GRACE_MS ? timeout_ms + GRACE_MS :
+						 INT_MAX;
 }
 
 /*
  * A signal ends this process while it waits, but not before it has left the
  * queue: the holder may just have left the file for this waiter to remove.
+ * -EINTR, if it is to ASK: the lock may be the caller's.
  */
-static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
-			    const char **path)
+static int wait_in_queue(struct lf_lock **locks, const struct options *o,
+			 int timeout_ms, const char **path, bool ask)
 {
 	sigset_t mask;
 	int rc, sig;
@@ -105,18 +109,78 @@ static int wait_and_acquire(struct lf_lock **locks, const struct options *o,
 		print_wait(o, *path);
 		sigpipe_unblock(&mask);
 	}
-	waiting_begin(o, *path, limit(o), true);
-	rc = acquire(locks, o, o->timeout_ms, path);
+	if (waiting_begin(o, *path, limit(timeout_ms),
+			  ask ? IN_QUEUE_ASKING : IN_QUEUE) || !ask)
+		rc = acquire(locks, o, timeout_ms, path);
+	else
+		rc = -EINTR; /* nothing would ask meanwhile */
 	sig = waiting_end();
-	if (sig == 0)
+	/* A busy machine makes another error of it, if the call has a bound. */
+	if (sig == FOR_CALLER && rc < 0)
+		return -EINTR;
+	if (sig <= 0)
 		return rc;
 	if (rc == 0)
 		release(locks, o);
 	exit(end_by(sig));
 }
 
-/* Not an error of the library. */
-#define REFUSED_AS_NESTED (-EALREADY)
+/*
+ * A wait that does not end soon is for others or for the own caller; a short one
+ * should not pay for the question.  Not where this process may hold meanwhile what
+ * is asked about, nor where a question in the queue has its price: --exec would lose
+ * the mark that names the holder with the descriptor that was opened for it.
+ */
+static bool asks_later(const struct options *o)
+{
+	return o->timeout_ms != 0 && o->count == 1 && o->slots == 0 &&
+	       o->fd < 0 && !(o->flags & LF_FLOCK) && !o->nested &&
+	       !o->one_waiter && !o->verbose && !o->exec;
+}
+
+/* Whether the lock is the caller's makes no difference. */
+static bool is_refused_anyway(const struct options *o)
+{
+	return o->timeout_ms == 0 && o->quiet && !o->nested;
+}
+
+static bool is_of_caller(struct options *o, const char **path)
+{
+	bool of_caller;
+
+	if (o->timeout_ms > 0)
+		waiting_begin(o, *path, GRACE_MS, IN_CALL);
+	of_caller = nested_skip(o, path) == NESTED;
+	if (o->timeout_ms > 0)
+		waiting_end();
+	return of_caller;
+}
+
+static int left(int timeout_ms, double seconds)
+{
+	if (timeout_ms == LF_FOREVER)
+		return LF_FOREVER;
+	return seconds * 1e3 < timeout_ms ?
+		       timeout_ms - (int)(seconds * 1e3) : 0;
+}
+
+/* Interrupted for nothing, it loses its place in the queue; that is rare. */
+static int wait_and_acquire(struct lf_lock **locks, struct options *o,
+			    const char **path)
+{
+	bool ask = asks_later(o);
+	double begin = now();
+	int rc = wait_in_queue(locks, o, o->timeout_ms, path, ask);
+
+	if (!ask || (rc != -EINTR && rc != -ETIMEDOUT))
+		return rc;
+	if (is_of_caller(o, path))
+		return REFUSED_AS_NESTED;
+	if (rc == -ETIMEDOUT)
+		return rc;
+	return wait_in_queue(locks, o, left(o->timeout_ms, now() - begin), path,
+			     false);
+}
 
 /* Where the caller has some of the locks, the others are tried again. */
 static int acquire_around_caller(struct lf_lock **locks, struct options *o,
@@ -138,16 +202,16 @@ static int acquire_around_caller(struct lf_lock **locks, struct options *o,
 static int acquire_as_asked(struct lf_lock **locks, struct options *o,
 			    const char **path)
 {
-	bool bounded = limit(o) > 0;
+	bool bounded = o->timeout_ms > 0;
 	int rc;
 
 	/* A caller that has a slot needs no other one. */
 	if (o->nested && o->slots > 0 && nested_skip(o, path) > 0)
 		return 0;
 	if (bounded)
-		waiting_begin(o, *path, limit(o), false);
+		waiting_begin(o, *path, limit(o->timeout_ms), IN_CALL);
 	rc = acquire(locks, o, 0, path);
-	if (rc == -EAGAIN)
+	if (rc == -EAGAIN && !asks_later(o) && !is_refused_anyway(o))
 		rc = acquire_around_caller(locks, o, path);
 	if (bounded)
 		waiting_end();
@@ -163,7 +227,7 @@ static int refuse(const struct options *o, const char *path, int error)
 	int status;
 
 	if (o->timeout_ms > 0)
-		waiting_begin(o, path, GRACE_MS, false);
+		waiting_begin(o, path, GRACE_MS, IN_CALL);
 	if (error == REFUSED_AS_NESTED)
 		status = nested_refuse(o, path);
 	else if (error == -EAGAIN || error == -ETIMEDOUT)

@@ -3,7 +3,8 @@
  * A call under a lock that its caller runs under would wait for its own caller.  So
  * it is refused without waiting, or with --nested runs COMMAND under that lock.
  *
- * This is asked once the lock was refused: a call that gets it pays nothing.
+ * This is asked once the lock was refused: a call that gets it pays nothing.  One
+ * that waits asks while it waits, see asks_later().
  */
 #include "config.h"
 
@@ -70,7 +71,7 @@ static int check_descriptor(const struct options *o, const char *path)
  */
 static int check_slots(struct options *o, const char **path)
 {
-	static bool exists[MOST_SLOTS + 1];
+	bool exists[MOST_SLOTS + 1];
 	static char *own; /* for *PATH */
 
 	/* The queue: the caller keeps everybody from the slots. */
@@ -92,6 +93,11 @@ static int check_slots(struct options *o, const char **path)
 		free(name);
 	}
 	return 0;
+}
+
+bool nested_seems(const struct options *o, const char *path)
+{
+	return whose(o, path) != OTHERS;
 }
 
 int nested_skip(struct options *o, const char **path)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
  * What happens while lf-acquire waits for the lock: a signal ends the wait, a
- * terminal shows the holder, and the time of -t is kept.
+ * terminal shows the holder, a wait for the own caller ends, and the time of -t is
+ * kept.
  *
  * A process that waits for a file server which does not answer runs no signal
  * handler: only a signal that has its default effect ends it.  So the main
@@ -44,6 +45,12 @@ static const int all_endings[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGALRM, SIGTERM,
 #define MOST_BLOCKED 19
 #define LOOK_EVERY_MS 50
 
+/*
+ * Most waits are over by then.  Whether the lock is the caller's takes hundreds of
+ * system calls to find out, as many as all the rest.
+ */
+#define ASK_AFTER_MS 100
+
 static struct {
 	bool started;
 	pthread_t main, thread;
@@ -52,19 +59,34 @@ static struct {
 	struct sigaction poke;
 	const struct options *options;
 	const char *path;
-	double show_at, look_at; /* 0: never */
+	double show_at, ask_at, look_at; /* 0: never */
 	int blocked; /* so many looks */
 	unsigned long long sleeps;
 } waiting;
 
+static struct {
+	pthread_mutex_t mutex;
+	bool waits; /* the main thread, and may be interrupted for its caller */
+} asking = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
 /* The signal, or 0. */
 static atomic_int interrupted_by;
+
+/* The call seems to wait for its own caller, and is to return. */
+static atomic_bool for_caller;
 
 static void interrupt(int sig)
 {
 	int none = 0;
 
 	atomic_compare_exchange_strong(&interrupted_by, &none, sig);
+}
+
+/* The handler of POKE, which may come from elsewhere too. */
+static void poked(int sig)
+{
+	if (!atomic_load(&for_caller))
+		interrupt(sig);
 }
 
 double now(void)
@@ -109,26 +131,80 @@ static void end_wait(int sig)
 	_exit(end_by(sig));
 }
 
-/* Messages may block: a signal has its default effect meanwhile. */
-static void let_signals_end_us(void)
+/*
+ * Messages may block: a signal has its default effect meanwhile.  The POKE that ends
+ * this thread is for later.
+ */
+static void let_signals_end_us(sigset_t *blocked)
 {
-	pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
+	sigset_t mask = waiting.mask;
+
+	sigaddset(&mask, POKE);
+	pthread_sigmask(SIG_SETMASK, &mask, blocked);
 }
 
 static void show_holder(void)
 {
 	sigset_t blocked;
 
-	pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-	let_signals_end_us();
+	let_signals_end_us(&blocked);
 	print_wait(waiting.options, waiting.path);
 	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 	waiting.show_at = 0;
 }
 
+/* Whether the main thread waits still. */
+static bool interrupt_for_caller(void)
+{
+	bool waits;
+
+	pthread_mutex_lock(&asking.mutex);
+	waits = asking.waits;
+	if (waits) {
+		atomic_store(&for_caller, true);
+		pthread_kill(waiting.main, POKE);
+	}
+	pthread_mutex_unlock(&asking.mutex);
+	return waits;
+}
+
+static void *ask(void *unused)
+{
+	const struct timespec between = { .tv_nsec = POKE_EVERY_MS * 1000000 };
+
+	(void)unused;
+	if (!nested_seems(waiting.options, waiting.path))
+		return NULL;
+	for (int n = 0; n < POKES && interrupt_for_caller(); n++)
+		nanosleep(&between, NULL);
+	return NULL;
+}
+
+/*
+ * By a thread that nothing waits for: the question may last while a file server does
+ * not answer, and a signal ends the wait nevertheless.
+ */
+static void ask_about_caller(void)
+{
+	pthread_t asker;
+
+	waiting.ask_at = 0;
+	if (pthread_create(&asker, NULL, ask, NULL) == 0)
+		pthread_detach(asker);
+	else
+		ask(NULL);
+}
+
+static void stop_asking(void)
+{
+	pthread_mutex_lock(&asking.mutex);
+	asking.waits = false;
+	pthread_mutex_unlock(&asking.mutex);
+}
+
 static void time_out(void)
 {
-	let_signals_end_us();
+	let_signals_end_us(NULL);
 	if (waiting.options->count > 1)
 		message("timed out: the file server of one of the lock files "
 			"does not answer");
@@ -150,14 +226,23 @@ static void come_to_limit(void)
 	waiting.look_at = now() + LOOK_EVERY_MS / 1e3;
 }
 
+static double earlier(double a, double b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 /* The time until the next thing to do. */
 static double time_left(void)
 {
-	double next = waiting.show_at;
+	double next = earlier(earlier(waiting.show_at, waiting.ask_at),
+			      waiting.look_at);
 
-	if (next == 0 || (waiting.look_at != 0 && waiting.look_at < next))
-		next = waiting.look_at;
 	return next == 0 ? 3600 : next - now();
+}
+
+static bool is_time(double at)
+{
+	return at != 0 && now() >= at;
 }
 
 static void *keep_watch(void *unused)
@@ -169,15 +254,20 @@ static void *keep_watch(void *unused)
 	for (;;) {
 		int sig = next_signal(&set, time_left());
 
+		/* This process was stopped, and a signal came as well. */
+		if (sig == 0)
+			sig = next_signal(&set, 0);
 		if (sig == POKE)
 			return NULL;
 		if (sig != 0) {
 			end_wait(sig);
 			return NULL;
 		}
-		if (waiting.look_at != 0 && now() >= waiting.look_at)
+		if (is_time(waiting.look_at))
 			come_to_limit();
-		if (waiting.show_at != 0 && now() >= waiting.show_at)
+		if (is_time(waiting.ask_at))
+			ask_about_caller();
+		if (is_time(waiting.show_at))
 			show_holder();
 	}
 }
@@ -197,7 +287,7 @@ static void choose_endings(void)
 /* Without a thread, signals keep their default effect. */
 static void start(bool in_queue)
 {
-	static const struct sigaction by_us = { .sa_handler = interrupt };
+	static const struct sigaction by_us = { .sa_handler = poked };
 	sigset_t all, poke;
 
 	sigemptyset(&poke);
@@ -223,14 +313,18 @@ static double first_look(int limit_ms)
 	return ms > 0 ? ms / 1e3 : 0;
 }
 
-void waiting_begin(const struct options *o, const char *path, int limit_ms,
-		   bool in_queue)
+bool waiting_begin(const struct options *o, const char *path, int limit_ms,
+		   enum wait_kind kind)
 {
+	bool in_queue = kind != IN_CALL;
 	bool show = in_queue && !o->quiet && !o->verbose &&
 		    isatty(STDERR_FILENO);
 
+	atomic_store(&for_caller, false);
 	waiting.options = o;
 	waiting.path = path;
+	asking.waits = kind == IN_QUEUE_ASKING;
+	waiting.ask_at = asking.waits ? now() + ASK_AFTER_MS / 1e3 : 0;
 	waiting.show_at = show ? now() + SHOW_AFTER_MS / 1e3 : 0;
 	waiting.blocked = 0;
 	waiting.look_at = limit_ms > 0 ? now() + first_look(limit_ms) : 0;
@@ -240,12 +334,26 @@ void waiting_begin(const struct options *o, const char *path, int limit_ms,
 	if (in_queue)
 		choose_endings();
 	start(in_queue);
+	return waiting.started;
+}
+
+/* One that was sent may arrive only now. */
+static void restore_poke(void)
+{
+	sigset_t poke;
+
+	sigemptyset(&poke);
+	sigaddset(&poke, POKE);
+	pthread_sigmask(SIG_BLOCK, &poke, NULL);
+	next_signal(&poke, 0);
+	sigaction(POKE, &waiting.poke, NULL);
 }
 
 int waiting_end(void)
 {
 	int sig;
 
+	stop_asking();
 	if (waiting.started) {
 		pthread_kill(waiting.thread, POKE);
 		pthread_join(waiting.thread, NULL);
@@ -253,7 +361,8 @@ int waiting_end(void)
 			interrupt(sig);
 	}
 	waiting.started = false;
-	sigaction(POKE, &waiting.poke, NULL);
+	restore_poke();
 	pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
-	return atomic_load(&interrupted_by);
+	sig = atomic_load(&interrupted_by);
+	return sig == 0 && atomic_load(&for_caller) ? FOR_CALLER : sig;
 }

@@ -200,6 +200,29 @@ is_mine() {
 	equal "$output" ""
 }
 
+@test "a call waits before it asks whether the lock is its caller's" {
+	need_strace
+	need_ancestors
+	hold lf-acquire lock
+	start strace -f -o trace lf-acquire -w lock true
+	eventually grep -q '"/proc/' trace
+	release "$holder"
+	finish "$pid"
+	equal "$status" 0
+	# The wait, not the question, is in the trace first.
+	like "$(grep -E -m 1 '"/proc/|F_(OFD_)?SETLKW' trace)" 'SETLKW'
+}
+
+@test "a nested call that cannot ask while it waits asks before or after" {
+	need_ancestors
+	run -75 timeout 60 lf-acquire lock sh -c 'lf-acquire -t 0.001 lock true; exit $?'
+	like "$output" "$already\$"
+	need_faults
+	run -75 timeout 60 lf-acquire lock sh -c '
+		FAULTY=pthread_create:EAGAIN faulty-acquire -w lock true; exit $?'
+	like "$output" "$already\$"
+}
+
 @test "a nested call with several files says which one" {
 	need_ancestors
 	run -75 timeout 60 lf-acquire a sh -c 'lf-acquire -w -a a -a c b touch ran; exit $?'

@@ -498,8 +498,9 @@ terminate() {
 	need_faults
 	local option nth=2
 
-	# Each attempt without waiting calls fstatat once.
-	for option in -w '-t 600'; do
+	# Each attempt without waiting calls fstatat once.  With -v no thread looks at
+	# the file during the wait.
+	for option in -wv '-vt 600'; do
 		hold lf-acquire lock
 		# shellcheck disable=SC2086 # an option and its argument
 		FAULTY=fstatat:STOP:$((nth++)) queue faulty-acquire $option lock touch ran
