@@ -318,23 +318,3 @@ TEST(a_waiter_writes_its_PID_once_it_holds_the_lock)
 	assert_finish(second);
 	assert_false(exists(lock_path));
 }
-
-/* With a short PID it may be longer than any host name. */
-TEST(a_word_that_is_no_host_name_is_not_reported)
-{
-	char content[2 + LF_HOST_MAX + 3] = "7 ";
-	struct lf_report *report;
-	struct actor *holder;
-	pid_t pid;
-
-	memset(content + 2, 'h', LF_HOST_MAX + 1);
-	strcat(content, "\n");
-	write_to(lock_path, content);
-	holder = actor_holder(0);
-	assert_int_equal(lf_inspect(lock_path, &report), 1);
-	assert_int_equal(lf_report_pidfile(report, &pid, NULL), 1);
-	assert_int_equal(pid, 7);
-	assert_null(lf_report_pidfile_host(report));
-	lf_report_free(report);
-	actor_kill(holder);
-}

@@ -95,7 +95,7 @@ static size_t read_sample(const char *name, char text[TEXT_SIZE])
 	size_t length;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s",
+	snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/proc-text/%s",
 		 srcdir ? srcdir : ".", name);
 	file = fopen(path, "r");
 	assert_non_null(file);
