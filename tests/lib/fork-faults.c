@@ -69,17 +69,22 @@ static bool is_held(void)
 	return child_run(find_body, NULL) == 0;
 }
 
+static int release_both(struct lf_lock *locks[2])
+{
+	demand(is_held());
+	demand(lf_release(&locks[0]) >= 0 && is_held());
+	demand(lf_release(&locks[1]) == 0);
+	demand(!exists(lock_path));
+	return 0;
+}
+
 static int fork_by_hooks(void *setting)
 {
 	struct lf_lock *locks[2];
 
 	demand(begin(setting, locks) == 0);
 	demand(child_run(release_in_child, locks) == 0);
-	demand(is_held());
-	demand(lf_release(&locks[0]) >= 0 && is_held());
-	demand(lf_release(&locks[1]) == 0);
-	demand(!exists(lock_path));
-	return 0;
+	return release_both(locks);
 }
 
 static int fork_without_hooks(void *setting)
@@ -93,11 +98,7 @@ static int fork_without_hooks(void *setting)
 	if (pid == 0)
 		_exit(release_in_child(locks));
 	demand(waitpid(pid, &status, 0) == pid && status == 0);
-	demand(is_held());
-	demand(lf_release(&locks[0]) >= 0 && is_held());
-	demand(lf_release(&locks[1]) == 0);
-	demand(!exists(lock_path));
-	return 0;
+	return release_both(locks);
 }
 
 /* A child that adopts is not released by its parent. */

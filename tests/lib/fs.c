@@ -211,26 +211,29 @@ TEST(LF_FLOCK_needs_a_second_lock_unless_the_record_lock_is_it)
 			 -ENOLCK);
 }
 
-TEST(a_file_in_the_root_directory_is_where_that_is)
+static struct lf_fs *examine_local(const char *path)
 {
 	struct lf_fs *fs;
 
 	kind = LF_FILESYSTEM_LOCAL;
 	type = "ext4";
 	options = "rw";
-	assert_int_equal(lf_fs_examine(&fs, "/lf-test-that-is-missing"), 0);
+	assert_int_equal(lf_fs_examine(&fs, path), 0);
+	return fs;
+}
+
+TEST(a_file_in_the_root_directory_is_where_that_is)
+{
+	struct lf_fs *fs = examine_local("/lf-test-that-is-missing");
+
 	assert_string_equal(lf_fs_type(fs), "ext4");
 	lf_fs_free(fs);
 }
 
 TEST(an_unknown_property_is_unknown)
 {
-	struct lf_fs *fs;
+	struct lf_fs *fs = examine_local(".");
 
-	kind = LF_FILESYSTEM_LOCAL;
-	type = "ext4";
-	options = "rw";
-	assert_int_equal(lf_fs_examine(&fs, "."), 0);
 	assert_int_equal(lf_fs_has(fs, (enum lf_fs_property)-1), LF_FS_UNKNOWN);
 	assert_int_equal(lf_fs_has(NULL, LF_FS_SHARED), LF_FS_UNKNOWN);
 	lf_fs_free(fs);

@@ -278,31 +278,30 @@ static int acquire_late(enum faulty call, bool busy, struct lf_lock **lock)
 	return rc;
 }
 
-TEST(a_thread_without_a_processor_is_no_file_server)
+/* Of a free lock, and of one that is held. */
+static void assert_late_answers(enum faulty call, bool busy)
 {
 	struct actor *holder;
 	struct lf_lock *lock;
 
-	needs(shows_locks_of_processes(), "the states of threads in proc(5)");
-	assert_int_equal(acquire_late(FSTAT, true, &lock), 0);
+	assert_int_equal(acquire_late(call, busy, &lock), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	holder = actor_holder(0);
-	assert_int_equal(acquire_late(FSTAT, true, &lock), -ETIMEDOUT);
+	assert_int_equal(acquire_late(call, busy, &lock), -ETIMEDOUT);
 	actor_release(holder);
+}
+
+TEST(a_thread_without_a_processor_is_no_file_server)
+{
+	needs(shows_locks_of_processes(), "the states of threads in proc(5)");
+	assert_late_answers(FSTAT, true);
 }
 
 TEST(a_local_file_system_is_no_file_server)
 {
-	struct actor *holder;
-	struct lf_lock *lock;
-
 	needs(knows_file_systems(), "to know what serves a file");
 	needs_locks_of_descriptions();
-	assert_int_equal(acquire_late(F_SETLK_, false, &lock), 0);
-	assert_int_equal(lf_release(&lock), 0);
-	holder = actor_holder(0);
-	assert_int_equal(acquire_late(F_SETLK_, false, &lock), -ETIMEDOUT);
-	actor_release(holder);
+	assert_late_answers(F_SETLK_, false);
 }
 
 TEST(several_files_of_which_one_is_held_are_ETIMEDOUT_however_short_the_bound)
