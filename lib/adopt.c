@@ -63,7 +63,9 @@ int lf_adopt_lock(struct lf_lock *lock)
 	}
 	lf_adopt_stop(lock);
 	/* The parent would release a lock that it does not know to be adopted. */
-	rc = lf_own_description(lock->fd);
+	rc = lf_mark_description(lock->fd);
+	if (rc == 0)
+		rc = lf_own_description(lock->fd);
 	if (rc < 0)
 		return rc;
 	rc = lf_table_adopt(lock);
@@ -71,30 +73,28 @@ int lf_adopt_lock(struct lf_lock *lock)
 		fcntl(lock->fd, F_SETOWN, owner > 0 ? owner : 0);
 		return rc;
 	}
-	lf_note_adoption();
 	start_waiting_for_tag(lock);
 	return LF_GOT;
 }
 
-bool lf_is_adopted_by_another(struct lf_lock *lock)
+enum lf_adopted lf_adopted_by_another(struct lf_lock *lock)
 {
 	pid_t owner;
 
 	if (lf_is_inherited(lock))
-		return true;
-	if (!lf_children_may_have_adopted())
-		return false;
+		return LF_IS_ADOPTED;
+	if (!lf_description_is_marked(lock->fd))
+		return LF_NOT_ADOPTED;
 	owner = lf_description_owner(lock->fd);
-	if (owner != 0 || lock->marks.process_owned)
-		return owner != 0 && owner != getpid();
+	if (owner == getpid())
+		return LF_NOT_ADOPTED;
+	if (owner != 0)
+		return LF_IS_ADOPTED;
+	if (lock->marks.process_owned)
+		return LF_WAS_ADOPTED;
 	/* The adopter may have released the lock since, and ended. */
-	return lf_body_try(lock, lock->type) != LF_GOT;
-}
-
-bool lf_is_ours_for_certain(const struct lf_lock *lock)
-{
-	return !lf_children_may_have_adopted() ||
-	       lf_description_owner(lock->fd) == getpid();
+	return lf_body_try(lock, lock->type) == LF_GOT ? LF_WAS_ADOPTED :
+							 LF_IS_ADOPTED;
 }
 
 void lf_adopt_stop(struct lf_lock *lock)

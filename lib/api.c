@@ -238,7 +238,7 @@ int lf_finish(struct lf_lock **lock)
 /* A descriptor that the program closed, and opened for another file, is not ours. */
 static int release(struct lf_lock *lock)
 {
-	bool ours;
+	enum lf_adopted adopted;
 	int rc;
 
 	if (!lf_file_examine(lock)) {
@@ -246,14 +246,14 @@ static int release(struct lf_lock *lock)
 		lf_table_drop(lock);
 		return -EBADF;
 	}
-	if (lf_is_adopted_by_another(lock)) {
+	adopted = lf_adopted_by_another(lock);
+	if (adopted == LF_IS_ADOPTED) {
 		lf_table_close(lock);
 		return 0;
 	}
-	ours = lf_is_ours_for_certain(lock);
 	rc = lf_protocol_release(lock);
-	/* Else the adopter may have removed it. */
-	return rc == LF_REPLACED && !ours ? 0 : rc;
+	/* The adopter may have removed it. */
+	return rc == LF_REPLACED && adopted == LF_WAS_ADOPTED ? 0 : rc;
 }
 
 static int cancel(struct lf_lock *waiting)

@@ -205,10 +205,12 @@ int lf_convert_to_exclusive(struct lf_lock *lock, int timeout_ms);
 int lf_adopt_lock(struct lf_lock *lock);
 
 /* Whether another process holds the lock: adopted, or inherited from it. */
-bool lf_is_adopted_by_another(struct lf_lock *lock);
-
-/* Whether no child can have adopted the lock, released it and ended. */
-bool lf_is_ours_for_certain(const struct lf_lock *lock);
+enum lf_adopted {
+	LF_NOT_ADOPTED,
+	LF_WAS_ADOPTED, /* and released, or abandoned, by a child that has ended */
+	LF_IS_ADOPTED,
+};
+enum lf_adopted lf_adopted_by_another(struct lf_lock *lock);
 
 /* An adopter stops waiting for the tag; waits for it again, in its new mode. */
 void lf_adopt_stop(struct lf_lock *lock);
@@ -542,14 +544,11 @@ bool lf_is_inherited(const struct lf_lock *lock);
 unsigned lf_fork_count(void);
 bool lf_has_forked_since(unsigned count);
 
-/* This process adopts a lock of its parent; whether any child may have. */
-void lf_note_adoption(void);
-bool lf_children_may_have_adopted(void);
-
 /*
- * The process that acquired or adopted the lock of an open file description:
- * F_SETOWN and F_GETOWN of fcntl(2), which all copies of the descriptor share.
- * An owner of 0: there is none; -1: unknown.
+ * The process that borrowed an open file description or adopted its lock: F_SETOWN
+ * and F_GETOWN of fcntl(2), which all copies of the descriptor share.  An owner of
+ * 0: there is none, or it has ended.  -1: unknown.  Adopted at some time: also
+ * lf_description_is_marked().
  */
 int lf_own_description(int fd);
 pid_t lf_description_owner(int fd);

@@ -11,14 +11,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { FORKED, BEGINNING, FIRST_GENERATION };
 
 static atomic_uint ordinary; /* where the kernel does not clear the marker */
-static _Atomic(atomic_uint *) marker;	 /* the generation; FORKED in a child */
-static _Atomic(atomic_uint *) adoptions; /* shared with all children */
+static _Atomic(atomic_uint *) marker; /* the generation; FORKED in a child */
 static atomic_uint last_generation = FIRST_GENERATION;
 static pid_t ordinary_pid;
 
@@ -35,14 +33,6 @@ static void after_fork_in_child(void)
 	atomic_store(&ordinary, FORKED);
 }
 
-static atomic_uint *new_counter_of_family(void)
-{
-	void *page = mmap(NULL, sizeof(atomic_uint), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	return page == MAP_FAILED ? NULL : page;
-}
-
 /* Whether the first thread to come here has set it. */
 static bool set_once(_Atomic(atomic_uint *) *pointer, atomic_uint *value)
 {
@@ -57,12 +47,9 @@ static bool set_once(_Atomic(atomic_uint *) *pointer, atomic_uint *value)
  */
 static void set_up(void)
 {
-	atomic_uint *page = new_counter_of_family();
+	atomic_uint *page = lf_new_fork_marker();
 
-	if (!set_once(&adoptions, page) && page)
-		munmap(page, sizeof(*page));
 	pthread_atfork(NULL, count_fork, after_fork_in_child);
-	page = lf_new_fork_marker();
 	if (page) /* a read first would be one more page fault */
 		atomic_store(page, FORKED);
 	if (!set_once(&marker, page ? page : &ordinary) && page)
@@ -129,25 +116,6 @@ bool lf_has_forked_since(unsigned count)
 		atomic_fetch_add(page, 1);
 	}
 	return atomic_load(&forks) != count;
-}
-
-void lf_note_adoption(void)
-{
-	atomic_uint *count;
-
-	get_marker();
-	count = atomic_load(&adoptions);
-	if (count)
-		atomic_fetch_add(count, 1);
-}
-
-bool lf_children_may_have_adopted(void)
-{
-	atomic_uint *count;
-
-	get_marker();
-	count = atomic_load(&adoptions);
-	return !count || atomic_load(count) > 0;
 }
 
 /* The kernel sends signals to this process only if the file is O_ASYNC. */

@@ -7,11 +7,16 @@
  * So a page that is never written shows whether a child lives that was forked
  * since, of which the parent need not have heard.  Linux 4.2 shows in pagemap
  * whether a page belongs to one process alone.
+ *
+ * F_SETSIG of fcntl(2) belongs to the open file description, as F_SETOWN does, but
+ * says the same when that process has ended.  SIGIO is what 0 means too.
  */
 #include "config.h"
 
 #include "port/os.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -91,4 +96,14 @@ void lf_free_fork_witness(atomic_uint *witness)
 bool lf_fork_witness_is_shared(const atomic_uint *witness)
 {
 	return !is_exclusive(witness);
+}
+
+int lf_mark_description(int fd)
+{
+	return fcntl(fd, F_SETSIG, SIGIO) < 0 ? -errno : 0;
+}
+
+bool lf_description_is_marked(int fd)
+{
+	return fcntl(fd, F_GETSIG) != 0;
 }

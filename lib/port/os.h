@@ -157,6 +157,14 @@ void lf_free_fork_witness(atomic_uint *witness);
 bool lf_fork_witness_is_shared(const atomic_uint *witness);
 
 /*
+ * A mark on an open file description, which all copies of the descriptor share and
+ * which stays when the process that made it has ended; 0 or a negated errno.  In doubt
+ * there is one.
+ */
+int lf_mark_description(int fd);
+bool lf_description_is_marked(int fd);
+
+/*
  * Locks and processes as the system lists them (proc-locks.c and procfs.c; or
  * no-procfs.c, where all answers are -ENOTSUP).
  *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * The owner of an open file description shows a parent that its child has adopted
- * the lock.  If it cannot be set or read, nobody loses the lock.
+ * The owner of an open file description, and a mark that outlives it, show a parent
+ * that its child has adopted the lock.  If they cannot be set or read, nobody loses
+ * the lock.
  */
 #include "config.h"
 
@@ -15,28 +16,36 @@
 struct family {
 	struct lf_lock *lock;
 	struct gate adopted, may_end;
+	enum faulty fails;
 };
 
 static int fail_to_adopt(void *argument)
 {
 	struct family *f = argument;
 
-	faulty_set(F_SETOWN_, 1, false, EINVAL);
+	faulty_set(f->fails, 1, false, EINVAL);
 	demand(lf_adopt(f->lock) < 0);
 	demand(faulty_clear() == 1);
 	return 0;
 }
 
-TEST(an_adoption_that_cannot_be_noted_fails)
+static void adopt_in_vain(enum faulty fails)
 {
-	struct family f;
+	struct family f = { .fails = fails };
 
-	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
 	assert_child(fail_to_adopt, &f);
 	assert_held(lock_path);
 	assert_int_equal(lf_release(&f.lock), 0);
 	assert_false(exists(lock_path));
+}
+
+TEST(an_adoption_that_cannot_be_noted_fails)
+{
+	needs_locks_of_descriptions();
+	adopt_in_vain(F_SETOWN_);
+	if (knows_file_systems()) /* Linux, which has it */
+		adopt_in_vain(F_SETSIG_);
 }
 
 static int adopt_and_release(void *argument)

@@ -26,6 +26,7 @@ static const char *const names[FAULTIES] = {
 	[F_SETFL_] = "F_SETFL",
 	[F_SETOWN_] = "F_SETOWN",
 	[F_GETOWN_] = "F_GETOWN",
+	[F_SETSIG_] = "F_SETSIG",
 	[UNLOCK] = "unlock",
 	[LOCKF] = "lockf",
 	[FLOCK] = "flock",
@@ -416,7 +417,7 @@ int faulty_fcntl(int fd, int command, ...)
 	va_start(more, command);
 	if (command == F_DUPFD_CLOEXEC || command == F_DUPFD ||
 	    command == F_SETFD || command == F_SETFL ||
-	    command == F_SETOWN || command == F_GETOWN) {
+	    command == F_SETOWN || command == F_GETOWN || command == F_SETSIG) {
 		number = va_arg(more, int);
 		va_end(more);
 		if (command == F_DUPFD_CLOEXEC || command == F_DUPFD)
@@ -426,11 +427,12 @@ int faulty_fcntl(int fd, int command, ...)
 		if ((command == F_SETFD && faulty_fails(F_SETFD_)) ||
 		    (command == F_SETFL && faulty_fails(F_SETFL_)) ||
 		    (command == F_SETOWN && faulty_fails(F_SETOWN_)) ||
-		    (command == F_GETOWN && faulty_fails(F_GETOWN_)))
+		    (command == F_GETOWN && faulty_fails(F_GETOWN_)) ||
+		    (command == F_SETSIG && faulty_fails(F_SETSIG_)))
 			return -1;
 		return (fcntl)(fd, command, number);
 	}
-	if (command == F_GETFD || command == F_GETFL) {
+	if (command == F_GETFD || command == F_GETFL || command == F_GETSIG) {
 		va_end(more);
 		return (fcntl)(fd, command);
 	}

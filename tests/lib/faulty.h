@@ -39,6 +39,7 @@ enum faulty {
 	F_SETFL_,
 	F_SETOWN_,
 	F_GETOWN_,
+	F_SETSIG_,
 	UNLOCK,
 	LOCKF,
 	FLOCK,

@@ -19,8 +19,7 @@ struct setting {
 };
 
 static const struct setting settings[] = {
-	{ MMAP, 1, false }, /* the count of adoptions */
-	{ MMAP, 2, false }, /* the mark of the process */
+	{ MMAP, 1, false }, /* the mark of the process */
 	{ MMAP, 1, true },
 	{ MADVISE, 1, true }, /* an older kernel */
 	{ PREAD, 1, true },   /* /proc without pagemap */
