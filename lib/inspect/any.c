@@ -29,10 +29,11 @@ static int inspect(const char *path)
 static int find_locks(struct lf_view *view, const struct lf_listing *listing,
 		      struct lf_mounts *mounts)
 {
-	free(view->locks);
-	view->locks = NULL;
-	lf_view_name(view, listing, mounts);
-	return lf_view_pick(view, listing) < 0 ? -ENOMEM : view->lock_count > 0;
+	int rc = lf_view_name(view, listing, mounts);
+
+	if (rc == 0)
+		rc = lf_view_pick(view, listing);
+	return rc < 0 ? rc : view->lock_count > 0;
 }
 
 /* The answer without locks of flock(2) is RECORD. */
@@ -45,14 +46,12 @@ static int answer_by_list(struct lf_view *view, struct lf_listing *listing,
 	if (!view->is_pinned || !listing->sorted)
 		return record < 0 || error == -ENOTSUP ? record : error;
 	rc = find_locks(view, listing, &mounts);
-	while (rc == 0 && lf_view_may_lack_flocks(view, listing)) {
-		lf_listing_free(listing);
-		rc = lf_listing_read(listing);
-		if (rc == 0)
-			rc = find_locks(view, listing, &mounts);
-	}
 	lf_mounts_free(&mounts);
-	return rc > 0 ? inspect(view->path) : rc < 0 ? rc : record;
+	if (rc > 0)
+		return inspect(view->path);
+	if (rc == 0 && listing->list.is_torn)
+		rc = -EIO;
+	return rc < 0 ? rc : record;
 }
 
 int lf_check_any_lock(const char *path)

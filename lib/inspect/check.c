@@ -111,8 +111,10 @@ static int open_file(struct lf_lock **lock, const struct lf_view *view)
 static void open_and_ask(struct lf_view *view, off_t size)
 {
 	struct lf_lock *lock;
-	int rc = lf_view_is_leased(view) ? -EBUSY : open_file(&lock, view);
+	int rc = lf_view_check_lease(view);
 
+	if (rc == 0)
+		rc = open_file(&lock, view);
 	if (rc < 0) {
 		view->held = rc == -ENOENT ? 0 : rc;
 		return;

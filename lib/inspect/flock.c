@@ -190,24 +190,12 @@ static int find_heirs(const struct lf_view *view, struct lf_flock *flock)
 	return 0;
 }
 
-/* A list that is read in parts lacks a lock now and then, not again and again. */
-static bool is_gone(const struct lf_view *later, struct lf_flock *flock,
-		    bool in_parts)
-{
-	if (is_listed(later, flock)) {
-		flock->missed = 0;
-		return false;
-	}
-	flock->missed++;
-	return !in_parts || flock->missed == LF_LISTS;
-}
-
 static int watch(const struct lf_view *view, const struct lf_view *later,
-		 struct lf_flock *flock, bool in_parts)
+		 struct lf_flock *flock, bool is_torn)
 {
 	bool is_first = flock->looks == 0;
 
-	if (is_gone(later, flock, in_parts)) {
+	if (!is_torn && !is_listed(later, flock)) {
 		decide(flock, LF_VERDICT_GONE);
 		return 0;
 	}
@@ -221,7 +209,7 @@ static int watch(const struct lf_view *view, const struct lf_view *later,
 
 /* The processes are examined again: they may have the lock again and again. */
 int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
-		    bool in_parts)
+		    bool is_torn)
 {
 	struct lf_file_id *id = malloc(sizeof(*id));
 	struct lf_view again = *later;
@@ -236,7 +224,7 @@ int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
 	again.file = 0;
 	for (size_t i = 0; i < view->flock_count && rc == 0; i++)
 		if (view->flocks[i].verdict == LF_VERDICT_NONE)
-			rc = watch(view, &again, &view->flocks[i], in_parts);
+			rc = watch(view, &again, &view->flocks[i], is_torn);
 	lf_snapshot_end(&snapshot);
 	return rc;
 }

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The list may miss a lock with all its waiters, but not often. */
+/* A lock may be new, and missing from the list, but not often. */
 #define READS 8
 
 /*
@@ -111,6 +111,8 @@ static bool is_confirmed(const struct lf_view *view)
 static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 		      struct lf_mounts *mounts)
 {
+	int rc = 0;
+
 	free(view->locks);
 	view->locks = NULL;
 	view->lock_count = 0;
@@ -118,12 +120,16 @@ static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 	if (view->is_pinned && !listing->sorted)
 		view->flock = listing->error;
 	if (view->is_listed)
-		lf_view_name(view, listing, mounts);
+		rc = lf_view_name(view, listing, mounts);
+	if (rc < 0) {
+		view->is_listed = false;
+		view->flock = rc;
+	}
 	if (view->is_listed && lf_view_pick(view, listing) < 0)
 		return -ENOMEM;
-	view->is_confirmed = is_confirmed(view) &&
-			     !(view->is_listed &&
-			       lf_view_may_lack_flocks(view, listing));
+	if (view->is_listed && lf_view_may_lack_flocks(view, listing))
+		view->flock = -EIO;
+	view->is_confirmed = is_confirmed(view);
 	return 0;
 }
 
@@ -243,7 +249,7 @@ static int watch(struct lf_view *view, const struct lf_listing *listing)
 		return rc;
 	view->doubtful = lf_keep_doubtful(&later, &view->bodies);
 	if (lf_undecided_flocks(view, 0) > 0)
-		rc = lf_watch_flocks(view, &later, listing->list.in_parts);
+		rc = lf_watch_flocks(view, &later, listing->list.is_torn);
 	free(later.locks);
 	return rc;
 }

@@ -28,9 +28,6 @@
 /* How long a running waiter may have the tag before it has tried the body. */
 #define LF_MOMENT_MS 20
 
-/* So many lists without a lock of flock(2) are believed, if they come in parts. */
-#define LF_LISTS 3
-
 /* The number of looks at the list in a moment. */
 #define LF_MOMENTS 10
 
@@ -38,8 +35,8 @@
 #define LF_MOST_MOMENTS (LF_MOMENTS + 9)
 
 /*
- * The kernel gives the list a page at a time, and the processes are read one after
- * the other: what a look saw may lack a lock, or be of two moments, but not often.
+ * The list is of one moment, and the processes are read one after the other: what a
+ * look saw may be of two moments, but not often.
  */
 #define LF_LOOKS 4
 
@@ -211,7 +208,7 @@ struct lf_flock {
 	bool is_nobodys; /* its process is unknown */
 	bool has_heirs; /* that show it, and the process does not */
 	bool beside_records; /* it was seen with record locks */
-	int looks, missed; /* at how many it was not listed */
+	int looks;
 	struct lf_activity before;
 };
 
@@ -242,7 +239,6 @@ struct lf_view {
 	/* the list */
 	bool is_listed; /* it could be read, and the file found in it */
 	bool is_confirmed; /* it has the locks that the file has shown */
-	int lists; /* that were read for it */
 	struct lf_inode inode;
 	unsigned long long when; /* a process that began later is another */
 	struct lf_listed_lock *locks;
@@ -265,22 +261,19 @@ int lf_view_pin(struct lf_view *view, struct stat *st);
 void lf_view_unpin(struct lf_view *view);
 
 /*
- * Whether a lease was listed on the pinned file.  Such a file is not opened: its
- * holder would be asked to yield, by a signal that may end it.
+ * -EBUSY: a lease was listed on the pinned file.  Such a file is not opened: its
+ * holder would be asked to yield, by a signal that may end it.  0, or an error.
  */
-bool lf_view_is_leased(const struct lf_view *view);
+int lf_view_check_lease(const struct lf_view *view);
 
 /* Frees what a look found, but not the report. */
 void lf_view_clear(struct lf_view *view);
 
-/* Finds out how LISTING names the pinned file. */
-void lf_view_name(struct lf_view *view, const struct lf_listing *listing,
-		  struct lf_mounts *mounts);
+/* Finds out how LISTING names the pinned file.  0 or an error. */
+int lf_view_name(struct lf_view *view, const struct lf_listing *listing,
+		 struct lf_mounts *mounts);
 
-/*
- * Whether a list may lack locks of flock(2), which nothing else shows: one that is
- * read in parts lacks a lock now and then, but not each time.
- */
+/* Whether the list has none of flock(2), but may lack some: nothing else shows them. */
 bool lf_view_may_lack_flocks(const struct lf_view *view,
 			     const struct lf_listing *listing);
 
@@ -359,7 +352,7 @@ size_t lf_undecided_flocks(const struct lf_view *view, int looks);
 
 /* Judges those again, as LATER has the list.  0 or -ENOMEM. */
 int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
-		    bool in_parts);
+		    bool is_torn);
 
 /* Settles the rest, adds the holders, and sets VIEW->flock if there are any. */
 int lf_add_flocks(struct lf_view *view);

@@ -30,21 +30,23 @@ void lf_view_unpin(struct lf_view *view)
 	view->is_pinned = false;
 }
 
-bool lf_view_is_leased(const struct lf_view *view)
+int lf_view_check_lease(const struct lf_view *view)
 {
 	struct lf_mounts mounts = { .is_read = false };
 	unsigned long long mount;
 	struct lf_inode inode;
+	int rc;
 
 	if (!view->is_pinned || !view->leases || view->leases->lease_count == 0)
-		return false;
-	lf_inode_of(view->pin, &view->id, &inode, &mount);
-	lf_inode_find_device(&inode, mount, &mounts);
+		return 0;
+	rc = lf_inode_of(view->pin, &view->id, &inode, &mount);
+	if (rc == 0)
+		rc = lf_inode_find_device(&inode, mount, &mounts);
 	lf_mounts_free(&mounts);
-	for (size_t i = 0; i < view->leases->lease_count; i++)
+	for (size_t i = 0; i < view->leases->lease_count && rc == 0; i++)
 		if (lf_inode_is_same(&view->leases->leases[i].inode, &inode))
-			return true;
-	return false;
+			rc = -EBUSY;
+	return rc;
 }
 
 void lf_view_clear(struct lf_view *view)
@@ -61,14 +63,15 @@ void lf_view_clear(struct lf_view *view)
 /* ---- The list */
 
 /* The device is needed only if a lock has this inode number. */
-void lf_view_name(struct lf_view *view, const struct lf_listing *listing,
-		  struct lf_mounts *mounts)
+int lf_view_name(struct lf_view *view, const struct lf_listing *listing,
+		 struct lf_mounts *mounts)
 {
 	unsigned long long mount;
+	int rc = lf_inode_of(view->pin, &view->id, &view->inode, &mount);
 
-	lf_inode_of(view->pin, &view->id, &view->inode, &mount);
-	if (lf_listing_has_number(listing, view->inode.number))
-		lf_inode_find_device(&view->inode, mount, mounts);
+	if (rc == 0 && lf_listing_has_number(listing, view->inode.number))
+		rc = lf_inode_find_device(&view->inode, mount, mounts);
+	return rc;
 }
 
 /* Only shared locks without a PID can be alike. */
@@ -89,11 +92,7 @@ static bool is_repeated(const struct lf_view *view,
 	return false;
 }
 
-/*
- * The kernel gives the list a page at a time: if a new lock is put before one
- * that was on the last page, that one is repeated on the next, with all its
- * waiters.
- */
+/* In a list that is torn a lock may be repeated, with all its waiters. */
 int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 {
 	const struct lf_listed_lock *const *found;
@@ -102,7 +101,6 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 
 	found = lf_listing_find(listing, &view->inode, &count);
 	view->when = listing->list.when;
-	view->lists++;
 	view->lock_count = 0;
 	view->locks = calloc(count + 1, sizeof(*view->locks));
 	if (!view->locks)
@@ -121,7 +119,7 @@ bool lf_view_may_lack_flocks(const struct lf_view *view,
 {
 	const struct lf_listed_lock *lock = NULL;
 
-	if (!listing->list.in_parts || view->lists >= LF_LISTS)
+	if (!listing->list.is_torn)
 		return false;
 	while ((lock = lf_view_next(view, lock)) != NULL)
 		if (lock->kind == LF_TYPE_FLOCK)

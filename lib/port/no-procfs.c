@@ -35,16 +35,18 @@ void lf_pin_path(int pin, char path[LF_PIN_PATH])
 	path[0] = '\0';
 }
 
-void lf_inode_of(int pin, const struct lf_file_id *file,
-		 struct lf_inode *inode, unsigned long long *mount)
+int lf_inode_of(int pin, const struct lf_file_id *file,
+		struct lf_inode *inode, unsigned long long *mount)
 {
 	(void)pin, (void)file, (void)inode, (void)mount;
+	return -ENOTSUP;
 }
 
-void lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
-			  struct lf_mounts *mounts)
+int lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
+			 struct lf_mounts *mounts)
 {
 	(void)inode, (void)mount, (void)mounts;
+	return -ENOTSUP;
 }
 
 void lf_mounts_free(struct lf_mounts *mounts)

@@ -205,7 +205,7 @@ struct lf_lock_list {
 	struct lf_lease *leases;
 	size_t lease_count;
 	unsigned long long when; /* ticks after boot when reading began */
-	bool in_parts; /* of several moments: it may lack a lock */
+	bool is_torn; /* it may lack locks that were held all the time */
 };
 
 int lf_list_locks(struct lf_lock_list *list);
@@ -264,11 +264,12 @@ void lf_pin_path(int pin, char path[LF_PIN_PATH]);
 /*
  * The name of the pinned file in the list of locks.  To find out the device costs
  * much; until then it is that of stat(2), and *MOUNT is what has the right one.
+ * 0, or an error: then the name may be a wrong one.
  */
-void lf_inode_of(int pin, const struct lf_file_id *file,
-		 struct lf_inode *inode, unsigned long long *mount);
-void lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
-			  struct lf_mounts *mounts);
+int lf_inode_of(int pin, const struct lf_file_id *file,
+		struct lf_inode *inode, unsigned long long *mount);
+int lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
+			 struct lf_mounts *mounts);
 void lf_mounts_free(struct lf_mounts *mounts);
 
 /* The time since boot in clock ticks, which count start times; 0: unknown. */

@@ -1,150 +1,14 @@
 /* SPDX-License-Identifier: 0BSD */
-/*
- * Linux's list of locks, /proc/locks.
- *
- * One read(2) shows a part of the list as it is at one moment, as much as the
- * kernel's buffer takes, and the next goes on at an index.  A lock that came or
- * went in between shifts what follows: lines are missing or come twice.  The
- * buffer is a page at first.  It doubles while a lock does not fit into it with
- * all its waiters, and each time the kernel begins again at the index, so that
- * just the longest queue is easily missed.  But the buffer stays large: from the
- * beginning the same descriptor shows more in each part, and in the end
- * everything in one.
- */
+/* Linux's list of locks, /proc/locks. */
 #include "config.h"
 
 #include "port/os.h"
 
+#include "port/proc-parts.h"
 #include "port/proc-text.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#define FIRST_SIZE 65536
-
-/* Of the kernel. */
-#define PAGE 4096
-
-/* How often the list is read from the beginning if it was torn each time. */
-#define PASSES 64
-
-/* In bytes.  What is missing after a part is a queue if it is so long. */
-#define QUEUE 512
-
-struct text {
-	char *at;
-	size_t size, length;
-	size_t buffer; /* the kernel's, at least */
-	bool is_torn;  /* a queue is missing */
-	int parts;
-};
-
-static int make_room(struct text *text, size_t size)
-{
-	char *more = size > text->size ? realloc(text->at, size) : text->at;
-
-	if (!more)
-		return -ENOMEM;
-	text->at = more;
-	text->size = size > text->size ? size : text->size;
-	return 0;
-}
-
-static bool is_waiter(const char *line)
-{
-	line += strspn(line, "0123456789:");
-	return strncmp(line + strspn(line, " "), "->", 2) == 0;
-}
-
-/* The first lock at TEXT, with its waiters. */
-static size_t record_length(const char *text)
-{
-	const char *end = text;
-
-	do {
-		end = strchr(end, '\n');
-		if (!end)
-			return strlen(text);
-		end++;
-	} while (is_waiter(end));
-	return (size_t)(end - text);
-}
-
-/*
- * A part ends before the lock that does not fit into the buffer any more, so the
- * next begins with that lock, or the list has changed.
- */
-static void check_next(struct text *text, size_t last, size_t length)
-{
-	const char *next = text->at + text->length - length;
-
-	while (text->buffer < last)
-		text->buffer *= 2;
-	if (last > 0 && length > 0 &&
-	    last + record_length(next) + QUEUE < text->buffer)
-		text->is_torn = true;
-}
-
-/* To the end, with a null byte. */
-static int read_pass(int fd, struct text *text)
-{
-	size_t last = 0;
-	ssize_t count;
-
-	text->length = 0;
-	text->is_torn = false;
-	text->parts = 0;
-	do {
-		if (text->size - text->length <= PAGE &&
-		    make_room(text, 2 * text->size) < 0)
-			return -ENOMEM;
-		count = read(fd, text->at + text->length,
-			     text->size - text->length - 1);
-		if (count < 0)
-			return -errno;
-		text->length += (size_t)count;
-		text->at[text->length] = '\0';
-		check_next(text, last, (size_t)count);
-		text->parts += count > 0;
-		last = (size_t)count;
-	} while (count > 0);
-	return 0;
-}
-
-static int read_passes(int fd, struct text *text)
-{
-	int rc = make_room(text, FIRST_SIZE);
-
-	if (rc == 0)
-		rc = read_pass(fd, text);
-	for (int i = 1; rc == 0 && text->is_torn && i < PASSES; i++) {
-		rc = make_room(text, 2 * text->length);
-		if (rc == 0 && lseek(fd, 0, SEEK_SET) != 0)
-			rc = -EIO;
-		if (rc == 0)
-			rc = read_pass(fd, text);
-	}
-	return rc;
-}
-
-/* The caller frees *ALL. */
-static int read_text(char **all, bool *in_parts)
-{
-	int fd = openat(AT_FDCWD, "/proc/locks", O_RDONLY | O_CLOEXEC), rc;
-	struct text text = { .at = NULL, .buffer = PAGE };
-
-	if (fd < 0)
-		return -errno;
-	rc = read_passes(fd, &text);
-	close(fd);
-	if (rc < 0)
-		free(text.at);
-	*all = rc < 0 ? NULL : text.at;
-	*in_parts = text.parts > 1;
-	return rc;
-}
 
 static int add_lock(struct lf_lock_list *list,
 		    const struct lf_listed_lock *lock)
@@ -203,9 +67,11 @@ static int list_all(struct lf_lock_list *list, bool wants_locks)
 	int rc;
 
 	*list = (struct lf_lock_list){ .when = lf_ticks() };
-	rc = read_text(&text, &list->in_parts);
+	rc = lf_proc_read_locks(&text);
 	if (rc < 0)
 		return rc;
+	list->is_torn = rc > 0;
+	rc = 0;
 	ours = wants_locks && lf_proc_is_ours();
 	rest = text;
 	while (rc == 0 && (line = lf_proc_cut_line(&rest)) != NULL)

@@ -78,22 +78,23 @@ unsigned long long lf_ticks(void)
 	       (unsigned long long)now.tv_nsec * ticks / 1000000000;
 }
 
-/* False: the mount is unknown, or what it is on. */
-static bool find_mount(struct lf_mounts *mounts, unsigned long long id)
+/* 0: the mount is not listed, as that of another mount namespace. */
+static int find_mount(struct lf_mounts *mounts, unsigned long long id)
 {
-	if (!mounts->is_read &&
-	    read_file(AT_FDCWD, "/proc/self/mountinfo", &mounts->text) < 0)
-		mounts->text = NULL;
+	int rc = 0;
+
+	if (!mounts->is_read)
+		rc = read_file(AT_FDCWD, "/proc/self/mountinfo", &mounts->text);
+	if (rc < 0)
+		return rc;
 	mounts->is_read = true;
-	if (!mounts->text)
-		return false;
 	if (mounts->id == id)
-		return true;
+		return 1;
 	mounts->id = 0;
 	if (!lf_proc_parse_mount(mounts->text, id, &mounts->device))
-		return false;
+		return 0;
 	mounts->id = id;
-	return true;
+	return 1;
 }
 
 void lf_mounts_free(struct lf_mounts *mounts)
@@ -120,32 +121,38 @@ void lf_pin_path(int pin, char path[LF_PIN_PATH])
 	snprintf(path, LF_PIN_PATH, "/proc/self/fd/%d", pin);
 }
 
-void lf_inode_of(int pin, const struct lf_file_id *file,
-		 struct lf_inode *inode, unsigned long long *mount)
+int lf_inode_of(int pin, const struct lf_file_id *file,
+		struct lf_inode *inode, unsigned long long *mount)
 {
 	char name[32], *text;
+	int rc;
 
 	inode->major = major(file->dev);
 	inode->minor = minor(file->dev);
 	inode->number = file->ino;
 	*mount = 0;
 	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", pin);
-	if (read_file(AT_FDCWD, name, &text) < 0)
-		return;
+	rc = read_file(AT_FDCWD, name, &text);
+	if (rc < 0)
+		return rc;
 	/* The number since Linux 5.14; before, the one of stat(2) has to do. */
 	lf_proc_parse_number(text, "ino", &inode->number);
 	lf_proc_parse_number(text, "mnt_id", mount);
 	free(text);
+	return 0;
 }
 
 /* The mount that the file is on has it, also on btrfs and overlayfs. */
-void lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
-			  struct lf_mounts *mounts)
+int lf_inode_find_device(struct lf_inode *inode, unsigned long long mount,
+			 struct lf_mounts *mounts)
 {
-	if (mount == 0 || !find_mount(mounts, mount))
-		return;
+	int rc = mount == 0 ? 0 : find_mount(mounts, mount);
+
+	if (rc <= 0)
+		return rc;
 	inode->major = mounts->device.major;
 	inode->minor = mounts->device.minor;
+	return 0;
 }
 
 /* A /proc of another PID namespace has another process under this PID. */

@@ -127,6 +127,15 @@ void faulty_set(enum faulty call, int nth, bool all, int error)
 	atomic_store(&failing, (int)call);
 }
 
+static enum faulty awaited;
+static void (*first_of_all)(void);
+
+void faulty_before(enum faulty call, void (*call_first)(void))
+{
+	awaited = call;
+	first_of_all = call_first;
+}
+
 int faulty_calls(void)
 {
 	return first - atomic_load(&left);
@@ -349,6 +358,8 @@ bool faulty_fails(enum faulty call)
 {
 	int n;
 
+	if (first_of_all && call == awaited)
+		first_of_all();
 	if (atomic_load(&failing) != (int)call)
 		return false;
 	n = atomic_fetch_sub(&left, 1);

@@ -90,6 +90,9 @@ int faulty_calls(void);
 /* No more failures.  Returns how many calls failed. */
 int faulty_clear(void);
 
+/* Called before each such call from here on, until it is NULL. */
+void faulty_before(enum faulty, void (*call_first)(void));
+
 /*
  * As on a file server that does not answer: the calls of one kind on the file, or
  * directory, at PATH block until the end.  The second returns once one does.

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The text of Linux's list of locks, /proc/locks.
+ *
+ * One read(2) shows a part of the list as it is at one moment, as much as the
+ * kernel's buffer takes, and the next begins with the n-th lock of the list as it is
+ * by then.  If locks before that one have gone, the part skips as many others; if
+ * fewer than n are left, it is empty, as at the end of the list.
+ *
+ * So two descriptors take turns, one about half a part ahead of the other, and each
+ * part overlaps the one before.  The kernel keeps the locks in order: a lock stays
+ * at its place among the others until it is released.  So if both parts have a lock
+ * in common, every lock behind it that was held all the time is in one of the two,
+ * or behind both.  What was read behind it is replaced by the later part.
+ *
+ * Parts without a common lock leave a gap, and so does an end of the list that
+ * another lock may have been too long for.  Then all is read again.  Only a list
+ * that has the same gaps each time, at the same numbers, has not changed there.
+ *
+ * The buffer is a page at first.  It doubles while a lock does not fit into it with
+ * all its waiters, and stays as large when the descriptor is read from the beginning.
+ */
+#include "config.h"
+
+#include "port/proc-parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of the kernel. */
+#define PAGE 4096
+
+/* More than a part has, unless a queue is very long: then it grows by the factor. */
+#define FIRST_ROOM 65535
+#define FACTOR 4
+
+/* How often the list is read from the beginning if it had other gaps each time. */
+#define PASSES 16
+
+/* So many times in a row they are no change of the list. */
+#define SAME 3
+
+struct reader {
+	int fd;
+	size_t buffer; /* the kernel's, at least */
+};
+
+struct text {
+	char *at;
+	size_t size, length;
+	size_t last; /* where the part begins that reaches furthest */
+	size_t room; /* for a part */
+	bool is_cut; /* a part took all of it: there is more */
+	uint64_t gaps; /* a hash of what is beside them; 0: there are none */
+};
+
+/* ---- Records: a lock, with its waiters */
+
+static bool is_waiter(const char *line)
+{
+	line += strspn(line, "0123456789:");
+	return strncmp(line + strspn(line, " "), "->", 2) == 0;
+}
+
+static char *next_record(char *record)
+{
+	do {
+		char *end = strchr(record, '\n');
+
+		record = end ? end + 1 : record + strlen(record);
+	} while (*record && is_waiter(record));
+	return record;
+}
+
+static char *last_record(char *from, const char *end)
+{
+	char *last = from;
+
+	for (; from < end; from = next_record(from))
+		last = from;
+	return last;
+}
+
+/* Shared locks of open file descriptions all look alike. */
+static bool is_distinct(const char *record)
+{
+	const char *pid = strpbrk(record, "-\n");
+
+	if (!pid || *pid != '-')
+		return true;
+	while (pid > record && pid[-1] == ' ')
+		pid--;
+	return pid - record < 4 || strncmp(pid - 4, "READ", 4) != 0;
+}
+
+static const char *skip_number(const char *line)
+{
+	return line + strspn(line, "0123456789");
+}
+
+/* With another number and other waiters, perhaps. */
+static bool is_same(const char *record, const char *other)
+{
+	const char *line = skip_number(record);
+
+	return strncmp(line, skip_number(other), strcspn(line, "\n") + 1) == 0;
+}
+
+/* The lock of RECORD, or NULL. */
+static char *find(char *from, const char *end, const char *record)
+{
+	if (!is_distinct(record))
+		return NULL;
+	while (from < end && !is_same(record, from))
+		from = next_record(from);
+	return from < end ? from : NULL;
+}
+
+/* The first record of this number or a greater one. */
+static char *find_number(char *from, const char *end, unsigned long number)
+{
+	while (from < end && strtoul(from, NULL, 10) < number)
+		from = next_record(from);
+	return from;
+}
+
+/* ---- Parts */
+
+static void add_line(uint64_t *hash, const char *line)
+{
+	size_t length = strcspn(line, "\n");
+
+	/* FNV-1a. */
+	for (size_t i = 0; i < length; i++)
+		*hash = (*hash ^ (unsigned char)line[i]) * 0x100000001b3;
+}
+
+/* Between the text, up to END, and the part behind it, or the end of the list. */
+static void note_gap(struct text *text, const char *end)
+{
+	if (text->gaps == 0)
+		text->gaps = 0xcbf29ce484222325;
+	add_line(&text->gaps, last_record(text->at + text->last, end));
+	add_line(&text->gaps, text->at + text->length);
+}
+
+/* Whether the records from AT to COMMON are those from PART to RECORD. */
+static bool are_same(char *at, const char *common, char *part,
+		     const char *record)
+{
+	while (at < common && part < record && is_same(at, part)) {
+		at = next_record(at);
+		part = next_record(part);
+	}
+	return at == common && part == record;
+}
+
+/* Before COMMON, which is RECORD, there may be locks that look like others. */
+static char *find_beginning(char *from, char *common, char *part,
+			    const char *record)
+{
+	while (from < common && !are_same(from, common, part, record))
+		from = next_record(from);
+	return from;
+}
+
+static void replace(struct text *text, const char *from, size_t count)
+{
+	char *part = text->at + text->length;
+
+	text->last = (size_t)(from - text->at);
+	memmove(text->at + text->last, part, count + 1);
+	text->length = text->last + count;
+}
+
+/* Whether the list goes on further now; COUNT bytes have been read behind it. */
+static bool join(struct text *text, size_t count)
+{
+	char *from = text->at + text->last, *part = text->at + text->length;
+	char *record = part, *common = NULL;
+
+	while (*record && (common = find(from, part, record)) == NULL)
+		record = next_record(record);
+	if (!common) {
+		from = find_number(from, part, strtoul(part, NULL, 10));
+		note_gap(text, from);
+	} else if (find(common, part, last_record(part, part + count))) {
+		return false;
+	} else {
+		from = find_beginning(from, common, part, record);
+	}
+	replace(text, from, count);
+	return true;
+}
+
+static int make_room(struct text *text)
+{
+	size_t size = text->size ? text->size : FIRST_ROOM + 1;
+	char *more;
+
+	while (size - text->length <= text->room)
+		size *= 2;
+	if (size == text->size)
+		return 0;
+	more = realloc(text->at, size);
+	if (!more)
+		return -ENOMEM;
+	text->at = more;
+	text->size = size;
+	return 0;
+}
+
+/* Behind the text, with a null byte.  The number of bytes, or an error. */
+static ssize_t read_part(struct text *text, struct reader *reader, size_t most)
+{
+	ssize_t count;
+
+	if (make_room(text) < 0)
+		return -ENOMEM;
+	count = read(reader->fd, text->at + text->length,
+		     most < text->room ? most : text->room);
+	if (count < 0)
+		return -errno;
+	text->at[text->length + (size_t)count] = '\0';
+	text->is_cut |= (size_t)count == text->room;
+	return count;
+}
+
+/* Whether another lock would have fit into the buffer, if its queue is not long. */
+static bool is_short(struct reader *reader, ssize_t count)
+{
+	while (reader->buffer < (size_t)count)
+		reader->buffer *= 2;
+	return (size_t)count <= reader->buffer / 2;
+}
+
+static int open_list(struct reader *reader)
+{
+	reader->fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
+	reader->buffer = PAGE;
+	return reader->fd < 0 ? -errno : 0;
+}
+
+/* To the middle of what has been read, where a record may be cut in two. */
+static int step_aside(struct text *text, struct reader *reader)
+{
+	ssize_t count = reader->fd < 0 ? open_list(reader) : 0;
+
+	if (count == 0)
+		count = read_part(text, reader, text->length / 2 + 1);
+	return count < 0 ? (int)count : 0;
+}
+
+/* Of a part.  The number of bytes that are left. */
+static ssize_t drop_first_record(struct text *text, ssize_t count)
+{
+	char *part = text->at + text->length, *next = next_record(part);
+
+	count -= next - part;
+	memmove(part, next, (size_t)count + 1);
+	return count;
+}
+
+static int read_in_turns(struct text *text, struct reader *readers)
+{
+	int turn = 1, rc = step_aside(text, &readers[turn]);
+	bool is_first = true, ends = false;
+
+	while (rc == 0 && !text->is_cut) {
+		ssize_t count = read_part(text, &readers[turn], SIZE_MAX);
+
+		if (count < 0)
+			return (int)count;
+		if (count == 0)
+			break;
+		if (is_first)
+			count = drop_first_record(text, count);
+		is_first = false;
+		ends = count > 0 && is_short(&readers[turn], count);
+		if (count > 0 && join(text, (size_t)count))
+			turn = !turn;
+	}
+	if (rc == 0 && !ends)
+		note_gap(text, text->at + text->length);
+	return rc;
+}
+
+static int read_pass(struct text *text, struct reader *readers, bool is_first)
+{
+	ssize_t count;
+
+	text->length = text->last = 0;
+	text->is_cut = false;
+	text->gaps = 0;
+	count = read_part(text, &readers[0], SIZE_MAX);
+	if (count <= 0)
+		return (int)count;
+	text->length = (size_t)count;
+	if (!is_short(&readers[0], count) || !is_first)
+		return read_in_turns(text, readers);
+	count = read_part(text, &readers[0], SIZE_MAX);
+	if (count > 0)
+		note_gap(text, text->at + text->length);
+	return count < 0 ? (int)count : 0;
+}
+
+static int go_to_beginning(struct text *text, const struct reader *readers)
+{
+	if (text->is_cut)
+		text->room *= FACTOR;
+	for (int i = 0; i < 2; i++)
+		if (readers[i].fd >= 0 && lseek(readers[i].fd, 0, SEEK_SET) != 0)
+			return -EIO;
+	return 0;
+}
+
+static bool has_gaps(const struct text *text)
+{
+	return text->is_cut || text->gaps != 0;
+}
+
+/* 1: there are gaps.  0, or an error. */
+static int read_passes(struct text *text, struct reader *readers)
+{
+	int rc = read_pass(text, readers, true), same = 1;
+
+	for (int i = 1; rc == 0 && has_gaps(text) && same < SAME; i++) {
+		uint64_t before = text->gaps;
+
+		if (i == PASSES)
+			return 1;
+		rc = go_to_beginning(text, readers);
+		if (rc == 0)
+			rc = read_pass(text, readers, false);
+		same = !text->is_cut && text->gaps == before ? same + 1 : 1;
+	}
+	return rc;
+}
+
+int lf_proc_read_locks(char **all)
+{
+	struct reader readers[2] = { { .fd = -1 }, { .fd = -1 } };
+	struct text text = { .room = FIRST_ROOM };
+	int rc = open_list(&readers[0]);
+
+	if (rc == 0)
+		rc = read_passes(&text, readers);
+	for (int i = 0; i < 2; i++)
+		if (readers[i].fd >= 0)
+			close(readers[i].fd);
+	if (rc < 0)
+		free(text.at);
+	*all = rc < 0 ? NULL : text.at;
+	return rc;
+}

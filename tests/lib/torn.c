@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The kernel's list of locks changes between two reads: no lock that is held all the
+ * time is missing, and what cannot be known is an error.
+ */
+#include "config.h"
+
+#include "child.h"
+#include "lock.h"
+
+#include "faulty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+/* The locks of each processor are a list; the last one comes last, and in it ours. */
+static bool run_on_last_processor(void)
+{
+	cpu_set_t all, last;
+
+	if (sched_getaffinity(0, sizeof(all), &all) < 0)
+		return false;
+	for (size_t i = CPU_SETSIZE; i-- > 0;) {
+		if (!CPU_ISSET(i, &all))
+			continue;
+		CPU_ZERO(&last);
+		CPU_SET(i, &last);
+		return sched_setaffinity(0, sizeof(last), &last) == 0;
+	}
+	return false;
+}
+
+static int held = -1, others = -1;
+
+static int open_new(const char *path)
+{
+	int fd = (openat)(AT_FDCWD, path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Neighbours would become one. */
+static void lock_others(int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		struct flock byte = { .l_type = F_WRLCK, .l_start = 2 * i,
+				      .l_len = 1 };
+
+		assert_int_equal((fcntl)(others, F_SETLK, &byte), 0);
+	}
+}
+
+static void unlock_others(int from, int to)
+{
+	struct flock bytes = { .l_type = F_UNLCK, .l_start = 2 * from,
+			       .l_len = 2 * (to - from) };
+
+	assert_int_equal((fcntl)(others, F_SETLK, &bytes), 0);
+}
+
+/* A new lock is put before those of its processor, so HELD has many before it. */
+static void begin(void)
+{
+	needs(has_flock(), "flock(2)");
+	needs_proc_with_locks();
+	needs(run_on_last_processor(), "to run on a processor of its choice");
+	held = open_new(lock_path);
+	others = open_new("others");
+	assert_int_equal((flock)(held, LOCK_EX), 0);
+}
+
+static void end(void)
+{
+	(close)(held);
+	(close)(others);
+}
+
+/* --- Locks go between two reads */
+
+#define MOST_OTHERS 240
+
+static int locked, reads_left, kept;
+
+static void unlock_before_read(void)
+{
+	if (--reads_left == 0)
+		unlock_others(kept, locked);
+}
+
+/* The list gets shorter before the NTH read of the look. */
+static int look_while_unlocking(int nth)
+{
+	int rc;
+
+	lock_others(0, locked);
+	reads_left = nth;
+	faulty_before(READ, unlock_before_read);
+	rc = lf_check_any(lock_path);
+	faulty_before(NOTHING, NULL);
+	unlock_others(0, locked);
+	return rc;
+}
+
+TEST(a_list_that_gets_shorter_hides_no_lock)
+{
+	int wrong = 0, looks = 0;
+
+	begin();
+	for (locked = 20; locked < MOST_OTHERS; locked += 10)
+		for (int part = 0; part < 4; part++)
+			for (int nth = 2; nth < 9; nth++) {
+				kept = part * locked / 4;
+				wrong += look_while_unlocking(nth) != 1;
+				looks++;
+			}
+	if (wrong > 0)
+		print_message("# %d of %d looks\n", wrong, looks);
+	assert_int_equal(wrong, 0);
+	end();
+}
+
+/* --- Nothing stays as it was read */
+
+#define CHANGES 30
+
+static unsigned state = 1;
+
+/* Another number of locks each time; the generator is that of the C standard. */
+static void change_before_read(void)
+{
+	state = state * 1103515245 + 12345;
+	unlock_others(0, MOST_OTHERS);
+	lock_others(0, (int)(state / 65536 % MOST_OTHERS));
+}
+
+TEST(a_list_that_changes_at_each_read_does_not_make_a_file_free)
+{
+	begin();
+	for (int i = 0; i < CHANGES; i++) {
+		struct lf_report *report;
+		int rc;
+
+		faulty_before(READ, change_before_read);
+		rc = lf_check_any(lock_path);
+		assert_true(rc == 1 || rc == -EIO);
+		assert_int_equal(lf_inspect(lock_path, &report), 0);
+		faulty_before(NOTHING, NULL);
+		rc = lf_report_flock(report);
+		assert_true(rc == 1 || rc == -EIO);
+		lf_report_free(report);
+	}
+	end();
+}
+
+/* --- Other processes lock and unlock */
+
+#define MANY 400
+#define LISTS 20
+#define CHANGED 60
+
+static int change_on_and_on(void *unused)
+{
+	(void)unused;
+	(close)(others);
+	others = (openat)(AT_FDCWD, "changed", O_CREAT | O_RDWR, 0666);
+	demand(others >= 0);
+	for (;;) {
+		lock_others(0, CHANGED);
+		unlock_others(0, CHANGED);
+	}
+}
+
+static size_t count_others(const struct lf_lock_list *list)
+{
+	struct stat st;
+	size_t count = 0;
+
+	assert_int_equal((fstat)(others, &st), 0);
+	for (size_t i = 0; i < list->count; i++)
+		count += list->locks[i].inode.number == st.st_ino &&
+			 list->locks[i].pid == getpid();
+	return count;
+}
+
+TEST(each_lock_that_stays_is_listed_once)
+{
+	int whole = 0;
+	pid_t child;
+
+	begin();
+	lock_others(0, MANY);
+	child = child_start(change_on_and_on, NULL);
+	for (int i = 0; i < LISTS; i++) {
+		struct lf_lock_list list;
+
+		assert_int_equal(lf_list_locks(&list), 0);
+		if (!list.is_torn) {
+			whole++;
+			assert_int_equal(count_others(&list), MANY);
+		}
+		lf_lock_list_free(&list);
+	}
+	assert_kill(child);
+	if (whole < LISTS)
+		print_message("# %d of %d lists are whole\n", whole, LISTS);
+	assert_true(whole > 0);
+	end();
+}
+
+/* --- Locks that look alike */
+
+#define SHARERS 300
+
+TEST(locks_that_look_alike_are_all_listed)
+{
+	struct flock body = { .l_type = F_RDLCK, .l_start = 1 };
+	int fds[SHARERS];
+	bool reached = false;
+	struct stat st;
+
+	begin();
+	needs_locks_of_descriptions();
+	for (int i = 0; i < SHARERS; i++) {
+		fds[i] = open_new("shared");
+		assert_int_equal((fcntl)(fds[i], F_OFD_SETLK, &body), 0);
+	}
+	assert_int_equal((fstat)(fds[0], &st), 0);
+	for (int look = 0; !reached && look_again(&look);) {
+		struct lf_lock_list list;
+		int count = 0;
+
+		assert_int_equal(lf_list_locks(&list), 0);
+		for (size_t i = 0; i < list.count; i++)
+			count += list.locks[i].inode.number == st.st_ino;
+		reached = !list.is_torn && count == SHARERS;
+		lf_lock_list_free(&list);
+	}
+	for (int i = 0; i < SHARERS; i++)
+		(close)(fds[i]);
+	assert_true(reached);
+	end();
+}
+
+/* --- The name that a file has in the list */
+
+TEST(a_file_whose_name_in_the_list_is_unknown_is_not_free)
+{
+	bool failed = true;
+
+	begin();
+	assert_int_equal((flock)(held, LOCK_UN), 0);
+	assert_int_equal(lf_check_any(lock_path), 0);
+	for (int nth = 1; failed; nth++) {
+		int rc;
+
+		faulty_set(OPENAT, nth, false, EACCES);
+		rc = lf_check_any(lock_path);
+		failed = faulty_clear() > 0;
+		assert_true(failed ? rc < 0 : rc == 0);
+	}
+	end();
+}
