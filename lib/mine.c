@@ -57,25 +57,17 @@ static bool is_of_file(int fd, const struct lf_lock *file)
 	       st.st_dev == file->dev && st.st_ino == file->ino;
 }
 
-/* Several sharers keep each other from being recognised: -ESRCH. */
-static int try_descriptors(const struct lf_lock *other)
+/* Several sharers keep each other from being recognised. */
+static bool any_has_body(const struct lf_lock *other)
 {
 	long limit = sysconf(_SC_OPEN_MAX);
-	int rc = 0;
 
 	if (limit < 0 || limit > DESCRIPTORS)
 		limit = DESCRIPTORS;
-	for (int fd = 0; fd < limit; fd++) {
-		pid_t unused;
-
-		if (!is_of_file(fd, other))
-			continue;
-		if (has_body(fd, other))
-			return 1;
-		if (lf_body_test(other, F_RDLCK, &unused) != LF_BUSY)
-			rc = -ESRCH;
-	}
-	return rc;
+	for (int fd = 0; fd < limit; fd++)
+		if (is_of_file(fd, other) && has_body(fd, other))
+			return true;
+	return false;
 }
 
 /* A file under a lease is not opened, and lf_check_holder() knows it. */
@@ -97,7 +89,7 @@ static int ask_descriptors(const char *path)
 		rc = lf_file_open(&other, &request);
 	if (rc < 0)
 		return -ESRCH;
-	rc = try_descriptors(other);
+	rc = any_has_body(other);
 	lf_table_close(other);
 	return rc;
 }
@@ -191,17 +183,11 @@ static int find_ancestors(struct ancestors *ancestors)
 
 /* ---- The answer */
 
-static bool is_among(const struct ancestors *ancestors,
-		     const struct lf_entry *holder)
+static bool is_among(const struct ancestors *ancestors, pid_t pid)
 {
-	for (size_t i = 0; i < ancestors->count; i++) {
-		const struct ancestor *one = &ancestors->list[i];
-
-		if (one->pid == holder->pid &&
-		    (one->start_time == 0 || holder->start_time == 0 ||
-		     one->start_time == holder->start_time))
+	for (size_t i = 0; i < ancestors->count; i++)
+		if (ancestors->list[i].pid == pid)
 			return true;
-	}
 	return false;
 }
 
@@ -209,19 +195,17 @@ static bool is_among(const struct ancestors *ancestors,
  * The report is older than the list.  All ancestors are older than this process, so
  * that none of them can have the PID of a holder that has ended since.
  */
-static int compare(const struct lf_report *report,
+static int compare(const struct lf_report *holders,
 		   const struct ancestors *ancestors)
 {
-	bool unknown = report->partial || !ancestors->complete;
+	bool unknown = holders->partial || !ancestors->complete;
 
-	for (size_t i = 0; i < report->count; i++) {
-		const struct lf_entry *entry = &report->entries[i];
+	for (size_t i = 0; i < holders->count; i++) {
+		pid_t pid = holders->entries[i].pid;
 
-		if (entry->waits || entry->type == LF_TYPE_FLOCK)
-			continue;
-		if (entry->pid > 0 && is_among(ancestors, entry))
+		if (pid > 0 && is_among(ancestors, pid))
 			return 1;
-		unknown |= entry->pid == 0;
+		unknown |= pid == 0;
 	}
 	return unknown ? -ESRCH : 0;
 }
@@ -237,7 +221,10 @@ static int ask_holders(const struct lf_report *report)
 	return rc;
 }
 
-/* The descriptors come first: they need no permission for the file. */
+/*
+ * The descriptors come first: they need no permission for the file.  Where they are
+ * not listed, a lock of this process is among those whose holder is unknown.
+ */
 static int find_out(const char *path, const struct stat *file)
 {
 	struct lf_report *report;

@@ -30,6 +30,7 @@ struct attack {
 	enum range range;
 	const char *victim; /* the program that the child executes, or NULL */
 	bool as_ordinary;
+	bool forgets_child; /* which stays a zombie */
 	pid_t claimed; /* PID, of the child */
 };
 
@@ -85,6 +86,13 @@ static bool has_executed(pid_t pid)
 	return strcmp(text, "victim\n") == 0;
 }
 
+static int wait_for_end(pid_t pid, bool forget)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | (forget ? WNOWAIT : 0));
+}
+
 static int attack_as(void *argument)
 {
 	struct attack *attack = argument;
@@ -103,7 +111,7 @@ static int attack_as(void *argument)
 		claim(attack, fd);
 	attack->claimed = pid;
 	if (!attack->victim)
-		return waitpid(pid, NULL, 0) != pid;
+		return wait_for_end(pid, attack->forgets_child);
 	for (int i = 0; !has_executed(pid);)
 		demand(look_again(&i));
 	return 0;
@@ -282,6 +290,37 @@ TEST(a_program_of_another_user_is_not_the_holder_if_the_parent_shows_the_lock)
 	expect_of_others(FIRST_BYTE);
 	needs_locks_of_descriptions();
 	expect_of_others(BODY_OF_ITS_OWN);
+}
+
+static int see_nobody(void *argument)
+{
+	const struct view *view = argument;
+	pid_t checked;
+
+	demand(setgid(view->user) == 0 && setuid(view->user) == 0);
+	demand(sees("1; 0 unknown posix"));
+	demand(lf_check(lock_path, &checked) == 1);
+	demand(checked == 0);
+	return 0;
+}
+
+/* Neither may be examined, but everybody can see that one of them has ended. */
+TEST(a_zombie_of_another_user_is_not_the_holder)
+{
+	struct attack *attack;
+	struct view view;
+	pid_t parent;
+
+	needs_root("to be two users");
+	needs_shared_locks();
+	attack = attack_new(WHOLE_FILE, NULL);
+	attack->as_ordinary = true;
+	attack->forgets_child = true;
+	parent = holder_new(attack_as, attack);
+	view = (struct view){ .attack = attack, .user = 1 };
+	assert_child(see_nobody, &view);
+	assert_kill(parent);
+	shared_free(attack, sizeof(*attack));
 }
 
 int main(void)

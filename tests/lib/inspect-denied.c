@@ -9,6 +9,7 @@
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -16,6 +17,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -92,6 +95,29 @@ TEST(a_command_is_not_the_holder_instead_of_its_wrapper)
 	assert_kill(pid);
 }
 
+static int check_without_ptrace(void *unused)
+{
+	pid_t checked;
+
+	(void)unused;
+	demand(drop_ptrace());
+	demand(lf_check(lock_path, &checked) == 1);
+	demand(checked == 0);
+	return 0;
+}
+
+/* The tag may be that of a waiter, or carry the PID of another process. */
+TEST(a_process_that_may_be_ended_but_not_examined_is_not_the_one_that_lf_check_names)
+{
+	pid_t pid;
+
+	needs_root("to have capabilities");
+	needs_locks_of_descriptions();
+	pid = holder_new(take, NULL);
+	assert_child(check_without_ptrace, NULL);
+	assert_kill(pid);
+}
+
 static int share_visibly(void *unused)
 {
 	demand(share(unused) == 0);
@@ -155,6 +181,104 @@ TEST(there_may_be_more_locked_files)
 	needs_root("to have capabilities");
 	pid = holder_new(take, NULL);
 	assert_child(look_for_more, NULL);
+	assert_kill(pid);
+}
+
+/* ---- An ordinary user, for which the locks of root's processes are listed alone */
+
+static int share_by_flock(void *unused)
+{
+	int fd = open(lock_path, O_RDWR | O_CLOEXEC);
+
+	(void)unused;
+	demand(fd >= 0 && flock(fd, LOCK_SH) == 0);
+	return 0;
+}
+
+static int see_an_unknown_flock(void *unused)
+{
+	struct lf_report *report;
+
+	(void)unused;
+	demand(become_ordinary());
+	demand(lf_inspect(lock_path, &report) == 1);
+	demand(lf_report_flock(report) == -EACCES);
+	lf_report_free(report);
+	return 0;
+}
+
+/* The mark of a waiter looks the same. */
+TEST(a_shared_lock_of_flock_beside_a_record_lock_is_unknown_and_not_none)
+{
+	pid_t holder, sharer;
+
+	needs_root("to have another user");
+	needs_locks_of_descriptions();
+	needs(has_flock(), "flock(2)");
+	umask(022);
+	holder = holder_new(take, NULL);
+	sharer = holder_new(share_by_flock, NULL);
+	assert_child(see_an_unknown_flock, NULL);
+	assert_kill(sharer);
+	assert_kill(holder);
+}
+
+/* ---- A /proc that shows a user its own processes alone */
+
+static bool see_own_processes_alone(void)
+{
+	/* As after execve(2). */
+	return own_mounts() &&
+	       mount("proc", "/proc", "proc", 0, "hidepid=2") == 0 &&
+	       become_ordinary() && prctl(PR_SET_DUMPABLE, 1) == 0;
+}
+
+static int share_beside_a_hidden_one(void *unused)
+{
+	pid_t pid;
+
+	(void)unused;
+	if (!see_own_processes_alone())
+		return IMPOSSIBLE;
+	pid = holder_new(share_without_tag, NULL);
+	demand(sees("1; %d descriptor ofd shared; 0 unknown ofd shared", pid));
+	demand(child_kill(pid) == -SIGKILL);
+	return 0;
+}
+
+TEST(a_sharer_that_is_hidden_is_not_missing)
+{
+	pid_t pid;
+
+	needs_root("to mount /proc");
+	needs_locks_of_descriptions();
+	umask(0);
+	pid = holder_new(share_without_tag, NULL);
+	assert_child_if_possible(share_beside_a_hidden_one, NULL, "mounts");
+	assert_kill(pid);
+}
+
+static int look_for_hidden_ones(void *unused)
+{
+	struct lf_report **reports;
+	size_t count;
+	int more;
+
+	(void)unused;
+	if (!see_own_processes_alone())
+		return IMPOSSIBLE;
+	more = lf_inspect_machine(&reports, &count);
+	lf_reports_free(reports, count);
+	return more != 1;
+}
+
+TEST(there_may_be_locked_files_of_hidden_processes)
+{
+	pid_t pid;
+
+	needs_root("to mount /proc");
+	pid = holder_new(take, NULL);
+	assert_child_if_possible(look_for_hidden_ones, NULL, "mounts");
 	assert_kill(pid);
 }
 

@@ -4,6 +4,7 @@
 
 #include "child.h"
 #include "lockfile-fcntl.h"
+#include "seen.h"
 
 #include "faulty.h"
 
@@ -168,6 +169,23 @@ TEST_WITH_FAULTS(a_network_file_has_the_body_alone_and_stays)
 	left = 1;
 	assert_false(expect_a_lock(expect_body_alone));
 	expect_holder(0);
+}
+
+/* Of those on other machines nothing is listed here; one may be our caller. */
+TEST_WITH_FAULTS(the_holders_of_a_network_file_are_not_all_listed)
+{
+	struct lf_report *report;
+	pid_t pid;
+
+	needs_known_file_systems();
+	needs_shared_locks();
+	faulty_file_system(NFS);
+	pid = holder_new(share, NULL);
+	assert_int_equal(lf_inspect(lock_path, &report), 1);
+	assert_true(lf_report_partial(report));
+	lf_report_free(report);
+	assert_int_equal(lf_is_mine(lock_path), -ESRCH);
+	assert_kill(pid);
 }
 
 /* What the server of a network file system does: takes the lock, and gives it away. */

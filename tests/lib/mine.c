@@ -25,8 +25,9 @@ static int not_mine(void)
 
 static int expect(int wanted)
 {
-	int is = lf_is_mine(lock_path);
+	int before = open_descriptors(), is = lf_is_mine(lock_path);
 
+	demand(open_descriptors() == before);
 	if (is != wanted)
 		print_message("# is %d, wanted %d\n", is, wanted);
 	return is != wanted;
@@ -209,6 +210,16 @@ static int take_whole_file(void *unused)
 
 	(void)unused;
 	demand(fd >= 0 && fcntl(fd, F_SETLK, &whole) == 0);
+	return 0;
+}
+
+static int take_first_byte(void *unused)
+{
+	struct flock byte = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+
+	(void)unused;
+	demand(fd >= 0 && fcntl(fd, F_SETLK, &byte) == 0);
 	return 0;
 }
 
@@ -482,6 +493,21 @@ TEST(without_proc_the_descriptor_is_asked)
 	assert_child_if_possible(ask_without_proc, &wanted, "mounts");
 	holder_release(holder);
 	close(fd);
+}
+
+/* By another, which excludes us; but the body is nobody's. */
+TEST(without_proc_a_descriptor_beside_a_lock_on_the_first_byte_is_not_enough)
+{
+	int wanted = -ESRCH, fd;
+	pid_t holder;
+
+	needs_locks_of_descriptions();
+	holder = holder_new(take_first_byte, NULL);
+	fd = open(lock_path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_child_if_possible(ask_without_proc, &wanted, "mounts");
+	close(fd);
+	assert_kill(holder);
 }
 
 TEST(without_proc_several_sharers_are_unknown)

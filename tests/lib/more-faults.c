@@ -345,6 +345,20 @@ TEST(a_process_that_cannot_be_read_is_not_waited_for)
 	lf_dying_free(&dying);
 }
 
+TEST(without_a_list_the_report_on_a_free_file_is_partial)
+{
+	struct lf_report *report;
+
+	needs_proc_with_locks();
+	make_file(lock_path, 0666);
+	faulty_set(OPENAT, 1, false, EACCES);
+	assert_int_equal(lf_inspect(lock_path, &report), 0);
+	assert_int_equal(faulty_clear(), 1);
+	assert_true(lf_report_partial(report));
+	assert_true(lf_report_flock(report) < 0);
+	lf_report_free(report);
+}
+
 /* So many locks that their list has several parts. */
 #define LOCKS 1500
 

@@ -7,8 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define WAITERS 300
@@ -191,4 +195,88 @@ TEST(a_removed_file_is_not_held)
 	assert_int_equal(unlink(lock_path), 0);
 	assert_int_equal(bodies_on(&st, fd), 0);
 	close(fd);
+}
+
+/* --- Processes: nothing stays open, whatever they are */
+
+static void *pass_time(void *ready)
+{
+	gate_open(*(struct gate *)ready);
+	while (pause() < 0)
+		;
+	return NULL;
+}
+
+/* That of main() is a zombie then. */
+static int go_on_in_a_thread(void *ready)
+{
+	pthread_t thread;
+
+	demand(pthread_create(&thread, NULL, pass_time, ready) == 0);
+	syscall(SYS_exit, 0); /* pthread_exit(3) may need a descriptor */
+	return 1;
+}
+
+static bool is_zombie(pid_t pid)
+{
+	char name[64], state = '?';
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/%ld/stat", (long)pid);
+	file = fopen(name, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	fclose(file);
+	return state == 'Z';
+}
+
+static bool is_dying(pid_t pid)
+{
+	struct lf_dying dying = { .pids = malloc(sizeof(pid)), .count = 1 };
+	bool remains;
+
+	assert_non_null(dying.pids);
+	dying.pids[0] = pid;
+	remains = lf_dying_remain(&dying);
+	lf_dying_free(&dying);
+	return remains;
+}
+
+TEST(a_process_whose_main_thread_has_ended_is_examined)
+{
+	struct gate ready = gate_new();
+	struct lf_activity activity;
+	struct stat st;
+	int fd, before;
+	pid_t pid;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	pid = child_start(go_on_in_a_thread, &ready);
+	gate_pass(ready);
+	for (int look = 0; !is_zombie(pid) && look_again(&look);)
+		;
+	assert_true(is_zombie(pid));
+	before = open_descriptors();
+	assert_int_equal(lf_process_state(pid, &activity), 'S');
+	assert_int_equal(lf_process_has_lock(pid, &st, lf_is_body), 1);
+	assert_false(is_dying(pid));
+	assert_int_equal(open_descriptors(), before);
+	assert_kill(pid);
+	close(fd);
+	gate_free(ready);
+}
+
+TEST(a_process_that_goes_on_is_not_ending)
+{
+	int before = open_descriptors();
+
+	needs_proc_with_locks();
+	assert_false(is_dying(getpid()));
+	assert_int_equal(open_descriptors(), before);
 }
