@@ -6,6 +6,7 @@
 #include "lockfile-fcntl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -153,6 +154,7 @@ TEST(a_pending_descriptor_is_readable_once_the_lock_is_acquired)
 	assert_int_equal(lf_verify(lock), -EBADF);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_false(is_readable(lf_pending_fd(lock)));
+	assert_true(fcntl(lf_pending_fd(lock), F_GETFD) & FD_CLOEXEC);
 	actor_begin(holder, RELEASE, 0, 0);
 	assert_true(becomes_readable(lf_pending_fd(lock)));
 	assert_int_equal(lf_finish(&lock), 0);
