@@ -424,6 +424,19 @@ comes_back() {
 	equal "$status" 143
 }
 
+@test "a blocked signal does not end a wait" {
+	env --block-signal=TERM true 2>/dev/null ||
+		skip "needs env with --block-signal"
+	need_proc_locks
+	hold lf-acquire lock
+	queue env --block-signal=TERM lf-acquire -w lock sh -c 'exit 7'
+	kill -TERM "$pid"
+	release "$holder"
+	finish "$pid"
+	equal "$status" 7
+	absent lock
+}
+
 @test "the queue goes on without waiters that a signal ended, and no file stays" {
 	need_signals HUP
 	need_proc_locks
@@ -475,6 +488,20 @@ need_strace_signals() {
 	need strace
 	strace -o /dev/null -e inject=umask:signal=CONT true 2>/dev/null ||
 		skip "strace cannot send signals here"
+}
+
+# The thread that takes signals has ended then, and COMMAND is not there.
+@test "a signal just after the wait ends lf-acquire, which leaves no file" {
+	need_strace_signals
+	need_proc_locks
+	hold lf-acquire lock
+	queue strace -D -o /dev/null -e inject=/rt_sigtimedwait:signal=TERM:when=1 \
+		lf-acquire -w lock touch ran
+	release "$holder"
+	finish "$pid"
+	equal "$status" 143
+	absent lock
+	absent ran
 }
 
 # stops FAULT ARGUMENT...: starts $pid, a faulty-acquire which stops as FAULT says.
