@@ -41,7 +41,10 @@ void parse_acquire_options(int argc, char **argv, struct options *options);
  */
 int nested_skip(struct options *options, const char **path);
 
-/* Whether the lock on PATH seems to be the caller's; it may be this process's own. */
+/*
+ * Whether the lock on PATH seems to be the caller's; by now it may be that of this
+ * process, or of its parent.
+ */
 bool nested_seems(const struct options *options, const char *path);
 
 /* The message about NESTED; returns the status. */
@@ -107,7 +110,8 @@ double now(void);
  *
  * In the queue for the lock, a signal that would end this process ends the call,
  * with -EINTR or when it is over, so that no file is left behind; and a terminal
- * shows the holder after a second.  Asking, so does a lock of the own caller.
+ * shows the holder after a second.  Asking, so does a lock of the own caller; a
+ * child finds that out, and is gone after waiting_end().
  *
  * False: only LIMIT_MS 0 and default signals are possible.
  */

@@ -128,14 +128,13 @@ static int wait_in_queue(struct lf_lock **locks, const struct options *o,
 /*
  * A wait that does not end soon is for others or for the own caller; a short one
  * should not pay for the question.  Not where this process may hold meanwhile what
- * is asked about, nor where a question in the queue has its price: --exec would lose
- * the mark that names the holder with the descriptor that was opened for it.
+ * is asked about.
  */
 static bool asks_later(const struct options *o)
 {
 	return o->timeout_ms != 0 && o->count == 1 && o->slots == 0 &&
 	       o->fd < 0 && !(o->flags & LF_FLOCK) && !o->nested &&
-	       !o->one_waiter && !o->verbose && !o->exec;
+	       !o->one_waiter && !o->verbose;
 }
 
 /* Whether the lock is the caller's makes no difference. */

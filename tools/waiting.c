@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,12 +63,10 @@ static struct {
 	double show_at, ask_at, look_at; /* 0: never */
 	int blocked; /* so many looks */
 	unsigned long long sleeps;
+	pid_t asker;		/* the child that asks about the caller, or 0 */
+	bool other_child;	/* a SIGCHLD was of another one */
+	struct sigaction child; /* the disposition of SIGCHLD, as it was */
 } waiting;
-
-static struct {
-	pthread_mutex_t mutex;
-	bool waits; /* the main thread, and may be interrupted for its caller */
-} asking = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 /* The signal, or 0. */
 static atomic_int interrupted_by;
@@ -97,37 +96,67 @@ double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static sigset_t only(int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	return set;
+}
+
 /* One of SET that arrives in this time, or 0. */
 static int next_signal(const sigset_t *set, double seconds)
 {
 	struct timespec t = { 0 };
+	siginfo_t info;
 	int sig;
 
 	if (seconds > 0) {
 		t.tv_sec = (time_t)seconds;
 		t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
 	}
-	sig = sigtimedwait(set, NULL, &t);
+	sig = sigtimedwait(set, &info, &t);
+	if (sig == SIGCHLD && info.si_pid != waiting.asker)
+		waiting.other_child = true;
 	return sig > 0 ? sig : 0;
 }
 
-static bool main_returns_in(double seconds)
+/* False: it does not return in time. */
+static bool interrupt_main(void)
 {
-	sigset_t poke;
+	const sigset_t poke = only(POKE);
 
-	sigemptyset(&poke);
-	sigaddset(&poke, POKE);
-	return next_signal(&poke, seconds) == POKE;
+	for (int n = 0; n < POKES; n++) {
+		pthread_kill(waiting.main, POKE);
+		if (next_signal(&poke, POKE_EVERY_MS / 1e3) == POKE)
+			return true;
+	}
+	return false;
+}
+
+/* What a file server keeps from ending ends when that answers. */
+static void end_asker(void)
+{
+	const sigset_t child = only(SIGCHLD);
+
+	if (waiting.asker == 0)
+		return;
+	kill(waiting.asker, SIGKILL);
+	for (int n = 0; n < POKES; n++) {
+		next_signal(&child, POKE_EVERY_MS / 1e3);
+		if (waitpid(waiting.asker, NULL, WNOHANG) != 0)
+			break;
+	}
+	waiting.asker = 0;
 }
 
 static void end_wait(int sig)
 {
 	interrupt(sig);
-	for (int n = 0; n < POKES; n++) {
-		pthread_kill(waiting.main, POKE);
-		if (main_returns_in(POKE_EVERY_MS / 1e3))
-			return;
-	}
+	if (interrupt_main())
+		return;
+	end_asker();
 	_exit(end_by(sig));
 }
 
@@ -153,57 +182,62 @@ static void show_holder(void)
 	waiting.show_at = 0;
 }
 
-/* Whether the main thread waits still. */
 static bool interrupt_for_caller(void)
 {
-	bool waits;
-
-	pthread_mutex_lock(&asking.mutex);
-	waits = asking.waits;
-	if (waits) {
-		atomic_store(&for_caller, true);
-		pthread_kill(waiting.main, POKE);
-	}
-	pthread_mutex_unlock(&asking.mutex);
-	return waits;
+	atomic_store(&for_caller, true);
+	return interrupt_main();
 }
 
-static void *ask(void *unused)
+/* Until it is reaped, its PID is no other process's. */
+static void keep_children(void)
 {
-	const struct timespec between = { .tv_nsec = POKE_EVERY_MS * 1000000 };
+	static const struct sigaction by_default = { .sa_handler = SIG_DFL };
 
-	(void)unused;
-	if (!nested_seems(waiting.options, waiting.path))
-		return NULL;
-	for (int n = 0; n < POKES && interrupt_for_caller(); n++)
-		nanosleep(&between, NULL);
-	return NULL;
+	sigaction(SIGCHLD, NULL, &waiting.child);
+	if (waiting.child.sa_handler == SIG_IGN)
+		sigaction(SIGCHLD, &by_default, NULL);
 }
 
 /*
- * By a thread that nothing waits for: the question may last while a file server does
- * not answer, and a signal ends the wait nevertheless.
+ * By a child, which nothing waits for: the question may last while a file server
+ * does not answer.  And the child has descriptors of its own: if this process closed
+ * one of the lock file just as it gets the lock, the kernel would drop the mark that
+ * names the holder, and -F would leave COMMAND without it.
+ *
+ * Returns whether the wait is over: where no child is possible, the main thread asks.
  */
-static void ask_about_caller(void)
+static bool ask_about_caller(void)
 {
-	pthread_t asker;
-
 	waiting.ask_at = 0;
-	if (pthread_create(&asker, NULL, ask, NULL) == 0)
-		pthread_detach(asker);
-	else
-		ask(NULL);
+	keep_children();
+	waiting.asker = fork();
+	if (waiting.asker == 0) {
+		pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
+		_exit(nested_seems(waiting.options, waiting.path));
+	}
+	if (waiting.asker > 0)
+		return false;
+	waiting.asker = 0;
+	return interrupt_for_caller();
 }
 
-static void stop_asking(void)
+/*
+ * After a SIGCHLD; likewise.  After a child that was killed, the main thread asks.
+ */
+static bool take_answer(void)
 {
-	pthread_mutex_lock(&asking.mutex);
-	asking.waits = false;
-	pthread_mutex_unlock(&asking.mutex);
+	int status;
+
+	if (waiting.asker == 0 ||
+	    waitpid(waiting.asker, &status, WNOHANG) != waiting.asker)
+		return false;
+	waiting.asker = 0;
+	return status != 0 && interrupt_for_caller();
 }
 
 static void time_out(void)
 {
+	end_asker();
 	let_signals_end_us(NULL);
 	if (waiting.options->count > 1)
 		message("timed out: the file server of one of the lock files "
@@ -251,22 +285,23 @@ static void *keep_watch(void *unused)
 
 	(void)unused;
 	sigaddset(&set, POKE);
+	sigaddset(&set, SIGCHLD);
 	for (;;) {
 		int sig = next_signal(&set, time_left());
 
 		/* This process was stopped, and a signal came as well. */
 		if (sig == 0)
 			sig = next_signal(&set, 0);
-		if (sig == POKE)
+		if (sig == POKE || (sig == SIGCHLD && take_answer()))
 			return NULL;
-		if (sig != 0) {
+		if (sig != 0 && sig != SIGCHLD) {
 			end_wait(sig);
 			return NULL;
 		}
 		if (is_time(waiting.look_at))
 			come_to_limit();
-		if (is_time(waiting.ask_at))
-			ask_about_caller();
+		if (is_time(waiting.ask_at) && ask_about_caller())
+			return NULL;
 		if (is_time(waiting.show_at))
 			show_holder();
 	}
@@ -288,10 +323,11 @@ static void choose_endings(void)
 static void start(bool in_queue)
 {
 	static const struct sigaction by_us = { .sa_handler = poked };
-	sigset_t all, poke;
+	const sigset_t poke = only(POKE);
+	sigset_t all, others = waiting.ending;
 
-	sigemptyset(&poke);
-	sigaddset(&poke, POKE);
+	/* Else the kernel would put the call last in the queue after a SIGCHLD. */
+	sigaddset(&others, SIGCHLD);
 	sigfillset(&all);
 	if (in_queue)
 		sigaction(POKE, &by_us, NULL);
@@ -302,7 +338,7 @@ static void start(bool in_queue)
 	pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
 	if (!waiting.started || !in_queue)
 		return;
-	pthread_sigmask(SIG_BLOCK, &waiting.ending, NULL);
+	pthread_sigmask(SIG_BLOCK, &others, NULL);
 	pthread_sigmask(SIG_UNBLOCK, &poke, NULL);
 }
 
@@ -323,8 +359,8 @@ bool waiting_begin(const struct options *o, const char *path, int limit_ms,
 	atomic_store(&for_caller, false);
 	waiting.options = o;
 	waiting.path = path;
-	asking.waits = kind == IN_QUEUE_ASKING;
-	waiting.ask_at = asking.waits ? now() + ASK_AFTER_MS / 1e3 : 0;
+	waiting.ask_at = kind == IN_QUEUE_ASKING ? now() + ASK_AFTER_MS / 1e3 :
+						    0;
 	waiting.show_at = show ? now() + SHOW_AFTER_MS / 1e3 : 0;
 	waiting.blocked = 0;
 	waiting.look_at = limit_ms > 0 ? now() + first_look(limit_ms) : 0;
@@ -340,23 +376,36 @@ bool waiting_begin(const struct options *o, const char *path, int limit_ms,
 /* One that was sent may arrive only now. */
 static void restore_poke(void)
 {
-	sigset_t poke;
+	const sigset_t poke = only(POKE);
 
-	sigemptyset(&poke);
-	sigaddset(&poke, POKE);
 	pthread_sigmask(SIG_BLOCK, &poke, NULL);
 	next_signal(&poke, 0);
 	sigaction(POKE, &waiting.poke, NULL);
+}
+
+/* With SIGCHLD ignored, COMMAND does not expect children that have ended. */
+static void restore_child(void)
+{
+	if (waiting.other_child)
+		kill(getpid(), SIGCHLD);
+	if (waiting.child.sa_handler == SIG_IGN) {
+		sigaction(SIGCHLD, &waiting.child, NULL);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+	waiting.other_child = false;
+	waiting.child.sa_handler = SIG_DFL;
 }
 
 int waiting_end(void)
 {
 	int sig;
 
-	stop_asking();
 	if (waiting.started) {
 		pthread_kill(waiting.thread, POKE);
 		pthread_join(waiting.thread, NULL);
+		end_asker();
+		restore_child();
 		while ((sig = next_signal(&waiting.ending, 0)) != 0)
 			interrupt(sig);
 	}

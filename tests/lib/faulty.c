@@ -50,6 +50,7 @@ static const char *const names[FAULTIES] = {
 	[READLINK] = "readlink",
 	[FDOPEN] = "fdopen",
 	[FDOPENDIR] = "fdopendir",
+	[FORK] = "fork",
 	[VFORK] = "vfork",
 	[EXECVP] = "execvp",
 	[CLOSE] = "close",

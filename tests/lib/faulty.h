@@ -63,6 +63,7 @@ enum faulty {
 	READLINK,
 	FDOPEN,
 	FDOPENDIR,
+	FORK,
 	VFORK,
 	EXECVP,
 	CLOSE,
@@ -156,6 +157,7 @@ void faulty_hide_locks(bool);
 	(faulty_fails(STRDUP) ? NULL : (strndup)(text, size))
 #define fopen(...) (faulty_fails(FOPEN) ? NULL : (fopen)(__VA_ARGS__))
 #define readlinkat(...) (faulty_fails(READLINKAT) ? -1 : (readlinkat)(__VA_ARGS__))
+#define fork() (faulty_fails(FORK) ? -1 : (fork)())
 /* A function that calls vfork() must not return in the child. */
 #define vfork() (faulty_fails(VFORK) ? -1 : (vfork)())
 #define execvp(file, argv) (faulty_fails(EXECVP) ? -1 : (execvp)(file, argv))

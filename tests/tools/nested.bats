@@ -201,18 +201,147 @@ is_mine() {
 }
 
 @test "a call waits before it asks whether the lock is its caller's" {
-	local asks='"/proc/(self"|[0-9])'
+	local asks='"/proc/(self"|[0-9])' option
 
 	need_strace
 	need_ancestors
+	for option in -w -wF '-t 600 -F'; do
+		hold lf-acquire lock
+		# shellcheck disable=SC2086 # options
+		start strace -f -o trace lf-acquire $option lock true
+		eventually grep -Eqs "$asks" trace
+		release "$holder"
+		finish "$pid"
+		equal "$status" 0
+		# The wait, not the question, is in the trace first.
+		like "$(grep -E -m 1 "$asks|F_(OFD_)?SETLKW" trace)" 'SETLKW'
+		rm -f lock trace
+	done
+}
+
+# asking PID: until it waits, and the child that it asks by has stopped in the middle of
+# the question, as $child, with the file open.
+asking() {
+	eventually has_stopped_child "$1" || return
+	started+=("$child")
+}
+
+has_stopped_child() {
+	child=$(children "$1")
+	[ -n "$child" ] && is_stopped "$child"
+}
+
+# Those that have ended, and nothing has waited for, too.
+children() {
+	cat "/proc/$1/task/"*/children 2>/dev/null | tr -d ' '
+}
+
+has_no_child() {
+	[ -z "$(children "$1")" ]
+}
+
+need_stopped_questions() {
+	need_faults
+	need_ancestors
+	need_locks_of_descriptors
+	export FAULTY=F_GETLK:STOP:1
+}
+
+@test "with -F COMMAND has the mark with the PID, and no child of the question" {
+	local first answered
+
+	need_stopped_questions
+	for answered in no yes; do
+		hold lf-acquire -k lock
+		first=$holder
+		begin faulty-acquire -kwF lock
+		asking "$holder"
+		if [ "$answered" = yes ]; then
+			kill -CONT "$child"
+			eventually has_no_child "$holder"
+		fi
+		release "$first"
+		holds "$holder"
+		equal "$command" "$holder"
+		has_no_child "$holder"
+		is_gone "$child"
+		reports lock "$holder tag"
+		release "$holder"
+	done
+}
+
+@test "the end of the question leaves a waiter in its place in the queue" {
+	local first next
+
+	need_stopped_questions
 	hold lf-acquire lock
-	start strace -f -o trace lf-acquire -w lock true
-	eventually grep -Eq "$asks" trace
+	first=$holder
+	begin faulty-acquire -w lock
+	next=$holder
+	asking "$next"
+	queue_holder lf-acquire -w lock
+	kill -CONT "$child"
+	eventually has_no_child "$next"
+	release "$first"
+	holds "$next"
+	has_not_locked "$holder"
+	release "$next"
 	release "$holder"
-	finish "$pid"
-	equal "$status" 0
-	# The wait, not the question, is in the trace first.
-	like "$(grep -E -m 1 "$asks|F_(OFD_)?SETLKW" trace)" 'SETLKW'
+	absent lock
+}
+
+@test "a signal ends a wait and its question" {
+	local option
+
+	need_stopped_questions
+	hold lf-acquire lock
+	for option in -w -wF '-t 600'; do
+		# shellcheck disable=SC2086 # an option and its argument
+		start faulty-acquire $option lock touch ran
+		asking "$pid"
+		ends_by TERM
+		is_gone "$child"
+	done
+	absent ran
+	held lock
+	release "$holder"
+	absent lock
+}
+
+# One of another child of the caller's stays pending.
+@test "SIGCHLD is to COMMAND as it was to its caller, in spite of the question" {
+	local as how answered wanted
+	local one_pending='sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGCHLD));
+		fork or _exit(0); wait; exec @ARGV'
+	local show=(grep -E '^(Sig(Pnd|Blk|Ign)|ShdPnd)' /proc/self/status)
+
+	need perl
+	env --block-signal=CHLD true 2>/dev/null ||
+		skip "needs env with --block-signal"
+	need_stopped_questions
+	for how in block ignore pending; do
+		# shellcheck disable=SC2016 # for perl
+		case $how in
+		pending) as=(perl -MPOSIX -e "$one_pending") ;;
+		*) as=(env "--$how-signal=CHLD") ;;
+		esac
+		# In the background, too, where INT and QUIT are ignored.
+		start "${as[@]}" "${show[@]}" >shown
+		finish "$pid"
+		wanted=$(<shown)
+		for answered in no yes; do
+			hold lf-acquire -k lock
+			start "${as[@]}" faulty-acquire -kwF lock "${show[@]}" >shown
+			asking "$pid"
+			if [ "$answered" = yes ]; then
+				kill -CONT "$child"
+				eventually has_no_child "$pid"
+			fi
+			release "$holder"
+			finish "$pid"
+			equal "$(<shown)" "$wanted"
+		done
+	done
 }
 
 @test "a nested call that cannot ask while it waits asks before or after" {
@@ -222,6 +351,12 @@ is_mine() {
 	need_faults
 	run -75 timeout 60 lf-acquire lock sh -c '
 		FAULTY=pthread_create:EAGAIN faulty-acquire -w lock true; exit $?'
+	like "$output" "$already\$"
+	run -75 timeout 60 lf-acquire lock sh -c '
+		FAULTY=fork:EAGAIN faulty-acquire -wF lock true; exit $?'
+	like "$output" "$already\$"
+	run -75 timeout 60 env --ignore-signal=CHLD lf-acquire lock sh -c '
+		lf-acquire -w lock true; exit $?'
 	like "$output" "$already\$"
 }
 
