@@ -36,6 +36,7 @@ struct file {
 	const char *directory; /* the path that was given for it, or NULL */
 	bool special; /* no regular file: flock(2) alone may lock it */
 	int slot;	       /* its number, if DIRECTORY is its lock file */
+	bool has_slots;	       /* such files exist, held or not */
 	bool known;	       /* STATUS is known without a report */
 	int status;	       /* 1 held, 0 free, or a negative errno value */
 	struct lf_report *report; /* NULL: nothing but STATUS is known */
@@ -113,6 +114,13 @@ void print_line(const struct file *file, const struct lf_entry *entry,
 
 /* The slots of file I that are held: those among the files after it. */
 size_t slots_held(const struct files *files, size_t i);
+
+/*
+ * Whether a lock file with slots seems to be free.  They are inspected one after the
+ * other: if one is taken behind the look and another is given up before it, all seem
+ * to be free though none of them was at the same time.
+ */
+bool slots_seem_free(const struct files *files);
 
 /* Whether one of them could not be examined. */
 bool slots_unknown(const struct files *files, size_t i);

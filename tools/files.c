@@ -109,6 +109,7 @@ static void collect_slots(struct files *files, const char *lockfile,
 			  bool seen_before)
 {
 	bool exists[MOST_SLOTS + 1];
+	size_t i = files->count - 1;
 
 	slots_find(lockfile, exists, seen_before);
 	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
@@ -117,8 +118,10 @@ static void collect_slots(struct files *files, const char *lockfile,
 		if (exists[slot])
 			file = collect_entry(files, slot_path(lockfile, slot),
 					     lockfile);
-		if (file)
+		if (file) {
 			file->slot = slot;
+			files->list[i].has_slots = true;
+		}
 	}
 }
 

@@ -52,12 +52,20 @@ static void limit_time(void)
 	alarm(SECONDS_TO_ANSWER);
 }
 
+/* The files of free slots stay only with lf-acquire --keep. */
+#define LOOKS_AT_SLOTS 5
+
 static void collect_and_inspect(struct files *files, char *const *paths,
 				bool all, bool briefly)
 {
 	limit_time();
-	files_collect(files, paths);
-	files_inspect(files, all, briefly);
+	for (int looks = 1;; looks++) {
+		files_collect(files, paths);
+		files_inspect(files, all, briefly);
+		if (looks == LOOKS_AT_SLOTS || !slots_seem_free(files))
+			break;
+		files_free(files);
+	}
 	alarm(0);
 }
 

@@ -41,6 +41,15 @@ size_t slots_held(const struct files *files, size_t i)
 	return count;
 }
 
+bool slots_seem_free(const struct files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (files->list[i].has_slots && files->list[i].status == 0 &&
+		    slots_held(files, i) == 0)
+			return true;
+	return false;
+}
+
 bool slots_unknown(const struct files *files, size_t i)
 {
 	for (size_t k = i + 1; k < files->count && files->list[k].slot; k++)

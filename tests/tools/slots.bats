@@ -441,6 +441,34 @@ gets_in() {
 	release "$holder"
 }
 
+# It has seen the names of the slots, and not yet whether they are held.
+@test "lf-check: a lock file with a slot that changes hands is not free" {
+	local option checker first
+
+	need_faults
+	need_holders_with_names
+	need_locks_of_descriptors
+	for option in -q -p '-w -t 0.1'; do
+		hold lf-acquire -N 2 lock
+		first=$holder
+		# shellcheck disable=SC2086 # an option and its argument
+		FAULTY=F_OFD_GETLK:STOP:1 start faulty-check $option lock
+		checker=$pid
+		eventually is_stopped "$checker"
+		hold lf-acquire -N 2 lock
+		release "$first"
+		kill -CONT "$checker"
+		finish "$checker"
+		equal "$status" 0
+		release "$holder"
+	done
+	# Files alone are no locks.
+	run -0 lf-acquire -k -N 2 lock true
+	present lock.1
+	run -1 lf-check lock
+	equal "$output" "lock: free"
+}
+
 @test "lf-check: other files beside the lock file are no slots" {
 	need_holders_with_names
 	mkdir lock.1
