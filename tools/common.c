@@ -22,34 +22,34 @@ void message_begin(const char *tool)
 	tool_name = tool;
 }
 
-/* One write(2) per line: the lines of two processes do not mix. */
-static void buffer_lines(void)
+/* One write(2) per message: those of two processes do not mix. */
+static void buffer_messages(void)
 {
 	static bool done;
 
 	if (!done)
-		setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+		setvbuf(stderr, NULL, _IOFBF, BUFSIZ);
 	done = true;
 }
 
 /*
- * Escapes all of the line: names chosen by others may stand anywhere in it.
- * Text beyond the buffer is cut: a message is printed also without memory.
+ * Escapes all of it: names chosen by others may stand anywhere.  Text beyond the
+ * buffers is cut: a message is printed also without memory.
  */
 __attribute__((__format__(__printf__, 2, 0))) static void
 print_message(const char *name, const char *format, va_list arguments)
 {
-	char text[8192] = "";
+	char text[8192] = "", line[16384];
 
-	buffer_lines();
+	if (name && !*name)
+		name = "''";
+	buffer_messages();
 	vsnprintf(text, sizeof(text), format, arguments);
-	fprintf(stderr, "%s: ", tool_name);
-	if (name) {
-		print_escaped(stderr, *name ? name : "''");
-		fputs(": ", stderr);
-	}
-	print_escaped(stderr, text);
+	snprintf(line, sizeof(line), "%s: %s%s%s", tool_name, name ? name : "",
+		 name ? ": " : "", text);
+	print_folded(stderr, line, columns_of_terminal(fileno(stderr)));
 	fputc('\n', stderr);
+	fflush(stderr);
 }
 
 void message(const char *format, ...)

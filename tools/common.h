@@ -9,7 +9,10 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* --- Messages: one line on standard error, names escaped (common.c) */
+/*
+ * --- Messages: one line on standard error, on a terminal as many as it needs; names
+ * escaped (common.c)
+ */
 
 /* As sysexits(3) has them; 75 is a held lock. */
 enum {
@@ -72,6 +75,18 @@ void print_escaped(FILE *to, const char *text);
 
 /* The same in at most WIDTH columns, with "..." at the end if it is longer. */
 void print_shortened(FILE *to, const char *text, size_t width);
+
+/* Before what a line of the terminal has no room for. */
+#define CONTINUED "    "
+
+/*
+ * The same as print_escaped(), broken at blanks into lines of at most WIDTH columns,
+ * unless that is 0.  Destroys TEXT.
+ */
+void print_folded(FILE *to, char *text, size_t width);
+
+/* The columns of the terminal FD, or 0: it is none. */
+size_t columns_of_terminal(int fd);
 
 /* The columns that it takes in full. */
 size_t escaped_width(const char *text);

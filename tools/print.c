@@ -23,12 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
-
-/* Before what a line of the terminal has no room for. */
-#define CONTINUED "    "
 
 static size_t columns; /* of the terminal; 0: there is none */
 static bool colours;
@@ -36,14 +31,9 @@ static bool colours;
 void print_begin(void)
 {
 	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
-	struct winsize size;
 
-	if (!isatty(STDOUT_FILENO))
-		return;
-	columns = 80;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		columns = size.ws_col;
-	colours = !(no_colour && *no_colour) && term && *term &&
+	columns = columns_of_terminal(STDOUT_FILENO);
+	colours = columns > 0 && !(no_colour && *no_colour) && term && *term &&
 		  strcmp(term, "dumb") != 0;
 }
 

@@ -9,6 +9,9 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
 #include <wchar.h>
 
 /* The length and the number of the UTF-8 character at S, or 0: not UTF-8. */
@@ -133,6 +136,41 @@ void print_shortened(FILE *to, const char *text, size_t width)
 		text = print_one(to, text);
 	}
 	fputs("...", to);
+}
+
+size_t columns_of_terminal(int fd)
+{
+	struct winsize size;
+
+	if (!isatty(fd))
+		return 0;
+	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return 80;
+}
+
+/* A terminal would break a line that is too long within a word. */
+void print_folded(FILE *to, char *text, size_t width)
+{
+	size_t used = 0;
+
+	for (char *word = text, *next; word; word = next) {
+		size_t columns;
+
+		next = strchr(word, ' ');
+		if (next)
+			*next++ = '\0';
+		columns = escaped_width(word);
+		if (word > text && width > 0 && used + 1 + columns > width) {
+			fputs("\n" CONTINUED, to);
+			used = strlen(CONTINUED);
+		} else if (word > text) {
+			fputc(' ', to);
+			used++;
+		}
+		print_escaped(to, word);
+		used += columns;
+	}
 }
 
 char *text_shortened(const char *text, size_t width)

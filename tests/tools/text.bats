@@ -300,3 +300,60 @@ wide() {
 		release "$holder"
 	done
 }
+
+# --- Messages
+
+# folded COLUMNS COMMAND...: $lines of its messages on a terminal of this width; $output
+# has each message in one line.
+folded() {
+	need terminal stty
+	run -0 terminal sh -c 'stty cols "$1"; shift; exec "$@"' sh "$@" <<<end
+	mapfile -t lines <<<"${output//$'\r'/}"
+	lines=("${lines[@]:0:${#lines[@]}-2}") # "exit N", and the empty one before
+	output=$(printf '%s\n' "${lines[@]}")
+	output=${output//$'\n    '/ }
+}
+
+@test "a message is folded at blanks on a terminal, and one line elsewhere" {
+	local columns message line
+
+	hold lf-acquire lock
+	for message in 'lf-acquire lock true' 'lf-acquire -z' \
+		'lf-acquire missing/lock true' 'lf-check missing -t x'; do
+		# shellcheck disable=SC2086 # words
+		run $message
+		wanted=${output/for*[sn]/} # without "for 2 s"
+		equal "$(grep -c "^${message%% *}: " <<<"$output")" "${#lines[@]}"
+		for columns in 30 80 1000; do
+			# shellcheck disable=SC2086
+			folded "$columns" $message
+			equal "${output/for*[sn]/}" "$wanted"
+			for line in "${lines[@]}"; do
+				[ "${#line}" -le "$columns" ] ||
+					equal "$line" "$columns columns"
+			done
+			[ "$columns" -gt 30 ] || [ "${#lines[@]}" -gt 1 ]
+		done
+	done
+	release "$holder"
+}
+
+@test "a word of a message that is wider than the terminal is not broken" {
+	local name
+
+	name=$(printf '%050d' 0)
+	folded 40 lf-acquire "$name/lock" true
+	equal "${lines[0]}" "lf-acquire:"
+	equal "${lines[1]}" "    $name/lock:"
+	equal "${lines[2]}" "    no such file or directory; create"
+}
+
+@test "wide and combining letters of a message count as the columns they take" {
+	need_utf8
+	local name=$'\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5e\xcc\x81'
+
+	folded 38 lf-acquire "$name/lock" true
+	equal "${lines[0]}" "lf-acquire: $name/lock: no such file"
+	folded 37 lf-acquire "$name/lock" true
+	equal "${lines[0]}" "lf-acquire: $name/lock: no such"
+}
