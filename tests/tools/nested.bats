@@ -313,7 +313,9 @@ need_stopped_questions() {
 	local as how answered wanted
 	local one_pending='sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGCHLD));
 		fork or _exit(0); wait; exec @ARGV'
-	local show=(grep -E '^(Sig(Pnd|Blk|Ign)|ShdPnd)' /proc/self/status)
+	# Without the signals of the C library, which are its own affair.
+	local show=(sed -nE 's/^((Sig(Pnd|Blk|Ign)|ShdPnd):).*(.{7})$/\1 \4/p'
+		/proc/self/status)
 
 	need perl
 	env --block-signal=CHLD true 2>/dev/null ||
