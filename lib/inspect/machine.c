@@ -24,28 +24,22 @@ static int compare_paths(const void *left, const void *right)
 	return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-static int list_numbers(struct search *search)
+/* The list is sorted by them. */
+static int list_numbers(struct search *search, const struct lf_listing *listing)
 {
-	struct lf_lock_list list;
 	size_t count = 0;
-	int rc = lf_list_locks(&list);
 
-	if (rc < 0)
-		return rc;
-	search->numbers = calloc(list.count + 1, sizeof(*search->numbers));
-	if (!search->numbers) {
-		lf_lock_list_free(&list);
+	search->numbers = calloc(listing->list.count + 1,
+				 sizeof(*search->numbers));
+	if (!search->numbers)
 		return -ENOMEM;
+	for (size_t i = 0; i < listing->list.count; i++) {
+		unsigned long long number = listing->sorted[i]->inode.number;
+
+		if (i == 0 || number != search->numbers[count - 1])
+			search->numbers[count++] = number;
 	}
-	for (size_t i = 0; i < list.count; i++)
-		search->numbers[i] = list.locks[i].inode.number;
-	qsort(search->numbers, list.count, sizeof(*search->numbers),
-	      lf_number_compare);
-	for (size_t i = 0; i < list.count; i++)
-		if (i == 0 || search->numbers[i] != search->numbers[count - 1])
-			search->numbers[count++] = search->numbers[i];
 	search->number_count = count;
-	lf_lock_list_free(&list);
 	return 0;
 }
 
@@ -123,6 +117,7 @@ static size_t drop_unlocked(struct lf_report **reports, size_t count, int *more)
 }
 
 static int inspect_paths(const struct search *search,
+			 struct lf_listing *listing,
 			 struct lf_report ***reports, size_t *count, int *more)
 {
 	size_t n = search->path_count;
@@ -131,7 +126,8 @@ static int inspect_paths(const struct search *search,
 	*reports = calloc(n + 1, sizeof(**reports));
 	if (!*reports)
 		return -ENOMEM;
-	rc = lf_inspect_files(*reports, (const char *const *)search->paths, n);
+	rc = lf_inspect_listed(*reports, (const char *const *)search->paths, n,
+			       listing);
 	if (rc < 0) {
 		free(*reports);
 		*reports = NULL;
@@ -144,15 +140,20 @@ static int inspect_paths(const struct search *search,
 int lf_inspect_all_locked(struct lf_report ***reports, size_t *count)
 {
 	struct search search = { .numbers = NULL };
-	int rc = list_numbers(&search), more = 0;
+	struct lf_listing listing;
+	int rc = lf_listing_read(&listing), more = 0;
 
+	if (rc == 0)
+		rc = list_numbers(&search, &listing);
 	if (rc == 0)
 		rc = more = lf_find_paths(search.numbers, search.number_count,
 					  add_path, &search);
 	if (rc >= 0) {
+		more |= listing.list.is_torn;
 		remove_repeated_paths(&search);
-		rc = inspect_paths(&search, reports, count, &more);
+		rc = inspect_paths(&search, &listing, reports, count, &more);
 	}
+	lf_listing_free(&listing);
 	for (size_t i = 0; i < search.path_count; i++)
 		free(search.paths[i]);
 	free(search.paths);
