@@ -126,6 +126,33 @@ least_calls_besides_reading() {
 	within "$(least_calls_besides_reading lf-check -q lock)" 52
 }
 
+# Two descriptors of the list take turns; it is read from the beginning again, after
+# lseek(2), if other processes have changed it too much.
+@test "lf-check reads a long list of locks once" {
+	local also=() n options run once
+
+	need_plain_build
+	need_strace
+	need_proc
+	need_proc_locks
+	for ((n = 0; n < 100; n++)); do
+		also+=("--also=other$n")
+	done
+	hold lf-acquire "${also[@]}" other
+	touch lock
+	for options in -q ''; do
+		once=false
+		for run in {1..10}; do
+			# shellcheck disable=SC2086 # or none
+			run -1 strace -o counted lf-check $options lock
+			[ "$(grep -c '"/proc/locks"' counted)" -eq 2 ]
+			grep -q '^lseek' counted || once=true
+		done
+		"$once"
+	done
+	release "$holder"
+}
+
 # calls_below N: of the question whether the lock is the caller's, N processes deeper.
 calls_below() {
 	local n inside=()
