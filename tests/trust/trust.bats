@@ -6,11 +6,13 @@
 
 load ../tools/helper
 
-# Whose runtime ends the program when a system call fails.
-need_no_sanitizer() {
-	if calls __asan_init || calls __tsan_init; then
-		skip "built with a sanitizer"
-	fi
+# Whose runtime ends the program when a system call fails, or makes calls at its end.
+need_no_instruments() {
+	local symbol
+
+	for symbol in __asan_init __tsan_init __gcov_exit; do
+		! calls "$symbol" || skip "built with instruments: $symbol"
+	done
 }
 
 # sample EVERY PROGRAM: the last line is the row of the table.
@@ -19,7 +21,7 @@ sample() {
 	need_inspection
 	need_locks_of_descriptors
 	need_strace
-	need_no_sanitizer
+	need_no_instruments
 	no_failures "$BATS_TEST_DIRNAME/$2" "$1" 0
 }
 
