@@ -70,6 +70,12 @@ static void collect_and_inspect(struct files *files, char *const *paths,
 }
 
 /*
+ * A waiter that the kernel wakes is not in the list, nor does it hold the lock, until
+ * it has a processor.
+ */
+#define LOOKS_AFTER_RELEASE 4
+
+/*
  * Inspects the files again and again until none is held, or TIMEOUT_MS is over.
  * The first file that is held is watched, and inspected again after the watch
  * began, so that no release is missed.
@@ -80,6 +86,7 @@ static void inspect_until_free(struct files *files, char *const *paths,
 	long long end = timeout_ms < 0 ? LLONG_MAX : now_ms() + timeout_ms;
 	const struct file *held;
 	char *watched = NULL;
+	int looks = 0;
 
 	for (;;) {
 		long long left;
@@ -87,6 +94,13 @@ static void inspect_until_free(struct files *files, char *const *paths,
 		collect_and_inspect(files, paths, all, false);
 		held = files_held(files);
 		left = end - now_ms();
+		looks = held ? 0 : looks + 1;
+		if (watched && left > 0 && looks > 0 &&
+		    looks < LOOKS_AFTER_RELEASE) {
+			watch_wait(WATCH_PAUSE_MS);
+			files_free(files);
+			continue;
+		}
 		/* To wait for ourselves would take for ever. */
 		if (!held || left <= 0 || only_we_hold(held->report))
 			break;
