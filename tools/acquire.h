@@ -103,6 +103,9 @@ int descriptor_unlock(int fd, const char *name);
 /* In seconds, by the monotonic clock. */
 double now(void);
 
+/* Whether this process, or the one whose wait it serves, has the PID. */
+bool is_this_wait(pid_t pid);
+
 /*
  * Until waiting_end() this process ends with a message on PATH when LIMIT_MS are
  * over, unless they are 0: the call does not return while the file server does

@@ -20,7 +20,7 @@ static const struct lf_entry *next_holder(const struct lf_report *report,
 	do
 		entry = lf_report_next(report, entry);
 	while (entry &&
-	       (!is_holder(entry) || lf_entry_pid(entry) == getpid()));
+	       (!is_holder(entry) || is_this_wait(lf_entry_pid(entry))));
 	return entry;
 }
 

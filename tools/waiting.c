@@ -63,9 +63,11 @@ static struct {
 	double show_at, ask_at, look_at; /* 0: never */
 	int blocked; /* so many looks */
 	unsigned long long sleeps;
-	pid_t asker;		/* the child that asks about the caller, or 0 */
+	pid_t child;		/* that asks or shows, or 0 */
+	bool asks;		/* its status is the answer */
+	pid_t pid;		/* of its parent, which waits */
 	bool other_child;	/* a SIGCHLD was of another one */
-	struct sigaction child; /* the disposition of SIGCHLD, as it was */
+	struct sigaction chld;	/* the disposition of SIGCHLD, as it was */
 } waiting;
 
 /* The signal, or 0. */
@@ -117,7 +119,7 @@ static int next_signal(const sigset_t *set, double seconds)
 		t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
 	}
 	sig = sigtimedwait(set, &info, &t);
-	if (sig == SIGCHLD && info.si_pid != waiting.asker)
+	if (sig == SIGCHLD && info.si_pid != waiting.child)
 		waiting.other_child = true;
 	return sig > 0 ? sig : 0;
 }
@@ -136,19 +138,19 @@ static bool interrupt_main(void)
 }
 
 /* What a file server keeps from ending ends when that answers. */
-static void end_asker(void)
+static void end_child(void)
 {
 	const sigset_t child = only(SIGCHLD);
 
-	if (waiting.asker == 0)
+	if (waiting.child == 0)
 		return;
-	kill(waiting.asker, SIGKILL);
+	kill(waiting.child, SIGKILL);
 	for (int n = 0; n < POKES; n++) {
 		next_signal(&child, POKE_EVERY_MS / 1e3);
-		if (waitpid(waiting.asker, NULL, WNOHANG) != 0)
+		if (waitpid(waiting.child, NULL, WNOHANG) != 0)
 			break;
 	}
-	waiting.asker = 0;
+	waiting.child = 0;
 }
 
 static void end_wait(int sig)
@@ -156,30 +158,8 @@ static void end_wait(int sig)
 	interrupt(sig);
 	if (interrupt_main())
 		return;
-	end_asker();
+	end_child();
 	_exit(end_by(sig));
-}
-
-/*
- * Messages may block: a signal has its default effect meanwhile.  The POKE that ends
- * this thread is for later.
- */
-static void let_signals_end_us(sigset_t *blocked)
-{
-	sigset_t mask = waiting.mask;
-
-	sigaddset(&mask, POKE);
-	pthread_sigmask(SIG_SETMASK, &mask, blocked);
-}
-
-static void show_holder(void)
-{
-	sigset_t blocked;
-
-	let_signals_end_us(&blocked);
-	print_wait(waiting.options, waiting.path);
-	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
-	waiting.show_at = 0;
 }
 
 static bool interrupt_for_caller(void)
@@ -192,33 +172,57 @@ static bool interrupt_for_caller(void)
 static void keep_children(void)
 {
 	static const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	struct sigaction found;
 
-	sigaction(SIGCHLD, NULL, &waiting.child);
-	if (waiting.child.sa_handler == SIG_IGN)
+	sigaction(SIGCHLD, NULL, &found);
+	if (found.sa_handler == SIG_IGN) {
+		waiting.chld = found;
 		sigaction(SIGCHLD, &by_default, NULL);
+	}
 }
 
 /*
- * By a child, which nothing waits for: the question may last while a file server
- * does not answer.  And the child has descriptors of its own: if this process closed
+ * A child, which nothing waits for: a file server may not answer it, and a terminal
+ * may be stopped.  And the child has descriptors of its own: if this process closed
  * one of the lock file just as it gets the lock, the kernel would drop the mark that
  * names the holder, and -F would leave COMMAND without it.
- *
- * Returns whether the wait is over: where no child is possible, the main thread asks.
  */
+static void start_child(bool asks)
+{
+	keep_children();
+	waiting.asks = asks;
+	waiting.pid = getpid();
+	waiting.child = fork();
+	if (waiting.child < 0)
+		waiting.child = 0;
+	else if (waiting.child == 0) {
+		pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
+		if (asks)
+			_exit(nested_seems(waiting.options, waiting.path));
+		print_wait(waiting.options, waiting.path);
+		_exit(0);
+	}
+}
+
+bool is_this_wait(pid_t pid)
+{
+	return pid != 0 && (pid == getpid() || pid == waiting.pid);
+}
+
+/* After the answer to a question, if it is still to come. */
+static void show_holder(void)
+{
+	waiting.show_at = waiting.child ? now() + LOOK_EVERY_MS / 1e3 : 0;
+	if (!waiting.child)
+		start_child(false);
+}
+
+/* Whether the wait is over: where no child is possible, the main thread asks. */
 static bool ask_about_caller(void)
 {
 	waiting.ask_at = 0;
-	keep_children();
-	waiting.asker = fork();
-	if (waiting.asker == 0) {
-		pthread_sigmask(SIG_SETMASK, &waiting.mask, NULL);
-		_exit(nested_seems(waiting.options, waiting.path));
-	}
-	if (waiting.asker > 0)
-		return false;
-	waiting.asker = 0;
-	return interrupt_for_caller();
+	start_child(true);
+	return !waiting.child && interrupt_for_caller();
 }
 
 /*
@@ -228,17 +232,29 @@ static bool take_answer(void)
 {
 	int status;
 
-	if (waiting.asker == 0 ||
-	    waitpid(waiting.asker, &status, WNOHANG) != waiting.asker)
+	if (waiting.child == 0 ||
+	    waitpid(waiting.child, &status, WNOHANG) != waiting.child)
 		return false;
-	waiting.asker = 0;
-	return status != 0 && interrupt_for_caller();
+	waiting.child = 0;
+	return waiting.asks && status != 0 && interrupt_for_caller();
+}
+
+/*
+ * A message may block: a signal has its default effect meanwhile.  The POKE of a main
+ * thread that returns after all is of no use.
+ */
+static void let_signals_end_us(void)
+{
+	sigset_t mask = waiting.mask;
+
+	sigaddset(&mask, POKE);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
 static void time_out(void)
 {
-	end_asker();
-	let_signals_end_us(NULL);
+	end_child();
+	let_signals_end_us();
 	if (waiting.options->count > 1)
 		message("timed out: the file server of one of the lock files "
 			"does not answer");
@@ -388,13 +404,13 @@ static void restore_child(void)
 {
 	if (waiting.other_child)
 		kill(getpid(), SIGCHLD);
-	if (waiting.child.sa_handler == SIG_IGN) {
-		sigaction(SIGCHLD, &waiting.child, NULL);
+	if (waiting.chld.sa_handler == SIG_IGN) {
+		sigaction(SIGCHLD, &waiting.chld, NULL);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}
 	waiting.other_child = false;
-	waiting.child.sa_handler = SIG_DFL;
+	waiting.chld.sa_handler = SIG_DFL;
 }
 
 int waiting_end(void)
@@ -404,7 +420,7 @@ int waiting_end(void)
 	if (waiting.started) {
 		pthread_kill(waiting.thread, POKE);
 		pthread_join(waiting.thread, NULL);
-		end_asker();
+		end_child();
 		restore_child();
 		while ((sig = next_signal(&waiting.ending, 0)) != 0)
 			interrupt(sig);

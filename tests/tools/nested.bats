@@ -270,6 +270,28 @@ need_stopped_questions() {
 	done
 }
 
+@test "what shows the holder on a terminal keeps up nobody, nor closes the lock file" {
+	local first waiter asked
+
+	need_stopped_questions
+	hold lf-acquire -k lock
+	first=$holder
+	begin terminal faulty-acquire -kwF lock
+	eventually eval 'waiter=$(children "$holder") && [ "$waiter" ]'
+	asking "$waiter"
+	asked=$child
+	kill -CONT "$asked"
+	eventually is_gone "$asked"
+	asking "$waiter"
+	release "$first"
+	holds "$holder"
+	equal "$command" "$waiter"
+	has_no_child "$waiter"
+	is_gone "$child"
+	reports lock "$waiter tag"
+	release "$holder"
+}
+
 @test "the end of the question leaves a waiter in its place in the queue" {
 	local first next
 
