@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int inspect(const char *path)
+static int inspect(const char *path, struct lf_listing *listing)
 {
 	struct lf_report *report;
-	int rc = lf_inspect_files(&report, &path, 1), flock;
+	int rc = lf_inspect_listed(&report, &path, 1, listing), flock;
 
 	if (rc < 0)
 		return rc;
@@ -48,7 +48,7 @@ static int answer_by_list(struct lf_view *view, struct lf_listing *listing,
 	rc = find_locks(view, listing, &mounts);
 	lf_mounts_free(&mounts);
 	if (rc > 0)
-		return inspect(view->path);
+		return inspect(view->path, listing);
 	if (rc == 0 && listing->list.is_torn)
 		rc = -EIO;
 	return rc < 0 ? rc : record;

@@ -103,6 +103,16 @@ static void judge(const struct lf_view *view, struct lf_flock *flock)
 		decide(flock, LF_VERDICT_UNKNOWN);
 }
 
+static void begin(const struct lf_view *view, struct lf_flock *flock,
+		  const struct lf_listed_lock *lock)
+{
+	flock->lock = *lock;
+	flock->shared = lock->type == F_RDLCK;
+	judge(view, flock);
+	if (flock->verdict == LF_VERDICT_NONE && lock->pid > 0)
+		lf_process_state(lock->pid, &flock->before);
+}
+
 int lf_find_flocks(struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
@@ -115,18 +125,9 @@ int lf_find_flocks(struct lf_view *view)
 	view->flocks = calloc(count, sizeof(*view->flocks));
 	if (!view->flocks)
 		return -ENOMEM;
-	while ((lock = lf_view_next(view, lock)) != NULL) {
-		struct lf_flock *flock = &view->flocks[view->flock_count];
-
-		if (!is_flock(lock))
-			continue;
-		view->flock_count++;
-		flock->lock = *lock;
-		flock->shared = lock->type == F_RDLCK;
-		judge(view, flock);
-		if (flock->verdict == LF_VERDICT_NONE && lock->pid > 0)
-			lf_process_state(lock->pid, &flock->before);
-	}
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (is_flock(lock))
+			begin(view, &view->flocks[view->flock_count++], lock);
 	return 0;
 }
 
@@ -207,6 +208,55 @@ static int watch(const struct lf_view *view, const struct lf_view *later,
 		       0;
 }
 
+static bool any_is(const struct lf_view *view, enum lf_verdict verdict)
+{
+	for (size_t i = 0; i < view->flock_count; i++)
+		if (view->flocks[i].verdict == verdict)
+			return true;
+	return false;
+}
+
+static bool is_watched(const struct lf_view *view,
+		       const struct lf_listed_lock *lock)
+{
+	for (size_t i = 0; i < view->flock_count; i++) {
+		const struct lf_flock *flock = &view->flocks[i];
+
+		if (flock->verdict != LF_VERDICT_GONE &&
+		    flock->lock.pid == lock->pid &&
+		    flock->lock.type == lock->type)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Sharers may take turns, so that the file is never free though each lock goes: those
+ * that came meanwhile are watched too.
+ */
+static int add_successors(struct lf_view *view, const struct lf_view *later)
+{
+	const struct lf_listed_lock *lock = NULL;
+
+	if (!any_is(view, LF_VERDICT_GONE) || any_is(view, LF_VERDICT_HELD))
+		return 0;
+	while ((lock = lf_view_next(later, lock)) != NULL) {
+		size_t size = (view->flock_count + 1) * sizeof(*view->flocks);
+		struct lf_flock *more;
+
+		if (!is_flock(lock) || is_watched(view, lock))
+			continue;
+		more = realloc(view->flocks, size);
+		if (!more)
+			return -ENOMEM;
+		view->flocks = more;
+		more += view->flock_count++;
+		*more = (struct lf_flock){ .is_successor = true };
+		begin(later, more, lock);
+	}
+	return 0;
+}
+
 /* The processes are examined again: they may have the lock again and again. */
 int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
 		    bool is_torn)
@@ -225,6 +275,8 @@ int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
 	for (size_t i = 0; i < view->flock_count && rc == 0; i++)
 		if (view->flocks[i].verdict == LF_VERDICT_NONE)
 			rc = watch(view, &again, &view->flocks[i], is_torn);
+	if (rc == 0)
+		rc = add_successors(view, &again);
 	lf_snapshot_end(&snapshot);
 	return rc;
 }
@@ -274,6 +326,11 @@ static void settle(struct lf_flock *flock)
 {
 	if (flock->verdict != LF_VERDICT_NONE)
 		return;
+	/* It was not seen to last. */
+	if (flock->is_successor && flock->looks < LF_MOMENTS) {
+		decide(flock, LF_VERDICT_UNKNOWN);
+		return;
+	}
 	flock->is_nobodys = !flock->is_word && !flock->is_mark;
 	decide(flock, flock->is_nobodys ? verdict_of_nobody(flock) :
 					  verdict_of_process(flock));
@@ -328,7 +385,7 @@ int lf_add_flocks(struct lf_view *view)
 			rc = add_flock(view, flock);
 		} else if (flock->verdict == LF_VERDICT_UNKNOWN &&
 			   view->flock == 0) {
-			view->flock = -EACCES;
+			view->flock = flock->is_successor ? -EIO : -EACCES;
 		}
 		/* The next may have it by now, or a record lock. */
 		view->surplus |= (flock->verdict == LF_VERDICT_GONE &&

@@ -209,6 +209,7 @@ struct lf_flock {
 	bool has_heirs; /* that show it, and the process does not */
 	bool beside_records; /* it was seen with record locks */
 	int looks;
+	bool is_successor; /* it came while others were watched */
 	struct lf_activity before;
 };
 

@@ -210,6 +210,76 @@ TEST(each_lock_that_stays_is_listed_once)
 	end();
 }
 
+/* --- Sharers that take turns, so that the file is never free */
+
+#define RING 6
+#define LOOKS 1000
+
+static struct ring {
+	int fd[2];
+} ring[RING];
+
+/* Locks, then lets the one before unlock, which lets the next lock. */
+static int share_in_turns(void *number)
+{
+	int i = *(int *)number;
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR | O_CLOEXEC);
+	char what;
+
+	demand(fd >= 0);
+	while ((read)(ring[i].fd[0], &what, 1) == 1) {
+		int next = what == 'l' ? i + RING - 1 : i + 2;
+
+		demand((flock)(fd, what == 'l' ? LOCK_SH : LOCK_UN) == 0);
+		what = what == 'l' ? 'u' : 'l';
+		demand(write(ring[next % RING].fd[1], &what, 1) == 1);
+	}
+	return 0;
+}
+
+/* Else a sharer may come before the next part, and one that was behind may go. */
+static bool is_list_of_one_part(void)
+{
+	int fd = (openat)(AT_FDCWD, "/proc/locks", O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	ssize_t length;
+
+	assert_true(fd >= 0);
+	length = (read)(fd, text, sizeof(text));
+	(close)(fd);
+	return length < (ssize_t)sizeof(text) / 2;
+}
+
+TEST(a_file_that_sharers_hold_in_turns_is_not_free)
+{
+	int frees = 0, helds = 0;
+	pid_t child[RING];
+
+	needs(has_flock(), "flock(2)");
+	needs_proc_with_locks();
+	make_file(lock_path, 0666);
+	for (int i = 0; i < RING; i++)
+		assert_int_equal((pipe)(ring[i].fd), 0);
+	for (int i = 0; i < RING; i++)
+		child[i] = child_start(share_in_turns, &i);
+	assert_int_equal(write(ring[0].fd[1], "l", 1), 1);
+	for (int look = 0; lf_check_any(lock_path) != 1 && look_again(&look);)
+		;
+	for (int i = 0; i < LOOKS; i++) {
+		int rc = lf_check_any(lock_path);
+
+		frees += rc == 0 && is_list_of_one_part();
+		helds += rc == 1;
+	}
+	for (int i = 0; i < RING; i++)
+		assert_kill(child[i]);
+	for (int i = 0; i < RING; i++)
+		for (int end = 0; end < 2; end++)
+			(close)(ring[i].fd[end]);
+	assert_int_equal(frees, 0);
+	assert_true(helds > 0);
+}
+
 /* --- Locks that look alike */
 
 #define SHARERS 300
