@@ -36,7 +36,7 @@
 #define PAGE 4096
 
 /* More than a part has, unless a queue is very long: then it grows by the factor. */
-#define FIRST_ROOM 65535
+#define FIRST_ROOM 16383
 #define FACTOR 4
 
 /* How often the list is read from the beginning if it had other gaps each time. */
@@ -130,12 +130,12 @@ static char *find(char *from, const char *end, const char *record)
 	return from < end ? from : NULL;
 }
 
-/* The first record of this number or a greater one. */
-static char *find_number(char *from, const char *end, unsigned long number)
+/* The first record of this number or a greater one, or END. */
+static char *find_number(char *from, char *end, unsigned long number)
 {
 	while (from < end && strtoul(from, NULL, 10) < number)
 		from = next_record(from);
-	return from;
+	return from < end ? from : end;
 }
 
 /* ---- Parts */
