@@ -54,19 +54,31 @@ static int answer_by_list(struct lf_view *view, struct lf_listing *listing,
 	return rc < 0 ? rc : record;
 }
 
-int lf_check_any_lock(const char *path)
+static int check(const char *path, bool *again)
 {
 	struct lf_view view = { .path = path };
 	struct lf_listing listing;
 	int rc = lf_listing_read(&listing);
 
+	*again = false;
 	if (rc == -ENOMEM)
 		return rc;
 	rc = lf_check_view(&view, &listing.list, false);
 	if (rc <= 0 && rc != -ENOMEM && view.exists)
 		rc = answer_by_list(&view, &listing, rc);
+	*again = rc == 0 && view.exists && listing.list.has_moved;
 	lf_view_unpin(&view);
 	lf_view_clear(&view);
 	lf_listing_free(&listing);
+	return rc;
+}
+
+int lf_check_any_lock(const char *path)
+{
+	bool again = true;
+	int rc = 0;
+
+	for (int lists = 0; again && lists < LF_LISTS; lists++)
+		rc = check(path, &again);
 	return rc;
 }

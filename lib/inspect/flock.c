@@ -191,12 +191,23 @@ static int find_heirs(const struct lf_view *view, struct lf_flock *flock)
 	return 0;
 }
 
+/* As LIST, which LATER is of, has it, and those before. */
+static bool is_gone(const struct lf_view *later, struct lf_flock *flock,
+		    const struct lf_lock_list *list)
+{
+	if (list->is_torn || is_listed(later, flock)) {
+		flock->lacking = 0;
+		return false;
+	}
+	return !list->has_moved || ++flock->lacking == LF_LISTS;
+}
+
 static int watch(const struct lf_view *view, const struct lf_view *later,
-		 struct lf_flock *flock, bool is_torn)
+		 struct lf_flock *flock, const struct lf_lock_list *list)
 {
 	bool is_first = flock->looks == 0;
 
-	if (!is_torn && !is_listed(later, flock)) {
+	if (is_gone(later, flock, list)) {
 		decide(flock, LF_VERDICT_GONE);
 		return 0;
 	}
@@ -259,7 +270,7 @@ static int add_successors(struct lf_view *view, const struct lf_view *later)
 
 /* The processes are examined again: they may have the lock again and again. */
 int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
-		    bool is_torn)
+		    const struct lf_lock_list *list)
 {
 	struct lf_file_id *id = malloc(sizeof(*id));
 	struct lf_view again = *later;
@@ -274,7 +285,7 @@ int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
 	again.file = 0;
 	for (size_t i = 0; i < view->flock_count && rc == 0; i++)
 		if (view->flocks[i].verdict == LF_VERDICT_NONE)
-			rc = watch(view, &again, &view->flocks[i], is_torn);
+			rc = watch(view, &again, &view->flocks[i], list);
 	if (rc == 0)
 		rc = add_successors(view, &again);
 	lf_snapshot_end(&snapshot);

@@ -111,6 +111,7 @@ static bool is_confirmed(const struct lf_view *view)
 static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 		      struct lf_mounts *mounts)
 {
+	bool lacks;
 	int rc = 0;
 
 	free(view->locks);
@@ -127,8 +128,12 @@ static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 	}
 	if (view->is_listed && lf_view_pick(view, listing) < 0)
 		return -ENOMEM;
-	if (view->is_listed && lf_view_may_lack_flocks(view, listing))
+	lacks = view->is_listed && !view->holders_only &&
+		!lf_view_lists_flocks(view);
+	if (lacks && listing->list.is_torn)
 		view->flock = -EIO;
+	view->is_doubtful = lacks && listing->list.has_moved &&
+			    ++view->lists < LF_LISTS;
 	view->is_confirmed = is_confirmed(view);
 	return 0;
 }
@@ -161,10 +166,10 @@ static int ask_and_take(struct lf_view *const *views, size_t *count,
 	for (size_t i = 0; i < all && rc == 0; i++) {
 		struct lf_view *view = views[i];
 
-		if (view->is_confirmed)
+		if (view->is_confirmed && !view->is_doubtful)
 			continue;
 		rc = ask_one(view, listing, &mounts, pins);
-		*count += !view->is_confirmed;
+		*count += !view->is_confirmed || view->is_doubtful;
 	}
 	lf_mounts_free(&mounts);
 	return rc;
@@ -249,7 +254,7 @@ static int watch(struct lf_view *view, const struct lf_listing *listing)
 		return rc;
 	view->doubtful = lf_keep_doubtful(&later, &view->bodies);
 	if (lf_undecided_flocks(view, 0) > 0)
-		rc = lf_watch_flocks(view, &later, listing->list.is_torn);
+		rc = lf_watch_flocks(view, &later, &listing->list);
 	free(later.locks);
 	return rc;
 }

@@ -40,6 +40,12 @@
  */
 #define LF_LOOKS 4
 
+/*
+ * So many lists must lack a lock, if locks moved while each was read: it can be
+ * missing from one of them though it is held all the time.
+ */
+#define LF_LISTS 4
+
 /* ---- report.c */
 
 struct lf_entry {
@@ -209,6 +215,7 @@ struct lf_flock {
 	bool has_heirs; /* that show it, and the process does not */
 	bool beside_records; /* it was seen with record locks */
 	int looks;
+	int lacking; /* so many lists in a row have lacked it */
 	bool is_successor; /* it came while others were watched */
 	struct lf_activity before;
 };
@@ -240,6 +247,8 @@ struct lf_view {
 	/* the list */
 	bool is_listed; /* it could be read, and the file found in it */
 	bool is_confirmed; /* it has the locks that the file has shown */
+	bool is_doubtful; /* it may lack one of flock(2); another would show it */
+	int lists; /* that were read for it */
 	struct lf_inode inode;
 	unsigned long long when; /* a process that began later is another */
 	struct lf_listed_lock *locks;
@@ -274,9 +283,8 @@ void lf_view_clear(struct lf_view *view);
 int lf_view_name(struct lf_view *view, const struct lf_listing *listing,
 		 struct lf_mounts *mounts);
 
-/* Whether the list has none of flock(2), but may lack some: nothing else shows them. */
-bool lf_view_may_lack_flocks(const struct lf_view *view,
-			     const struct lf_listing *listing);
+/* Nothing but the list shows locks of flock(2). */
+bool lf_view_lists_flocks(const struct lf_view *view);
 
 /* Takes the locks on this file from LISTING.  0 or -ENOMEM. */
 int lf_view_pick(struct lf_view *view, const struct lf_listing *listing);
@@ -353,7 +361,7 @@ size_t lf_undecided_flocks(const struct lf_view *view, int looks);
 
 /* Judges those again, as LATER has the list.  0 or -ENOMEM. */
 int lf_watch_flocks(struct lf_view *view, const struct lf_view *later,
-		    bool is_torn);
+		    const struct lf_lock_list *list);
 
 /* Settles the rest, adds the holders, and sets VIEW->flock if there are any. */
 int lf_add_flocks(struct lf_view *view);

@@ -92,7 +92,10 @@ static bool is_repeated(const struct lf_view *view,
 	return false;
 }
 
-/* In a list that is torn a lock may be repeated, with all its waiters. */
+/*
+ * In a list that is torn, or whose locks have moved, a lock may be repeated, with all
+ * its waiters.
+ */
 int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 {
 	const struct lf_listed_lock *const *found;
@@ -114,17 +117,14 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 	return 0;
 }
 
-bool lf_view_may_lack_flocks(const struct lf_view *view,
-			     const struct lf_listing *listing)
+bool lf_view_lists_flocks(const struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
 
-	if (!listing->list.is_torn)
-		return false;
 	while ((lock = lf_view_next(view, lock)) != NULL)
 		if (lock->kind == LF_TYPE_FLOCK)
-			return false;
-	return true;
+			return true;
+	return false;
 }
 
 const struct lf_listed_lock *lf_view_next(const struct lf_view *view,

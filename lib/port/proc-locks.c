@@ -70,7 +70,8 @@ static int list_all(struct lf_lock_list *list, bool wants_locks)
 	rc = lf_proc_read_locks(&text);
 	if (rc < 0)
 		return rc;
-	list->is_torn = rc > 0;
+	list->is_torn = rc == LF_LOCKS_MAY_LACK;
+	list->has_moved = rc == LF_LOCKS_HAVE_MOVED;
 	rc = 0;
 	ours = wants_locks && lf_proc_is_ours();
 	rest = text;

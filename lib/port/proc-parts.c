@@ -17,6 +17,12 @@
  * another lock may have been too long for.  Then all is read again.  Only a list
  * that has the same gaps each time, at the same numbers, has not changed there.
  *
+ * What looks like one lock may be two: one that was released, and acquired again
+ * further back, behind a lock that has come forward meanwhile.  And a lock that is
+ * converted moves to the front of those of its processor.  Either is missed only if
+ * the locks behind it get other numbers, so the part does not go on as the one before
+ * it did.
+ *
  * The buffer is a page at first.  It doubles while a lock does not fit into it with
  * all its waiters, and stays as large when the descriptor is read from the beginning.
  */
@@ -57,6 +63,7 @@ struct text {
 	size_t room; /* for a part */
 	bool is_cut; /* a part took all of it: there is more */
 	uint64_t gaps; /* a hash of what is beside them; 0: there are none */
+	bool has_moved; /* a lock has another number in the next part */
 };
 
 /* ---- Records: a lock, with its waiters */
@@ -158,6 +165,21 @@ static void note_gap(struct text *text, const char *end)
 	add_line(&text->gaps, text->at + text->length);
 }
 
+/* Whether the part has the same locks as the text, where it has the same numbers. */
+static bool goes_on(const struct text *text)
+{
+	char *part = text->at + text->length, *end = part;
+	char *at = find_number(text->at + text->last, end,
+			       strtoul(part, NULL, 10));
+
+	while (at < end && *part && is_same(at, part) &&
+	       strtoul(at, NULL, 10) == strtoul(part, NULL, 10)) {
+		at = next_record(at);
+		part = next_record(part);
+	}
+	return at >= end || *part == '\0';
+}
+
 /* Whether the records from AT to COMMON are those from PART to RECORD. */
 static bool are_same(char *at, const char *common, char *part,
 		     const char *record)
@@ -193,6 +215,7 @@ static bool join(struct text *text, size_t count)
 	char *from = text->at + text->last, *part = text->at + text->length;
 	char *record = part, *common = NULL;
 
+	text->has_moved |= !goes_on(text);
 	while (*record && (common = find(from, part, record)) == NULL)
 		record = next_record(record);
 	if (!common) {
@@ -306,6 +329,7 @@ static int read_pass(struct text *text, struct reader *readers, bool is_first)
 	text->length = text->last = 0;
 	text->is_cut = false;
 	text->gaps = 0;
+	text->has_moved = false;
 	count = read_part(text, &readers[0], SIZE_MAX);
 	if (count <= 0)
 		return (int)count;
@@ -333,7 +357,7 @@ static bool has_gaps(const struct text *text)
 	return text->is_cut || text->gaps != 0;
 }
 
-/* 1: there are gaps.  0, or an error. */
+/* LF_LOCKS_MAY_LACK: there are gaps.  0, or an error. */
 static int read_passes(struct text *text, struct reader *readers)
 {
 	int rc = read_pass(text, readers, true), same = 1;
@@ -342,7 +366,7 @@ static int read_passes(struct text *text, struct reader *readers)
 		uint64_t before = text->gaps;
 
 		if (i == PASSES)
-			return 1;
+			return LF_LOCKS_MAY_LACK;
 		rc = go_to_beginning(text, readers);
 		if (rc == 0)
 			rc = read_pass(text, readers, false);
@@ -359,6 +383,8 @@ int lf_proc_read_locks(char **all)
 
 	if (rc == 0)
 		rc = read_passes(&text, readers);
+	if (rc == 0 && text.has_moved)
+		rc = LF_LOCKS_HAVE_MOVED;
 	for (int i = 0; i < 2; i++)
 		if (readers[i].fd >= 0)
 			close(readers[i].fd);

@@ -3,10 +3,14 @@
 #ifndef PORT_PROC_PARTS_H
 #define PORT_PROC_PARTS_H
 
+enum lf_locks_text {
+	LF_LOCKS_HAVE_MOVED = 1, /* another text hardly lacks the same one */
+	LF_LOCKS_MAY_LACK, /* the list changed too much each time */
+};
+
 /*
  * Stores the text, which the caller frees.  0: every lock that was held all the time
- * is in it.  1: it may lack some, as the list changed too much each time.  Or an
- * error, and *ALL is NULL.
+ * is in it.  Or an error, and *ALL is NULL.
  */
 int lf_proc_read_locks(char **all);
 

@@ -15,21 +15,40 @@
 #include <sched.h>
 #include <unistd.h>
 
-/* The locks of each processor are a list; the last one comes last, and in it ours. */
-static bool run_on_last_processor(void)
+/*
+ * The locks of each processor are a list, into which a process puts what it locks
+ * there.  That of the last one comes last, and a new lock is put before the others.
+ */
+static bool run_on(size_t processor)
 {
-	cpu_set_t all, last;
+	cpu_set_t one;
 
-	if (sched_getaffinity(0, sizeof(all), &all) < 0)
+	CPU_ZERO(&one);
+	CPU_SET(processor, &one);
+	return sched_setaffinity(0, sizeof(one), &one) == 0;
+}
+
+static size_t first_processor, last_processor;
+
+/* Those of this process before it has run on one of its choice. */
+static bool find_processors(void)
+{
+	static bool found;
+	cpu_set_t all;
+	size_t i = 0;
+
+	if (found)
+		return true;
+	found = sched_getaffinity(0, sizeof(all), &all) == 0;
+	if (!found)
 		return false;
-	for (size_t i = CPU_SETSIZE; i-- > 0;) {
-		if (!CPU_ISSET(i, &all))
-			continue;
-		CPU_ZERO(&last);
-		CPU_SET(i, &last);
-		return sched_setaffinity(0, sizeof(last), &last) == 0;
-	}
-	return false;
+	while (!CPU_ISSET(i, &all))
+		i++;
+	first_processor = i;
+	for (; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &all))
+			last_processor = i;
+	return true;
 }
 
 static int held = -1, others = -1;
@@ -61,15 +80,21 @@ static void unlock_others(int from, int to)
 	assert_int_equal((fcntl)(others, F_SETLK, &bytes), 0);
 }
 
-/* A new lock is put before those of its processor, so HELD has many before it. */
-static void begin(void)
+/* HELD has many others before it. */
+static void begin_on(size_t processor)
 {
 	needs(has_flock(), "flock(2)");
 	needs_proc_with_locks();
-	needs(run_on_last_processor(), "to run on a processor of its choice");
+	needs(run_on(processor), "to run on a processor of its choice");
 	held = open_new(lock_path);
 	others = open_new("others");
 	assert_int_equal((flock)(held, LOCK_EX), 0);
+}
+
+static void begin(void)
+{
+	needs(find_processors(), "to find out its processors");
+	begin_on(last_processor);
 }
 
 static void end(void)
@@ -119,6 +144,80 @@ TEST(a_list_that_gets_shorter_hides_no_lock)
 	if (wrong > 0)
 		print_message("# %d of %d looks\n", wrong, looks);
 	assert_int_equal(wrong, 0);
+	end();
+}
+
+/* --- One lock moves between two reads, or all others do */
+
+static int mode = LOCK_EX;
+
+/* Then it is the first one of its processor. */
+static void convert_before_read(void)
+{
+	if (--reads_left > 0)
+		return;
+	if (reads_left == 0)
+		assert_int_equal((flock)(held, mode ^= LOCK_EX ^ LOCK_SH), 0);
+}
+
+/* In the same order, behind HELD. */
+static void move_others_before_read(void)
+{
+	if (--reads_left != 0)
+		return;
+	assert_true(run_on(last_processor));
+	unlock_others(0, MOST_OTHERS);
+	lock_others(0, MOST_OTHERS);
+	assert_true(run_on(first_processor));
+}
+
+static void look_while(void (*change)(void), int nth)
+{
+	struct lf_report *report;
+	int rc;
+
+	reads_left = nth;
+	faulty_before(READ, change);
+	rc = lf_check_any(lock_path);
+	faulty_before(NOTHING, NULL);
+	assert_int_equal(rc, 1);
+	unlock_others(0, MOST_OTHERS);
+	lock_others(0, MOST_OTHERS);
+
+	reads_left = nth;
+	faulty_before(READ, change);
+	assert_int_equal(lf_inspect(lock_path, &report), 0);
+	faulty_before(NOTHING, NULL);
+	assert_int_equal(lf_report_flock(report), 1);
+	lf_report_free(report);
+}
+
+#define MOST_READS 12
+
+TEST(a_lock_that_is_converted_is_not_missing)
+{
+	begin();
+	for (int nth = 2; nth < MOST_READS; nth++) {
+		/* Last again. */
+		assert_int_equal((flock)(held, LOCK_UN), 0);
+		assert_int_equal((flock)(held, mode), 0);
+		lock_others(0, MOST_OTHERS);
+		look_while(convert_before_read, nth);
+		unlock_others(0, MOST_OTHERS);
+	}
+	end();
+}
+
+TEST(locks_that_are_acquired_again_elsewhere_hide_no_other)
+{
+	needs(find_processors() && first_processor != last_processor,
+	      "two processors");
+	begin_on(first_processor);
+	for (int nth = 2; nth < MOST_READS; nth++) {
+		lock_others(0, MOST_OTHERS);
+		look_while(move_others_before_read, nth);
+		unlock_others(0, MOST_OTHERS);
+	}
 	end();
 }
 

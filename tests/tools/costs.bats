@@ -128,9 +128,10 @@ least_calls_besides_reading() {
 }
 
 # Two descriptors of the list take turns; it is read from the beginning again, after
-# lseek(2), if other processes have changed it too much.
+# lseek(2), if other processes have changed it too much, and up to four times with new
+# descriptors if their locks have moved in it.
 @test "lf-check reads a long list of locks once" {
-	local also=() n options run once
+	local also=() n options opened run once
 
 	need_plain_build
 	need_strace
@@ -143,13 +144,15 @@ least_calls_besides_reading() {
 	touch lock
 	for options in -q ''; do
 		once=false
-		for run in {1..10}; do
+		for run in {1..100}; do
 			# shellcheck disable=SC2086 # or none
 			run -1 strace -o counted lf-check $options lock
-			[ "$(grep -c '"/proc/locks"' counted)" -eq 2 ]
-			grep -q '^lseek' counted || once=true
+			opened=$(grep -c '"/proc/locks"' counted)
+			[ "$opened" -le 8 ]
+			grep -q '^lseek' counted || [ "$opened" -ne 2 ] || once=true
+			! "$once" || break
 		done
-		"$once"
+		"$once" || skip "other processes lock and unlock files all the time"
 	done
 	release "$holder"
 }
