@@ -113,8 +113,9 @@ bool is_this_wait(pid_t pid);
  *
  * In the queue for the lock, a signal that would end this process ends the call,
  * with -EINTR or when it is over, so that no file is left behind; and a terminal
- * shows the holder after a second.  Asking, so does a lock of the own caller; a
- * child finds that out, and is gone after waiting_end().
+ * shows the holder after a second.  IN_QUEUE_ASKING: a lock
+ * of the own caller ends it too; a child finds that out, and has ended when
+ * waiting_end() returns.
  *
  * False: only LIMIT_MS 0 and default signals are possible.
  */

@@ -9,10 +9,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-/*
- * --- Messages: one line on standard error, on a terminal as many as it needs; names
- * escaped (common.c)
- */
+/* --- Messages on standard error, names escaped; folded on a terminal (common.c) */
 
 /* As sysexits(3) has them; 75 is a held lock. */
 enum {

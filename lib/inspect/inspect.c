@@ -154,6 +154,15 @@ static int ask_one(struct lf_view *view, const struct lf_listing *listing,
 	return rc;
 }
 
+/* A file that has been asked, and is pinned still, needs only another list. */
+static int ask_or_take(struct lf_view *view, const struct lf_listing *listing,
+		       struct lf_mounts *mounts, size_t *pins)
+{
+	return view->is_confirmed && view->is_pinned ?
+		       take_locks(view, listing, mounts) :
+		       ask_one(view, listing, mounts, pins);
+}
+
 /* The files whose locks are still missing; *COUNT: how many there are. */
 static int ask_and_take(struct lf_view *const *views, size_t *count,
 			const struct lf_listing *listing, size_t *pins)
@@ -168,7 +177,7 @@ static int ask_and_take(struct lf_view *const *views, size_t *count,
 
 		if (view->is_confirmed && !view->is_doubtful)
 			continue;
-		rc = ask_one(view, listing, &mounts, pins);
+		rc = ask_or_take(view, listing, &mounts, pins);
 		*count += !view->is_confirmed || view->is_doubtful;
 	}
 	lf_mounts_free(&mounts);

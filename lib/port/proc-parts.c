@@ -9,9 +9,9 @@
  *
  * So two descriptors take turns, one about half a part ahead of the other, and each
  * part overlaps the one before.  The kernel keeps the locks in order: a lock stays
- * at its place among the others until it is released.  So if both parts have a lock
- * in common, every lock behind it that was held all the time is in one of the two,
- * or behind both.  What was read behind it is replaced by the later part.
+ * at its place among the others until it is released or converted.  So if both parts
+ * have a lock in common, every lock behind it that was held all the time is in one of
+ * the two, or behind both.  What was read behind it is replaced by the later part.
  *
  * Parts without a common lock leave a gap, and so does an end of the list that
  * another lock may have been too long for.  Then all is read again.  Only a list
