@@ -242,19 +242,22 @@ TEST(what_is_not_a_regular_file_has_its_error)
 	assert_false(exists("nowhere"));
 }
 
-static int lock_without_permission(void *unused)
+static int lock_without_permission(void *readable)
 {
-	(void)unused;
 	demand(become_ordinary());
 	demand(try_at("private/lock") == EACCES);
 	demand(try_at("closed/lock") == EACCES);
 	demand(try_at("unreadable") == 0);
 	demand(try_at("readonly") == EACCES);
+	/* To open one for writing alone, or for reading, may wait for another. */
+	demand(try_at("fifo") == ENOTSUP);
+	demand(try_to_share(readable) == ENOTSUP);
 	return 0;
 }
 
 TEST(without_permission_is_EACCES_and_changes_nothing)
 {
+	char readable[] = "readable";
 	struct stat st;
 
 	assert_int_equal(mkdir("private", 0), 0);
@@ -262,7 +265,10 @@ TEST(without_permission_is_EACCES_and_changes_nothing)
 	make_file("readonly", 0444);
 	make_file("unreadable", 0222);
 	assert_int_equal(chmod("unreadable", 0222), 0);
-	assert_child(lock_without_permission, NULL);
+	assert_int_equal(mkfifo("fifo", 0222), 0);
+	assert_int_equal(chmod("fifo", 0222), 0);
+	assert_int_equal(mkfifo(readable, 0444), 0);
+	assert_child(lock_without_permission, readable);
 	assert_false(exists("closed/lock"));
 	assert_int_equal(stat("readonly", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0444);
