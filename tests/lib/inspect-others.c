@@ -290,7 +290,7 @@ TEST(a_file_that_may_not_be_opened_is_known_from_the_list)
 {
 	struct foreign byte = { F_SETLK, F_WRLCK, 0, 1, 0 };
 	struct foreign body = { F_OFD_SETLK, F_WRLCK, 1, 0, 0 };
-	pid_t pid;
+	pid_t pid, stopped;
 
 	needs_root("to hold the lock as another user");
 	make_file(lock_path, 0600);
@@ -307,6 +307,12 @@ TEST(a_file_that_may_not_be_opened_is_known_from_the_list)
 	needs_locks_of_descriptions();
 	pid = holder_new(lock_as, &body);
 	expect_ordinary_to_see("1; 0 unknown ofd");
+	/* As a waiter that was stopped before it gave the tag back. */
+	stopped = holder_new(lock_as, &byte);
+	kill(stopped, SIGSTOP);
+	assert_int_equal(waitpid(stopped, NULL, WUNTRACED), stopped);
+	expect_ordinary_to_see("1; 0 unknown ofd");
+	assert_kill(stopped);
 	assert_kill(pid);
 }
 
