@@ -283,6 +283,14 @@ find_inherited='
 	free lock
 }
 
+@test "--fd is refused by a kernel without locks of descriptors" {
+	need_faults
+	exec 9>>lock
+	FAULTY=F_OFD_SETLK:EINVAL run -71 faulty-acquire --fd 9
+	like "$output" 'belongs to the process'
+	free lock
+}
+
 @test "--fd is refused where locks belong to the process" {
 	exec 9>>lock
 	if lf-acquire --fd 9 2>err; then

@@ -221,6 +221,31 @@ queue_holder() {
 	begin "$@" && queued "$holder"
 }
 
+# begin_lease yield|keep [FILE]: a write lease on it, given up a while after it has
+# been asked for, or kept.
+begin_lease() {
+	need python3
+	mkfifo leased
+	start python3 -c '
+import fcntl, os, signal, sys
+try:
+    fd = os.open(sys.argv[2], os.O_RDWR | os.O_CREAT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+    fcntl.fcntl(fd, 1024, fcntl.F_WRLCK)
+    said = "yes"
+except OSError as error:
+    said = str(error)
+open("leased", "w").write(said)
+signal.sigwait([signal.SIGIO])
+if sys.argv[1] == "keep":
+    signal.pause()
+fcntl.fcntl(fd, 1024, fcntl.F_UNLCK)
+' "$1" "${2:-lock}"
+	read -r said <leased || :
+	rm leased
+	[ "$said" = yes ] || skip "no lease: $said"
+}
+
 # --- What a test needs
 
 # need COMMAND...

@@ -1223,30 +1223,6 @@ need_path_of_all() {
 
 # --- Leases
 
-# A write lease on the file lock, given up a while after it has been asked for.
-begin_lease() {
-	need python3
-	mkfifo leased
-	start python3 -c '
-import fcntl, os, signal, sys
-try:
-    fd = os.open("lock", os.O_RDWR | os.O_CREAT)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
-    fcntl.fcntl(fd, 1024, fcntl.F_WRLCK)
-    said = "yes"
-except OSError as error:
-    said = str(error)
-open("leased", "w").write(said)
-signal.sigwait([signal.SIGIO])
-if sys.argv[1] == "keep":
-    signal.pause()
-fcntl.fcntl(fd, 1024, fcntl.F_UNLCK)
-' "$1"
-	read -r said <leased || :
-	rm leased
-	[ "$said" = yes ] || skip "no lease: $said"
-}
-
 @test "a call that waits waits for a lease too" {
 	local option
 

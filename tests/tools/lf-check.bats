@@ -265,6 +265,19 @@ load helper
 	begins "$output" "lock: held by PID $pid: [a\\x0a\\x1bb] ("
 }
 
+# Such a process has no PID in the namespace.
+@test "in a PID namespace lf-check says that there may be others" {
+	local own=(unshare --pid --fork)
+
+	need unshare
+	need_inspection
+	[ "$(id -u)" -eq 0 ] || own+=(--user --map-root-user)
+	"${own[@]}" true 2>/dev/null || skip "may not make a PID namespace"
+	hold lf-acquire lock
+	run -0 "${own[@]}" lf-check lock
+	like "${lines[1]}" '^  there may be more holders and waiters, not visible here'
+}
+
 @test "a lock whose holder may not be examined is held, with advice" {
 	need_root
 	need_inspection

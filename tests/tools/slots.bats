@@ -628,6 +628,31 @@ instructions() {
 	equal "$(ls shared)" lock.9
 }
 
+@test "a slot under a lease is held" {
+	begin_lease keep lock.2
+	run -0 lf-acquire -N 2 lock sh -c 'echo "$LF_SLOT"'
+	equal "$output" 1
+}
+
+@test "with -p a slot that is only counted gets no PID" {
+	echo text >lock.2
+	run -0 lf-acquire -p -N 2 lock sh -c 'echo "$LF_SLOT"'
+	equal "$output" 1
+	equal "$(cat lock.2)" text
+}
+
+# The names are sorted.
+@test "a held slot is found among any number of other files" {
+	local i
+
+	hold lf-acquire -k lock.1
+	for i in 1 2 3 4 5; do
+		: >"a.$i"
+		run -0 lf-check lock
+		equal "${lines[0]}" "lock: 1 slot held"
+	done
+}
+
 @test "a file that looks like a slot of a greater number stays" {
 	: >lock.9
 	run -0 lf-acquire -N 2 lock true

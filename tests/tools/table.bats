@@ -72,6 +72,20 @@ json() {
 	equal "$(words "${lines[1]}")" "dir/free free"
 }
 
+@test "each process has its own user" {
+	need_tables
+	need_inspection
+	need_root
+	need_unprivileged
+	hold lf-acquire -m 666 lock
+	queue setpriv --reuid="$nobody" --regid="$nobody" --clear-groups \
+		lf-acquire -w lock true
+	run -0 lf-check -rno PID,USER lock
+	equal "${lines[0]}" "$holder $(id -un)"
+	like "${lines[1]}" "^$pid "
+	[[ ${lines[1]} != *" $(id -un)" ]]
+}
+
 @test "columns are chosen, in any case, added, and each is there once" {
 	need_tables
 	need_inspection
