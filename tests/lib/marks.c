@@ -9,6 +9,7 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -262,6 +263,33 @@ TEST_WITH_FAULTS(fuse_with_locks_of_the_kernel_stays_unless_it_is_on_a_disk)
 			 !left && has_flock());
 	/* Unknown: the PID may have been the answer of a server. */
 	expect_holder(0);
+}
+
+/* As root of the mounts, on a file system without a device, as that of FUSE. */
+static int ask_for_global(void *unused)
+{
+	const char *path = "fuse/lock";
+	struct lf_lock *lock;
+
+	(void)unused;
+	if (!own_mounts() || mount("none", "fuse", "tmpfs", 0, NULL) < 0)
+		return IMPOSSIBLE;
+	faulty_file_system(FUSE);
+	demand(lf_acquire(&lock, path, 0, LF_GLOBAL) == -ENOLCK);
+	demand(lf_acquire(&lock, path, LF_FOREVER, LF_GLOBAL) == -ENOLCK);
+	faulty_hide_locks(true);
+	demand(lf_acquire(&lock, path, 0, LF_GLOBAL) == 0);
+	demand(lf_release(&lock) == 1);
+	return 0;
+}
+
+/* Another machine that the server lets in is not excluded. */
+TEST_WITH_FAULTS(fuse_with_locks_of_the_kernel_is_not_global)
+{
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	assert_int_equal(mkdir("fuse", 0777), 0);
+	assert_child_if_possible(ask_for_global, NULL, "mounts");
 }
 
 TEST_WITH_FAULTS(fuse_with_locks_of_a_server_has_a_lock_of_the_process_and_stays)
