@@ -539,3 +539,28 @@ TEST(a_lock_of_the_process_stays_with_the_parent)
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
 }
+
+static int adopt_without_a_wait(void *lock)
+{
+	size_t threads = entries("/proc/self/task");
+
+	demand(lf_adopt(lock) == 0);
+	demand(entries("/proc/self/task") == threads);
+	return 0;
+}
+
+/* The place in the queue is as good, and to wait for the tag would be endless. */
+TEST(an_adopter_of_a_lock_with_a_place_waits_for_no_tag)
+{
+	struct lf_lock *first, *second;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	assert_int_equal(lf_acquire(&first, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal(lf_start(&second, lock_path, LF_KEEP), 0);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_release(&first), 0);
+	assert_int_equal(lf_finish(&second), 0);
+	assert_child(adopt_without_a_wait, second);
+	assert_int_equal(lf_release(&second), 0);
+}
