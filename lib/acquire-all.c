@@ -15,13 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The caller may have gone, and have closed a descriptor that it gave us. */
 void lf_release_each(struct lf_slot *slots, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct lf_lock *lock = atomic_exchange(&slots[i].lock, NULL);
 
-		if (lock)
+		if (lock && lf_file_examine(lock))
 			lf_protocol_release(lock);
+		else if (lock)
+			lf_table_drop(lock);
 	}
 }
 

@@ -64,7 +64,7 @@ static int try_patiently(struct lf_lock *lock, bool waits)
 		if (rc == 0)
 			rc = lf_flock_try(lock);
 	}
-	return rc;
+	return lf_may_be_closed(lock) ? -EBADF : rc;
 }
 
 /* A holder drops its flock first, and its record locks in a moment. */

@@ -8,6 +8,7 @@
 #include "actor.h"
 #include "faulty.h"
 #include "lockfile-fcntl.h"
+#include "seen.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -320,16 +321,25 @@ TEST(several_files_of_which_one_is_held_are_ETIMEDOUT_however_short_the_bound)
 	assert_false(exists("0"));
 }
 
+/* The thread that was left behind has ended, and closed its pipe. */
+static void assert_thread_ends(int descriptors)
+{
+	for (int look = 0; open_descriptors() != descriptors && look_again(&look);)
+		;
+	assert_int_equal(open_descriptors(), descriptors);
+}
+
 /* A number of the caller's may be another file's by then. */
 TEST(a_borrowed_descriptor_that_was_closed_is_left_alone)
 {
-	static const enum faulty calls[] = { FSTATFS, F_SETLK_ };
+	static const enum faulty calls[] = { FSTATFS, F_SETLK_, F_OFD_SETLK_ };
 	struct lf_lock *lock;
-	int fd, other;
+	int fd, other, before;
 
 	needs_locks_of_descriptions();
 	fd = (open)(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
-	for (size_t i = 0; i < 2; i++) {
+	before = open_descriptors();
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (!is_made(calls[i]))
 			continue;
 		faulty_block(calls[i], lock_path);
@@ -338,14 +348,49 @@ TEST(a_borrowed_descriptor_that_was_closed_is_left_alone)
 		assert_int_equal(lf_acquire_fd(&lock, other, 0, 0), 0);
 		assert_int_equal(dup2(other, fd), fd);
 		faulty_unblock();
-		for (int look = 0; look_again(&look) && lock_error("lock") != 0;)
-			;
+		assert_thread_ends(before + 1);
+		assert_free("lock");
 		assert_held("other");
 		assert_int_equal(lf_release(&lock), 0);
 		(close)(other);
 		(close)(fd);
 		fd = (open)(lock_path, O_RDWR | O_CLOEXEC);
 	}
+	(close)(fd);
+}
+
+static int hold_other_by_flock(void *unused)
+{
+	int fd = (open)("other", O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+
+	(void)unused;
+	demand(fd >= 0 && (flock)(fd, LOCK_EX) == 0);
+	return 0;
+}
+
+/* The lock of flock(2) is refused, and what is given back then is not ours. */
+TEST(nor_is_one_that_was_closed_before_flock_is_refused)
+{
+	int fd, other, before;
+	struct lf_lock *lock;
+	pid_t holder;
+
+	needs_locks_of_descriptions();
+	needs(has_flock(), "flock(2)");
+	holder = holder_new(hold_other_by_flock, NULL);
+	fd = (open)(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+	before = open_descriptors();
+	faulty_block(FLOCK, lock_path);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 10, LF_FLOCK), -EHOSTUNREACH);
+	other = (open)("other", O_RDWR | O_CLOEXEC);
+	assert_int_equal(lf_acquire_fd(&lock, other, 0, 0), 0);
+	assert_int_equal(dup2(other, fd), fd);
+	faulty_unblock();
+	assert_thread_ends(before + 1);
+	assert_held("other");
+	assert_int_equal(lf_release(&lock), 0);
+	assert_kill(holder);
+	(close)(other);
 	(close)(fd);
 }
 
