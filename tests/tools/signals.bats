@@ -637,6 +637,22 @@ terminate() {
 	equal "$(cat blocked)" "$usual"
 }
 
+# The signal by which the threads of lf-acquire reach each other.
+@test "an ignored VTALRM stays ignored in COMMAND after a wait" {
+	env --ignore-signal=VTALRM true 2>/dev/null ||
+		skip "needs env with --ignore-signal"
+	need_proc_locks
+	local signals
+
+	hold lf-acquire lock
+	queue env --ignore-signal=VTALRM lf-acquire -w lock \
+		grep SigIgn /proc/self/status >ignored
+	release "$holder"
+	finish "$pid"
+	read -r _ signals <ignored
+	equal $((0x$signals >> ($(kill -l VTALRM) - 1) & 1)) 1
+}
+
 @test "a blocked signal waits for COMMAND to unblock it" {
 	need perl
 	env --block-signal=TERM true 2>/dev/null ||
