@@ -494,6 +494,27 @@ TEST(a_parent_releases_the_lock_of_a_dead_child)
 	assert_false(exists(lock_path));
 }
 
+static int adopt_for_the_group_and_die(void *argument)
+{
+	demand(lf_adopt(argument) == 0);
+	demand(fcntl(lf_fileno(argument), F_SETOWN, -getpgrp()) == 0);
+	raise(SIGKILL);
+	return 0;
+}
+
+/* The owner is a group of processes, and none of them has adopted the lock. */
+TEST(a_group_of_processes_adopts_nothing)
+{
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(child_run(adopt_for_the_group_and_die, lock),
+			 -SIGKILL);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
 /* A child that may not start a thread. */
 static int adopt_without_thread(void *argument)
 {

@@ -551,3 +551,18 @@ TEST(a_descriptor_that_another_process_locks_is_not_used_again)
 	gate_free(peer.locked);
 	gate_free(peer.may_go);
 }
+
+/* The handles of one descriptor wait for each other in the process. */
+TEST(a_wait_for_a_handle_of_the_same_descriptor_leaves_nothing)
+{
+	struct lf_lock *lock, *second;
+	int before, fd = open_lock(O_RDWR);
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	before = open_descriptors();
+	assert_int_equal(lf_acquire_fd(&second, fd, 10, 0), -ETIMEDOUT);
+	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(lf_release(&lock), 0);
+	close(fd);
+}

@@ -113,6 +113,27 @@ TEST(a_check_costs_no_lock_of_the_program)
 	close(fd);
 }
 
+/* It can only be read; by such a descriptor no file is removed. */
+TEST(a_descriptor_that_a_check_left_open_is_not_locked)
+{
+	int before, fd = open(lock_path, O_RDWR | O_CREAT, 0666);
+	struct lf_lock *lock;
+
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	before = open_descriptors();
+	assert_int_equal(lockf(fd, F_TLOCK, 1), 0);
+	/* Only one that is opened beside another is ever used again. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(lf_check(lock_path, NULL), 0);
+	assert_true(open_descriptors() > before);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+	assert_int_equal(open_descriptors(), before);
+	close(fd);
+}
+
 /* To leave it open helps only a lock of this process. */
 TEST(a_check_of_the_lock_of_another_process_leaves_no_descriptor)
 {

@@ -322,6 +322,86 @@ TEST_WITH_FAULTS(a_tag_without_the_body_is_given_back)
 	gate_free(ready);
 }
 
+/* Byte 0 carries this PID, as another process sees it. */
+static int find_tag_of(void *pid)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
+
+	demand((fcntl)((openat)(AT_FDCWD, lock_path, O_RDWR), F_GETLK, &tag) ==
+	       0);
+	demand(tag.l_type == F_WRLCK && tag.l_pid == *(pid_t *)pid);
+	return 0;
+}
+
+/*
+ * A thread has the tag and not yet the body.  Another one gives up its wait: to close
+ * its descriptor would give the tag, and the turn, to the next process.
+ */
+TEST_WITH_FAULTS(a_thread_that_gives_up_costs_no_tag_that_another_just_got)
+{
+	struct actor *holder, *next;
+	struct lf_lock *first, *second;
+	pid_t self = getpid();
+
+	needs_locks_of_descriptions();
+	holder = actor_holder(LF_KEEP);
+	assert_int_equal(lf_start(&first, lock_path, LF_KEEP), 0);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_start(&second, lock_path, LF_KEEP), 0);
+	assert_true(waiters_reach(lock_path, 2));
+	next = actor_waiter(LF_FOREVER, LF_KEEP, 3);
+	faulty_block(F_OFD_SETLK_, lock_path);
+	actor_must(holder, RELEASE, 0, 0);
+	faulty_await();
+	assert_int_equal(lf_release(&second), 0);
+	assert_child(find_tag_of, &self);
+	faulty_unblock();
+	assert_int_equal(lf_finish(&first), 0);
+	assert_child(find_tag_of, &self);
+	assert_int_equal(lf_release(&first), 0);
+	assert_int_equal(actor_result(next), 0);
+	actor_release(next);
+	actor_end(holder);
+}
+
+/* Another program, whose PID shows that it waits. */
+static int wait_for_body(void *ready)
+{
+	struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+
+	demand(fd >= 0 && (fcntl)(fd, F_SETLKW, &body) == 0);
+	gate_open(*(struct gate *)ready);
+	for (;;)
+		pause();
+}
+
+/* A thread that queues beside another gets its place, and is refused the body. */
+TEST_WITH_FAULTS(a_place_without_the_body_is_given_back)
+{
+	struct gate ready = gate_new();
+	struct lf_lock *lock, *pending;
+	pid_t pid;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal(lf_start(&pending, lock_path, LF_KEEP), 0);
+	assert_true(waiters_reach(lock_path, 1));
+	pid = child_start(wait_for_body, &ready);
+	assert_true(waiters_reach(lock_path, 2));
+	faulty_block(F_OFD_SETLK_, lock_path);
+	assert_int_equal(lf_release(&lock), 0);
+	faulty_await();
+	gate_pass(ready);
+	faulty_unblock();
+	assert_true(waiters_reach(lock_path, 1)); /* at the body */
+	assert_child(find_no_tag, NULL);
+	assert_kill(pid);
+	assert_int_equal(lf_finish(&pending), 0);
+	assert_int_equal(lf_release(&pending), 0);
+	gate_free(ready);
+}
+
 /* --- A thread that cannot be stopped */
 
 /* The lock is free, and no descriptor is left, once the thread has ended. */

@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "actor.h"
-#include "lockfile-fcntl.h"
+#include "lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -446,4 +446,103 @@ TEST(a_child_forked_beside_busy_threads_can_lock)
 	for (int i = 0; i < 3; i++)
 		pthread_join(thread[i], NULL);
 	assert_false(exists(lock_path));
+}
+
+/* --- The tag of threads that lock in different modes */
+
+/* Byte 0 is locked in this way, as another process sees it. */
+static int find_tag_type(void *type)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = open(lock_path, O_RDWR);
+
+	demand(fd >= 0 && fcntl(fd, F_GETLK, &tag) == 0);
+	demand(tag.l_pid == getppid() && tag.l_type == *(short *)type);
+	return 0;
+}
+
+/* The tag is one of the process: to try for it would convert that of the holder. */
+TEST(a_thread_that_cannot_share_leaves_the_tag_exclusive)
+{
+	struct actor *thread = actor_thread();
+	short exclusive = F_WRLCK;
+	struct lf_lock *lock;
+
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(actor_do(thread, ACQUIRE, 0, LF_SHARED), -EAGAIN);
+	assert_child(find_tag_type, &exclusive);
+	assert_int_equal(lf_release(&lock), 0);
+	actor_end(thread);
+}
+
+TEST(a_thread_that_got_an_exclusive_tag_makes_it_shared_again)
+{
+	struct actor *other = actor_process(), *waiter = actor_thread();
+	short shared = F_RDLCK;
+	struct lf_lock *lock;
+
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	actor_must(other, ACQUIRE, 0, LF_SHARED);
+	actor_begin(waiter, ACQUIRE, LF_FOREVER, 0);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	actor_must(other, RELEASE, 0, 0);
+	assert_true(waiters_reach(lock_path, 1)); /* at the body */
+	assert_child(find_tag_type, &shared);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(actor_result(waiter), 0);
+	actor_must(waiter, RELEASE, 0, 0);
+	actor_end(waiter);
+	actor_end(other);
+}
+
+/* --- What the table keeps */
+
+static int lock_byte_0(void *ready)
+{
+	struct flock byte = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = open(lock_path, O_RDWR | O_CREAT, 0666);
+
+	demand(fd >= 0 && fcntl(fd, F_SETLK, &byte) == 0);
+	gate_open(*(struct gate *)ready);
+	for (;;)
+		pause();
+}
+
+/* A handle that is only parked waits for nothing, and keeps no other one open. */
+TEST(a_wait_that_was_given_up_keeps_no_descriptor_open)
+{
+	struct gate ready = gate_new();
+	struct lf_lock *lock, *pending;
+	int before;
+	pid_t pid;
+
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	pid = child_start(lock_byte_0, &ready);
+	gate_pass(ready);
+	before = open_descriptors();
+	assert_int_equal(lf_start(&pending, lock_path, LF_KEEP), 0);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED | LF_KEEP),
+			 0);
+	assert_int_equal(lf_release(&pending), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(open_descriptors(), before);
+	assert_kill(pid);
+	gate_free(ready);
+}
+
+TEST(the_table_has_no_file_that_is_not_in_use)
+{
+	struct lf_lock *lock, *refused;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&refused, lock_path, 0, 0), -EAGAIN);
+	assert_false(lf_table_is_empty());
+	assert_int_equal(lf_release(&lock), 0);
+	assert_true(lf_table_is_empty());
 }

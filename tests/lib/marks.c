@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "child.h"
+#include "lock.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
@@ -420,4 +421,103 @@ TEST_WITH_FAULTS(an_old_kernel_keeps_the_file_of_another_sharer)
 	assert_held(lock_path);
 	assert_int_equal(lf_release(&second), 0);
 	assert_false(exists(lock_path));
+}
+
+/* Whatever fails, the lock of the process stays that of the other handle. */
+TEST_WITH_FAULTS(a_second_handle_that_fails_costs_no_lock_of_the_process)
+{
+	const unsigned flags = LF_SHARED | LF_KEEP;
+	struct lf_lock *first, *second;
+	int rc, failures = 0;
+
+	needs_shared_locks();
+	needs_known_file_systems();
+	faulty_file_system(FUSE);
+	faulty_hide_locks(true);
+	assert_int_equal(lf_acquire(&first, lock_path, 0, flags), 0);
+	for (int nth = 1;; nth++) {
+		faulty_set(FSTATAT, nth, true, EIO);
+		rc = lf_acquire(&second, lock_path, 0, flags);
+		faulty_clear();
+		assert_held(lock_path);
+		if (rc == 0)
+			break;
+		failures++;
+	}
+	assert_true(failures > 0);
+	assert_int_equal(lf_release(&second), 0);
+	assert_held(lock_path);
+	assert_int_equal(lf_release(&first), 0);
+	assert_free(lock_path);
+}
+
+static void *share_with_flock(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	return lf_acquire(&lock, lock_path, 0, LF_SHARED | LF_FLOCK) == 0 ?
+		       lock :
+		       NULL;
+}
+
+struct releasing {
+	struct lf_lock *lock;
+	atomic_int pid;
+	atomic_bool done;
+};
+
+static void *release_it(void *argument)
+{
+	struct releasing *releasing = argument;
+
+	atomic_store(&releasing->pid, lf_thread_pid());
+	lf_release(&releasing->lock);
+	atomic_store(&releasing->done, true);
+	return NULL;
+}
+
+/* That it waits is seen where threads show their state. */
+static void await_release(const struct releasing *releasing)
+{
+	unsigned long long sleeps;
+	int state = 'R';
+
+	for (int look = 0; state != 'S' && state >= 0 &&
+			   !atomic_load(&releasing->done) && look_again(&look);)
+		if (atomic_load(&releasing->pid) != 0)
+			state = lf_thread_state(atomic_load(&releasing->pid),
+						&sleeps);
+}
+
+/*
+ * The lock of the process would go with the first handle, if its release did not
+ * wait until the other one, which has it already, counts as a holder.
+ */
+TEST_WITH_FAULTS(a_release_waits_for_a_thread_that_is_about_to_hold)
+{
+	struct releasing releasing = { .pid = 0 };
+	pthread_t acquirer, releaser;
+	struct lf_lock *lock;
+	void *got;
+
+	needs_shared_locks();
+	needs(has_flock(), "flock(2)");
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	assert_int_equal(lf_acquire(&releasing.lock, lock_path, 0,
+				    LF_SHARED | LF_KEEP),
+			 0);
+	faulty_block(FLOCK, lock_path); /* after the record locks */
+	(pthread_create)(&acquirer, NULL, share_with_flock, NULL);
+	faulty_await();
+	(pthread_create)(&releaser, NULL, release_it, &releasing);
+	await_release(&releasing);
+	faulty_unblock();
+	pthread_join(acquirer, &got);
+	pthread_join(releaser, NULL);
+	lock = got;
+	assert_non_null(lock);
+	assert_held(lock_path);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_free(lock_path);
 }

@@ -45,6 +45,63 @@ TEST(several_files_without_memory_are_ENOMEM)
 	}
 }
 
+static void *acquire_in_directory(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	return lf_acquire(&lock, "a/lock", 0, 0) == 0 ? lock : NULL;
+}
+
+/* The name of a file is one in the directory from which it will be removed. */
+TEST(a_directory_that_is_replaced_before_the_file_is_created_keeps_none)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *got;
+
+	assert_int_equal(mkdir("a", 0777), 0);
+	faulty_block(CREATE, "a/lock");
+	(pthread_create)(&thread, NULL, acquire_in_directory, NULL);
+	faulty_await();
+	assert_int_equal(rename("a", "b"), 0);
+	assert_int_equal(mkdir("a", 0777), 0);
+	faulty_unblock();
+	pthread_join(thread, &got);
+	lock = got;
+	assert_non_null(lock);
+	assert_true(exists("a/lock"));
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(rmdir("a"), 0);
+	assert_int_equal(rmdir("b"), 0);
+}
+
+TEST(a_file_that_is_to_be_kept_stays_after_a_failure)
+{
+	struct lf_lock *lock;
+
+	faulty_set(FSTATAT, 1, false, EIO);
+	assert_int_equal(lf_acquire(&lock, "lock", 0, LF_KEEP), -EIO);
+	assert_int_equal(faulty_clear(), 1);
+	assert_true(exists(lock_path));
+	assert_free(lock_path);
+}
+
+/* Another program may have locked the one byte that a remover only asks about. */
+TEST(a_file_stays_if_it_is_unknown_whether_it_is_locked)
+{
+	struct lf_lock *lock;
+
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	faulty_set(F_OFD_GETLK_, 1, true, EIO);
+	lf_release(&lock);
+	assert_true(faulty_clear() > 0);
+	assert_true(exists(lock_path));
+	assert_free(lock_path);
+}
+
 /* The program has more thread-local data than the stack has room. */
 TEST(a_stack_that_is_too_small_is_replaced)
 {
@@ -78,7 +135,11 @@ TEST(flock_of_a_server_that_keeps_the_locks_is_not_taken)
 	needs_locks_of_descriptions();
 	faulty_file_system(FUSE);
 	faulty_hide_locks(true);
+	faulty_set(FLOCK, 1000000, false, EIO); /* counted only */
 	rc = lf_acquire(&lock, lock_path, 0, LF_FLOCK);
+	/* Not even tried before the kind of the lock is known. */
+	assert_int_equal(faulty_calls(), rc == 0);
+	faulty_clear();
 	faulty_hide_locks(false);
 	if (rc == 0) {
 		assert_int_equal(lf_backend(lock), LF_BACKEND_FCNTL);

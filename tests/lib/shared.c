@@ -332,6 +332,8 @@ static int share_what_can_only_be_read(const char *path, int refusal)
 		demand(lf_release(&second) == LF_LEFT);
 		demand(open_descriptors() <= descriptors + 1);
 	}
+	/* The descriptor that is still open does not serve. */
+	demand(lf_acquire(&second, path, 0, 0) == -refusal);
 	demand(lf_acquire(&second, path, 0, LF_SHARED | LF_KEEP) == 0);
 	demand(lf_release(&second) == 0);
 	demand(lf_release(&lock) == LF_LEFT);
@@ -355,12 +357,15 @@ TEST(a_reader_without_write_permission_can_share)
 
 static int write_as_ordinary_user(void *path)
 {
-	struct lf_lock *lock;
+	struct lf_lock *lock, *second;
 
 	demand(become_ordinary());
 	demand(lf_acquire(&lock, path, 0, LF_SHARED) == -EACCES);
 	demand(lf_acquire(&lock, path, 0, LF_KEEP) == 0);
 	demand(lf_convert(lock, 0, LF_SHARED) == -EACCES);
+	/* The refused call leaves a descriptor open, which does not serve. */
+	demand(lf_acquire(&second, path, 0, LF_KEEP) == -EAGAIN);
+	demand(lf_acquire(&second, path, 0, LF_SHARED) == -EACCES);
 	demand(lf_verify(lock) == 0);
 	demand(lf_release(&lock) == 0);
 	return 0;

@@ -48,6 +48,17 @@ TEST(a_free_lock_is_acquired_without_waiting)
 	assert_false(exists(lock_path));
 }
 
+/* A call that may wait keeps the working directory open, as another may change it. */
+TEST(a_relative_path_leaves_no_descriptor)
+{
+	int before = open_descriptors();
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, "lock", LF_FOREVER, 0), 0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(open_descriptors(), before);
+}
+
 TEST(a_timeout_is_never_early)
 {
 	static const int bounds[] = { 1, 2, 3, 10, 49, 1001 };
@@ -418,6 +429,32 @@ TEST(signals_reach_the_thread_of_the_program)
 		assert_int_equal(sigismember(&before, sig),
 				 sigismember(&after, sig));
 	sigaction(SIGUSR1, &old, NULL);
+	actor_release(holder);
+}
+
+/* It would end the process if our thread did not block it too. */
+static int get_blocked_signal(void *unused)
+{
+	struct lf_lock *lock;
+	sigset_t set;
+
+	(void)unused;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	demand(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	demand(lf_start(&lock, lock_path, 0) == 0);
+	demand(waiters_reach(lock_path, 1));
+	demand(kill(getpid(), SIGUSR1) == 0);
+	demand(sigpending(&set) == 0 && sigismember(&set, SIGUSR1) == 1);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+TEST(a_signal_that_the_program_blocks_stays_pending)
+{
+	struct actor *holder = actor_holder(0);
+
+	assert_child(get_blocked_signal, NULL);
 	actor_release(holder);
 }
 
