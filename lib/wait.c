@@ -421,11 +421,8 @@ struct timespec lf_deadline(int timeout_ms)
 		return t;
 	t = now();
 	t.tv_sec += timeout_ms / 1000;
+	/* It may be more than a second: milliseconds_until() adds both up. */
 	t.tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (t.tv_nsec >= 1000000000L) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000L;
-	}
 	return t;
 }
 

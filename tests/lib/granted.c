@@ -73,33 +73,46 @@ TEST_WITH_FAULTS(an_interrupted_upgrade_leaves_the_lock_shared)
 	check_upgrade((struct upgrade){ LONG_MS, EINTR, -EINTR });
 }
 
-/* Another program that waits for a part of the body alone, with its PID. */
-static int take_byte_5(void *unused)
+static void *upgrade(void *lock)
 {
-	struct flock byte = { .l_type = F_WRLCK, .l_start = 5, .l_len = 1 };
-	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+	return (void *)(intptr_t)lf_convert(lock, LONG_MS, 0);
+}
+
+static int find_body(void *unused)
+{
+	struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
 
 	(void)unused;
-	demand((fcntl)(fd, F_SETLKW, &byte) == 0);
+	demand((fcntl)((openat)(AT_FDCWD, lock_path, O_RDWR), F_GETLK,
+		       &body) == 0);
+	demand(body.l_type != F_UNLCK);
 	return 0;
 }
 
 /* The lock is shared again in one step, and not free in between. */
 TEST_WITH_FAULTS(an_interrupted_upgrade_lets_nobody_in)
 {
-	struct upgrade upgrade = { LONG_MS, EINTR, -EINTR };
 	struct actor *sharer;
-	pid_t pid, other;
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *result;
 
 	needs_locks_of_descriptions();
 	sharer = actor_holder(LF_SHARED | LF_KEEP);
-	pid = child_start(upgrade_in_vain, &upgrade);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED | LF_KEEP),
+			 0);
+	faulty_after(F_OFD_SETLKW_, EINTR);
+	(pthread_create)(&thread, NULL, upgrade, lock);
 	assert_true(waiters_reach(lock_path, 1));
-	other = child_start(take_byte_5, NULL);
-	assert_true(waiters_reach(lock_path, 2));
+	faulty_block(F_OFD_SETLK_, lock_path);
 	actor_release(sharer);
-	assert_finish(pid);
-	assert_finish(other);
+	faulty_await();
+	assert_child(find_body, NULL);
+	faulty_unblock();
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, -EINTR);
+	assert_int_equal(child_run(try_to_share, lock_path), 0);
+	assert_int_equal(lf_release(&lock), 0);
 	assert_free(lock_path);
 }
 

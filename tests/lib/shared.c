@@ -332,7 +332,6 @@ static int share_what_can_only_be_read(const char *path, int refusal)
 		demand(lf_release(&second) == LF_LEFT);
 		demand(open_descriptors() <= descriptors + 1);
 	}
-	/* The descriptor that is still open does not serve. */
 	demand(lf_acquire(&second, path, 0, 0) == -refusal);
 	demand(lf_acquire(&second, path, 0, LF_SHARED | LF_KEEP) == 0);
 	demand(lf_release(&second) == 0);
@@ -363,7 +362,6 @@ static int write_as_ordinary_user(void *path)
 	demand(lf_acquire(&lock, path, 0, LF_SHARED) == -EACCES);
 	demand(lf_acquire(&lock, path, 0, LF_KEEP) == 0);
 	demand(lf_convert(lock, 0, LF_SHARED) == -EACCES);
-	/* The refused call leaves a descriptor open, which does not serve. */
 	demand(lf_acquire(&second, path, 0, LF_KEEP) == -EAGAIN);
 	demand(lf_acquire(&second, path, 0, LF_SHARED) == -EACCES);
 	demand(lf_verify(lock) == 0);
