@@ -250,6 +250,28 @@ TEST(the_heir_of_an_ended_process_is_listed)
 	assert_true(sees("0"));
 }
 
+static int share_flock_by_a_child(void *fd)
+{
+	return flock(*(int *)fd, LOCK_SH);
+}
+
+/* A shared one beside a record lock might be a presence, if no process showed it. */
+TEST(the_heir_of_a_shared_flock_is_listed_beside_record_locks)
+{
+	pid_t pid;
+	int fd;
+
+	needs_initial_pid_namespace();
+	needs_holders_with_names();
+	pid = holder_new(take, NULL);
+	fd = open(lock_path, O_RDWR);
+	assert_child(share_flock_by_a_child, &fd);
+	assert_true(sees_in_any_order("1; %d %s; %d descriptor flock shared",
+				      pid, by_us(), getpid()));
+	assert_kill(pid);
+	close(fd);
+}
+
 /* --- Other users */
 
 static int see_as_ordinary(void *text)

@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "child.h"
-#include "lock.h"
+#include "inspect/inspect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,12 +120,16 @@ TEST(a_deep_queue_is_read_whole)
 TEST(many_locks_are_read_all)
 {
 	int fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+	struct lf_lock_list list;
 
 	needs(lists_locks(), "a system that lists locks");
 	/* The kernel merges neighbours. */
 	for (off_t i = 0; i < LOCKS; i++)
 		assert_int_equal(lock_byte(fd, F_SETLK, 2 * i), 0);
 	assert_true(counts_reach(0, LOCKS));
+	assert_int_equal(lf_list_locks(&list), 0);
+	assert_true(list.in_parts);
+	lf_lock_list_free(&list);
 	close(fd);
 	assert_true(counts_reach(0, 0));
 }
@@ -279,4 +283,29 @@ TEST(a_process_that_goes_on_is_not_ending)
 	needs_proc_with_locks();
 	assert_false(is_dying(getpid()));
 	assert_int_equal(open_descriptors(), before);
+}
+
+/* Each file system counts its inodes itself. */
+TEST(a_lock_belongs_to_the_inode_of_its_device)
+{
+	struct lf_listed_lock locks[3] = {
+		{ .inode = { .number = 1, .major = 1, .minor = 1 } },
+		{ .inode = { .number = 1, .major = 1, .minor = 2 } },
+		{ .inode = { .number = 1, .major = 2, .minor = 1 } },
+	};
+	const struct lf_listed_lock *sorted[3] = { &locks[0], &locks[1],
+						   &locks[2] };
+	struct lf_listing listing = {
+		.list = { .locks = locks, .count = 3 },
+		.sorted = sorted,
+	};
+	size_t count;
+
+	for (int i = 0; i < 3; i++) {
+		const struct lf_listed_lock *const *found = lf_listing_find(
+			&listing, &locks[i].inode, &count);
+
+		assert_int_equal(count, 1);
+		assert_ptr_equal(*found, &locks[i]);
+	}
 }
