@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "child.h"
+#include "actor.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
 
@@ -278,4 +278,118 @@ TEST(a_process_was_started_when_it_was_or_at_an_unknown_time)
 	begin(lock_as_a_process, false);
 	fail_everywhere("start time", ask_for_start_time, false);
 	end();
+}
+
+/* --- A file that is replaced while it is looked at */
+
+static void *inspect_in_thread(void *unused)
+{
+	struct lf_report *report;
+	int rc = lf_inspect(lock_path, &report);
+
+	(void)unused;
+	lf_report_free(report);
+	return (void *)(intptr_t)rc;
+}
+
+static void *check_in_thread(void *unused)
+{
+	pid_t pid;
+
+	(void)unused;
+	return (void *)(intptr_t)lf_check(lock_path, &pid);
+}
+
+/* Between the look at the path and the question whether the file is locked. */
+static void look_at_replaced(void *(*look)(void *))
+{
+	struct actor *actor = actor_holder(LF_KEEP);
+	pthread_t thread;
+	void *result;
+
+	faulty_block(F_OFD_GETLK_, lock_path);
+	(pthread_create)(&thread, NULL, look, NULL);
+	faulty_await();
+	assert_int_equal(rename(lock_path, "old"), 0);
+	make_file(lock_path, 0666);
+	faulty_unblock();
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, 0);
+	actor_release(actor);
+}
+
+TEST(the_holder_of_a_replaced_file_does_not_hold_the_new_one)
+{
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	look_at_replaced(inspect_in_thread);
+	look_at_replaced(check_in_thread);
+}
+
+static int take_flock(void *ready)
+{
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+
+	demand((flock)(fd, LOCK_EX) == 0);
+	gate_open(*(struct gate *)ready);
+	for (;;)
+		pause();
+}
+
+static void *inspect_flock_in_thread(void *unused)
+{
+	struct lf_report *report;
+	int rc = lf_inspect(lock_path, &report);
+
+	(void)unused;
+	if (rc == 0)
+		rc = lf_report_flock(report);
+	lf_report_free(report);
+	return (void *)(intptr_t)rc;
+}
+
+/* A remover has it for an instant, in which the list may be read. */
+TEST(flock_that_has_gone_since_the_list_was_read_holds_nothing)
+{
+	struct gate ready = gate_new();
+	pthread_t thread;
+	void *result;
+	pid_t pid;
+
+	needs(has_flock(), "flock(2)");
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	make_file(lock_path, 0666);
+	pid = child_start(take_flock, &ready);
+	gate_pass(ready);
+	faulty_block(F_OFD_GETLK_, lock_path); /* after the list */
+	(pthread_create)(&thread, NULL, inspect_flock_in_thread, NULL);
+	faulty_await();
+	assert_kill(pid);
+	faulty_unblock();
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, 0);
+	gate_free(ready);
+}
+
+/* It is replaced again and again. */
+TEST(the_holder_of_a_file_that_is_never_in_place_has_no_name)
+{
+	struct actor *actor = actor_holder(LF_KEEP);
+	const struct lf_entry *entry;
+	struct lf_report *report;
+	pid_t pid;
+
+	needs_proc_with_locks();
+	faulty_set(LSTAT, 1, true, ENOENT);
+	assert_int_equal(lf_inspect(lock_path, &report), 1);
+	entry = lf_report_next(report, NULL);
+	assert_non_null(entry);
+	assert_int_equal(lf_entry_pid(entry), 0);
+	lf_report_free(report);
+	faulty_set(LSTAT, 1, true, ENOENT);
+	assert_int_equal(lf_check(lock_path, &pid), 1);
+	assert_int_equal(pid, 0);
+	faulty_clear();
+	actor_release(actor);
 }

@@ -183,6 +183,38 @@ nothing_left() {
 	nothing_left
 }
 
+@test "a slot that another program locks meanwhile is passed over" {
+	need_faults
+	local first
+
+	# The file of the queue is created first, that of the slot then.
+	FAULTY=create:STOP:2 start faulty-acquire -N 2 lock sh -c 'echo "$LF_SLOT" >ran'
+	first=$pid
+	eventually is_stopped "$first"
+	hold lf-acquire lock.1
+	kill -CONT "$first"
+	finish "$first"
+	equal "$status" 0
+	equal "$(<ran)" 2
+	release "$holder"
+}
+
+@test "a slot that becomes free just before it is waited for is taken" {
+	need_faults
+	local first
+
+	# One thread is that of the wait of lf-acquire, the next one waits for the slot.
+	hold lf-acquire -N 1 lock
+	FAULTY=pthread_create:STOP:2 start faulty-acquire -w -N 1 lock touch ran
+	first=$pid
+	eventually is_stopped "$first"
+	release "$holder"
+	kill -CONT "$first"
+	finish "$first"
+	equal "$status" 0
+	present ran
+}
+
 @test "kill -9 of a holder starts the first waiter" {
 	need_proc_locks
 	fill
