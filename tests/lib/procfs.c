@@ -309,3 +309,33 @@ TEST(a_lock_belongs_to_the_inode_of_its_device)
 		assert_ptr_equal(*found, &locks[i]);
 	}
 }
+
+/* --- The processes, each read once */
+
+TEST(a_process_that_was_asked_is_not_read_again_with_all_others)
+{
+	const struct lf_examined *examined;
+	struct lf_snapshot snapshot;
+	const struct lf_use *use;
+	struct lf_file_id *id;
+	struct stat st;
+	int fd, found = 0;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	fd = open(lock_path, O_CREAT | O_RDWR, 0666);
+	assert_int_equal(lock_description(fd, F_WRLCK, 0), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	id = malloc(sizeof(*id));
+	assert_non_null(id);
+	*id = (struct lf_file_id){ st.st_ino, st.st_dev, false };
+	assert_int_equal(lf_snapshot_begin(&snapshot, id, 1), 0);
+	assert_int_equal(lf_snapshot_examine(&snapshot, getpid(), &examined),
+			 0);
+	assert_int_equal(lf_snapshot_scan(&snapshot), 0);
+	for (use = snapshot.users[0].first; use; use = use->next)
+		found += use->pid == getpid();
+	assert_int_equal(found, 1);
+	lf_snapshot_end(&snapshot);
+	close(fd);
+}
