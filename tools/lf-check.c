@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ static void inspect_until_free(struct files *files, char *const *paths,
 		looks = held ? 0 : looks + 1;
 		if (watched && left > 0 && looks > 0 &&
 		    looks < LOOKS_AFTER_RELEASE) {
-			watch_wait(WATCH_PAUSE_MS);
+			poll(NULL, 0, WATCH_PAUSE_MS);
 			files_free(files);
 			continue;
 		}
