@@ -54,7 +54,8 @@ static int answer_by_list(struct lf_view *view, struct lf_listing *listing,
 	return rc < 0 ? rc : record;
 }
 
-static int check(const char *path, bool *again)
+/* After LISTS others that showed no lock.  *AGAIN: it takes one more. */
+static int check(const char *path, int lists, bool *again)
 {
 	struct lf_view view = { .path = path };
 	struct lf_listing listing;
@@ -66,7 +67,7 @@ static int check(const char *path, bool *again)
 	rc = lf_check_view(&view, &listing.list, false);
 	if (rc <= 0 && rc != -ENOMEM && view.exists)
 		rc = answer_by_list(&view, &listing, rc);
-	*again = rc == 0 && view.exists && listing.list.has_moved;
+	*again = rc == 0 && view.exists && lists + 1 < listing.list.enough;
 	lf_view_unpin(&view);
 	lf_view_clear(&view);
 	lf_listing_free(&listing);
@@ -78,7 +79,7 @@ int lf_check_any_lock(const char *path)
 	bool again = true;
 	int rc = 0;
 
-	for (int lists = 0; again && lists < LF_LISTS; lists++)
-		rc = check(path, &again);
+	for (int lists = 0; again; lists++)
+		rc = check(path, lists, &again);
 	return rc;
 }

@@ -199,7 +199,7 @@ static bool is_gone(const struct lf_view *later, struct lf_flock *flock,
 		flock->lacking = 0;
 		return false;
 	}
-	return !list->has_moved || ++flock->lacking == LF_LISTS;
+	return ++flock->lacking >= list->enough;
 }
 
 static int watch(const struct lf_view *view, const struct lf_view *later,

@@ -132,8 +132,7 @@ static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 		!lf_view_lists_flocks(view);
 	if (lacks && listing->list.is_torn)
 		view->flock = -EIO;
-	view->is_doubtful = lacks && listing->list.has_moved &&
-			    ++view->lists < LF_LISTS;
+	view->is_doubtful = lacks && ++view->lists < listing->list.enough;
 	view->is_confirmed = is_confirmed(view);
 	return 0;
 }

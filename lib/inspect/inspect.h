@@ -40,12 +40,6 @@
  */
 #define LF_LOOKS 4
 
-/*
- * So many lists must lack a lock, if locks moved while each was read: it can be
- * missing from one of them though it is held all the time.
- */
-#define LF_LISTS 4
-
 /* ---- report.c */
 
 struct lf_entry {
@@ -249,7 +243,9 @@ struct lf_view {
 	bool is_confirmed; /* it has the locks that the file has shown */
 	bool is_doubtful; /* it may lack one of flock(2); another would show it */
 	int lists; /* that were read for it */
+	bool is_named, has_device; /* INODE, and its device, are what the list has */
 	struct lf_inode inode;
+	unsigned long long mount; /* of the pin */
 	unsigned long long when; /* a process that began later is another */
 	struct lf_listed_lock *locks;
 	size_t lock_count;

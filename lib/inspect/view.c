@@ -18,6 +18,7 @@ int lf_view_pin(struct lf_view *view, struct stat *st)
 	if (pin < 0)
 		return pin;
 	view->is_pinned = true;
+	view->is_named = view->has_device = false;
 	view->id.ino = st->st_ino;
 	view->id.dev = st->st_dev;
 	return 0;
@@ -62,15 +63,20 @@ void lf_view_clear(struct lf_view *view)
 
 /* ---- The list */
 
-/* The device is needed only if a lock has this inode number. */
+/* Once; the device is needed only if a lock has this inode number. */
 int lf_view_name(struct lf_view *view, const struct lf_listing *listing,
 		 struct lf_mounts *mounts)
 {
-	unsigned long long mount;
-	int rc = lf_inode_of(view->pin, &view->id, &view->inode, &mount);
+	int rc = view->is_named ? 0 :
+				  lf_inode_of(view->pin, &view->id,
+					      &view->inode, &view->mount);
 
-	if (rc == 0 && lf_listing_has_number(listing, view->inode.number))
-		rc = lf_inode_find_device(&view->inode, mount, mounts);
+	view->is_named = rc == 0;
+	if (rc == 0 && !view->has_device &&
+	    lf_listing_has_number(listing, view->inode.number)) {
+		rc = lf_inode_find_device(&view->inode, view->mount, mounts);
+		view->has_device = rc == 0;
+	}
 	return rc;
 }
 

@@ -206,7 +206,7 @@ struct lf_lock_list {
 	size_t lease_count;
 	unsigned long long when; /* ticks after boot when reading began */
 	bool is_torn; /* it may lack locks that were held all the time */
-	bool has_moved; /* it may lack one, which another list hardly lacks too */
+	int enough; /* so many such lists in a row lack no lock that was held */
 };
 
 int lf_list_locks(struct lf_lock_list *list);

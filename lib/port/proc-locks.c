@@ -71,7 +71,9 @@ static int list_all(struct lf_lock_list *list, bool wants_locks)
 	if (rc < 0)
 		return rc;
 	list->is_torn = rc == LF_LOCKS_MAY_LACK;
-	list->has_moved = rc == LF_LOCKS_HAVE_MOVED;
+	list->enough = rc == LF_LOCKS_HAVE_MOVED ? 4 :
+		       rc == LF_LOCKS_IN_PARTS	 ? 2 :
+						   1;
 	rc = 0;
 	ours = wants_locks && lf_proc_is_ours();
 	rest = text;

@@ -19,9 +19,10 @@
  *
  * What looks like one lock may be two: one that was released, and acquired again
  * further back, behind a lock that has come forward meanwhile.  And a lock that is
- * converted moves to the front of those of its processor.  Either is missed only if
- * the locks behind it get other numbers, so the part does not go on as the one before
- * it did.
+ * converted moves to the front of those of its processor.  If either is missed, the
+ * locks behind it get other numbers, so the part does not go on as the one before it
+ * did; unless a lock in front of them goes at the same time.  So another list has to
+ * lack the same lock, and more of them if locks have moved.
  *
  * The buffer is a page at first.  It doubles while a lock does not fit into it with
  * all its waiters, and stays as large when the descriptor is read from the beginning.
@@ -63,6 +64,7 @@ struct text {
 	size_t room; /* for a part */
 	bool is_cut; /* a part took all of it: there is more */
 	uint64_t gaps; /* a hash of what is beside them; 0: there are none */
+	bool in_parts;
 	bool has_moved; /* a lock has another number in the next part */
 };
 
@@ -329,12 +331,13 @@ static int read_pass(struct text *text, struct reader *readers, bool is_first)
 	text->length = text->last = 0;
 	text->is_cut = false;
 	text->gaps = 0;
-	text->has_moved = false;
+	text->in_parts = text->has_moved = false;
 	count = read_part(text, &readers[0], SIZE_MAX);
 	if (count <= 0)
 		return (int)count;
 	text->length = (size_t)count;
-	if (!is_short(&readers[0], count) || !is_first)
+	text->in_parts = !is_short(&readers[0], count) || !is_first;
+	if (text->in_parts)
 		return read_in_turns(text, readers);
 	count = read_part(text, &readers[0], SIZE_MAX);
 	if (count > 0)
@@ -383,8 +386,8 @@ int lf_proc_read_locks(char **all)
 
 	if (rc == 0)
 		rc = read_passes(&text, readers);
-	if (rc == 0 && text.has_moved)
-		rc = LF_LOCKS_HAVE_MOVED;
+	if (rc == 0 && text.in_parts)
+		rc = text.has_moved ? LF_LOCKS_HAVE_MOVED : LF_LOCKS_IN_PARTS;
 	for (int i = 0; i < 2; i++)
 		if (readers[i].fd >= 0)
 			close(readers[i].fd);
