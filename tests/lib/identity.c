@@ -477,10 +477,11 @@ static int lock_under_forks(void *unused)
 	return 0;
 }
 
-/* The address sanitizer locks its allocator at a fork. */
-#if defined __SANITIZE_ADDRESS__ || has_feature(address_sanitizer)
+/* The address sanitizer locks its allocator at a fork, libgcov its records at an end. */
+#if defined __SANITIZE_ADDRESS__ || has_feature(address_sanitizer) || \
+	defined TESTS_COVERAGE_H
 # define needs_fork_in_handlers() \
-	skip_because("the address sanitizer hangs at a fork in a handler")
+	skip_because("the instruments hang at a fork in a handler")
 #else
 # define needs_fork_in_handlers() (void)0
 #endif
