@@ -25,10 +25,11 @@ function name_of(source) {
 
 file == "" { next }
 
-# A test gives the functions of a source that it includes other names.
-/^function / {
-	name = $2
-	sub(/^test_/, "lf_", name)
+# Where several programs have a function, gcov does not always name it; the source does.
+function name_in(text) {
+	sub(/\(.*/, "", text)
+	sub(/^.*[ *]/, "", text)
+	return text
 }
 
 /^ *[-#=0-9][^:]*: *[0-9]+:/ {
@@ -38,9 +39,11 @@ file == "" { next }
 	count = trim(substr($0, 1, index($0, ":") - 1))
 	if (line == 0 || count == "-")
 		next
-	code[file, line] = $0
-	sub(/^[^:]*:[^:]*:/, "", code[file, line])
-	code[file, line] = trim(code[file, line])
+	text = $0
+	sub(/^[^:]*:[^:]*:/, "", text)
+	if (text ~ /^[a-z_].*\([^;]*$/)
+		name = name_in(text)
+	code[file, line] = trim(text)
 	within[file, line] = name
 	if (count !~ /^[#=]/) {
 		ran[file, line] = 1
