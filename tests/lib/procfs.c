@@ -262,6 +262,9 @@ TEST(a_process_whose_main_thread_has_ended_is_examined)
 	for (int look = 0; !is_zombie(pid) && look_again(&look);)
 		;
 	assert_true(is_zombie(pid));
+	for (int look = 0; lf_process_state(pid, &activity) != 'S' &&
+			   look_again(&look);)
+		;
 	before = open_descriptors();
 	assert_int_equal(lf_process_state(pid, &activity), 'S');
 	assert_int_equal(lf_process_has_lock(pid, &st, lf_is_body), 1);
