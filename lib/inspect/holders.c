@@ -268,9 +268,13 @@ static int add_posix(struct lf_view *view, pid_t pid, int source, bool shared)
 				 });
 }
 
-/* *FORGED: the lock is another's, which may be found by its descriptors. */
+/* Locks whose owners may be found by their descriptors. */
+struct forged {
+	bool any, exclusive;
+};
+
 static int add_named(struct lf_view *view, const struct lf_listed_lock *lock,
-		     bool *forged)
+		     struct forged *forged)
 {
 	struct lf_use use;
 	int rc = lf_view_ask(view, lock->pid, &use), has;
@@ -287,7 +291,8 @@ static int add_named(struct lf_view *view, const struct lf_listed_lock *lock,
 	case LF_WORD_FALSE:
 		break;
 	}
-	*forged = true;
+	forged->any = true;
+	forged->exclusive |= lock->type == F_WRLCK;
 	return 0;
 }
 
@@ -295,7 +300,7 @@ static int add_named(struct lf_view *view, const struct lf_listed_lock *lock,
  * The owners of locks that carry the PID of another process, or of none: all that
  * show a lock.  Nobody is found if the lock is gone meanwhile.
  */
-static int add_true_owners(struct lf_view *view)
+static int add_true_owners(struct lf_view *view, const struct forged *forged)
 {
 	struct lf_snapshot *snapshot = view->snapshot;
 	int rc = lf_snapshot_scan(snapshot);
@@ -318,13 +323,13 @@ static int add_true_owners(struct lf_view *view)
 	    (found && !snapshot->denied))
 		return rc;
 	view->surplus = true;
-	return add_posix(view, 0, LF_SOURCE_NONE, false);
+	return add_posix(view, 0, LF_SOURCE_NONE, !forged->exclusive);
 }
 
 static int add_process_holders(struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
-	bool forged = false;
+	struct forged forged = { .any = false };
 	int rc = 0;
 
 	while (rc == 0 && (lock = lf_view_next(view, lock)) != NULL) {
@@ -335,7 +340,7 @@ static int add_process_holders(struct lf_view *view)
 		else
 			rc = add_named(view, lock, &forged);
 	}
-	return rc == 0 && forged ? add_true_owners(view) : rc;
+	return rc == 0 && forged.any ? add_true_owners(view, &forged) : rc;
 }
 
 /* ---- The mode of a holder is that of its strongest lock. */

@@ -22,22 +22,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- The attack, by a process that may only read the file */
+/* ---- The attack, which a process that may only read the file can do */
 
 enum range { WHOLE_FILE, FIRST_BYTE, BODY_OF_ITS_OWN };
 
 struct attack {
 	enum range range;
+	bool exclusive;
 	const char *victim; /* the program that the child executes, or NULL */
 	bool as_ordinary;
 	bool forgets_child; /* which stays a zombie */
 	pid_t claimed; /* PID, of the child */
 };
 
-static int lock_for_reading(int fd, int command, enum range range)
+static int lock_part(int fd, int command, enum range range, bool exclusive)
 {
 	struct flock part = {
-		.l_type = F_RDLCK,
+		.l_type = exclusive ? F_WRLCK : F_RDLCK,
 		.l_start = range == BODY_OF_ITS_OWN,
 		.l_len = range == FIRST_BYTE,
 	};
@@ -63,7 +64,7 @@ static void claim(const struct attack *attack, int fd)
 							      attack->range;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (lock_for_reading(fd, F_SETLK, range) < 0)
+	if (lock_part(fd, F_SETLK, range, attack->exclusive) < 0)
 		_exit(1);
 	if (attack->victim)
 		execl(attack->victim, attack->victim, "60", (char *)NULL);
@@ -102,10 +103,11 @@ static int attack_as(void *argument)
 	demand(!attack->as_ordinary || become_ordinary());
 	/* As it is for a program that was not started by root. */
 	prctl(PR_SET_DUMPABLE, 1);
-	fd = open(lock_path, O_RDONLY | O_CLOEXEC);
+	fd = open(lock_path,
+		  (attack->exclusive ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	demand(fd >= 0);
 	demand(attack->range != BODY_OF_ITS_OWN ||
-	       lock_for_reading(fd, F_OFD_SETLK, BODY_OF_ITS_OWN) == 0);
+	       lock_part(fd, F_OFD_SETLK, BODY_OF_ITS_OWN, false) == 0);
 	pid = fork_with_shared_descriptors();
 	if (pid == 0)
 		claim(attack, fd);
@@ -298,29 +300,37 @@ static int see_nobody(void *argument)
 	pid_t checked;
 
 	demand(setgid(view->user) == 0 && setuid(view->user) == 0);
-	demand(sees("1; 0 unknown posix"));
+	demand(sees("1; 0 unknown posix%s",
+		    view->attack->exclusive ? "" : " shared"));
 	demand(lf_check(lock_path, &checked) == 1);
 	demand(checked == 0);
 	return 0;
 }
 
 /* Neither may be examined, but everybody can see that one of them has ended. */
-TEST(a_zombie_of_another_user_is_not_the_holder)
+static void expect_nobody(bool exclusive)
 {
-	struct attack *attack;
+	struct attack *attack = attack_new(WHOLE_FILE, NULL);
 	struct view view;
 	pid_t parent;
 
-	needs_root("to be two users");
-	needs_shared_locks();
-	attack = attack_new(WHOLE_FILE, NULL);
+	attack->exclusive = exclusive;
 	attack->as_ordinary = true;
 	attack->forgets_child = true;
+	chmod(lock_path, 0666);
 	parent = holder_new(attack_as, attack);
 	view = (struct view){ .attack = attack, .user = 1 };
 	assert_child(see_nobody, &view);
 	assert_kill(parent);
 	shared_free(attack, sizeof(*attack));
+}
+
+TEST(a_zombie_of_another_user_is_not_the_holder)
+{
+	needs_root("to be two users");
+	needs_shared_locks();
+	expect_nobody(true);
+	expect_nobody(false);
 }
 
 int main(void)
