@@ -46,8 +46,11 @@
  * leaves too.  It takes the exclusive presence first, then the body, and when it
  * is refused the body it drops body, then presence, and only then checks
  * whether a holder is left.  Of two that leave at the same time, the later then sees
- * either the other's mark or a file that nobody holds, and removes it.  In
- * another order both may see the other, and the file stays.
+ * either the other's mark or a file that nobody holds, and removes it.  If they
+ * took the body first, or checked earlier, both might see the other, and the file
+ * would stay.  If they dropped the presence before the body, one would get the
+ * presence while the body of the other still refuses it, and they might refuse
+ * each other again and again.
  *
  * Why a remover's lock has a gap
  *
@@ -253,7 +256,7 @@ static int leave(struct lf_lock *lock)
 				answer = found;
 			break;
 		}
-		/* In this order: another that leaves sees one of the two. */
+		/* In this order: another has the presence when the body is free. */
 		stop_holding(lock, &holds, &answer);
 		lf_presence_unlock(lock);
 		if (is_needed(lock, rc, &looks))

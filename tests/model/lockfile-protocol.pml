@@ -290,7 +290,11 @@ inline leave(have)
 #endif
 			break
 		:: else ->
-#ifdef MUTANT_READ_KEPT_FOR_LOOK
+#ifdef MUTANT_PRESENCE_DROPPED_FIRST
+			presence_unlock();
+			body_unlock();
+			have = NOTHING;
+#elif defined MUTANT_READ_KEPT_FOR_LOOK
 			if
 			:: have == READ
 			:: else -> body_unlock(); have = NOTHING
@@ -302,6 +306,8 @@ inline leave(have)
 #ifdef MUTANT_LOOK_BEFORE_DROP
 			body_test();
 			presence_unlock();
+#elif defined MUTANT_PRESENCE_DROPPED_FIRST
+			body_test();
 #else
 			presence_unlock();
 			body_test();
