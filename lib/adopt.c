@@ -45,7 +45,7 @@ int lf_adopt_lock(struct lf_lock *lock)
 
 	/* The kernel grants it for nothing if the process holds the file. */
 	if (lock->marks.process_owned && inherited &&
-	    lf_table_process_holds(&file))
+	    lf_table_process_holds(&file, NULL))
 		return LF_BUSY;
 	/* Granted where the description holds the body, as it should. */
 	rc = lf_body_try(lock, lock->type);

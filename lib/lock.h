@@ -484,9 +484,13 @@ void lf_table_unprepare(struct lf_lock *lock);
 
 void lf_table_add(struct lf_lock *lock);
 
-/* Whether a thread holds any lock; whether this process holds this file. */
 bool lf_table_thread_holds_any(unsigned long thread);
-bool lf_table_process_holds(const struct stat *st);
+
+/*
+ * Whether this process holds this file.  *ELSEWHERE, unless NULL: processes of other
+ * machines may have locks on it too.
+ */
+bool lf_table_process_holds(const struct stat *st, bool *elsewhere);
 
 /*
  * The rest is for siblings.c and parked.c.  A lock file that this process has
@@ -556,6 +560,9 @@ pid_t lf_description_owner(int fd);
 /* ---- marks.c: a mark that is not in use succeeds and does nothing */
 
 void lf_marks_choose(struct lf_lock *lock, bool process_owned);
+
+/* Whether processes of other machines may have locks on the file. */
+bool lf_marks_reach_elsewhere(const struct lf_lock *lock);
 
 /* The content that the file had is no reason to keep it any more. */
 void lf_marks_own_file(struct lf_lock *lock);

@@ -76,6 +76,11 @@ void lf_marks_choose(struct lf_lock *lock, bool process_owned)
 	};
 }
 
+bool lf_marks_reach_elsewhere(const struct lf_lock *lock)
+{
+	return lock->marks.never_remove || lock->marks.may_leak;
+}
+
 void lf_marks_own_file(struct lf_lock *lock)
 {
 	lock->foreign = false;

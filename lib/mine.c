@@ -230,7 +230,7 @@ static int find_out(const char *path, const struct stat *file)
 	struct lf_report *report;
 	int shown, asked, rc;
 
-	if (lf_table_process_holds(file))
+	if (lf_table_process_holds(file, NULL))
 		return 1;
 	shown = lf_process_has_lock(0, file, lf_is_body);
 	if (shown > 0 || shown == -ENOMEM)

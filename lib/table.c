@@ -269,16 +269,18 @@ bool lf_table_thread_holds_any(unsigned long thread)
 	return lock != NULL;
 }
 
-bool lf_table_process_holds(const struct stat *st)
+bool lf_table_process_holds(const struct stat *st, bool *elsewhere)
 {
 	struct lf_file *file = lf_table_get_file(st->st_dev, st->st_ino, NULL);
-	bool holds;
+	const struct lf_lock *holder;
 
 	if (!file)
 		return false;
 	pthread_mutex_lock(&file->mutex);
-	holds = lf_table_find(file, LF_HOLDING) != NULL;
+	holder = lf_table_find(file, LF_HOLDING);
+	if (holder && elsewhere)
+		*elsewhere = lf_marks_reach_elsewhere(holder);
 	pthread_mutex_unlock(&file->mutex);
 	lf_table_put_file(file);
-	return holds;
+	return holder != NULL;
 }

@@ -33,12 +33,6 @@ static int body_owner(const struct lf_lock *lock, pid_t *pid)
 	return rc == LF_REMOVER ? 0 : rc;
 }
 
-/* A server may give the PID of a process on another machine. */
-static bool is_elsewhere(const struct lf_lock *lock)
-{
-	return !lock->marks.use_tag || lock->marks.may_leak;
-}
-
 /*
  * The tag alone is held for the moment between two steps of the protocol, or by
  * a program that locks the first byte and no more, which excludes others too.
@@ -50,7 +44,8 @@ static void ask(const struct lf_lock *lock, struct lf_view *view)
 	pid_t tag;
 
 	view->held = body_owner(lock, &view->pid);
-	view->elsewhere = is_elsewhere(lock);
+	/* A server may give the PID of a process on another machine. */
+	view->elsewhere = lf_marks_reach_elsewhere(lock);
 	if (view->held <= 0 || view->elsewhere)
 		view->pid = 0;
 	if (view->held < 0 || view->elsewhere)
@@ -166,7 +161,7 @@ static void ask_at_path(struct lf_view *view)
 	if (!view->exists || view->held < 0)
 		return;
 	/* Not opened while we hold it: the kernel hides our own locks. */
-	if (lf_table_process_holds(&st)) {
+	if (lf_table_process_holds(&st, &view->elsewhere)) {
 		view->held = 1;
 		view->pid = getpid();
 	} else {

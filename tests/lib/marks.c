@@ -190,6 +190,23 @@ TEST_WITH_FAULTS(the_holders_of_a_network_file_are_not_all_listed)
 	assert_kill(pid);
 }
 
+TEST_WITH_FAULTS(the_holders_of_a_network_file_beside_us_are_not_all_listed)
+{
+	struct lf_report *report;
+	struct lf_lock *lock;
+
+	needs_known_file_systems();
+	needs_shared_locks();
+	faulty_file_system(NFS);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	assert_int_equal(lf_inspect(lock_path, &report), 1);
+	assert_true(lf_report_partial(report));
+	assert_int_equal(lf_entry_pid(lf_report_next(report, NULL)), getpid());
+	lf_report_free(report);
+	faulty_file_system(0);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
+}
+
 /* What the server of a network file system does: takes the lock, and gives it away. */
 static int give_lock_away(struct lf_lock *lock, short type)
 {
