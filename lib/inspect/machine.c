@@ -24,23 +24,37 @@ static int compare_paths(const void *left, const void *right)
 	return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/* The list is sorted by them. */
-static int list_numbers(struct search *search, const struct lf_listing *listing)
+static int add_numbers(struct search *search, const struct lf_lock_list *list)
 {
-	size_t count = 0;
+	size_t all = search->number_count + list->count, count = 0;
+	unsigned long long *numbers =
+		realloc(search->numbers, (all + 1) * sizeof(*numbers));
 
-	search->numbers = calloc(listing->list.count + 1,
-				 sizeof(*search->numbers));
-	if (!search->numbers)
+	if (!numbers)
 		return -ENOMEM;
-	for (size_t i = 0; i < listing->list.count; i++) {
-		unsigned long long number = listing->sorted[i]->inode.number;
-
-		if (i == 0 || number != search->numbers[count - 1])
-			search->numbers[count++] = number;
-	}
+	for (size_t i = 0; i < list->count; i++)
+		numbers[search->number_count + i] = list->locks[i].inode.number;
+	qsort(numbers, all, sizeof(*numbers), lf_number_compare);
+	for (size_t i = 0; i < all; i++)
+		if (i == 0 || numbers[i] != numbers[count - 1])
+			numbers[count++] = numbers[i];
+	search->numbers = numbers;
 	search->number_count = count;
 	return 0;
+}
+
+/* A list in parts may lack a lock that moved just then; another list has it. */
+static int list_numbers(struct search *search, struct lf_listing *listing)
+{
+	int lists = 0, rc;
+
+	do {
+		lf_listing_free(listing);
+		rc = lf_listing_read(listing);
+		if (rc == 0)
+			rc = add_numbers(search, &listing->list);
+	} while (rc == 0 && ++lists < listing->list.enough);
+	return rc;
 }
 
 /*
@@ -140,11 +154,9 @@ static int inspect_paths(const struct search *search,
 int lf_inspect_all_locked(struct lf_report ***reports, size_t *count)
 {
 	struct search search = { .numbers = NULL };
-	struct lf_listing listing;
-	int rc = lf_listing_read(&listing), more = 0;
+	struct lf_listing listing = { .sorted = NULL };
+	int rc = list_numbers(&search, &listing), more = 0;
 
-	if (rc == 0)
-		rc = list_numbers(&search, &listing);
 	if (rc == 0)
 		rc = more = lf_find_paths(search.numbers, search.number_count,
 					  add_path, &search);

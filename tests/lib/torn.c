@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
@@ -191,25 +193,57 @@ static void move_others_before_read(void)
 	assert_true(run_on(first_processor));
 }
 
-static void look_while(void (*change)(void), int nth)
+static int check(void)
+{
+	return lf_check_any(lock_path);
+}
+
+static int inspect(void)
 {
 	struct lf_report *report;
 	int rc;
 
+	assert_int_equal(lf_inspect(lock_path, &report), 0);
+	rc = lf_report_flock(report);
+	lf_report_free(report);
+	return rc;
+}
+
+static int inspect_machine(void)
+{
+	char *path = realpath(lock_path, NULL);
+	struct lf_report **reports;
+	size_t count;
+	int found = 0;
+
+	assert_in_range(lf_inspect_machine(&reports, &count), 0, 1);
+	for (size_t i = 0; i < count && found == 0; i++)
+		if (strcmp(lf_report_path(reports[i]), path) == 0)
+			found = lf_report_flock(reports[i]);
+	lf_reports_free(reports, count);
+	free(path);
+	return found;
+}
+
+/* The others are locked again after it, so that they are before HELD. */
+static void look_while(int (*look)(void), void (*change)(void), int nth)
+{
+	int rc;
+
 	reads_left = nth;
 	faulty_before(READ, change);
-	rc = lf_check_any(lock_path);
+	rc = look();
 	faulty_before(NOTHING, NULL);
 	assert_int_equal(rc, 1);
 	unlock_others(0, MOST_OTHERS);
 	lock_others(0, MOST_OTHERS);
+}
 
-	reads_left = nth;
-	faulty_before(READ, change);
-	assert_int_equal(lf_inspect(lock_path, &report), 0);
-	faulty_before(NOTHING, NULL);
-	assert_int_equal(lf_report_flock(report), 1);
-	lf_report_free(report);
+static void look_in_each_way_while(void (*change)(void), int nth)
+{
+	look_while(check, change, nth);
+	look_while(inspect, change, nth);
+	look_while(inspect_machine, change, nth);
 }
 
 #define MOST_READS 12
@@ -222,7 +256,7 @@ TEST(a_lock_that_is_converted_is_not_missing)
 		assert_int_equal((flock)(held, LOCK_UN), 0);
 		assert_int_equal((flock)(held, mode), 0);
 		lock_others(0, MOST_OTHERS);
-		look_while(convert_before_read, nth);
+		look_in_each_way_while(convert_before_read, nth);
 		unlock_others(0, MOST_OTHERS);
 	}
 	end();
@@ -235,7 +269,7 @@ TEST(locks_that_are_acquired_again_elsewhere_hide_no_other)
 	begin_on(first_processor);
 	for (int nth = 2; nth < MOST_READS; nth++) {
 		lock_others(0, MOST_OTHERS);
-		look_while(move_others_before_read, nth);
+		look_in_each_way_while(move_others_before_read, nth);
 		unlock_others(0, MOST_OTHERS);
 	}
 	end();
