@@ -164,7 +164,10 @@ static struct rlimit allow_descriptors(void)
 	return was;
 }
 
-/* One wait for each held slot; a slot whose file has gone is free. */
+/*
+ * One wait for each held slot; a slot whose file has gone is free.  If one cannot be
+ * begun, the call fails: with the others alone it might wait while a slot is free.
+ */
 static int start_waits(struct lf_lock **waits, struct pollfd *polled,
 		       const struct options *o, const struct slots *slots,
 		       const char **path)

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "child.h"
+#include "actor.h"
 #include "lock.h"
 
 #include "faulty.h"
@@ -111,6 +111,38 @@ TEST(a_stack_that_is_too_small_is_replaced)
 	assert_int_equal(lf_acquire(&lock, lock_path, LONG_MS, 0), 0);
 	assert_int_equal(faulty_clear(), 1);
 	assert_int_equal(lf_release(&lock), 0);
+}
+
+static void begin_one_wait_of_two(enum faulty call, int error, int result)
+{
+	struct actor *one = actor_process_on("one");
+	struct actor *two = actor_process_on("two");
+	struct lf_lock *first, *second;
+	int descriptors;
+
+	actor_must(one, ACQUIRE, 0, 0);
+	actor_must(two, ACQUIRE, 0, 0);
+	assert_int_equal(lf_start(&first, "one", 0), 0);
+	descriptors = open_descriptors();
+	faulty_set(call, 1, true, error);
+	assert_int_equal(lf_start(&second, "two", 0), result);
+	assert_int_not_equal(faulty_clear(), 0);
+	assert_null(second);
+	assert_int_equal(open_descriptors(), descriptors);
+	actor_release(two);
+	assert_false(exists("two"));
+	actor_release(one);
+	assert_int_equal(lf_finish(&first), 0);
+	assert_int_equal(lf_release(&first), 0);
+	assert_false(exists("one"));
+}
+
+TEST(a_wait_that_cannot_be_begun_leaves_those_before_it)
+{
+	begin_one_wait_of_two(THREAD, EAGAIN, -ENOMEM);
+	begin_one_wait_of_two(PIPE, EMFILE, -EMFILE);
+	begin_one_wait_of_two(MALLOC, ENOMEM, -ENOMEM);
+	begin_one_wait_of_two(CALLOC, ENOMEM, -ENOMEM);
 }
 
 TEST(flags_that_cannot_be_set_are_an_error)

@@ -215,6 +215,26 @@ nothing_left() {
 	present ran
 }
 
+@test "a slot that cannot be waited for is an error that names it, and ends the waits" {
+	need_faults
+	local fault first slot
+
+	fill
+	# One thread is that of the wait of lf-acquire.
+	for fault in "pthread_create:EAGAIN 2" "pipe:EMFILE 1"; do
+		first=${fault#* }
+		for slot in 1 2 3; do
+			FAULTY=${fault% *}:$((first + slot - 1)) run -71 \
+				timeout 60 faulty-acquire -w -N 3 lock touch ran
+			like "$output" "^lf-acquire: lock.$slot: .* ulimit -[an]$"
+			absent ran lock
+		done
+	done
+	for slot in 1 2 3; do held "lock.$slot"; done
+	release_all "${holders[@]}"
+	nothing_left
+}
+
 @test "kill -9 of a holder starts the first waiter" {
 	need_proc_locks
 	fill
