@@ -482,16 +482,21 @@ static int adopt_and_die(void *argument)
 	return 0;
 }
 
-TEST(a_parent_releases_the_lock_of_a_dead_child)
+static void release_after(int (*child)(void *lock))
 {
 	struct lf_lock *lock;
 
 	needs_locks_of_descriptions();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	assert_int_equal(child_run(adopt_and_die, lock), -SIGKILL);
+	assert_int_equal(child_run(child, lock), -SIGKILL);
 	assert_held(lock_path);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
+}
+
+TEST(a_parent_releases_the_lock_of_a_dead_child)
+{
+	release_after(adopt_and_die);
 }
 
 static int adopt_for_the_group_and_die(void *argument)
@@ -505,14 +510,7 @@ static int adopt_for_the_group_and_die(void *argument)
 /* The owner is a group of processes, and none of them has adopted the lock. */
 TEST(a_group_of_processes_adopts_nothing)
 {
-	struct lf_lock *lock;
-
-	needs_locks_of_descriptions();
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	assert_int_equal(child_run(adopt_for_the_group_and_die, lock),
-			 -SIGKILL);
-	assert_int_equal(lf_release(&lock), 0);
-	assert_false(exists(lock_path));
+	release_after(adopt_for_the_group_and_die);
 }
 
 /* A child that may not start a thread. */

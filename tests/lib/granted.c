@@ -154,16 +154,21 @@ TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_place)
 
 /* --- A tag that another thread of the process gives back */
 
+static int lock_body(const struct gate *ready, int command, short type)
+{
+	struct flock body = { .l_type = type, .l_start = 1 };
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+
+	demand(fd >= 0 && (fcntl)(fd, command, &body) == 0);
+	gate_open(*ready);
+	for (;;)
+		pause();
+}
+
 /* The body alone, as a holder has it that has lost its tag. */
 static int share_body(void *ready)
 {
-	struct flock body = { .l_type = F_RDLCK, .l_start = 1 };
-	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
-
-	demand(fd >= 0 && (fcntl)(fd, F_OFD_SETLK, &body) == 0);
-	gate_open(*(struct gate *)ready);
-	for (;;)
-		pause();
+	return lock_body(ready, F_OFD_SETLK, F_RDLCK);
 }
 
 /* The holder has no tag, so the wait is one for the body. */
@@ -380,13 +385,7 @@ TEST_WITH_FAULTS(a_thread_that_gives_up_costs_no_tag_that_another_just_got)
 /* Another program, whose PID shows that it waits. */
 static int wait_for_body(void *ready)
 {
-	struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
-	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
-
-	demand(fd >= 0 && (fcntl)(fd, F_SETLKW, &body) == 0);
-	gate_open(*(struct gate *)ready);
-	for (;;)
-		pause();
+	return lock_body(ready, F_SETLKW, F_WRLCK);
 }
 
 /* A thread that queues beside another gets its place, and is refused the body. */

@@ -297,33 +297,29 @@ TEST(a_file_in_the_root_directory_can_be_locked)
 
 /* --- Convert */
 
-TEST(an_exclusive_lock_that_cannot_be_shared_stays_exclusive)
+static void share_in_vain(unsigned flags, enum faulty call)
 {
 	struct lf_lock *lock;
 
 	needs_shared_locks();
 	needs_locks_of_descriptions();
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	faulty_set(F_OFD_SETLK_, 1, false, EIO);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
+	faulty_set(call, 1, false, EIO);
 	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -EIO);
 	assert_int_equal(faulty_clear(), 1);
 	assert_int_equal(child_run(try_to_share, lock_path), EAGAIN);
 	assert_int_equal(lf_release(&lock), 0);
 }
 
+TEST(an_exclusive_lock_that_cannot_be_shared_stays_exclusive)
+{
+	share_in_vain(0, F_OFD_SETLK_);
+}
+
 TEST(nor_is_one_of_which_flock_cannot)
 {
-	struct lf_lock *lock;
-
 	needs(has_flock(), "flock(2)");
-	needs_shared_locks();
-	needs_locks_of_descriptions();
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_FLOCK), 0);
-	faulty_set(FLOCK, 1, false, EIO);
-	assert_int_equal(lf_convert(lock, 0, LF_SHARED), -EIO);
-	assert_int_equal(faulty_clear(), 1);
-	assert_int_equal(child_run(try_to_share, lock_path), EAGAIN);
-	assert_true(lf_release(&lock) >= 0);
+	share_in_vain(LF_FLOCK, FLOCK);
 }
 
 static int share(void *argument)
