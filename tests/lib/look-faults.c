@@ -58,9 +58,11 @@ static bool fail_one(void (*look)(void), size_t i, int nth, bool all)
 }
 
 /* Lists that grow are few. */
-static int next(size_t i, int nth)
+static int next(size_t i, int nth, bool is_long)
 {
-	return faults[i].call == REALLOC && nth < 16 ? nth + 1 : 2 * nth;
+	if (faults[i].call == REALLOC && nth < 16)
+		return nth + 1;
+	return is_long ? 4 * nth : 2 * nth;
 }
 
 /* One call, and all that follow it too, unless the look makes thousands of them. */
@@ -71,7 +73,7 @@ static void fail_everywhere(const char *name, void (*look)(void), bool is_long)
 	for (size_t i = 0; i < FAULTS; i++)
 		for (int all = 0; all < (is_long ? 1 : 2); all++)
 			for (int nth = 1, failed = 1; failed;
-			     nth = is_long ? 4 * nth : next(i, nth)) {
+			     nth = next(i, nth, is_long)) {
 				failed = fail_one(look, i, nth, all);
 				if (!wrong)
 					continue;
