@@ -1,8 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: 0BSD
 #
-# A limit of the run time: the recipe in lf-acquire(1), with timeout(1).  Each job
-# would run for ever; none is ended by the time that passes in the test itself.
+# A limit of the run time: the recipe in lf-acquire(1), with timeout(1); and what a
+# job gets from a service manager.  Each job would run for ever; none is ended by the
+# time that passes in the test itself.
+#
+# What lf-acquire(1) says of systemd was tried by hand, with units in a container.
 #
 # shellcheck disable=SC2154,SC2034 # helper.bash and run set or use them
 # shellcheck disable=SC2016 # expanded by the sh that is run, not here
@@ -69,4 +72,18 @@ setup_jobs() {
 	finish "$holder"
 	equal "$status" 143
 	free lock
+}
+
+# service COMMAND...: with a socket, here a file, as descriptor 3.
+service() {
+	echo line >socket
+	LISTEN_FDS=1 sh -c 'LISTEN_PID=$$ exec "$@"' sh "$@" 3<socket
+}
+
+@test "with -F a job finds the sockets that a service manager passes to it" {
+	local finds='[ "$LISTEN_PID" = $$ ] && read -r _ <&3'
+
+	run -0 service lf-acquire -F lock sh -c "$finds"
+	run -1 service lf-acquire lock sh -c "$finds"
+	run -0 service lf-acquire lock sh -c "read -r _ <&3"
 }
