@@ -335,9 +335,10 @@ need_stopped_questions() {
 	local as how answered wanted
 	local one_pending='sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGCHLD));
 		fork or _exit(0); wait; exec @ARGV'
-	# Without the signals of the C library, which are its own affair.
-	local show=(sed -nE 's/^((Sig(Pnd|Blk|Ign)|ShdPnd):).*(.{7})$/\1 \4/p'
-		/proc/self/status)
+	# Without the signals of the C library, which are its own affair.  A child has
+	# still to send the signal.
+	local show=(sed -nE -e 's/^((Sig(Pnd|Blk|Ign)|ShdPnd):).*(.{7})$/\1 \4/p'
+		-e 's/^[0-9 ]+$/a child/p' /proc/self/status /proc/thread-self/children)
 
 	need perl
 	env --block-signal=CHLD true 2>/dev/null ||
