@@ -523,20 +523,24 @@ TEST(a_holder_without_a_tag_is_known_by_its_descriptor)
 	assert_kill(last);
 }
 
-/* It has lost the tag under a waiter, and has it again. */
+/* It has lost the tag under two waiters, and has it again. */
 TEST(a_waiter_at_the_body_is_listed_before_those_at_the_tag)
 {
 	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
 	struct lf_lock *lock;
-	pid_t first, last;
+	pid_t other, first, last;
 
 	needs_locks_of_descriptions();
 	needs_proc_with_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	close(open(lock_path, O_RDONLY | O_CLOEXEC));
+	other = waiter_new_by(lock_by_description, NULL);
 	first = waiter_new(0);
 	assert_int_equal(fcntl(lf_fileno(lock), F_SETLK, &tag), 0);
 	last = waiter_new(0);
+	assert_true(sees("1; %d %s; 0 waits ofd; %d waits posix; 0 waits ofd",
+			 getpid(), by_us(), last));
+	assert_kill(other);
 	assert_true(sees("1; %d %s; 0 waits ofd; %d waits posix", getpid(),
 			 by_us(), last));
 	assert_kill(last);
