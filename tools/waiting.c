@@ -413,13 +413,23 @@ static void restore_child(void)
 	waiting.chld.sa_handler = SIG_DFL;
 }
 
+/*
+ * The thread may just have taken a signal that it has not reported yet: an exec(2) of
+ * COMMAND would end it and lose that signal.  Without this wait COMMAND would not
+ * start sooner: exec itself waits until the other threads have ended.
+ */
+static void end_thread(void)
+{
+	pthread_kill(waiting.thread, POKE);
+	pthread_join(waiting.thread, NULL);
+}
+
 int waiting_end(void)
 {
 	int sig;
 
 	if (waiting.started) {
-		pthread_kill(waiting.thread, POKE);
-		pthread_join(waiting.thread, NULL);
+		end_thread();
 		end_child();
 		restore_child();
 		while ((sig = next_signal(&waiting.ending, 0)) != 0)
