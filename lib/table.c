@@ -21,7 +21,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BUCKETS 256
+/* More would give lf-acquire one page more of variables, and a page fault. */
+#define BUCKETS 128
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct lf_file *table[BUCKETS];

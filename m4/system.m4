@@ -182,6 +182,11 @@ AC_DEFUN([LF_COMPILER_FLAGS], [
     -Wwrite-strings], [LF_CHECK_FLAG(lf_w, [WARN_CFLAGS])])
   AS_VAR_IF([enable_werror], [yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
   AC_SUBST([WARN_CFLAGS])
+  dnl Else a tool has copies of variables of the C library, such as stderr, which
+  dnl cost each start a page fault.
+  PIC_CFLAGS=
+  LF_CHECK_FLAG([-fPIC], [PIC_CFLAGS])
+  AC_SUBST([PIC_CFLAGS])
   HIDDEN_CFLAGS=
   LF_CHECK_FLAG([-fvisibility=hidden], [HIDDEN_CFLAGS])
   AC_SUBST([HIDDEN_CFLAGS])

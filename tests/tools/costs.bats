@@ -19,11 +19,15 @@ need_plain_build() {
 	fi
 }
 
-need_counted_instructions() {
+need_usual_code() {
 	need_plain_build
 	[ "$(uname -m)" = x86_64 ] || skip "the limits are those of x86-64"
 	[[ " ${CFLAGS-} " == *" -O2 "* && ${CC-} != *clang* ]] ||
 		skip "the limits are those of gcc -O2"
+}
+
+need_counted_instructions() {
+	need_usual_code
 	type -P valgrind >/dev/null ||
 		skip "needs valgrind, which is optional"
 }
@@ -72,6 +76,40 @@ within() {
 	need_counted_instructions
 	base=$(instructions true)
 	within $(($(instructions lf-acquire lock true) - base)) 41000
+}
+
+# A locale is loaded with the first letter of a message beyond ASCII, not before.
+@test "no locale makes lf-acquire L true cost more" {
+	local calls locale
+
+	need_plain_build
+	need_strace
+	calls=$(LC_ALL=C system_calls lf-acquire lock true)
+	within "$calls" 58
+	for locale in C.UTF-8 en_US.UTF-8 de_DE; do
+		equal "$(LC_ALL=$locale system_calls lf-acquire lock true)" \
+			"$calls"
+	done
+}
+
+# Each page of them costs a page fault, as much as hundreds of instructions; so does
+# the first copy of a variable of the C library.
+@test "the variables of lf-acquire are on one page" {
+	local tool type address size end=0 relro=0
+
+	need_usual_code
+	type -P readelf >/dev/null || skip "needs readelf, which is optional"
+	tool=$(type -P lf-acquire)
+	run ! grep R_X86_64_COPY <(readelf -rW "$tool")
+	while read -r type _ address _ _ size _; do
+		case $type in
+		LOAD) end=$((address + size)) ;;
+		GNU_RELRO) relro=$((address + size)) ;;
+		esac
+	done < <(readelf -lW "$tool")
+	echo "from $relro to $end"
+	[ "$relro" -gt 0 ]
+	[ $((end - relro)) -le 4096 ]
 }
 
 @test "a quiet call that is refused makes few system calls" {
