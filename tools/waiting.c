@@ -209,12 +209,18 @@ bool is_this_wait(pid_t pid)
 	return pid != 0 && (pid == getpid() || pid == waiting.pid);
 }
 
-/* After the answer to a question, if it is still to come. */
+/*
+ * After the answer to a question, if it is still to come.  Where no child is possible
+ * now, one may be later; without one nothing is shown, see start_child().
+ */
 static void show_holder(void)
 {
-	waiting.show_at = waiting.child ? now() + LOOK_EVERY_MS / 1e3 : 0;
-	if (!waiting.child)
+	bool asks = waiting.child != 0;
+
+	if (!asks)
 		start_child(false);
+	waiting.show_at = asks || !waiting.child ?
+				  now() + SHOW_AFTER_MS / 1e3 : 0;
 }
 
 /* Whether the wait is over: where no child is possible, the main thread asks. */

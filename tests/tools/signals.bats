@@ -830,6 +830,31 @@ need_interactive_shells() {
 	absent lock
 }
 
+@test "a wait on a terminal goes on where no process can be created to show the holder" {
+	local keys first
+
+	need_faults
+	need_proc_locks
+	hold lf-acquire lock
+	first=$holder
+	FAULTY=fork:EAGAIN on_terminal faulty-acquire -t 1.5 lock touch ran </dev/null
+	[[ ${lines[*]} != *"; waiting"* ]]
+	ended "exit 75"
+	absent ran
+	# The second one: the first asks whether the lock is the caller's.
+	channel keys
+	keys=$fd
+	export FAULTY=fork:EAGAIN:2
+	start sh -c 'exec terminal faulty-acquire -w lock touch ran <keys >out'
+	printf 'wait ; waiting\nend\n' >&"$keys"
+	eventually grep -qs '; waiting' out
+	release "$first"
+	finish "$pid"
+	equal "$(tail -n 1 out)" "exit 0"
+	[ -e ran ]
+	absent lock
+}
+
 @test "-q, and a wait without a terminal, print no holder after a second" {
 	hold lf-acquire lock
 	on_terminal lf-acquire -q -t 1.5 lock touch ran </dev/null
