@@ -218,6 +218,50 @@ polls() {
 	absent lock
 }
 
+# go_on PID: until it stops again; fails if it ends.
+go_on() {
+	kill -CONT "$1"
+	eventually is_stopped_or_gone "$1"
+	is_stopped "$1"
+}
+
+is_stopped_or_gone() {
+	is_stopped "$1" || is_gone "$1"
+}
+
+# A waiter that is stopped is not in the list, as one that has been woken and has no
+# processor yet.  lf-check stops before each of its pauses: one follows the release,
+# and one the look meanwhile.
+@test "a lock that is being handed over is not free yet" {
+	local first next checker
+
+	need_faults
+	need_watch
+	need_proc_locks
+	hold lf-acquire -k lock
+	first=$holder
+	queue_holder lf-acquire -k -w lock
+	next=$holder
+	start env FAULTY=poll:STOP faulty-check -w lock
+	checker=$pid
+	eventually is_stopped "$checker"
+	kill -STOP "$next"
+	eventually is_stopped "$next"
+	release "$first"
+	go_on "$checker"
+	go_on "$checker"
+	kill -CONT "$next"
+	holds "$next"
+	go_on "$checker"
+	release "$next"
+	while ! is_gone "$checker"; do
+		kill -CONT "$checker" || :
+		pause
+	done
+	finish "$checker"
+	equal "$status" 1
+}
+
 @test "lf-check -w never makes lf-acquire fail" {
 	local checkers=()
 
