@@ -313,21 +313,62 @@ need_stopped_questions() {
 }
 
 @test "a signal ends a wait and its question" {
-	local option
+	local option signal
 
 	need_stopped_questions
 	hold lf-acquire lock
-	for option in -w -wF '-t 600'; do
-		# shellcheck disable=SC2086 # an option and its argument
-		start faulty-acquire $option lock touch ran
-		asking "$pid"
-		ends_by TERM
-		is_gone "$child"
+	for signal in TERM INT; do
+		for option in -w -wF '-t 600'; do
+			# shellcheck disable=SC2086 # an option and its argument
+			start env --default-signal="$signal" \
+				faulty-acquire $option lock touch ran
+			asking "$pid"
+			ends_by "$signal"
+			is_gone "$child"
+		done
 	done
 	absent ran
 	held lock
 	release "$holder"
 	absent lock
+}
+
+# stop_until_answered PID: the answer comes while it is stopped.
+stop_until_answered() {
+	asking "$1"
+	kill -STOP "$1"
+	eventually is_stopped "$1"
+	kill -CONT "$child"
+	eventually is_gone "$child"
+	kill -CONT "$1"
+}
+
+@test "a wait that is stopped during the question takes the answer when it goes on" {
+	local first
+
+	need_stopped_questions
+	hold lf-acquire -k lock
+	first=$holder
+	begin faulty-acquire -kw lock
+	stop_until_answered "$holder"
+	eventually has_no_child "$holder"
+	queued "$holder"
+	release "$first"
+	holds "$holder"
+	release "$holder"
+	# The caller's own lock.
+	channel waiter
+	start sh -c 'exec lf-acquire lock sh -c "echo \$\$ >waiter; exec \"\$@\"" sh \
+		faulty-acquire -w lock touch ran 2>said'
+	next "$fd"
+	stop_until_answered "$line"
+	# It asks again by itself.
+	eventually is_stopped "$line"
+	kill -CONT "$line"
+	finish "$pid"
+	equal "$status" 75
+	like "$(<said)" "$already\$"
+	absent ran
 }
 
 # One of another child of the caller's stays pending.
