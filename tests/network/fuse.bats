@@ -417,6 +417,47 @@ said() {
 	done
 }
 
+# ask_server PID: until its child waits for the server, in the middle of the question
+# whether the lock is the caller's.
+ask_server() {
+	asking "$1"
+	fault open.once gate
+	kill -CONT "$child"
+	asked "$child"
+}
+
+@test "a question that a server keeps, and SIGKILL cannot end, stops no COMMAND and no signal" {
+	local option first
+
+	need_wchan
+	need_faults
+	serve m
+	mkfifo faults/gate
+	export FAULTY=readlink:STOP:1
+	for option in -w -wF; do
+		hold lf-acquire -k m/lock
+		first=$holder
+		begin faulty-acquire -k "$option" m/lock
+		ask_server "$holder"
+		release "$first"
+		holds "$holder"
+		waits_for_server "$child"
+		open_gate
+		eventually is_gone "$child"
+		release "$holder"
+	done
+	hold lf-acquire -k m/lock
+	start faulty-acquire -w m/lock touch ran
+	ask_server "$pid"
+	ends_by TERM
+	waits_for_server "$child"
+	open_gate
+	eventually is_gone "$child"
+	absent ran
+	release "$holder"
+	free m/lock
+}
+
 # --- Holders and servers that are killed
 
 @test "a holder that is killed while its server does not answer leaves no lock" {

@@ -53,12 +53,18 @@ kill_server() {
 }
 
 # fault OPERATION ERROR: each fails, until no_fault OPERATION; OPERATION.once fails once.
+# gate instead of an error: it waits at the FIFO faults/gate, and nothing else does.
 fault() {
 	ln -sfn "$2" "faults/$1"
 }
 
 no_fault() {
 	rm "faults/$1"
+}
+
+# open_gate: what waits there, see fault, goes on.
+open_gate() {
+	: 1<>faults/gate
 }
 
 # A process in the kernel, which waits for an answer.  A call of any thread counts.

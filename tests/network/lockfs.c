@@ -27,7 +27,9 @@ static const char usage[] =
 	"  cache       the kernel caches names and attributes for a day\n"
 	"  faults=DIR  an operation (create, getattr, lock, open, unlink or write) fails\n"
 	"              with the error whose number DIR/OPERATION links to; 0: the\n"
-	"              server stops.  DIR/OPERATION.once is removed when it is used\n";
+	"              server stops; gate: that operation alone waits until the FIFO\n"
+	"              DIR/gate is opened for writing.  DIR/OPERATION.once is removed\n"
+	"              when it is used\n";
 
 static struct {
 	const char *back;
@@ -51,13 +53,27 @@ static int back = -1, faults = -1;
 
 /* ---- Failures */
 
+/* Not an error's number. */
+#define GATE 10000
+
 static int read_fault(const char *name)
 {
 	char number[16] = "";
 
 	if (readlinkat(faults, name, number, sizeof(number) - 1) < 0)
 		return -1;
-	return atoi(number);
+	return strcmp(number, "gate") == 0 ? GATE : atoi(number);
+}
+
+/* In spite of the kernel's message that the request is interrupted. */
+static void wait_at_gate(void)
+{
+	int fd;
+
+	do
+		fd = openat(faults, "gate", O_RDONLY | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	close(fd);
 }
 
 /* 0, or the negative error that the operation is to fail with. */
@@ -74,7 +90,9 @@ static int fault(const char *operation)
 		error = read_fault(operation);
 	if (error == 0)
 		kill(getpid(), SIGSTOP);
-	return error > 0 ? -error : 0;
+	if (error == GATE)
+		wait_at_gate();
+	return error > 0 && error != GATE ? -error : 0;
 }
 
 /* ---- Files: the paths begin with a slash, the directory is flat */

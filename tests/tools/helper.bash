@@ -221,6 +221,27 @@ queue_holder() {
 	begin "$@" && queued "$holder"
 }
 
+# asking PID: until the child by which it asks whether the lock is its caller's has
+# stopped in the middle of the question, as $child.
+asking() {
+	eventually has_stopped_child "$1" || return
+	started+=("$child")
+}
+
+has_stopped_child() {
+	child=$(children "$1")
+	[ -n "$child" ] && is_stopped "$child"
+}
+
+# Those that have ended, and nothing has waited for, too.
+children() {
+	cat "/proc/$1/task/"*/children 2>/dev/null | tr -d ' '
+}
+
+has_no_child() {
+	[ -z "$(children "$1")" ]
+}
+
 # begin_lease yield|keep [FILE]: a write lease on it, given up a while after it has
 # been asked for, or kept.
 begin_lease() {

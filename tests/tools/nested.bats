@@ -219,27 +219,6 @@ is_mine() {
 	done
 }
 
-# asking PID: until it waits, and the child that it asks by has stopped in the middle of
-# the question, as $child, with the file open.
-asking() {
-	eventually has_stopped_child "$1" || return
-	started+=("$child")
-}
-
-has_stopped_child() {
-	child=$(children "$1")
-	[ -n "$child" ] && is_stopped "$child"
-}
-
-# Those that have ended, and nothing has waited for, too.
-children() {
-	cat "/proc/$1/task/"*/children 2>/dev/null | tr -d ' '
-}
-
-has_no_child() {
-	[ -z "$(children "$1")" ]
-}
-
 need_stopped_questions() {
 	need_faults
 	need_ancestors
