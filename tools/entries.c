@@ -65,9 +65,10 @@ bool also_by_flock(const struct lf_report *report, const struct lf_entry *entry)
 	return !is_flock(entry) && other_of(report, entry);
 }
 
+/* None waits: this process does not lock. */
 static bool is_own(const struct lf_entry *entry)
 {
-	return !lf_entry_waits(entry) && lf_entry_pid(entry) == getpid();
+	return lf_entry_pid(entry) == getpid();
 }
 
 bool only_we_hold(const struct lf_report *report)
