@@ -121,8 +121,6 @@ int lf_flock_lock(const struct lf_request *request, enum lf_how how)
 			break;
 		lf_flock_give_up(lock);
 		lf_records_give_back(lock);
-		if (atomic_load(&request->claim.cancelled))
-			return LF_CANCELLED;
 		/* In the queue with those that have record locks only. */
 		rc = lf_records_wait(request, how);
 		if (rc != LF_GOT)
