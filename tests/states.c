@@ -26,6 +26,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Much longer than until the next wait begins, and much shorter than 200 ms. */
+#define INSTANT_US 20000
+
 static int lock(const char *path)
 {
 	struct flock whole = { .l_type = F_WRLCK };
@@ -116,6 +119,7 @@ static int wait_for_child(bool briefly)
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			while (!briefly)
 				pause();
+			usleep(INSTANT_US);
 			_exit(0);
 		}
 		waitpid(pid, NULL, 0);

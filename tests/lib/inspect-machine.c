@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -150,41 +151,51 @@ TEST(a_file_with_the_number_of_a_locked_one_is_not_reported)
 				 "mounts of its own, which number files alike");
 }
 
-/* A process may have a symbolic link open (O_PATH), and its number be any. */
+/*
+ * A process may have a symbolic link open (O_PATH), and its number be any.  Here it is
+ * the first in the list, of which there is one lock.
+ */
 static int lock_beside_a_link(void *unused)
 {
+	struct flock whole = { .l_type = F_WRLCK };
 	struct stat locked, link;
 	struct lf_report **reports;
-	struct lf_lock *lock;
 	size_t count;
-	bool incomplete;
+	char *one;
+	int fd;
 
 	(void)unused;
-	if (!mount_two())
+	if (mount("proc", "/proc", "proc", 0, NULL) < 0)
 		return IMPOSSIBLE;
-	demand(lf_acquire(&lock, "one/lock", 0, 0) == 0);
-	incomplete = lf_inspect_machine(&reports, &count) != 0;
-	lf_reports_free(reports, count);
-	if (incomplete)
-		return IMPOSSIBLE;
+	fd = open("one/lock", O_CREAT | O_RDWR, 0666);
+	demand(fd >= 0 && fcntl(fd, F_SETLK, &whole) == 0);
 	demand(symlink("nowhere", "two/link") == 0);
 	demand(open("two/link", O_PATH | O_NOFOLLOW) >= 0);
-	demand(stat("one/lock", &locked) == 0);
-	demand(lstat("two/link", &link) == 0);
+	demand(fstat(fd, &locked) == 0 && lstat("two/link", &link) == 0);
 	if (locked.st_ino != link.st_ino)
 		return IMPOSSIBLE;
+	one = realpath("one/lock", NULL);
 	demand(lf_inspect_machine(&reports, &count) == 0);
+	demand(find(reports, count, one));
 	lf_reports_free(reports, count);
-	demand(lf_release(&lock) == 0);
+	free(one);
 	return 0;
+}
+
+/* Which shows all descriptors of all its processes. */
+static int lock_beside_a_link_alone(void *unused)
+{
+	if (!mount_two() || unshare(CLONE_NEWPID) < 0)
+		return IMPOSSIBLE;
+	return child_run(lock_beside_a_link, unused);
 }
 
 TEST(a_link_with_the_number_of_a_locked_file_is_no_unknown_file)
 {
 	needs_proc_with_locks();
-	assert_child_if_possible(lock_beside_a_link, NULL,
+	assert_child_if_possible(lock_beside_a_link_alone, NULL,
 				 "mounts of its own, which number files alike, and "
-				 "processes that all show their descriptors");
+				 "a PID namespace");
 }
 
 /* What is at the path of a locked file now is another file. */

@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "actor.h"
-#include "lockfile-fcntl.h"
+#include "inspect/inspect.h"
 #include "seen.h"
 
 #include "faulty.h"
@@ -66,7 +66,7 @@ static int next(size_t i, int nth, bool is_long)
 }
 
 /* One call, and all that follow it too, unless the look makes thousands of them. */
-static void fail_everywhere(const char *name, void (*look)(void), bool is_long)
+static int count_complaints(const char *name, void (*look)(void), bool is_long)
 {
 	int complaints = 0;
 
@@ -84,8 +84,11 @@ static void fail_everywhere(const char *name, void (*look)(void), bool is_long)
 					      faulty_error_name(faults[i].error),
 					      wrong);
 			}
-	assert_int_equal(complaints, 0);
+	return complaints;
 }
+
+#define fail_everywhere(name, look, is_long) \
+	assert_int_equal(count_complaints(name, look, is_long), 0)
 
 /* --- What is looked at, and the truth about it */
 
@@ -158,6 +161,11 @@ static void inspect_machine(void)
 static void ask_whether_it_is_mine(void)
 {
 	expect(lf_is_mine(lock_path) != 1);
+}
+
+static void ask_whether_it_is_not_mine(void)
+{
+	expect(lf_is_mine(lock_path) != 0);
 }
 
 static void examine_file_system(void)
@@ -270,6 +278,28 @@ TEST(the_lock_of_another_is_never_mine)
 	end();
 }
 
+static int ask_below_holder(void *unused)
+{
+	(void)unused;
+	demand(lf_is_mine(lock_path) == 1);
+	return count_complaints("is not mine", ask_whether_it_is_not_mine,
+				false) > 0;
+}
+
+/* A parent needs no look at other processes. */
+static int ask_as_grandchild(void *unused)
+{
+	return child_run(ask_below_holder, unused);
+}
+
+TEST(the_lock_of_a_grandparent_is_never_said_not_to_be_mine)
+{
+	needs_proc_with_locks();
+	needs_holders_with_names();
+	assert_int_equal(lock_as_a_process(NULL), 0);
+	assert_child(ask_as_grandchild, NULL);
+}
+
 TEST(a_file_system_is_reported_or_an_error)
 {
 	fail_everywhere("inspect fs", examine_file_system, false);
@@ -372,6 +402,39 @@ TEST(flock_that_has_gone_since_the_list_was_read_holds_nothing)
 	pthread_join(thread, &result);
 	assert_int_equal((intptr_t)result, 0);
 	gate_free(ready);
+}
+
+static struct stat locked;
+
+static void *look_for_locks(void *unused)
+{
+	(void)unused;
+	return (void *)(intptr_t)lf_process_has_lock(getpid(), &locked,
+						     lf_is_body);
+}
+
+/* Between the look at a descriptor and the list of its locks. */
+TEST(a_file_that_is_removed_before_its_locks_are_listed_is_not_held)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	char name[32];
+	void *result;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal((lstat)(lock_path, &locked), 0);
+	assert_int_equal((intptr_t)look_for_locks(NULL), 1);
+	snprintf(name, sizeof(name), "fdinfo/%d", lf_fileno(lock));
+	faulty_block(OPENAT, name);
+	(pthread_create)(&thread, NULL, look_for_locks, NULL);
+	faulty_await();
+	assert_int_equal(unlink(lock_path), 0);
+	faulty_unblock();
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, 0);
+	assert_in_range(lf_release(&lock), 0, 1);
 }
 
 /* It is replaced again and again. */

@@ -45,6 +45,18 @@ TEST(several_files_without_memory_are_ENOMEM)
 	}
 }
 
+/* As where threads of the program need more than that for their data. */
+TEST(a_wait_goes_on_where_a_small_stack_is_refused)
+{
+	struct actor *actor = actor_holder(0);
+	struct lf_lock *lock;
+
+	faulty_set(THREAD, 1, false, EINVAL);
+	assert_int_equal(lf_acquire(&lock, lock_path, 20, 0), -ETIMEDOUT);
+	assert_int_equal(faulty_clear(), 1);
+	actor_release(actor);
+}
+
 static void *acquire_in_directory(void *unused)
 {
 	struct lf_lock *lock;

@@ -122,6 +122,14 @@ is_queued_anyhow() {
 	absent lock
 }
 
+@test "a descriptor of a removed file is not named as another file" {
+	exec 9>>lock
+	rm lock
+	: >'lock (deleted)'
+	run -66 lf-acquire --fd 9
+	begins "$output" 'lf-acquire: descriptor 9: removed since'
+}
+
 @test "a descriptor that is not open, not open for writing, or not of a file is status 66" {
 	mkfifo fifo
 	touch lock

@@ -235,6 +235,11 @@ fails_there() {
 	done
 }
 
+@test "--fs does not guess where mounts are not listed" {
+	FAULTY=fopen:ENOENT fails_with 2 'lock: its file system cannot be found out' \
+		faulty-check --fs lock
+}
+
 @test "a file that fails does not hide the others" {
 	: >free
 	FAULTY=fstat:EIO:1 run -2 --separate-stderr faulty-check lock free

@@ -84,6 +84,17 @@ nothing_left() {
 	nothing_left
 }
 
+@test "-a counts no slot of which only the file is left" {
+	need_inspection
+	hold lf-acquire -k -N 2 lock
+	: >lock.2
+	run -0 lf-check -a lock
+	equal "${lines[0]}" "lock: 1 of 2 slots held"
+	release "$holder"
+	run -1 lf-check -a lock
+	equal "$output" "lock: free"
+}
+
 @test "-k, -m, -p, -F and -o apply to the slot" {
 	umask 077
 	run -0 lf-acquire -k -m 640 -N 2 lock stat -c %a lock lock.1

@@ -100,6 +100,32 @@ has_grandchildren() {
 	done
 }
 
+# has_children PID NUMBER: they are ${children[@]}, and run sleep(1).
+has_children() {
+	local child
+
+	{ read -ra children <"/proc/$1/task/$1/children"; } 2>/dev/null || :
+	[ "${#children[@]}" -eq "$2" ] || return
+	for child in "${children[@]}"; do
+		is_sleep "$child" || return
+	done
+}
+
+@test "of a job with two programs, neither is shown for it" {
+	need_inspection
+	need_children
+	start lf-acquire lock sh -c 'sleep 1000 & sleep 1000; :'
+	holder=$pid
+	eventually has_grandchildren "$holder" 1
+	eventually has_children "$grandchild" 2
+	kill -STOP "${children[@]}"
+	eventually is_stopped "${children[0]}"
+	eventually is_stopped "${children[1]}"
+	shows ''
+	kill -KILL "${children[@]}"
+	finish "$holder"
+}
+
 @test "so is a job that Ctrl-Z stopped" {
 	need terminal bash
 	need_inspection
@@ -219,6 +245,33 @@ has_grandchildren_or_is_gone() {
 	run -0 unprivileged lf-check -rno STATE lock
 	equal "$output" blocked
 	kill -KILL "$pid"
+}
+
+# That a machine is so busy that it stays in one such wait may happen once.
+@test "one of another user's that waits for an instant at a time is not shown so" {
+	local times=0
+
+	need states
+	need_root
+	need_inspection
+	in_state busy lock
+	eventually has_state "$pid" D
+	for _ in 1 2 3 4 5; do
+		run -0 unprivileged lf-check lock
+		[[ $output != *"waiting for"* ]] || times=$((times + 1))
+	done
+	[ "$times" -le 2 ]
+}
+
+@test "a program whose name looks like a state is shown as any" {
+	need states
+	need_inspection
+	cp "$(type -P states)" ') Z 1'
+	channel said
+	start './) Z 1' call lock job >&"$fd"
+	next "$fd"
+	run -0 lf-check lock
+	begins "$output" "lock: held by PID $pid: job ($(user_of "$pid")), running for "
 }
 
 @test "a holder whose main thread has ended is named, as alive" {
@@ -399,11 +452,12 @@ fits() {
 	need terminal stty
 	need_tables
 	need_inspection
-	name=$(printf '%028d' 0).lock
+	name=$(printf '%032d' 0).lock
 	hold lf-acquire "$name"
 	on_terminal 80 "lf-check -l $name"
 	fits 80
 	like "${lines[0]}" '^LOCKFILE +ROLE +PID +USER +AGE +JOB$'
+	equal "${#lines[1]}" 80
 	on_terminal 120 "lf-check -l $name"
 	like "${lines[0]}" 'STATE'
 	kill -STOP "$holder"
