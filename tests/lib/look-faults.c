@@ -269,6 +269,18 @@ TEST(a_locked_file_of_the_machine_is_not_missed_in_silence)
 	end();
 }
 
+/* Whatever its descriptors show. */
+TEST(a_lock_of_this_process_is_mine)
+{
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	faulty_set(FDOPENDIR, 1, true, ENOMEM);
+	assert_int_equal(lf_is_mine(lock_path), 1);
+	faulty_clear();
+	assert_int_equal(lf_release(&lock), 0);
+}
+
 TEST(the_lock_of_another_is_never_mine)
 {
 	needs_proc_with_locks();

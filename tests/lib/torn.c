@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "child.h"
-#include "lock.h"
+#include "inspect/inspect.h"
 
 #include "faulty.h"
 
@@ -486,4 +486,31 @@ TEST(a_file_whose_name_in_the_list_is_unknown_is_not_free)
 		assert_true(failed ? rc < 0 : rc == 0);
 	}
 	end();
+}
+
+/* A sharer without a PID may be another one. */
+TEST(a_lock_that_is_repeated_is_picked_once_with_its_waiters)
+{
+	const struct lf_inode file = { .number = 7 };
+	struct lf_listed_lock locks[] = {
+		{ .type = F_WRLCK, .pid = 2, .inode = file },
+		{ .type = F_WRLCK, .pid = 3, .inode = file, .waits = true },
+		{ .type = F_RDLCK, .inode = file },
+		{ .type = F_WRLCK, .pid = 2, .inode = file },
+		{ .type = F_WRLCK, .pid = 3, .inode = file, .waits = true },
+		{ .type = F_RDLCK, .inode = file },
+	};
+	const struct lf_listed_lock *sorted[6];
+	struct lf_listing listing = { .list = { .count = 6 }, .sorted = sorted };
+	struct lf_view view = { .inode = file };
+
+	for (size_t i = 0; i < 6; i++) {
+		locks[i].kind = i % 3 < 2 ? LF_TYPE_POSIX : LF_TYPE_OFDLCK;
+		sorted[i] = &locks[i];
+	}
+	assert_int_equal(lf_view_pick(&view, &listing), 0);
+	assert_int_equal(view.lock_count, 4);
+	assert_true(view.locks[1].waits);
+	assert_false(view.locks[3].waits);
+	lf_view_clear(&view);
 }

@@ -293,6 +293,19 @@ load helper
 	equal "$output" "$command"
 }
 
+@test "one of root that waits to share is no holder to an ordinary user" {
+	need_root
+	need_inspection
+	need_shared_locks
+	hold lf-acquire lock
+	queue lf-acquire -s -w lock true
+	run -0 unprivileged lf-check -p lock
+	equal "$output" "$holder"
+	run -0 unprivileged lf-check lock
+	begins "${lines[0]}" "lock: held by PID $holder: "
+	begins "${lines[1]}" "  waiting: PID $pid: "
+}
+
 # --- For how long
 
 # since: the end of the sentence.

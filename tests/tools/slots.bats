@@ -704,6 +704,39 @@ instructions() {
 	equal "$(cat lock.2)" text
 }
 
+@test "with -p a slot that is only waited for gets no PID" {
+	need_proc_locks
+	echo text >lock.2
+	hold lf-acquire -k lock.2
+	start lf-acquire -w -p -N 1 lock sh -c 'cat lock.1; echo "$PPID"' >out
+	waiter=$pid
+	queued "$waiter"
+	release "$holder"
+	finish "$waiter"
+	equal "$status" 0
+	equal "$(cat out)" "$waiter"$'\n'"$waiter"
+	equal "$(cat lock.2)" text
+}
+
+@test "a slot that is only counted is not created" {
+	: >lock.02
+	run -0 lf-acquire -k -N 2 lock true
+	equal "$(echo lock*)" "lock lock.02 lock.1"
+}
+
+@test "a caller that is refused beside a waiter learns of a slot" {
+	need_holders_with_names
+	need_proc_locks
+	fill
+	queue lf-acquire -w -N 3 lock true
+	run -75 lf-acquire -N 3 lock true
+	names_holder "$output" lock.1 "${holders[0]}" \
+		"lf-acquire -N 3 lock sh -c $holding" '; no slot is free'
+	run -75 lf-acquire -t 0.05 -N 3 lock true
+	names_holder "$output" lock.1 "${holders[0]}" \
+		"lf-acquire -N 3 lock sh -c $holding" '; no slot is free; timed out'
+}
+
 # The names are sorted.
 @test "a held slot is found among any number of other files" {
 	local i
