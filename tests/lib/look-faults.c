@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 
 /* The calls, each with an error that does not mean "none" or "free". */
 static const struct {
@@ -57,23 +59,27 @@ static bool fail_one(void (*look)(void), size_t i, int nth, bool all)
 	return failed;
 }
 
+/* How many of them: each, or some of many, or of thousands. */
+enum extent { EACH, SOME, FEW };
+
 /* Lists that grow are few. */
-static int next(size_t i, int nth, bool is_long)
+static int next(size_t i, int nth, enum extent extent)
 {
-	if (faults[i].call == REALLOC && nth < 16)
+	if (extent == EACH || (faults[i].call == REALLOC && nth < 16))
 		return nth + 1;
-	return is_long ? 4 * nth : 2 * nth;
+	return extent == FEW ? 4 * nth : 2 * nth;
 }
 
 /* One call, and all that follow it too, unless the look makes thousands of them. */
-static int count_complaints(const char *name, void (*look)(void), bool is_long)
+static int count_complaints(const char *name, void (*look)(void),
+			    enum extent extent)
 {
 	int complaints = 0;
 
 	for (size_t i = 0; i < FAULTS; i++)
-		for (int all = 0; all < (is_long ? 1 : 2); all++)
+		for (int all = 0; all < (extent == FEW ? 1 : 2); all++)
 			for (int nth = 1, failed = 1; failed;
-			     nth = next(i, nth, is_long)) {
+			     nth = next(i, nth, extent)) {
 				failed = fail_one(look, i, nth, all);
 				if (!wrong)
 					continue;
@@ -87,8 +93,8 @@ static int count_complaints(const char *name, void (*look)(void), bool is_long)
 	return complaints;
 }
 
-#define fail_everywhere(name, look, is_long) \
-	assert_int_equal(count_complaints(name, look, is_long), 0)
+#define fail_everywhere(name, look, extent) \
+	assert_int_equal(count_complaints(name, look, extent), 0)
 
 /* --- What is looked at, and the truth about it */
 
@@ -227,9 +233,9 @@ TEST(a_lock_of_ours_is_never_free)
 	needs_proc_with_locks();
 	needs_holders_with_names();
 	begin(take, true);
-	fail_everywhere("check", check, false);
-	fail_everywhere("check any", check_any, false);
-	fail_everywhere("inspect", inspect, false);
+	fail_everywhere("check", check, SOME);
+	fail_everywhere("check any", check_any, SOME);
+	fail_everywhere("inspect", inspect, SOME);
 	end();
 }
 
@@ -238,7 +244,7 @@ TEST(nor_is_one_without_a_tag)
 	needs_proc_with_locks();
 	needs_locks_of_descriptions();
 	begin(take_without_tag, false);
-	fail_everywhere("inspect", inspect, false);
+	fail_everywhere("inspect", inspect, SOME);
 	end();
 }
 
@@ -246,8 +252,8 @@ TEST(nor_is_one_of_a_process)
 {
 	needs_proc_with_locks();
 	begin(lock_as_a_process, false);
-	fail_everywhere("check", check, false);
-	fail_everywhere("inspect", inspect, false);
+	fail_everywhere("check", check, SOME);
+	fail_everywhere("inspect", inspect, SOME);
 	end();
 }
 
@@ -256,8 +262,8 @@ TEST(nor_is_one_of_flock)
 	needs(has_flock(), "flock(2)");
 	needs_proc_with_locks();
 	begin(lock_by_flock, false);
-	fail_everywhere("check any", check_any, false);
-	fail_everywhere("inspect", inspect_flock, false);
+	fail_everywhere("check any", check_any, SOME);
+	fail_everywhere("inspect", inspect_flock, SOME);
 	end();
 }
 
@@ -265,7 +271,7 @@ TEST(a_locked_file_of_the_machine_is_not_missed_in_silence)
 {
 	needs_proc_with_locks();
 	begin(lock_as_a_process, false);
-	fail_everywhere("inspect machine", inspect_machine, true);
+	fail_everywhere("inspect machine", inspect_machine, FEW);
 	end();
 }
 
@@ -286,7 +292,7 @@ TEST(the_lock_of_another_is_never_mine)
 	needs_proc_with_locks();
 	needs_holders_with_names();
 	begin(take, true);
-	fail_everywhere("is mine", ask_whether_it_is_mine, false);
+	fail_everywhere("is mine", ask_whether_it_is_mine, SOME);
 	end();
 }
 
@@ -295,7 +301,7 @@ static int ask_below_holder(void *unused)
 	(void)unused;
 	demand(lf_is_mine(lock_path) == 1);
 	return count_complaints("is not mine", ask_whether_it_is_not_mine,
-				false) > 0;
+				SOME) > 0;
 }
 
 /* A parent needs no look at other processes. */
@@ -312,15 +318,101 @@ TEST(the_lock_of_a_grandparent_is_never_said_not_to_be_mine)
 	assert_child(ask_as_grandchild, NULL);
 }
 
+/* --- Two sharers, in a namespace of few processes that may all be examined */
+
+static pid_t sharers[2];
+
+static void inspect_sharers(void)
+{
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+	int rc = lf_inspect(lock_path, &report), count = 0;
+	bool incomplete = lf_report_partial(report);
+
+	while ((entry = lf_report_next(report, entry)) != NULL) {
+		pid_t pid = lf_entry_pid(entry);
+
+		expect(pid == 0 || pid == sharers[0] || pid == sharers[1]);
+		incomplete |= pid == 0;
+		count++;
+	}
+	expect(rc < 0 || count == 2 || incomplete);
+	lf_report_free(report);
+}
+
+static void find_on_the_machine(void)
+{
+	struct lf_report **reports;
+	bool found = false;
+	size_t count;
+	int rc = lf_inspect_machine(&reports, &count);
+
+	for (size_t i = 0; i < count; i++)
+		found |= strcmp(lf_report_path(reports[i]), lock_path) == 0;
+	expect(found || rc != 0);
+	lf_reports_free(reports, count);
+}
+
+static int share_without_tag(void *ready)
+{
+	struct flock body = { .l_type = F_RDLCK, .l_start = 1 };
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+
+	demand(fd >= 0 && (fcntl)(fd, F_OFD_SETLK, &body) == 0);
+	gate_open(*(struct gate *)ready);
+	for (;;)
+		pause();
+}
+
+static int inspect_sharers_alone(void *unused)
+{
+	struct gate ready = gate_new();
+	struct lf_report *report;
+	int partial;
+
+	(void)unused;
+	if (mount("proc", "/proc", "proc", 0, NULL) < 0)
+		return IMPOSSIBLE;
+	for (int i = 0; i < 2; i++) {
+		sharers[i] = child_start(share_without_tag, &ready);
+		gate_pass(ready);
+	}
+	demand(lf_inspect(lock_path, &report) == 1);
+	partial = lf_report_partial(report);
+	lf_report_free(report);
+	if (partial)
+		return IMPOSSIBLE;
+	return count_complaints("sharers", inspect_sharers, EACH) +
+		       count_complaints("machine", find_on_the_machine, EACH) >
+	       0;
+}
+
+static int inspect_in_namespace(void *unused)
+{
+	if (!own_mounts() || unshare(CLONE_NEWPID) < 0)
+		return IMPOSSIBLE;
+	return child_run(inspect_sharers_alone, unused);
+}
+
+TEST(a_sharer_that_cannot_be_examined_is_not_missing)
+{
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	assert_child_if_possible(inspect_in_namespace, NULL,
+				 "mounts and a PID namespace of its own");
+}
+
+/* --- */
+
 TEST(a_file_system_is_reported_or_an_error)
 {
-	fail_everywhere("inspect fs", examine_file_system, false);
+	fail_everywhere("inspect fs", examine_file_system, SOME);
 }
 
 TEST(a_process_was_started_when_it_was_or_at_an_unknown_time)
 {
 	begin(lock_as_a_process, false);
-	fail_everywhere("start time", ask_for_start_time, false);
+	fail_everywhere("start time", ask_for_start_time, SOME);
 	end();
 }
 

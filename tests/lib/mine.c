@@ -455,6 +455,35 @@ TEST(in_a_PID_namespace_the_descriptor_counts)
 	assert_int_equal(lf_release(&lock), 0);
 }
 
+/* Two new file systems give their files the same numbers. */
+static int ask_on_two_file_systems(void *unused)
+{
+	struct stat locked, unlocked;
+	struct lf_lock *one;
+
+	(void)unused;
+	if (!own_mounts() || mkdir("one", 0755) < 0 || mkdir("two", 0755) < 0 ||
+	    mount("none", "one", "tmpfs", 0, NULL) < 0 ||
+	    mount("none", "two", "tmpfs", 0, NULL) < 0)
+		return IMPOSSIBLE;
+	demand(lf_acquire(&one, "one/lock", 0, 0) == 0);
+	demand(open("two/lock", O_CREAT | O_RDWR, 0666) >= 0);
+	demand(stat("one/lock", &locked) == 0);
+	demand(stat("two/lock", &unlocked) == 0);
+	if (locked.st_ino != unlocked.st_ino)
+		return IMPOSSIBLE;
+	demand(lf_is_mine("one/lock") == 1);
+	demand(lf_is_mine("two/lock") != 1);
+	demand(lf_release(&one) == 0);
+	return 0;
+}
+
+TEST(a_file_with_the_number_of_a_lock_of_mine_is_not_mine)
+{
+	assert_child_if_possible(ask_on_two_file_systems, NULL,
+				 "mounts of its own, which number files alike");
+}
+
 static bool hide_proc(void)
 {
 	return own_mounts() && mount("none", "/proc", "tmpfs", 0, NULL) == 0;

@@ -921,6 +921,14 @@ refused() {
 	absent nowhere
 }
 
+@test "with --follow, the holder of the file behind a link is named" {
+	need_holders_with_names
+	hold lf-acquire lock
+	ln -s lock link
+	run -75 lf-acquire --follow link true
+	names_holder "$output" link "$holder" "lf-acquire lock sh -c $holding"
+}
+
 @test "a symbolic link on the way to the lock file is followed" {
 	mkdir real
 	ln -s real link
