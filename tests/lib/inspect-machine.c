@@ -192,6 +192,8 @@ static int lock_beside_a_link_alone(void *unused)
 
 TEST(a_link_with_the_number_of_a_locked_file_is_no_unknown_file)
 {
+	/* Else a process does not see its own. */
+	needs_locks_of_descriptions();
 	needs_proc_with_locks();
 	assert_child_if_possible(lock_beside_a_link_alone, NULL,
 				 "mounts of its own, which number files alike, and "
