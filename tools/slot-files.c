@@ -22,13 +22,13 @@ char *slot_path(const char *lockfile, int slot)
 	return path;
 }
 
-/* 7 of NAME "LOCKFILE.7", or 0.  There may be "LOCKFILE.07" without that file. */
+/* "7" of NAME "LOCKFILE.7", or 0; "07" is another name than that of slot 7. */
 static int slot_of(const char *name, const char *lockfile)
 {
 	size_t length = strlen(lockfile);
 	unsigned long slot;
 
-	if (name[length] != '.' ||
+	if (name[length] != '.' || name[length + 1] == '0' ||
 	    !parse_number(name + length + 1, 10, MOST_SLOTS, &slot))
 		return 0;
 	return (int)slot;
