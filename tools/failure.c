@@ -215,7 +215,7 @@ static const char *advice(int error)
 		return "check with lsattr whether it or its directory is "
 		       "immutable";
 	case EROFS:
-		return "use a writable file system, such as /run";
+		return "use a directory that can be written here";
 	case EMFILE:
 	case ENFILE:
 		return "check the limit on open files, ulimit -n";

@@ -273,7 +273,7 @@ in_tmpfs() {
 		lf-acquire -F -k m/there touch ran; echo $?
 		lf-check m/there m/lock'
 	equal "${output//$'\n'/ }" "73 66 66 m/there: free m/lock: free"
-	like "$stderr" 'm/lock: the file system is read-only; use a writable file system'
+	like "$stderr" 'm/lock: the file system is read-only; use a directory that can be written here'
 	absent ran
 }
 
