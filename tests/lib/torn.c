@@ -286,6 +286,27 @@ TEST(a_lock_that_is_converted_is_not_missing)
 	end();
 }
 
+/* The locks that it was behind have other numbers.  One more list would not do. */
+TEST(a_list_that_lacks_a_converted_lock_says_that_locks_have_moved)
+{
+	int noticed = 0;
+
+	begin();
+	for (int nth = 2; nth < MOST_READS; nth++) {
+		struct lf_lock_list list;
+
+		assert_int_equal((flock)(held, LOCK_UN), 0);
+		assert_int_equal((flock)(held, mode), 0);
+		lock_others(0, MOST_OTHERS);
+		list = list_while(convert_before_read, nth);
+		unlock_others(0, MOST_OTHERS);
+		noticed += !has_held(&list) && list.enough > 2;
+		lf_lock_list_free(&list);
+	}
+	assert_true(noticed > 0);
+	end();
+}
+
 TEST(locks_that_are_acquired_again_elsewhere_hide_no_other)
 {
 	needs(find_processors() && first_processor != last_processor,
