@@ -15,6 +15,7 @@ from lock_file import LockError, LockFile
 WAITER = '''
     def handler(*_):
         say('signal')
+        wait()
     signal.signal(signal.SIGUSR1, handler)
     say('starts')
     with LockFile(path, %s):
@@ -130,6 +131,9 @@ def test_a_handler_that_returns_does_not_cost_the_place(ofd, path):
     with waiter(path) as first, waiter(path) as second:
         os.kill(first.pid, signal.SIGUSR1)
         assert first.says() == 'signal'
+        # It would have come forward by now if the first one had left.
+        wait_for_waiter(path, second.pid)
+        first.go()
         wait_for_waiter(path, first.pid)
         lock.release()
         assert first.says() == 'held'
