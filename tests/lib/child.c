@@ -107,14 +107,17 @@ int try_to_share(void *path)
 	return try_with(path, LF_SHARED);
 }
 
-bool become_ordinary(void)
+bool become_user(uid_t user)
 {
-	if (geteuid() != 0)
-		return true;
-	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(user) < 0)
 		return false;
 	end_in_time(); /* setuid undoes it */
 	return true;
+}
+
+bool become_ordinary(void)
+{
+	return geteuid() != 0 || become_user(65534);
 }
 
 static bool write_file(const char *path, const char *text)

@@ -62,6 +62,7 @@ int try_to_share(void *path);
 
 /* In a child of root: becomes an ordinary user.  Whether it is one now. */
 bool become_ordinary(void);
+bool become_user(uid_t);
 
 /* In a child: mounts of its own from here on, if the system allows it. */
 bool own_mounts(void);
