@@ -329,34 +329,48 @@ static void assert_thread_ends(int descriptors)
 	assert_int_equal(open_descriptors(), descriptors);
 }
 
-/* A number of the caller's may be another file's by then. */
+/* A number of the caller's may be another file's by then, locked or not. */
+static void assert_left_alone(enum faulty call, bool locked)
+{
+	int fd = (open)(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+	int before = open_descriptors(), other;
+	struct lf_lock *lock;
+
+	faulty_block(call, lock_path);
+	assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -EHOSTUNREACH);
+	other = (open)("other", O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+	if (locked)
+		assert_int_equal(lf_acquire_fd(&lock, other, 0, 0), 0);
+	assert_int_equal(dup2(other, fd), fd);
+	faulty_unblock();
+	assert_thread_ends(before + 1);
+	assert_free("lock");
+	if (locked) {
+		assert_held("other");
+		assert_int_equal(lf_release(&lock), 0);
+	} else {
+		assert_free("other");
+	}
+	(close)(other);
+	(close)(fd);
+}
+
 TEST(a_borrowed_descriptor_that_was_closed_is_left_alone)
 {
 	static const enum faulty calls[] = { FSTATFS, F_SETLK_, F_OFD_SETLK_ };
-	struct lf_lock *lock;
-	int fd, other, before;
 
 	needs_locks_of_descriptions();
-	fd = (open)(lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
-	before = open_descriptors();
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		if (!is_made(calls[i]))
-			continue;
-		faulty_block(calls[i], lock_path);
-		assert_int_equal(lf_acquire_fd(&lock, fd, 10, 0), -EHOSTUNREACH);
-		other = (open)("other", O_CREAT | O_RDWR | O_CLOEXEC, 0666);
-		assert_int_equal(lf_acquire_fd(&lock, other, 0, 0), 0);
-		assert_int_equal(dup2(other, fd), fd);
-		faulty_unblock();
-		assert_thread_ends(before + 1);
-		assert_free("lock");
-		assert_held("other");
-		assert_int_equal(lf_release(&lock), 0);
-		(close)(other);
-		(close)(fd);
-		fd = (open)(lock_path, O_RDWR | O_CLOEXEC);
-	}
-	(close)(fd);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (is_made(calls[i]))
+			assert_left_alone(calls[i], true);
+}
+
+/* Before the record locks: one that is asked for already is the kernel's to grant. */
+TEST(the_file_that_has_got_its_number_is_not_locked)
+{
+	needs_locks_of_descriptions();
+	needs(knows_file_systems(), "to know what serves a file");
+	assert_left_alone(FSTATFS, false);
 }
 
 static int hold_other_by_flock(void *unused)
