@@ -173,6 +173,22 @@ TEST_WITH_FAULTS(a_network_file_has_the_body_alone_and_stays)
 	expect_holder(0);
 }
 
+/* The tag would be lost at once: what verifies the file closes it, too. */
+TEST_WITH_FAULTS(for_a_network_file_no_other_lock_is_asked)
+{
+	static const enum faulty calls[] = { F_SETLK_, F_SETLKW_, FLOCK };
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	faulty_file_system(NFS);
+	left = 1;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		faulty_set(calls[i], 1, true, EIO);
+		assert_false(expect_a_lock(expect_body_alone));
+		assert_int_equal(faulty_clear(), 0);
+	}
+}
+
 /* Of those on other machines nothing is listed here; one may be our caller. */
 TEST_WITH_FAULTS(the_holders_of_a_network_file_are_not_all_listed)
 {
