@@ -718,10 +718,26 @@ instructions() {
 	equal "$(cat lock.2)" text
 }
 
-@test "a slot that is only counted is not created" {
+@test "a file that is no slot is not counted" {
 	: >lock.02
 	run -0 lf-acquire -k -N 2 lock true
 	equal "$(echo lock*)" "lock lock.02 lock.1"
+}
+
+@test "a slot that is removed before it is counted is not created" {
+	need_faults
+	local first
+
+	# The directory is opened for the queue first, for the slot that is counted then.
+	: >lock.2
+	FAULTY=openat:STOP:2 start faulty-acquire -k -N 2 lock touch ran
+	first=$pid
+	eventually is_stopped "$first"
+	rm lock.2
+	kill -CONT "$first"
+	finish "$first"
+	equal "$status" 0
+	equal "$(echo lock*)" "lock lock.1"
 }
 
 @test "a caller that is refused beside a waiter learns of a slot" {
