@@ -68,6 +68,7 @@ struct lf_marks {
 	bool use_presence;
 	bool may_leak;	   /* see lf_body_is_listed() */
 	bool never_remove; /* another machine may share the file */
+	bool elsewhere;	   /* processes of other machines may have locks on it */
 	bool verify_by_open;
 	/* set */
 	atomic_bool tag; /* asked for, and not dropped since by another close */
@@ -560,9 +561,6 @@ pid_t lf_description_owner(int fd);
 /* ---- marks.c: a mark that is not in use succeeds and does nothing */
 
 void lf_marks_choose(struct lf_lock *lock, bool process_owned);
-
-/* Whether processes of other machines may have locks on the file. */
-bool lf_marks_reach_elsewhere(const struct lf_lock *lock);
 
 /* The content that the file had is no reason to keep it any more. */
 void lf_marks_own_file(struct lf_lock *lock);

@@ -71,14 +71,10 @@ void lf_marks_choose(struct lf_lock *lock, bool process_owned)
 				!lock->foreign,
 		.may_leak = fuse && !process_owned,
 		.never_remove = shared,
+		.elsewhere = shared || (fuse && !process_owned),
 		.verify_by_open = fs == LF_FILESYSTEM_NETWORK && !process_owned,
 		.body = F_UNLCK,
 	};
-}
-
-bool lf_marks_reach_elsewhere(const struct lf_lock *lock)
-{
-	return lock->marks.never_remove || lock->marks.may_leak;
 }
 
 void lf_marks_own_file(struct lf_lock *lock)

@@ -280,7 +280,7 @@ bool lf_table_process_holds(const struct stat *st, bool *elsewhere)
 	pthread_mutex_lock(&file->mutex);
 	holder = lf_table_find(file, LF_HOLDING);
 	if (holder && elsewhere)
-		*elsewhere = lf_marks_reach_elsewhere(holder);
+		*elsewhere = holder->marks.elsewhere;
 	pthread_mutex_unlock(&file->mutex);
 	lf_table_put_file(file);
 	return holder != NULL;

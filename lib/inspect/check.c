@@ -45,7 +45,7 @@ static void ask(const struct lf_lock *lock, struct lf_view *view)
 
 	view->held = body_owner(lock, &view->pid);
 	/* A server may give the PID of a process on another machine. */
-	view->elsewhere = lf_marks_reach_elsewhere(lock);
+	view->elsewhere = lock->marks.elsewhere;
 	if (view->held <= 0 || view->elsewhere)
 		view->pid = 0;
 	if (view->held < 0 || view->elsewhere)
