@@ -100,7 +100,8 @@ static bool is_repeated(const struct lf_view *view,
 
 /*
  * In a list that is torn, or whose locks have moved, a lock may be repeated, with all
- * its waiters.
+ * its waiters.  Locks that may have gone, which come last, count only if there is no
+ * other: then the file was not free.
  */
 int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 {
@@ -115,6 +116,9 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 	if (!view->locks)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
+		if (found[i]->is_past && view->lock_count > 0 &&
+		    !view->locks[0].is_past)
+			break;
 		if (!found[i]->waits)
 			repeated = is_repeated(view, found[i]);
 		if (!repeated)

@@ -40,46 +40,66 @@ static int add_lease(struct lf_lock_list *list, const struct lf_lease *lease)
 	return 0;
 }
 
-/* PIDs are those of another namespace unless OURS. */
+struct source {
+	char *text;
+	bool wants_locks;
+	bool ours; /* else PIDs are those of another namespace */
+	bool is_past;
+};
+
 static int add_line(struct lf_lock_list *list, const char *line,
-		    bool wants_locks, bool ours)
+		    const struct source *source)
 {
 	struct lf_listed_lock lock;
 	struct lf_lease lease;
 
-	if (wants_locks && lf_proc_parse_lock(line, &lock)) {
-		if (!ours)
+	if (source->wants_locks && lf_proc_parse_lock(line, &lock)) {
+		if (!source->ours)
 			lock.pid = 0;
+		lock.is_past = source->is_past;
 		return add_lock(list, &lock);
 	}
 	if (lf_proc_parse_lease(line, &lease)) {
-		if (!ours)
+		if (!source->ours)
 			lease.pid = 0;
 		return add_lease(list, &lease);
 	}
 	return 0;
 }
 
+static int add_text(struct lf_lock_list *list, const struct source *source)
+{
+	char *rest = source->text, *line;
+	int rc = 0;
+
+	while (rc == 0 && (line = lf_proc_cut_line(&rest)) != NULL)
+		rc = add_line(list, line, source);
+	return rc;
+}
+
 static int list_all(struct lf_lock_list *list, bool wants_locks)
 {
-	char *text = NULL, *rest, *line;
-	bool ours;
+	struct source source = { .wants_locks = wants_locks };
+	char *text, *past;
 	int rc;
 
 	*list = (struct lf_lock_list){ .when = lf_ticks() };
-	rc = lf_proc_read_locks(&text);
+	rc = lf_proc_read_locks(&text, &past);
 	if (rc < 0)
 		return rc;
 	list->is_torn = rc == LF_LOCKS_MAY_LACK;
 	list->enough = rc == LF_LOCKS_HAVE_MOVED ? 4 :
 		       rc == LF_LOCKS_IN_PARTS	 ? 2 :
 						   1;
-	rc = 0;
-	ours = wants_locks && lf_proc_is_ours();
-	rest = text;
-	while (rc == 0 && (line = lf_proc_cut_line(&rest)) != NULL)
-		rc = add_line(list, line, wants_locks, ours);
+	source.ours = wants_locks && lf_proc_is_ours();
+	source.text = text;
+	rc = add_text(list, &source);
+	source.text = past;
+	source.is_past = true;
+	if (rc == 0 && past)
+		rc = add_text(list, &source);
 	free(text);
+	free(past);
 	if (rc < 0)
 		lf_lock_list_free(list);
 	return rc;

@@ -11,7 +11,8 @@
  * part overlaps the one before.  The kernel keeps the locks in order: a lock stays
  * at its place among the others until it is released or converted.  So if both parts
  * have a lock in common, every lock behind it that was held all the time is in one of
- * the two, or behind both.  What was read behind it is replaced by the later part.
+ * the two, or behind both.  What was read behind it is replaced by the later part;
+ * what that part does not show was held a moment ago, and is kept apart.
  *
  * Parts without a common lock leave a gap, and so does an end of the list that
  * another lock may have been too long for.  Then all is read again.  Only a list
@@ -57,10 +58,16 @@ struct reader {
 	size_t buffer; /* the kernel's, at least */
 };
 
-struct text {
+struct buffer {
 	char *at;
 	size_t size, length;
+};
+
+/* A part is read behind all. */
+struct text {
+	struct buffer all;
 	size_t last; /* where the part begins that reaches furthest */
+	struct buffer past; /* locks that a later part does not show */
 	size_t room; /* for a part */
 	bool is_cut; /* a part took all of it: there is more */
 	uint64_t gaps; /* a hash of what is beside them; 0: there are none */
@@ -107,6 +114,13 @@ static char *last_record(char *from, const char *end)
 	return last;
 }
 
+static size_t whole_lines(const char *text, size_t length)
+{
+	while (length > 0 && text[length - 1] != '\n')
+		length--;
+	return length;
+}
+
 /* Shared locks of open file descriptions all look alike. */
 static bool is_distinct(const char *record)
 {
@@ -129,14 +143,20 @@ static bool is_same(const char *record, const char *other)
 	return *record == *other;
 }
 
-/* The lock of RECORD, or NULL. */
-static char *find(char *from, const char *end, const char *record)
+/* What looks like RECORD, or END. */
+static char *find_alike(char *from, char *end, const char *record)
 {
-	if (!is_distinct(record))
-		return NULL;
 	while (from < end && !is_same(record, from))
 		from = next_record(from);
-	return from < end ? from : NULL;
+	return from < end ? from : end;
+}
+
+/* The lock of RECORD, or NULL. */
+static char *find(char *from, char *end, const char *record)
+{
+	char *found = is_distinct(record) ? find_alike(from, end, record) : end;
+
+	return found < end ? found : NULL;
 }
 
 /* The first record of this number or a greater one, or END. */
@@ -148,6 +168,29 @@ static char *find_number(char *from, char *end, unsigned long number)
 }
 
 /* ---- Parts */
+
+static char *part_of(const struct text *text)
+{
+	return text->all.at + text->all.length;
+}
+
+/* Room for COUNT bytes and a null byte. */
+static int make_room(struct buffer *buffer, size_t count)
+{
+	size_t size = buffer->size ? buffer->size : FIRST_ROOM + 1;
+	char *more;
+
+	while (size - buffer->length <= count)
+		size *= 2;
+	if (size == buffer->size)
+		return 0;
+	more = realloc(buffer->at, size);
+	if (!more)
+		return -ENOMEM;
+	buffer->at = more;
+	buffer->size = size;
+	return 0;
+}
 
 static void add_line(uint64_t *hash, const char *line)
 {
@@ -163,15 +206,15 @@ static void note_gap(struct text *text, const char *end)
 {
 	if (text->gaps == 0)
 		text->gaps = 0xcbf29ce484222325;
-	add_line(&text->gaps, last_record(text->at + text->last, end));
-	add_line(&text->gaps, text->at + text->length);
+	add_line(&text->gaps, last_record(text->all.at + text->last, end));
+	add_line(&text->gaps, part_of(text));
 }
 
 /* Whether the part has the same locks as the text, where it has the same numbers. */
 static bool goes_on(const struct text *text)
 {
-	char *part = text->at + text->length, *end = part;
-	char *at = find_number(text->at + text->last, end,
+	char *part = part_of(text), *end = part;
+	char *at = find_number(text->all.at + text->last, end,
 			       strtoul(part, NULL, 10));
 
 	while (at < end && *part && is_same(at, part) &&
@@ -202,51 +245,69 @@ static char *find_beginning(char *from, char *common, char *part,
 	return from;
 }
 
-static void replace(struct text *text, const char *from, size_t count)
+static int add_past(struct buffer *past, const char *record, size_t length)
 {
-	char *part = text->at + text->length;
-
-	text->last = (size_t)(from - text->at);
-	memmove(text->at + text->last, part, count + 1);
-	text->length = text->last + count;
+	if (make_room(past, length) < 0)
+		return -ENOMEM;
+	memcpy(past->at + past->length, record, length);
+	past->length += length;
+	past->at[past->length] = '\0';
+	return 0;
 }
 
-/* Whether the list goes on further now; COUNT bytes have been read behind it. */
-static bool join(struct text *text, size_t count)
+/* Those of the records from FROM to END that are not among the others. */
+static int keep_past(struct text *text, char *from, const char *end,
+		     char *others, char *others_end)
 {
-	char *from = text->at + text->last, *part = text->at + text->length;
-	char *record = part, *common = NULL;
+	int rc = 0;
 
-	text->has_moved |= !goes_on(text);
+	while (rc == 0 && from < end) {
+		char *next = next_record(from);
+
+		if (find_alike(others, others_end, from) == others_end)
+			rc = add_past(&text->past, from, (size_t)(next - from));
+		from = next;
+	}
+	return rc;
+}
+
+static void replace(struct text *text, const char *from, size_t count)
+{
+	text->last = (size_t)(from - text->all.at);
+	memmove(text->all.at + text->last, part_of(text), count + 1);
+	text->all.length = text->last + count;
+}
+
+/*
+ * COUNT bytes have been read behind the text: another part.  1: the list goes on
+ * further now; 0: not; or an error.
+ */
+static int join(struct text *text, size_t count)
+{
+	char *part = part_of(text), *end = part + count;
+	char *from = text->all.at + text->last;
+	char *record = part, *common = NULL;
+	bool moved = !goes_on(text), further = true;
+	int rc = 0;
+
+	text->has_moved |= moved;
 	while (*record && (common = find(from, part, record)) == NULL)
 		record = next_record(record);
 	if (!common) {
-		from = find_number(from, part, strtoul(part, NULL, 10));
+		from = find_number(text->all.at + text->last, part,
+				   strtoul(part, NULL, 10));
 		note_gap(text, from);
-	} else if (find(common, part, last_record(part, part + count))) {
-		return false;
+	} else if (find(common, part, last_record(part, end))) {
+		further = false;
 	} else {
 		from = find_beginning(from, common, part, record);
 	}
-	replace(text, from, count);
-	return true;
-}
-
-static int make_room(struct text *text)
-{
-	size_t size = text->size ? text->size : FIRST_ROOM + 1;
-	char *more;
-
-	while (size - text->length <= text->room)
-		size *= 2;
-	if (size == text->size)
-		return 0;
-	more = realloc(text->at, size);
-	if (!more)
-		return -ENOMEM;
-	text->at = more;
-	text->size = size;
-	return 0;
+	if (moved)
+		rc = further ? keep_past(text, from, part, part, end) :
+			       keep_past(text, part, end, from, part);
+	if (further)
+		replace(text, from, count);
+	return rc < 0 ? rc : further;
 }
 
 /* Behind the text, with a null byte.  The number of bytes, or an error. */
@@ -254,13 +315,13 @@ static ssize_t read_part(struct text *text, struct reader *reader, size_t most)
 {
 	ssize_t count;
 
-	if (make_room(text) < 0)
+	if (make_room(&text->all, text->room) < 0)
 		return -ENOMEM;
-	count = read(reader->fd, text->at + text->length,
+	count = read(reader->fd, part_of(text),
 		     most < text->room ? most : text->room);
 	if (count < 0)
 		return -errno;
-	text->at[text->length + (size_t)count] = '\0';
+	part_of(text)[count] = '\0';
 	text->is_cut |= (size_t)count == text->room;
 	return count;
 }
@@ -284,75 +345,88 @@ static int open_list(struct reader *reader)
 static int step_aside(struct text *text, struct reader *reader)
 {
 	ssize_t count = reader->fd < 0 ? open_list(reader) : 0;
+	char *part;
 
 	if (count == 0)
-		count = read_part(text, reader, text->length / 2 + 1);
-	return count < 0 ? (int)count : 0;
+		count = read_part(text, reader, text->all.length / 2 + 1);
+	if (count <= 0)
+		return (int)count;
+	part = part_of(text);
+	part[whole_lines(part, (size_t)count)] = '\0';
+	return goes_on(text) ? 0 :
+			       keep_past(text, part, part + strlen(part),
+					 text->all.at, part);
 }
 
 /* Of a part.  The number of bytes that are left. */
 static ssize_t drop_first_record(struct text *text, ssize_t count)
 {
-	char *part = text->at + text->length, *next = next_record(part);
+	char *part = part_of(text), *next = next_record(part);
 
 	count -= next - part;
 	memmove(part, next, (size_t)count + 1);
 	return count;
 }
 
+/* Until both have come to the end. */
 static int read_in_turns(struct text *text, struct reader *readers)
 {
-	int turn = 1, rc = step_aside(text, &readers[turn]);
-	bool is_first = true, ends = false;
+	int turn = 1, ends = 0, rc = step_aside(text, &readers[turn]);
+	bool is_first = true, is_whole = false;
 
-	while (rc == 0 && !text->is_cut) {
+	while (rc >= 0 && !text->is_cut && ends < 2) {
 		ssize_t count = read_part(text, &readers[turn], SIZE_MAX);
 
-		if (count < 0)
-			return (int)count;
-		if (count == 0)
-			break;
-		if (is_first)
+		if (count > 0 && is_first)
 			count = drop_first_record(text, count);
 		is_first = false;
-		ends = count > 0 && is_short(&readers[turn], count);
-		if (count > 0 && join(text, (size_t)count))
+		ends = count == 0 ? ends + 1 : 0;
+		if (count > 0)
+			is_whole = is_short(&readers[turn], count);
+		rc = count > 0 ? join(text, (size_t)count) : (int)count;
+		if (rc > 0 || ends > 0)
 			turn = !turn;
 	}
-	if (rc == 0 && !ends)
-		note_gap(text, text->at + text->length);
-	return rc;
+	if (rc >= 0 && !is_whole)
+		note_gap(text, part_of(text));
+	return rc < 0 ? rc : 0;
 }
 
 static int read_pass(struct text *text, struct reader *readers, bool is_first)
 {
 	ssize_t count;
 
-	text->length = text->last = 0;
+	text->all.length = text->last = 0;
 	text->is_cut = false;
 	text->gaps = 0;
 	text->in_parts = text->has_moved = false;
 	count = read_part(text, &readers[0], SIZE_MAX);
 	if (count <= 0)
 		return (int)count;
-	text->length = (size_t)count;
+	text->all.length = (size_t)count;
 	text->in_parts = !is_short(&readers[0], count) || !is_first;
 	if (text->in_parts)
 		return read_in_turns(text, readers);
 	count = read_part(text, &readers[0], SIZE_MAX);
 	if (count > 0)
-		note_gap(text, text->at + text->length);
+		note_gap(text, part_of(text));
 	return count < 0 ? (int)count : 0;
 }
 
 static int go_to_beginning(struct text *text, const struct reader *readers)
 {
+	const char *all = text->all.at;
+	int rc = 0;
+
+	if (text->has_moved)
+		rc = add_past(&text->past, all,
+			      whole_lines(all, text->all.length));
 	if (text->is_cut)
 		text->room *= FACTOR;
 	for (int i = 0; i < 2; i++)
 		if (readers[i].fd >= 0 && lseek(readers[i].fd, 0, SEEK_SET) != 0)
 			return -EIO;
-	return 0;
+	return rc;
 }
 
 static bool has_gaps(const struct text *text)
@@ -368,7 +442,7 @@ static int read_passes(struct text *text, struct reader *readers)
 	for (int i = 1; rc == 0 && has_gaps(text) && same < SAME; i++) {
 		uint64_t before = text->gaps;
 
-		if (i == PASSES)
+		if (i >= PASSES && !text->is_cut)
 			return LF_LOCKS_MAY_LACK;
 		rc = go_to_beginning(text, readers);
 		if (rc == 0)
@@ -378,7 +452,7 @@ static int read_passes(struct text *text, struct reader *readers)
 	return rc;
 }
 
-int lf_proc_read_locks(char **all)
+int lf_proc_read_locks(char **all, char **past)
 {
 	struct reader readers[2] = { { .fd = -1 }, { .fd = -1 } };
 	struct text text = { .room = FIRST_ROOM };
@@ -391,8 +465,11 @@ int lf_proc_read_locks(char **all)
 	for (int i = 0; i < 2; i++)
 		if (readers[i].fd >= 0)
 			close(readers[i].fd);
-	if (rc < 0)
-		free(text.at);
-	*all = rc < 0 ? NULL : text.at;
+	if (rc < 0) {
+		free(text.all.at);
+		free(text.past.at);
+	}
+	*all = rc < 0 ? NULL : text.all.at;
+	*past = rc < 0 ? NULL : text.past.at;
 	return rc;
 }
