@@ -245,14 +245,14 @@ sys.exit(subprocess.call(sys.argv[2:]))'
 	need_flock
 	need_locks_of_descriptors
 	need flock
-	start lf-acquire --flock -o lock sh -c 'echo >ready; read -r _ <"$0"' \
-		"$BATS_TEST_TMPDIR/never"
+	channel end
+	start lf-acquire --flock -o lock sh -c 'echo >ready; read -r _ <end'
 	eventually test -s ready
 	run -1 try_flock
 	kill -KILL "$pid"
 	finish "$pid"
 	eventually try_flock
-	echo >"$BATS_TEST_TMPDIR/never"
+	echo >&"$fd"
 	hold lf-acquire --flock -F lock
 	run -1 try_flock
 	release "$holder"

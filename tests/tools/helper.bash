@@ -57,7 +57,8 @@ end_started() {
 
 # --- Checking again and again
 
-# Between two checks; no test relies on how long it takes.
+# Between two checks; no test relies on how long it takes.  What a test writes to this
+# FIFO may be read here.
 pause() {
 	read -r -t 0.02 -u "$never" _ || :
 }

@@ -19,14 +19,14 @@ load helper
 
 @test "COMMAND inherits all locks: kill -9 of lf-acquire frees none" {
 	need_locks_of_descriptors
-	start lf-acquire --also b a sh -c 'echo >ready; read -r _ <"$0"' \
-		"$BATS_TEST_TMPDIR/never"
+	channel end
+	start lf-acquire --also b a sh -c 'echo >ready; read -r _ <end'
 	eventually test -s ready
 	kill -KILL "$pid"
 	finish "$pid"
 	held a
 	held b
-	echo >"$BATS_TEST_TMPDIR/never"
+	echo >&"$fd"
 	eventually free a
 	eventually free b
 }
