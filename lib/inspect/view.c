@@ -80,7 +80,7 @@ int lf_view_name(struct lf_view *view, const struct lf_listing *listing,
 	return rc;
 }
 
-/* Only shared locks without a PID can be alike. */
+/* Shared locks of flock(2), and those without a PID, may be several that look alike. */
 static bool is_repeated(const struct lf_view *view,
 			const struct lf_listed_lock *lock)
 {
@@ -99,14 +99,30 @@ static bool is_repeated(const struct lf_view *view,
 }
 
 /*
+ * A lock that may have gone counts only if no other is listed: then the file was not
+ * free.  But locks of flock(2) and record locks are not in each other's way.
+ */
+static bool is_outdated(const struct lf_view *view,
+			const struct lf_listed_lock *lock)
+{
+	for (size_t i = 0; lock->is_past && i < view->lock_count; i++) {
+		const struct lf_listed_lock *other = &view->locks[i];
+
+		if (!other->is_past && (other->kind == LF_TYPE_FLOCK) ==
+					       (lock->kind == LF_TYPE_FLOCK))
+			return true;
+	}
+	return false;
+}
+
+/*
  * In a list that is torn, or whose locks have moved, a lock may be repeated, with all
- * its waiters.  Locks that may have gone, which come last, count only if there is no
- * other: then the file was not free.
+ * its waiters.
  */
 int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 {
 	const struct lf_listed_lock *const *found;
-	bool repeated = false;
+	bool skipped = false;
 	size_t count;
 
 	found = lf_listing_find(listing, &view->inode, &count);
@@ -116,12 +132,10 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 	if (!view->locks)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		if (found[i]->is_past && view->lock_count > 0 &&
-		    !view->locks[0].is_past)
-			break;
 		if (!found[i]->waits)
-			repeated = is_repeated(view, found[i]);
-		if (!repeated)
+			skipped = is_repeated(view, found[i]) ||
+				  is_outdated(view, found[i]);
+		if (!skipped && !(found[i]->is_past && found[i]->waits))
 			view->locks[view->lock_count++] = *found[i];
 	}
 	return 0;

@@ -11,8 +11,9 @@
  * part overlaps the one before.  The kernel keeps the locks in order: a lock stays
  * at its place among the others until it is released or converted.  So if both parts
  * have a lock in common, every lock behind it that was held all the time is in one of
- * the two, or behind both.  What was read behind it is replaced by the later part;
- * what that part does not show was held a moment ago, and is kept apart.
+ * the two, or behind both.  What was read behind it is replaced by the later part.
+ * What only one of two parts shows has come or gone meanwhile; it is kept apart, if it
+ * is not in the text: it was held during the call.
  *
  * Parts without a common lock leave a gap, and so does an end of the list that
  * another lock may have been too long for.  Then all is read again.  Only a list
@@ -67,7 +68,7 @@ struct buffer {
 struct text {
 	struct buffer all;
 	size_t last; /* where the part begins that reaches furthest */
-	struct buffer past; /* locks that a later part does not show */
+	struct buffer past; /* locks that one part has shown, and all has not */
 	size_t room; /* for a part */
 	bool is_cut; /* a part took all of it: there is more */
 	uint64_t gaps; /* a hash of what is beside them; 0: there are none */
@@ -121,16 +122,16 @@ static size_t whole_lines(const char *text, size_t length)
 	return length;
 }
 
-/* Shared locks of open file descriptions all look alike. */
+/*
+ * Shared locks may look alike: those of open file descriptions, those that one process
+ * has by flock(2) on one file, and those of threads or of a file server that have one
+ * PID.  Of locks that exclude each other there is one.
+ */
 static bool is_distinct(const char *record)
 {
-	const char *pid = strpbrk(record, "-\n");
-
-	if (!pid || *pid != '-')
-		return true;
-	while (pid > record && pid[-1] == ' ')
-		pid--;
-	return pid - record < 4 || strncmp(pid - 4, "READ", 4) != 0;
+	while (*record && *record != '\n' && strncmp(record, " WRITE ", 7) != 0)
+		record++;
+	return *record == ' ';
 }
 
 /* With another number and other waiters, perhaps. */
@@ -353,12 +354,13 @@ static int step_aside(struct text *text, struct reader *reader)
 		return (int)count;
 	part = part_of(text);
 	part[whole_lines(part, (size_t)count)] = '\0';
-	return goes_on(text) ? 0 :
-			       keep_past(text, part, part + strlen(part),
-					 text->all.at, part);
+	if (goes_on(text))
+		return 0;
+	text->has_moved = true;
+	return keep_past(text, part, part + strlen(part), text->all.at, part);
 }
 
-/* Of a part.  The number of bytes that are left. */
+/* The rest of the one that was cut in two.  The number of bytes that are left. */
 static ssize_t drop_first_record(struct text *text, ssize_t count)
 {
 	char *part = part_of(text), *next = next_record(part);
@@ -368,7 +370,7 @@ static ssize_t drop_first_record(struct text *text, ssize_t count)
 	return count;
 }
 
-/* Until both have come to the end. */
+/* Until both have come to the end: the list may be longer for the other by now. */
 static int read_in_turns(struct text *text, struct reader *readers)
 {
 	int turn = 1, ends = 0, rc = step_aside(text, &readers[turn]);
@@ -452,7 +454,7 @@ static int read_passes(struct text *text, struct reader *readers)
 	return rc;
 }
 
-int lf_proc_read_locks(char **all, char **past)
+int lf_proc_read_locks(char **locks, char **past)
 {
 	struct reader readers[2] = { { .fd = -1 }, { .fd = -1 } };
 	struct text text = { .room = FIRST_ROOM };
@@ -469,7 +471,7 @@ int lf_proc_read_locks(char **all, char **past)
 		free(text.all.at);
 		free(text.past.at);
 	}
-	*all = rc < 0 ? NULL : text.all.at;
+	*locks = rc < 0 ? NULL : text.all.at;
 	*past = rc < 0 ? NULL : text.past.at;
 	return rc;
 }
