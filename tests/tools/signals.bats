@@ -126,9 +126,13 @@ shell_with_worker() {
 
 # --- Signals of other processes
 
-# Reports "got NAME" for each signal until "end" arrives.  A signal just before
-# read blocks is handled after it, so read must not block for long, and on a busy
-# machine may have read a part of the word by then.
+# What the scripts of bash below heed.  A signal just before read blocks is handled
+# after it, so read must not block for long, and on a busy machine may have read a
+# part of the word by then, or all of it and fail nevertheless.  A signal that
+# arrives while the trap for the same signal ends is lost, so a trap does nothing
+# that makes the signal come again.
+
+# Reports "got NAME" for each signal until "end" arrives.
 tattling='
 	for s in HUP INT QUIT TERM USR1 USR2 WINCH RTMIN RTMAX; do
 		trap "echo got $s >&7" $s
@@ -255,8 +259,10 @@ comes_back() {
 		trap "echo \$times times >&7" USR2
 		echo $$ >&7
 		'"$3"'
-		until read -r -t 0.1 word <&8 && [ "$word" = end ]; do
-			:
+		word=
+		until [ "$word" = end ]; do
+			read -r -t 0.1 part <&8
+			word+=$part
 		done
 		echo go >&9
 		wait
@@ -341,12 +347,16 @@ comes_back() {
 	set -m
 	start lf-acquire lock bash -c '
 		exec 7>said
-		times=0
-		trap "times=\$((times + 1)); echo continued >&7" CONT
+		times=0 said=
+		trap "times=\$((times + 1))" CONT
 		trap "echo \$times times >&7; exit 4" USR2
 		echo $$ >&7
 		for ((i = 0; i < 600; i++)); do
 			read -r -t 0.1 _ <&8
+			[ "$times" -eq 0 ] || [ -n "$said" ] || {
+				said=yes
+				echo continued >&7
+			}
 		done' 8<>"$BATS_TEST_TMPDIR/never"
 	set +m
 	next "$said"
@@ -707,18 +717,22 @@ ended() {
 # a second one at the same time would get lost.  The USR2, which a child sends by
 # way of lf-acquire, arrives after all of them.
 counting='
-	times=0
-	trap "times=\$((times + 1)); kill -CONT \$PPID" INT
+	times=0 sent=
+	trap "times=\$((times + 1))" INT
 	trap "echo \$times times; exit 5" USR2
 	kill -STOP "$PPID"
 	echo ready
 	for ((i = 0; i < 600; i++)); do
-		[ "$times" -eq 0 ] || [ -n "$sent" ] ||
+		[ "$times" -eq 0 ] || [ -n "$sent" ] || {
+			kill -CONT "$PPID"
 			sent=$(bash -c "kill -USR2 \$1; echo yes" bash "$PPID")
+		}
 		read -r -t 0.1 _
 	done'
 
-# Shells with job control, and a job that reads its status from "to".
+# Shells with job control, and a job that reads its status, one digit, from "to".
+# The job says "continued" after its trap, since the test stops and continues it as
+# soon as it reads that.
 need_interactive_shells() {
 	local shell
 
@@ -730,10 +744,15 @@ need_interactive_shells() {
 	mkfifo to
 	cat >job <<-'END'
 		exec 4<>to
-		trap 'echo continued' CONT
+		continued=
+		trap 'continued=yes' CONT
 		echo ready
 		for ((i = 0; i < 600; i++)); do
-			read -r -t 0.1 status <&4 && exit "$status"
+			read -r -t 0.1 status <&4
+			[ -z "$status" ] || exit "$status"
+			[ -n "$continued" ] || continue
+			continued=
+			echo continued
 		done
 	END
 }
@@ -932,10 +951,9 @@ need_interactive_shells() {
 	# shellcheck disable=SC2086 # with its options
 	on_terminal ${shells[0]} <<-'END'
 		wait outer>
-		type set -b^M
-		wait outer>
-		type lf-acquire lock cat &^M
+		type lf-acquire lock cat & wait %1^M
 		wait Stopped
+		wait outer>
 		type lf-check -q lock; echo "held $?"^M
 		wait held 0
 		wait outer>
@@ -960,7 +978,7 @@ need_interactive_shells() {
 		# shellcheck disable=SC2086 # with its options
 		on_terminal $shell <<-END
 			wait outer>
-			type lf-acquire lock env PS1='inner> ' ${shells[0]}^M
+			type lf-acquire lock env PS1='inner''> ' ${shells[0]}^M
 			wait inner>
 			type suspend^M
 			wait Stopped
