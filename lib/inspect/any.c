@@ -67,7 +67,8 @@ static int check(const char *path, int lists, bool *again)
 	rc = lf_check_view(&view, &listing.list, false);
 	if (rc <= 0 && rc != -ENOMEM && view.exists)
 		rc = answer_by_list(&view, &listing, rc);
-	*again = rc == 0 && view.exists && lists + 1 < listing.list.enough;
+	*again = (rc == 0 || (rc == -EIO && listing.list.is_torn)) &&
+		 view.exists && lists + 1 < listing.list.enough;
 	lf_view_unpin(&view);
 	lf_view_clear(&view);
 	lf_listing_free(&listing);

@@ -130,8 +130,8 @@ static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 		return -ENOMEM;
 	lacks = view->is_listed && !view->holders_only &&
 		!lf_view_lists_flocks(view);
-	if (lacks && listing->list.is_torn)
-		view->flock = -EIO;
+	if (view->is_listed)
+		view->flock = lacks && listing->list.is_torn ? -EIO : 0;
 	view->is_doubtful = lacks && ++view->lists < listing->list.enough;
 	view->is_confirmed = is_confirmed(view);
 	return 0;

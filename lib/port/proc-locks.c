@@ -88,9 +88,7 @@ static int list_all(struct lf_lock_list *list, bool wants_locks)
 	if (rc < 0)
 		return rc;
 	list->is_torn = rc == LF_LOCKS_MAY_LACK;
-	list->enough = rc == LF_LOCKS_HAVE_MOVED ? 4 :
-		       rc == LF_LOCKS_IN_PARTS	 ? 2 :
-						   1;
+	list->enough = rc == 0 ? 1 : rc == LF_LOCKS_IN_PARTS ? 2 : 4;
 	source.ours = wants_locks && lf_proc_is_ours();
 	source.text = text;
 	rc = add_text(list, &source);

@@ -8,10 +8,11 @@
  * fewer than n are left, it is empty, as at the end of the list.
  *
  * So two descriptors take turns, one about half a part ahead of the other, and each
- * part overlaps the one before.  The kernel keeps the locks in order: a lock stays
- * at its place among the others until it is released or converted.  So if both parts
- * have a lock in common, every lock behind it that was held all the time is in one of
- * the two, or behind both.  What was read behind it is replaced by the later part.
+ * part overlaps the one before.  As a rule both show the same locks with the same
+ * numbers.  Else the list has changed.  But the kernel keeps the locks in order: a lock
+ * stays at its place among the others until it is released or converted.  So if both
+ * parts have a lock in common, every lock behind it that was held all the time is in
+ * one of the two, or behind both.  What was read behind it is replaced by the later part.
  * What only one of two parts shows has come or gone meanwhile; it is kept apart, if it
  * is not in the text: it was held during the call.
  *
@@ -43,6 +44,9 @@
 
 /* Of the kernel. */
 #define PAGE 4096
+
+/* A lock with about 30 waiters. */
+#define LONG_QUEUE (PAGE / 2)
 
 /* More than a part has, unless a queue is very long: then it grows by the factor. */
 #define FIRST_ROOM 16383
@@ -122,16 +126,16 @@ static size_t whole_lines(const char *text, size_t length)
 	return length;
 }
 
-/*
- * Shared locks may look alike: those of open file descriptions, those that one process
- * has by flock(2) on one file, and those of threads or of a file server that have one
- * PID.  Of locks that exclude each other there is one.
- */
+/* Shared locks of open file descriptions all look alike. */
 static bool is_distinct(const char *record)
 {
-	while (*record && *record != '\n' && strncmp(record, " WRITE ", 7) != 0)
-		record++;
-	return *record == ' ';
+	const char *pid = strpbrk(record, "-\n");
+
+	if (!pid || *pid != '-')
+		return true;
+	while (pid > record && pid[-1] == ' ')
+		pid--;
+	return pid - record < 4 || strncmp(pid - 4, "READ", 4) != 0;
 }
 
 /* With another number and other waiters, perhaps. */
@@ -160,10 +164,15 @@ static char *find(char *from, char *end, const char *record)
 	return found < end ? found : NULL;
 }
 
+static unsigned long number_of(const char *record)
+{
+	return strtoul(record, NULL, 10);
+}
+
 /* The first record of this number or a greater one, or END. */
 static char *find_number(char *from, char *end, unsigned long number)
 {
-	while (from < end && strtoul(from, NULL, 10) < number)
+	while (from < end && number_of(from) < number)
 		from = next_record(from);
 	return from < end ? from : end;
 }
@@ -216,10 +225,10 @@ static bool goes_on(const struct text *text)
 {
 	char *part = part_of(text), *end = part;
 	char *at = find_number(text->all.at + text->last, end,
-			       strtoul(part, NULL, 10));
+			       number_of(part));
 
 	while (at < end && *part && is_same(at, part) &&
-	       strtoul(at, NULL, 10) == strtoul(part, NULL, 10)) {
+	       number_of(at) == number_of(part)) {
 		at = next_record(at);
 		part = next_record(part);
 	}
@@ -279,30 +288,51 @@ static void replace(struct text *text, const char *from, size_t count)
 	text->all.length = text->last + count;
 }
 
+/* Where the part goes on behind the same locks, which have the same numbers. */
+static char *find_same_numbers(const struct text *text)
+{
+	char *part = part_of(text);
+
+	return find_number(text->all.at + text->last, part, number_of(part));
+}
+
+/* Where it goes on behind a common lock.  NULL: they have none. */
+static char *find_common(const struct text *text)
+{
+	char *from = text->all.at + text->last, *part = part_of(text);
+	char *record = part, *common = NULL;
+
+	while (*record && (common = find(from, part, record)) == NULL)
+		record = next_record(record);
+	return common ? find_beginning(from, common, part, record) : NULL;
+}
+
+/* Whether the part, which ends at END, shows more than the text from FROM. */
+static bool reaches_further(const struct text *text, char *from,
+			    const char *end, bool moved)
+{
+	char *part = part_of(text), *last = last_record(part, end);
+
+	return moved ? !find(from, part, last) :
+		       number_of(last) > number_of(last_record(from, part));
+}
+
 /*
  * COUNT bytes have been read behind the text: another part.  1: the list goes on
  * further now; 0: not; or an error.
  */
 static int join(struct text *text, size_t count)
 {
-	char *part = part_of(text), *end = part + count;
-	char *from = text->all.at + text->last;
-	char *record = part, *common = NULL;
+	char *part = part_of(text), *end = part + count, *from;
 	bool moved = !goes_on(text), further = true;
 	int rc = 0;
 
+	from = moved ? find_common(text) : find_same_numbers(text);
+	if (from && from < part)
+		further = reaches_further(text, from, end, moved);
+	else
+		note_gap(text, from = find_same_numbers(text));
 	text->has_moved |= moved;
-	while (*record && (common = find(from, part, record)) == NULL)
-		record = next_record(record);
-	if (!common) {
-		from = find_number(text->all.at + text->last, part,
-				   strtoul(part, NULL, 10));
-		note_gap(text, from);
-	} else if (find(common, part, last_record(part, end))) {
-		further = false;
-	} else {
-		from = find_beginning(from, common, part, record);
-	}
 	if (moved)
 		rc = further ? keep_past(text, from, part, part, end) :
 			       keep_past(text, part, end, from, part);
@@ -332,7 +362,7 @@ static bool is_short(struct reader *reader, ssize_t count)
 {
 	while (reader->buffer < (size_t)count)
 		reader->buffer *= 2;
-	return (size_t)count <= reader->buffer / 2;
+	return reader->buffer - (size_t)count >= LONG_QUEUE;
 }
 
 static int open_list(struct reader *reader)
@@ -394,7 +424,7 @@ static int read_in_turns(struct text *text, struct reader *readers)
 	return rc < 0 ? rc : 0;
 }
 
-static int read_pass(struct text *text, struct reader *readers, bool is_first)
+static int read_pass(struct text *text, struct reader *readers)
 {
 	ssize_t count;
 
@@ -406,7 +436,7 @@ static int read_pass(struct text *text, struct reader *readers, bool is_first)
 	if (count <= 0)
 		return (int)count;
 	text->all.length = (size_t)count;
-	text->in_parts = !is_short(&readers[0], count) || !is_first;
+	text->in_parts = !is_short(&readers[0], count);
 	if (text->in_parts)
 		return read_in_turns(text, readers);
 	count = read_part(text, &readers[0], SIZE_MAX);
@@ -439,7 +469,7 @@ static bool has_gaps(const struct text *text)
 /* LF_LOCKS_MAY_LACK: there are gaps.  0, or an error. */
 static int read_passes(struct text *text, struct reader *readers)
 {
-	int rc = read_pass(text, readers, true), same = 1;
+	int rc = read_pass(text, readers), same = 1;
 
 	for (int i = 1; rc == 0 && has_gaps(text) && same < SAME; i++) {
 		uint64_t before = text->gaps;
@@ -448,7 +478,7 @@ static int read_passes(struct text *text, struct reader *readers)
 			return LF_LOCKS_MAY_LACK;
 		rc = go_to_beginning(text, readers);
 		if (rc == 0)
-			rc = read_pass(text, readers, false);
+			rc = read_pass(text, readers);
 		same = !text->is_cut && text->gaps == before ? same + 1 : 1;
 	}
 	return rc;

@@ -359,6 +359,25 @@ TEST(a_list_that_changes_at_each_read_does_not_make_a_file_free)
 	end();
 }
 
+TEST(whether_a_file_is_free_is_unknown_if_the_list_changes_at_each_read)
+{
+	int unknown = 0;
+
+	begin();
+	assert_int_equal((flock)(held, LOCK_UN), 0);
+	for (int i = 0; i < CHANGES; i++) {
+		int rc;
+
+		faulty_before(READ, change_before_read);
+		rc = lf_check_any(lock_path);
+		faulty_before(NOTHING, NULL);
+		assert_true(rc == 0 || rc == -EIO);
+		unknown += rc < 0;
+	}
+	assert_true(unknown > 0);
+	end();
+}
+
 /* --- The same changes again and again, in step with the reads */
 
 #define MOST_STEPS 3
