@@ -265,7 +265,7 @@ static int add_past(struct buffer *past, const char *record, size_t length)
 	return 0;
 }
 
-/* Those of the records from FROM to END that are not among the others. */
+/* Those of the records from FROM to END that are not among the others, and not cut. */
 static int keep_past(struct text *text, char *from, const char *end,
 		     char *others, char *others_end)
 {
@@ -274,7 +274,8 @@ static int keep_past(struct text *text, char *from, const char *end,
 	while (rc == 0 && from < end) {
 		char *next = next_record(from);
 
-		if (find_alike(others, others_end, from) == others_end)
+		if (next[-1] == '\n' &&
+		    find_alike(others, others_end, from) == others_end)
 			rc = add_past(&text->past, from, (size_t)(next - from));
 		from = next;
 	}
