@@ -7,18 +7,22 @@
  * by then.  If locks before that one have gone, the part skips as many others; if
  * fewer than n are left, it is empty, as at the end of the list.
  *
- * So two descriptors take turns, one about half a part ahead of the other, and each
- * part overlaps the one before.  As a rule both show the same locks with the same
- * numbers.  Else the list has changed.  But the kernel keeps the locks in order: a lock
- * stays at its place among the others until it is released or converted.  So if both
- * parts have a lock in common, every lock behind it that was held all the time is in
- * one of the two, or behind both.  What was read behind it is replaced by the later part.
- * What only one of two parts shows has come or gone meanwhile; it is kept apart, if it
- * is not in the text: it was held during the call.
+ * So one descriptor reads part after part, and after each of them another one reads a
+ * bridge: it begins within the text and ends within the new part.  As a rule all of
+ * them show the same locks with the same numbers.  Else the list has changed.  But the
+ * kernel keeps the locks in order: a lock stays at its place among the others until it
+ * is released or converted.  So if two parts have a lock in common, every lock behind
+ * it that was held all the time is in one of the two, or behind both.  What was read
+ * behind it is replaced by the other part, if that reaches further.  What only one of
+ * two parts shows has come or gone meanwhile; it is kept apart, if it is not in the
+ * text: it was held during the call.
+ *
+ * A long queue may not fit into the buffer behind any lock before it.  Then the bridge
+ * ends before it, and will do if it shows what the text has: it was read later than the
+ * part, so nothing had gone that the part could skip.
  *
  * Parts without a common lock leave a gap, and so does an end of the list that
- * another lock may have been too long for.  Then all is read again.  Only a list
- * that has the same gaps each time, at the same numbers, has not changed there.
+ * another lock may have been too long for.  Then all is read again.
  *
  * What looks like one lock may be two: one that was released, and acquired again
  * further back, behind a lock that has come forward meanwhile.  And a lock that is
@@ -48,46 +52,57 @@
 /* A lock with about 30 waiters. */
 #define LONG_QUEUE (PAGE / 2)
 
+/* For waiters that come meanwhile. */
+#define SPARE (PAGE / 16)
+
 /* More than a part has, unless a queue is very long: then it grows by the factor. */
 #define FIRST_ROOM 16383
 #define FACTOR 4
 
-/* How often the list is read from the beginning if it had other gaps each time. */
+/* How often the list is read from the beginning if it had gaps each time. */
 #define PASSES 16
-
-/* So many times in a row they are no change of the list. */
-#define SAME 3
-
-struct reader {
-	int fd;
-	size_t buffer; /* the kernel's, at least */
-};
 
 struct buffer {
 	char *at;
 	size_t size, length;
 };
 
-/* A part is read behind all. */
+struct reader {
+	int fd;
+	size_t buffer; /* the kernel's, at least */
+	struct buffer part; /* the last one */
+	bool is_cut; /* the next one begins with the rest of its last record */
+	unsigned long next; /* the number that the next one begins with */
+};
+
 struct text {
 	struct buffer all;
 	size_t last; /* where the part begins that reaches furthest */
 	struct buffer past; /* locks that one part has shown, and all has not */
 	size_t room; /* for a part */
 	bool is_cut; /* a part took all of it: there is more */
-	uint64_t gaps; /* a hash of what is beside them; 0: there are none */
+	bool has_gaps;
 	bool in_parts;
 	bool has_moved; /* a lock has another number in the next part */
 };
 
 /* ---- Records: a lock, with its waiters */
 
-/* Without strspn(3), which takes longer for each of thousands of lines. */
+/* Without strspn(3) and strtoul(3), which take longer for each of thousands of lines. */
 static const char *skip_number(const char *line)
 {
 	while (*line >= '0' && *line <= '9')
 		line++;
 	return line;
+}
+
+static unsigned long number_of(const char *record)
+{
+	unsigned long number = 0;
+
+	while (*record >= '0' && *record <= '9')
+		number = number * 10 + (unsigned long)(*record++ - '0');
+	return number;
 }
 
 static bool is_waiter(const char *line)
@@ -164,11 +179,6 @@ static char *find(char *from, char *end, const char *record)
 	return found < end ? found : NULL;
 }
 
-static unsigned long number_of(const char *record)
-{
-	return strtoul(record, NULL, 10);
-}
-
 /* The first record of this number or a greater one, or END. */
 static char *find_number(char *from, char *end, unsigned long number)
 {
@@ -179,9 +189,9 @@ static char *find_number(char *from, char *end, unsigned long number)
 
 /* ---- Parts */
 
-static char *part_of(const struct text *text)
+static char *end_of(const struct buffer *buffer)
 {
-	return text->all.at + text->all.length;
+	return buffer->at + buffer->length;
 }
 
 /* Room for COUNT bytes and a null byte. */
@@ -202,37 +212,50 @@ static int make_room(struct buffer *buffer, size_t count)
 	return 0;
 }
 
-static void add_line(uint64_t *hash, const char *line)
+/* COUNT bytes from FROM on, and a null byte. */
+static int append(struct buffer *buffer, const char *from, size_t count)
 {
-	size_t length = strcspn(line, "\n");
-
-	/* FNV-1a. */
-	for (size_t i = 0; i < length; i++)
-		*hash = (*hash ^ (unsigned char)line[i]) * 0x100000001b3;
+	if (make_room(buffer, count) < 0)
+		return -ENOMEM;
+	memcpy(end_of(buffer), from, count);
+	buffer->length += count;
+	*end_of(buffer) = '\0';
+	return 0;
 }
 
-/* Between the text, up to END, and the part behind it, or the end of the list. */
-static void note_gap(struct text *text, const char *end)
+/* Where the part begins that reaches furthest. */
+static char *last_part(const struct text *text)
 {
-	if (text->gaps == 0)
-		text->gaps = 0xcbf29ce484222325;
-	add_line(&text->gaps, last_record(text->all.at + text->last, end));
-	add_line(&text->gaps, part_of(text));
+	return text->all.at + text->last;
+}
+
+static unsigned long last_number(char *from, const char *end)
+{
+	return number_of(last_record(from, end));
+}
+
+/* Where the text has the number that the part begins with, or a greater one. */
+static char *find_same_number(const struct text *text,
+			      const struct buffer *part)
+{
+	return find_number(last_part(text), end_of(&text->all),
+			   number_of(part->at));
 }
 
 /* Whether the part has the same locks as the text, where it has the same numbers. */
-static bool goes_on(const struct text *text)
+static bool goes_on(const struct text *text, const struct buffer *part)
 {
-	char *part = part_of(text), *end = part;
-	char *at = find_number(text->all.at + text->last, end,
-			       number_of(part));
+	char *end = end_of(&text->all), *part_end = end_of(part);
+	char *at = find_same_number(text, part), *record = part->at;
 
-	while (at < end && *part && is_same(at, part) &&
-	       number_of(at) == number_of(part)) {
+	if (at < end)
+		record = find_number(record, part_end, number_of(at));
+	while (at < end && record < part_end && is_same(at, record) &&
+	       number_of(at) == number_of(record)) {
 		at = next_record(at);
-		part = next_record(part);
+		record = next_record(record);
 	}
-	return at >= end || *part == '\0';
+	return at >= end || record >= part_end;
 }
 
 /* Whether the records from AT to COMMON are those from PART to RECORD. */
@@ -255,17 +278,7 @@ static char *find_beginning(char *from, char *common, char *part,
 	return from;
 }
 
-static int add_past(struct buffer *past, const char *record, size_t length)
-{
-	if (make_room(past, length) < 0)
-		return -ENOMEM;
-	memcpy(past->at + past->length, record, length);
-	past->length += length;
-	past->at[past->length] = '\0';
-	return 0;
-}
-
-/* Those of the records from FROM to END that are not among the others, and not cut. */
+/* Those of the records from FROM to END that are not among the others. */
 static int keep_past(struct text *text, char *from, const char *end,
 		     char *others, char *others_end)
 {
@@ -274,213 +287,315 @@ static int keep_past(struct text *text, char *from, const char *end,
 	while (rc == 0 && from < end) {
 		char *next = next_record(from);
 
-		if (next[-1] == '\n' &&
-		    find_alike(others, others_end, from) == others_end)
-			rc = add_past(&text->past, from, (size_t)(next - from));
+		if (find_alike(others, others_end, from) == others_end)
+			rc = append(&text->past, from, (size_t)(next - from));
 		from = next;
 	}
 	return rc;
 }
 
-static void replace(struct text *text, const char *from, size_t count)
+/* What the text has not. */
+static int keep_apart(struct text *text, const struct buffer *part)
 {
-	text->last = (size_t)(from - text->all.at);
-	memmove(text->all.at + text->last, part_of(text), count + 1);
-	text->all.length = text->last + count;
+	return keep_past(text, part->at, end_of(part), last_part(text),
+			 end_of(&text->all));
 }
 
-/* Where the part goes on behind the same locks, which have the same numbers. */
-static char *find_same_numbers(const struct text *text)
+/* The part, instead of the text from FROM on, which may have other locks. */
+static int join(struct text *text, char *from, const struct buffer *part,
+		bool moved)
 {
-	char *part = part_of(text);
-
-	return find_number(text->all.at + text->last, part, number_of(part));
+	if (moved && keep_past(text, from, end_of(&text->all), part->at,
+			       end_of(part)) < 0)
+		return -ENOMEM;
+	text->last = text->all.length = (size_t)(from - text->all.at);
+	return append(&text->all, part->at, part->length);
 }
 
-/* Where it goes on behind a common lock.  NULL: they have none. */
-static char *find_common(const struct text *text)
+/* NULL: they have no number in common. */
+static char *find_common_number(const struct text *text,
+				const struct buffer *part)
 {
-	char *from = text->all.at + text->last, *part = part_of(text);
-	char *record = part, *common = NULL;
+	char *from = find_same_number(text, part);
 
-	while (*record && (common = find(from, part, record)) == NULL)
+	return from < end_of(&text->all) &&
+			       number_of(from) <=
+				       last_number(part->at, end_of(part)) ?
+		       from :
+		       NULL;
+}
+
+/* Where the part goes on behind a common lock.  NULL: they have none. */
+static char *find_common(const struct text *text, const struct buffer *part)
+{
+	char *from = last_part(text), *end = end_of(&text->all);
+	char *record = part->at, *part_end = end_of(part), *common = NULL;
+
+	while (record < part_end &&
+	       (common = find(from, end, record)) == NULL)
 		record = next_record(record);
-	return common ? find_beginning(from, common, part, record) : NULL;
+	return common ? find_beginning(from, common, part->at, record) : NULL;
 }
 
-/* Whether the part, which ends at END, shows more than the text from FROM. */
+/* Whether the part shows more than the text from FROM. */
 static bool reaches_further(const struct text *text, char *from,
-			    const char *end, bool moved)
+			    const struct buffer *part, bool moved)
 {
-	char *part = part_of(text), *last = last_record(part, end);
+	char *end = end_of(&text->all);
+	char *last = last_record(part->at, end_of(part));
 
-	return moved ? !find(from, part, last) :
-		       number_of(last) > number_of(last_record(from, part));
+	return moved ? !find(from, end, last) :
+		       number_of(last) > last_number(from, end);
 }
 
-/*
- * COUNT bytes have been read behind the text: another part.  1: the list goes on
- * further now; 0: not; or an error.
- */
-static int join(struct text *text, size_t count)
+/* Where the part goes on.  NULL: they have no lock in common. */
+static char *find_joint(struct text *text, const struct buffer *part,
+			bool *moved)
 {
-	char *part = part_of(text), *end = part + count, *from;
-	bool moved = !goes_on(text), further = true;
-	int rc = 0;
-
-	from = moved ? find_common(text) : find_same_numbers(text);
-	if (from && from < part)
-		further = reaches_further(text, from, end, moved);
-	else
-		note_gap(text, from = find_same_numbers(text));
-	text->has_moved |= moved;
-	if (moved)
-		rc = further ? keep_past(text, from, part, part, end) :
-			       keep_past(text, part, end, from, part);
-	if (further)
-		replace(text, from, count);
-	return rc < 0 ? rc : further;
+	*moved = !goes_on(text, part);
+	text->has_moved |= *moved;
+	return *moved ? find_common(text, part) :
+			find_common_number(text, part);
 }
 
-/* Behind the text, with a null byte.  The number of bytes, or an error. */
+/* ---- Reads */
+
+/* What is left of the record that the part before ended within. */
+static void drop_rest(struct buffer *part)
+{
+	char *next = next_record(part->at);
+
+	part->length -= (size_t)(next - part->at);
+	memmove(part->at, next, part->length + 1);
+}
+
+/* Of MOST bytes, with the rest of a record.  How many there were, or an error. */
 static ssize_t read_part(struct text *text, struct reader *reader, size_t most)
 {
+	struct buffer *part = &reader->part;
 	ssize_t count;
+	bool was_cut;
 
-	if (make_room(&text->all, text->room) < 0)
+	part->length = 0;
+	if (make_room(part, text->room) < 0)
 		return -ENOMEM;
-	count = read(reader->fd, part_of(text),
-		     most < text->room ? most : text->room);
+	count = read(reader->fd, part->at, most < text->room ? most : text->room);
 	if (count < 0)
 		return -errno;
-	part_of(text)[count] = '\0';
 	text->is_cut |= (size_t)count == text->room;
+	part->length = (size_t)count;
+	*end_of(part) = '\0';
+	was_cut = reader->is_cut || is_waiter(part->at);
+	reader->is_cut = count > 0 && end_of(part)[-1] != '\n';
+	if (was_cut)
+		drop_rest(part);
+	part->length = whole_lines(part->at, part->length);
+	*end_of(part) = '\0';
+	if (part->length > 0)
+		reader->next = last_number(part->at, end_of(part)) + 1;
+	while (reader->buffer < part->length)
+		reader->buffer *= 2;
 	return count;
 }
 
 /* Whether another lock would have fit into the buffer, if its queue is not long. */
-static bool is_short(struct reader *reader, ssize_t count)
+static bool is_short(const struct reader *reader)
 {
-	while (reader->buffer < (size_t)count)
-		reader->buffer *= 2;
-	return reader->buffer - (size_t)count >= LONG_QUEUE;
+	return reader->buffer - reader->part.length >= LONG_QUEUE;
 }
 
 static int open_list(struct reader *reader)
 {
 	reader->fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
 	reader->buffer = PAGE;
+	reader->next = 1;
 	return reader->fd < 0 ? -errno : 0;
 }
 
-/* To the middle of what has been read, where a record may be cut in two. */
-static int step_aside(struct text *text, struct reader *reader)
+static char *position(const struct text *text, const struct reader *reader)
 {
-	ssize_t count = reader->fd < 0 ? open_list(reader) : 0;
-	char *part;
-
-	if (count == 0)
-		count = read_part(text, reader, text->all.length / 2 + 1);
-	if (count <= 0)
-		return (int)count;
-	part = part_of(text);
-	part[whole_lines(part, (size_t)count)] = '\0';
-	if (goes_on(text))
-		return 0;
-	text->has_moved = true;
-	return keep_past(text, part, part + strlen(part), text->all.at, part);
+	return find_number(last_part(text), end_of(&text->all), reader->next);
 }
 
-/* The rest of the one that was cut in two.  The number of bytes that are left. */
-static ssize_t drop_first_record(struct text *text, ssize_t count)
+/* Near to it, if the list has changed. */
+static int go_to(struct text *text, struct reader *reader, const char *to)
 {
-	char *part = part_of(text), *next = next_record(part);
+	size_t left = (size_t)(to - position(text, reader));
+	struct buffer *part = &reader->part;
 
-	count -= next - part;
-	memmove(part, next, (size_t)count + 1);
-	return count;
-}
+	while (left > 0) {
+		ssize_t count = read_part(text, reader, left);
 
-/* Until both have come to the end: the list may be longer for the other by now. */
-static int read_in_turns(struct text *text, struct reader *readers)
-{
-	int turn = 1, ends = 0, rc = step_aside(text, &readers[turn]);
-	bool is_first = true, is_whole = false;
-
-	while (rc >= 0 && !text->is_cut && ends < 2) {
-		ssize_t count = read_part(text, &readers[turn], SIZE_MAX);
-
-		if (count > 0 && is_first)
-			count = drop_first_record(text, count);
-		is_first = false;
-		ends = count == 0 ? ends + 1 : 0;
-		if (count > 0)
-			is_whole = is_short(&readers[turn], count);
-		rc = count > 0 ? join(text, (size_t)count) : (int)count;
-		if (rc > 0 || ends > 0)
-			turn = !turn;
+		if (count <= 0)
+			return (int)count;
+		left -= left < (size_t)count ? left : (size_t)count;
+		if (goes_on(text, part))
+			continue;
+		text->has_moved = true;
+		if (keep_apart(text, part) < 0)
+			return -ENOMEM;
 	}
-	if (rc >= 0 && !is_whole)
-		note_gap(text, part_of(text));
+	return 0;
+}
+
+/*
+ * Half a part before the end of the text; less, but one lock at least, if the next part
+ * begins with a long queue.
+ */
+static char *find_bridge(const struct text *text, const struct reader *reader,
+			 const struct buffer *next)
+{
+	char *end = end_of(&text->all), *from = position(text, reader);
+	const char *last = last_record(last_part(text), end);
+	size_t first = (size_t)(next_record(next->at) - next->at) + SPARE;
+	size_t room = reader->buffer / 2;
+
+	if (first > room)
+		room = first < reader->buffer ? reader->buffer - first : 0;
+	while (from < last && (size_t)(end - from) > room)
+		from = next_record(from);
+	return from;
+}
+
+/* Less than all: the next bridge has to begin within it. */
+static size_t length_of_half(const struct buffer *part)
+{
+	char *end = end_of(part), *to = part->at;
+
+	while (to < end && (size_t)(to - part->at) < part->length / 2)
+		to = next_record(to);
+	if (to == end)
+		to = last_record(part->at, end);
+	return (size_t)(to - part->at);
+}
+
+/* To the end of the list, if there is no next part. */
+static ssize_t read_bridge(struct text *text, struct reader *reader,
+			   const struct buffer *next)
+{
+	int rc = reader->fd < 0 ? open_list(reader) : 0;
+	size_t most = SIZE_MAX;
+	const char *from;
+
+	if (rc < 0)
+		return rc;
+	from = find_bridge(text, reader, next);
+	if (next->length > 0)
+		most = (size_t)(end_of(&text->all) - from) +
+		       length_of_half(next);
+	rc = go_to(text, reader, from);
+	return rc < 0 ? rc : read_part(text, reader, most);
+}
+
+/* 1: the text ended as the bridge shows it when the next part was read.  Or an error. */
+static int add_bridge(struct text *text, const struct reader *reader,
+		      const struct buffer *next)
+{
+	const struct buffer *bridge = &reader->part;
+	bool moved, confirmed, further;
+	char *from = find_joint(text, bridge, &moved);
+	int rc = 0;
+
+	confirmed = from && !moved &&
+		    last_number(bridge->at, end_of(bridge)) >=
+			    last_number(from, end_of(&text->all));
+	further = from && reaches_further(text, from, bridge, moved);
+	if (next->length == 0)
+		text->has_gaps |= !from || (!is_short(reader) &&
+					    (further || !confirmed));
+	if (further)
+		rc = join(text, from, bridge, moved);
+	else if (moved || !from)
+		rc = keep_apart(text, bridge);
+	return rc < 0 ? rc : confirmed;
+}
+
+/* Instead of what the bridge has further on, which may end within a queue. */
+static int add_next(struct text *text, const struct buffer *next, bool confirmed)
+{
+	bool moved;
+	char *from = find_joint(text, next, &moved);
+
+	if (!from && !moved && !confirmed) {
+		from = find_common(text, next);
+		text->has_moved |= moved = from != NULL;
+	}
+	text->has_gaps |= !from && (moved || !confirmed);
+	if (!from)
+		from = find_same_number(text, next);
+	return join(text, from, next, moved || text->has_gaps);
+}
+
+/* What one reader has read last, by means of the other. */
+static int add_part(struct text *text, const struct buffer *part,
+		    struct reader *other)
+{
+	ssize_t count = read_bridge(text, other, part);
+	int rc = count < 0 ? (int)count : add_bridge(text, other, part);
+
+	if (rc >= 0 && part->length > 0)
+		rc = add_next(text, part, rc);
 	return rc < 0 ? rc : 0;
 }
 
 static int read_pass(struct text *text, struct reader *readers)
 {
+	struct reader *reader = &readers[0], *other = &readers[1];
 	ssize_t count;
+	int rc;
 
 	text->all.length = text->last = 0;
-	text->is_cut = false;
-	text->gaps = 0;
+	text->is_cut = text->has_gaps = false;
 	text->in_parts = text->has_moved = false;
-	count = read_part(text, &readers[0], SIZE_MAX);
-	if (count <= 0)
+	count = read_part(text, reader, SIZE_MAX);
+	if (count < 0)
 		return (int)count;
-	text->all.length = (size_t)count;
-	text->in_parts = !is_short(&readers[0], count);
-	if (text->in_parts)
-		return read_in_turns(text, readers);
-	count = read_part(text, &readers[0], SIZE_MAX);
-	if (count > 0)
-		note_gap(text, part_of(text));
-	return count < 0 ? (int)count : 0;
-}
-
-static int go_to_beginning(struct text *text, const struct reader *readers)
-{
-	const char *all = text->all.at;
-	int rc = 0;
-
-	if (text->has_moved)
-		rc = add_past(&text->past, all,
-			      whole_lines(all, text->all.length));
-	if (text->is_cut)
-		text->room *= FACTOR;
-	for (int i = 0; i < 2; i++)
-		if (readers[i].fd >= 0 && lseek(readers[i].fd, 0, SEEK_SET) != 0)
-			return -EIO;
+	text->in_parts = count > 0 && !is_short(reader);
+	rc = append(&text->all, reader->part.at, reader->part.length);
+	while (rc == 0 && count > 0 && !text->is_cut) {
+		count = read_part(text, reader, SIZE_MAX);
+		text->in_parts |= count > 0;
+		rc = count < 0 ? (int)count : 0;
+		if (rc == 0 && text->in_parts)
+			rc = add_part(text, &reader->part, other);
+	}
 	return rc;
 }
 
-static bool has_gaps(const struct text *text)
+/* The first part is read by the one whose buffer is larger. */
+static int go_to_beginning(struct text *text, struct reader *readers)
 {
-	return text->is_cut || text->gaps != 0;
+	struct reader first = readers[0];
+	int rc = 0;
+
+	if (first.buffer < readers[1].buffer) {
+		readers[0] = readers[1];
+		readers[1] = first;
+	}
+	if (text->has_moved)
+		rc = append(&text->past, text->all.at, text->all.length);
+	if (text->is_cut)
+		text->room *= FACTOR;
+	for (int i = 0; i < 2; i++) {
+		if (readers[i].fd >= 0 && lseek(readers[i].fd, 0, SEEK_SET) != 0)
+			return -EIO;
+		readers[i].next = 1;
+		readers[i].is_cut = false;
+	}
+	return rc;
 }
 
 /* LF_LOCKS_MAY_LACK: there are gaps.  0, or an error. */
 static int read_passes(struct text *text, struct reader *readers)
 {
-	int rc = read_pass(text, readers), same = 1;
+	int rc = read_pass(text, readers);
 
-	for (int i = 1; rc == 0 && has_gaps(text) && same < SAME; i++) {
-		uint64_t before = text->gaps;
-
+	for (int i = 1; rc == 0 && (text->is_cut || text->has_gaps); i++) {
 		if (i >= PASSES && !text->is_cut)
 			return LF_LOCKS_MAY_LACK;
 		rc = go_to_beginning(text, readers);
 		if (rc == 0)
 			rc = read_pass(text, readers);
-		same = !text->is_cut && text->gaps == before ? same + 1 : 1;
 	}
 	return rc;
 }
@@ -495,9 +610,11 @@ int lf_proc_read_locks(char **locks, char **past)
 		rc = read_passes(&text, readers);
 	if (rc == 0 && text.in_parts)
 		rc = text.has_moved ? LF_LOCKS_HAVE_MOVED : LF_LOCKS_IN_PARTS;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		if (readers[i].fd >= 0)
 			close(readers[i].fd);
+		free(readers[i].part.at);
+	}
 	if (rc < 0) {
 		free(text.all.at);
 		free(text.past.at);

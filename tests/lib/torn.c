@@ -366,13 +366,19 @@ TEST(whether_a_file_is_free_is_unknown_if_the_list_changes_at_each_read)
 	begin();
 	assert_int_equal((flock)(held, LOCK_UN), 0);
 	for (int i = 0; i < CHANGES; i++) {
-		int rc;
+		struct lf_report *report;
+		int rc, flock, status;
 
 		faulty_before(READ, change_before_read);
 		rc = lf_check_any(lock_path);
+		status = lf_inspect(lock_path, &report);
 		faulty_before(NOTHING, NULL);
 		assert_true(rc == 0 || rc == -EIO);
 		unknown += rc < 0;
+		assert_int_equal(status, 0);
+		flock = lf_report_flock(report);
+		assert_true(flock == 0 || flock == -EIO);
+		lf_report_free(report);
 	}
 	assert_true(unknown > 0);
 	end();
@@ -423,7 +429,7 @@ static int change_on_and_on(void *unused)
 	(void)unused;
 	(close)(others);
 	others = (openat)(AT_FDCWD, "changed", O_CREAT | O_RDWR, 0666);
-	demand(others >= 0);
+	demand(others >= 0 && run_on(first_processor));
 	for (;;) {
 		lock_others(0, CHANGED);
 		unlock_others(0, CHANGED);
@@ -472,6 +478,114 @@ TEST(each_lock_that_stays_is_listed)
 	assert_int_equal(wrong, 0);
 	assert_true(whole > 0);
 	end();
+}
+
+/* --- Long queues: two of them, or one and many locks before it, are no part */
+
+#define QUEUES 4
+#define WAITERS 45
+#define BETWEEN 20
+
+static int queue[QUEUES];
+static pid_t waiter[QUEUES][WAITERS];
+
+static int wait_in_queue(void *path)
+{
+	struct flock all = { .l_type = F_WRLCK };
+	int fd = (openat)(AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+
+	demand(fd >= 0);
+	return (fcntl)(fd, F_SETLKW, &all) < 0;
+}
+
+/* All waiters, or how many of them it shows. */
+static int count_waiters(void)
+{
+	struct lf_lock_list list;
+	int count = 0;
+
+	assert_int_equal(lf_list_locks(&list), 0);
+	for (size_t i = 0; i < list.count; i++)
+		count += list.locks[i].waits && list.locks[i].kind == LF_TYPE_POSIX;
+	lf_lock_list_free(&list);
+	return count;
+}
+
+static void begin_queues(void)
+{
+	struct flock all = { .l_type = F_WRLCK };
+	bool reached = false;
+
+	begin();
+	for (int i = 0; i < QUEUES; i++) {
+		char path[20];
+
+		snprintf(path, sizeof(path), "queue.%d", i);
+		queue[i] = open_new(path);
+		assert_int_equal((fcntl)(queue[i], F_SETLK, &all), 0);
+		if (i % 2 == 0)
+			lock_others(BETWEEN * i, BETWEEN * (i + 1));
+		for (int j = 0; j < WAITERS; j++)
+			waiter[i][j] = child_start(wait_in_queue, path);
+	}
+	for (int look = 0; !reached && look_again(&look);)
+		reached = count_waiters() >= QUEUES * WAITERS;
+	assert_true(reached);
+}
+
+static void end_queues(void)
+{
+	for (int i = 0; i < QUEUES; i++) {
+		for (int j = 0; j < WAITERS; j++)
+			assert_kill(waiter[i][j]);
+		(close)(queue[i]);
+	}
+	end();
+}
+
+TEST(an_idle_list_with_long_queues_is_whole)
+{
+	struct lf_lock_list list;
+
+	begin_queues();
+	assert_int_equal(lf_list_locks(&list), 0);
+	assert_false(list.is_torn);
+	assert_true(has_held(&list));
+	lf_lock_list_free(&list);
+	end_queues();
+}
+
+#define SHIFTS 7
+#define READS_BETWEEN 10
+
+/* Not at each read, so each lock has another number in one list than in the next. */
+static void shift_before_some_reads(void)
+{
+	static int reads, shift;
+
+	if (++reads % READS_BETWEEN != 0)
+		return;
+	unlock_others(MOST_OTHERS, MOST_OTHERS + SHIFTS);
+	shift = (shift + 1) % SHIFTS;
+	lock_others(MOST_OTHERS, MOST_OTHERS + shift);
+}
+
+TEST(a_list_with_long_queues_is_whole_though_locks_come_and_go)
+{
+	int whole = 0;
+
+	begin_queues();
+	for (int i = 0; i < LISTS; i++) {
+		struct lf_lock_list list;
+
+		list = list_while(shift_before_some_reads, 0);
+		whole += !list.is_torn && has_held(&list);
+		lf_lock_list_free(&list);
+	}
+	if (whole < LISTS)
+		print_message("# %d of %d lists are whole\n", whole, LISTS);
+	assert_true(whole > LISTS / 2);
+	end_queues();
 }
 
 /* --- Sharers that take turns, so that the file is never free */
@@ -578,30 +692,33 @@ TEST(locks_that_look_alike_are_all_listed)
 	end();
 }
 
-#define ALIKE 60
+#define ALIKE 120
 
-/* Between them are the others, each of a file of its own. */
+/* Behind two of them is one of a file of its own. */
+static int open_one_of_three(int i)
+{
+	char name[20];
+
+	snprintf(name, sizeof(name), "own.%d", i);
+	return open_new(i % 3 == 0 ? name : "shared");
+}
+
 TEST(locks_that_look_alike_hide_no_other)
 {
-	int shared[ALIKE], own[ALIKE], hidden = 0;
+	int fds[ALIKE], hidden = 0;
 	char name[20];
 
 	begin();
 	for (int i = 0; i < ALIKE; i++) {
-		snprintf(name, sizeof(name), "own.%d", i);
-		shared[i] = open_new("shared");
-		own[i] = open_new(name);
-		assert_int_equal((flock)(shared[i], LOCK_SH), 0);
-		assert_int_equal((flock)(own[i], LOCK_EX), 0);
+		fds[i] = open_one_of_three(i);
+		assert_int_equal((flock)(fds[i], i % 3 ? LOCK_SH : LOCK_EX), 0);
 	}
-	for (int i = 0; i < ALIKE; i++) {
+	for (int i = 0; i < ALIKE; i += 3) {
 		snprintf(name, sizeof(name), "own.%d", i);
 		hidden += lf_check_any(name) == 0;
 	}
-	for (int i = 0; i < ALIKE; i++) {
-		(close)(shared[i]);
-		(close)(own[i]);
-	}
+	for (int i = 0; i < ALIKE; i++)
+		(close)(fds[i]);
 	assert_true(hidden == 0 || is_a_queue_long());
 	end();
 }
