@@ -130,8 +130,9 @@ static int take_locks(struct lf_view *view, const struct lf_listing *listing,
 		return -ENOMEM;
 	lacks = view->is_listed && !view->holders_only &&
 		!lf_view_lists_flocks(view);
+	view->is_torn = view->is_listed && listing->list.is_torn;
 	if (view->is_listed)
-		view->flock = lacks && listing->list.is_torn ? -EIO : 0;
+		view->flock = lacks && view->is_torn ? -EIO : 0;
 	view->is_doubtful = lacks && ++view->lists < listing->list.enough;
 	view->is_confirmed = is_confirmed(view);
 	return 0;
@@ -355,8 +356,8 @@ static int examine(struct lf_view *const *views, size_t count,
 		if (!view->report || !view->exists)
 			continue;
 		view->status = view->held;
-		view->report->partial = !view->is_listed || view->elsewhere ||
-					!snapshot->is_ours;
+		view->report->partial = !view->is_listed || view->is_torn ||
+					view->elsewhere || !snapshot->is_ours;
 		if (view->is_listed)
 			rc = find_doubts(view);
 	}

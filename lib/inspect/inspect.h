@@ -241,6 +241,7 @@ struct lf_view {
 	/* the list */
 	bool is_listed; /* it could be read, and the file found in it */
 	bool is_confirmed; /* it has the locks that the file has shown */
+	bool is_torn; /* the list may lack any */
 	bool is_doubtful; /* it may lack one of flock(2); another would show it */
 	int lists; /* that were read for it */
 	bool is_named, has_device; /* INODE, and its device, are what the list has */
