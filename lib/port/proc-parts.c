@@ -428,7 +428,7 @@ static int go_to(struct text *text, struct reader *reader, const char *to)
 
 		if (count <= 0)
 			return (int)count;
-		left -= left < (size_t)count ? left : (size_t)count;
+		left -= (size_t)count;
 		if (goes_on(text, part))
 			continue;
 		text->has_moved = true;
