@@ -487,9 +487,6 @@ TEST(each_lock_that_stays_is_listed)
 #define WAITERS 45
 #define BETWEEN 20
 
-static int queue[QUEUES];
-static pid_t waiter[QUEUES][WAITERS];
-
 static int wait_in_queue(void *path)
 {
 	struct flock all = { .l_type = F_WRLCK };
@@ -499,22 +496,26 @@ static int wait_in_queue(void *path)
 	return (fcntl)(fd, F_SETLKW, &all) < 0;
 }
 
-/* All waiters, or how many of them it shows. */
-static int count_waiters(void)
+/* With all waiters. */
+static bool is_whole(void)
 {
 	struct lf_lock_list list;
 	int count = 0;
+	bool whole;
 
 	assert_int_equal(lf_list_locks(&list), 0);
 	for (size_t i = 0; i < list.count; i++)
 		count += list.locks[i].waits && list.locks[i].kind == LF_TYPE_POSIX;
+	whole = !list.is_torn && has_held(&list) && count >= QUEUES * WAITERS;
 	lf_lock_list_free(&list);
-	return count;
+	return whole;
 }
 
-static void begin_queues(void)
+TEST(a_list_with_long_queues_is_read_to_its_end)
 {
 	struct flock all = { .l_type = F_WRLCK };
+	int queue[QUEUES];
+	pid_t waiter[QUEUES][WAITERS];
 	bool reached = false;
 
 	begin();
@@ -530,63 +531,14 @@ static void begin_queues(void)
 			waiter[i][j] = child_start(wait_in_queue, path);
 	}
 	for (int look = 0; !reached && look_again(&look);)
-		reached = count_waiters() >= QUEUES * WAITERS;
-	assert_true(reached);
-}
-
-static void end_queues(void)
-{
+		reached = is_whole();
 	for (int i = 0; i < QUEUES; i++) {
 		for (int j = 0; j < WAITERS; j++)
 			assert_kill(waiter[i][j]);
 		(close)(queue[i]);
 	}
+	assert_true(reached);
 	end();
-}
-
-TEST(an_idle_list_with_long_queues_is_whole)
-{
-	struct lf_lock_list list;
-
-	begin_queues();
-	assert_int_equal(lf_list_locks(&list), 0);
-	assert_false(list.is_torn);
-	assert_true(has_held(&list));
-	lf_lock_list_free(&list);
-	end_queues();
-}
-
-#define SHIFTS 7
-#define READS_BETWEEN 10
-
-/* Not at each read, so each lock has another number in one list than in the next. */
-static void shift_before_some_reads(void)
-{
-	static int reads, shift;
-
-	if (++reads % READS_BETWEEN != 0)
-		return;
-	unlock_others(MOST_OTHERS, MOST_OTHERS + SHIFTS);
-	shift = (shift + 1) % SHIFTS;
-	lock_others(MOST_OTHERS, MOST_OTHERS + shift);
-}
-
-TEST(a_list_with_long_queues_is_whole_though_locks_come_and_go)
-{
-	int whole = 0;
-
-	begin_queues();
-	for (int i = 0; i < LISTS; i++) {
-		struct lf_lock_list list;
-
-		list = list_while(shift_before_some_reads, 0);
-		whole += !list.is_torn && has_held(&list);
-		lf_lock_list_free(&list);
-	}
-	if (whole < LISTS)
-		print_message("# %d of %d lists are whole\n", whole, LISTS);
-	assert_true(whole > LISTS / 2);
-	end_queues();
 }
 
 /* --- Sharers that take turns, so that the file is never free */

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: 0BSD */
+/*
+ * The text of a list of locks as Linux shows it, of lists that the test makes up: the
+ * same ones each time.  seq_read_iter() and seq_lseek() of fs/seq_file.c say how a read
+ * is answered: what is left of the last record, then as many as fit into a buffer,
+ * which doubles for one that does not.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+static int seq_open(const char *path, int flags);
+static int seq_close(int fd);
+static off_t seq_lseek(int fd, off_t offset, int whence);
+static ssize_t seq_read(int fd, void *to, size_t size);
+
+#define open seq_open
+#define close seq_close
+#define lseek seq_lseek
+#define read seq_read
+#define is_waiter test_is_waiter
+#define lf_proc_read_locks test_proc_read_locks
+
+#include "config.h"
+
+#include "port/proc-parts.c"
+
+#undef open
+#undef close
+#undef lseek
+#undef read
+#undef is_waiter
+
+#include "lib/harness.h"
+
+#include <stdio.h>
+
+/* ---- The list: that of one processor, and that of another one behind it */
+
+#define MOST_LOCKS 1000
+
+struct lock {
+	int id;
+	int waiters;
+	bool stays; /* until the end of the test */
+	bool is_alike; /* without a PID, on a file that others share too */
+};
+
+static struct lock locks[MOST_LOCKS];
+static size_t count, first_count; /* of both, and of the first one */
+static int last_id;
+
+/* The generator is that of the C standard. */
+static unsigned state;
+
+static unsigned any_below(unsigned limit)
+{
+	state = state * 1103515245 + 12345;
+	return state / 65536 % limit;
+}
+
+/* What all locks of a list have in common. */
+static struct {
+	unsigned queued, alike; /* so many of a hundred */
+	unsigned longest; /* queue */
+	unsigned changes; /* of the list, at most, at a time */
+	unsigned reads; /* between them; 0: it never changes */
+} kind;
+
+static struct lock new_lock(bool stays)
+{
+	return (struct lock){
+		.id = ++last_id,
+		.waiters = any_below(100) < kind.queued ?
+				   (int)any_below(kind.longest) :
+				   0,
+		.stays = stays,
+		.is_alike = !stays && any_below(100) < kind.alike,
+	};
+}
+
+static void insert(size_t at, bool stays)
+{
+	memmove(&locks[at + 1], &locks[at], (count - at) * sizeof(*locks));
+	locks[at] = new_lock(stays);
+	count++;
+}
+
+static void drop(size_t at)
+{
+	count--;
+	memmove(&locks[at], &locks[at + 1], (count - at) * sizeof(*locks));
+}
+
+/* A new lock is the first one of its processor. */
+static void lock_or_unlock(void)
+{
+	bool is_of_first = any_below(2) == 0;
+
+	if (any_below(2) == 0 && count < MOST_LOCKS) {
+		insert(is_of_first ? 0 : first_count, false);
+		first_count += is_of_first;
+	} else if (count > 0) {
+		size_t at = any_below((unsigned)count);
+
+		if (locks[at].stays)
+			return;
+		drop(at);
+		first_count -= at < first_count;
+	}
+}
+
+static void make_list(unsigned seed, unsigned reads)
+{
+	static const unsigned queued[] = { 0, 2, 10, 40 };
+	static const unsigned longest[] = { 20, 60, 100, 200 };
+	static const unsigned alike[] = { 0, 10, 90 };
+	unsigned size, staying;
+
+	state = seed;
+	size = any_below(any_below(3) > 0 ? 400 : 60);
+	staying = 1 + any_below(60);
+	kind.queued = queued[any_below(4)];
+	kind.longest = longest[any_below(4)];
+	kind.alike = alike[any_below(3)];
+	kind.changes = 6;
+	kind.reads = reads;
+	count = first_count = 0;
+	last_id = 0;
+	while (count < size)
+		insert(0, any_below(100) < staying);
+	if (count > 0)
+		first_count = any_below((unsigned)count);
+}
+
+/* ---- The kernel */
+
+static struct seq {
+	bool is_open;
+	size_t next; /* lock */
+	char *buffer;
+	size_t size, from, count; /* of the buffer: what is left of a record */
+} seqs[2];
+
+static unsigned reads;
+
+static size_t print_line(char *line, size_t size, size_t at, int waiter)
+{
+	const struct lock *lock = &locks[at];
+	const char *arrow = waiter > 0 ? "-> " : "";
+
+	if (lock->is_alike && waiter == 0)
+		return (size_t)snprintf(line, size,
+					"%zu: OFDLCK ADVISORY  READ -1 "
+					"fe:00:7 1 EOF\n",
+					at + 1);
+	return (size_t)snprintf(line, size,
+				"%zu: %sFLOCK  ADVISORY  WRITE %d fe:00:%d "
+				"0 EOF\n",
+				at + 1, arrow, 10000 + lock->id + waiter,
+				100 + lock->id);
+}
+
+/* The length, or 0: it does not fit. */
+static size_t print_lock(char *to, size_t size, size_t at)
+{
+	size_t length = 0;
+
+	for (int i = 0; i <= locks[at].waiters; i++) {
+		char line[100];
+		size_t more = print_line(line, sizeof(line), at, i);
+
+		if (length + more >= size)
+			return 0;
+		memcpy(to + length, line, more);
+		length += more;
+	}
+	return length;
+}
+
+static int seq_open(const char *path, int flags)
+{
+	int fd = seqs[0].is_open;
+
+	(void)path;
+	(void)flags;
+	assert_false(seqs[fd].is_open);
+	seqs[fd] = (struct seq){ .is_open = true, .size = PAGE,
+				 .buffer = malloc(PAGE) };
+	return fd;
+}
+
+static int seq_close(int fd)
+{
+	free(seqs[fd].buffer);
+	seqs[fd].is_open = false;
+	return 0;
+}
+
+static off_t seq_lseek(int fd, off_t offset, int whence)
+{
+	assert_true(offset == 0 && whence == SEEK_SET);
+	seqs[fd].next = seqs[fd].count = 0;
+	return 0;
+}
+
+static size_t give(struct seq *seq, char *to, size_t size)
+{
+	size_t length = seq->count < size ? seq->count : size;
+
+	memcpy(to, seq->buffer + seq->from, length);
+	seq->from += length;
+	seq->count -= length;
+	return length;
+}
+
+static void fill(struct seq *seq, size_t size)
+{
+	size_t more;
+
+	while ((seq->count = print_lock(seq->buffer, seq->size, seq->next)) == 0) {
+		seq->size *= 2;
+		seq->buffer = realloc(seq->buffer, seq->size);
+	}
+	seq->from = 0;
+	while (++seq->next < count && seq->count < size &&
+	       (more = print_lock(seq->buffer + seq->count,
+				  seq->size - seq->count, seq->next)) > 0)
+		seq->count += more;
+}
+
+static ssize_t seq_read(int fd, void *to, size_t size)
+{
+	struct seq *seq = &seqs[fd];
+	size_t length;
+
+	if (kind.reads > 0 && ++reads % kind.reads == 0)
+		for (unsigned i = any_below(kind.changes) + 1; i > 0; i--)
+			lock_or_unlock();
+	length = give(seq, to, size);
+	if (seq->count == 0 && seq->next < count) {
+		fill(seq, size - length);
+		length += give(seq, (char *)to + length, size - length);
+	}
+	return (ssize_t)length;
+}
+
+/* ---- What is read */
+
+#define LISTS 500
+
+static char *all_of_it(void)
+{
+	size_t size = 1 << 22, length = 0;
+	char *text = malloc(size);
+
+	assert_non_null(text);
+	for (size_t i = 0; i < count; i++)
+		length += print_lock(text + length, size - length, i);
+	text[length] = '\0';
+	return text;
+}
+
+PLAIN_TEST(a_list_that_does_not_change_is_read_as_it_is)
+{
+	for (unsigned seed = 1; seed <= LISTS; seed++) {
+		char *text, *past, *all;
+		int rc;
+
+		make_list(seed, 0);
+		rc = test_proc_read_locks(&text, &past);
+		assert_true(rc == 0 || rc == LF_LOCKS_IN_PARTS);
+		assert_null(past);
+		all = all_of_it();
+		assert_string_equal(text, all);
+		free(text);
+		free(all);
+	}
+}
+
+static bool has(const char *text, int id)
+{
+	char file[30];
+
+	snprintf(file, sizeof(file), " fe:00:%d 0 EOF\n", 100 + id);
+	return text && strstr(text, file);
+}
+
+/* How many of those that stayed are missing; *UNSEEN of them no part has shown. */
+static int count_missing(const char *text, const char *past, int *unseen)
+{
+	int missing = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (locks[i].stays && !has(text, locks[i].id)) {
+			missing++;
+			*unseen += !has(past, locks[i].id);
+		}
+	return missing;
+}
+
+PLAIN_TEST(few_locks_are_missing_from_a_list_that_changes)
+{
+	int whole = 0, missing = 0, unseen = 0;
+
+	for (unsigned seed = 1; seed <= LISTS; seed++) {
+		char *text, *past;
+		int rc;
+
+		make_list(seed, 1 + seed % 3);
+		rc = test_proc_read_locks(&text, &past);
+		assert_true(rc >= 0);
+		if (rc != LF_LOCKS_MAY_LACK) {
+			whole++;
+			missing += count_missing(text, past, &unseen);
+		}
+		free(text);
+		free(past);
+	}
+	if (whole < LISTS || missing > 0)
+		print_message("# %d of %d lists are whole, of which %d locks are "
+			      "missing\n",
+			      whole, LISTS, missing);
+	assert_true(whole > LISTS / 2);
+	assert_true(missing < 10);
+	assert_int_equal(unseen, 0);
+}
