@@ -138,7 +138,8 @@ is_forked() {
 	need_locks_of_descriptors
 	start "$EXAMPLES/hdf5" data.h5 >hdf5.log 2>&1
 	eventually is_forked "$pid"
-	pids=" 0 ${forked[*]} "
+	# It reads the file itself in the end.
+	pids=" 0 $pid ${forked[*]} "
 	while ! is_gone "$pid"; do
 		report data.h5 >reported || [ $? -eq 1 ]
 		while read -r one how; do
