@@ -362,8 +362,7 @@ bool lf_body_has_waiter(const struct lf_lock *lock)
 		return false;
 	for (size_t i = 0; i < list.count && !has; i++)
 		has = list.locks[i].kind == LF_TYPE_OFDLCK &&
-		      list.locks[i].waits && !list.locks[i].is_past &&
-		      !is_byte_0(&list.locks[i]) &&
+		      list.locks[i].waits && !is_byte_0(&list.locks[i]) &&
 		      lf_inode_is_same(&list.locks[i].inode, &inode);
 	lf_lock_list_free(&list);
 	return has;

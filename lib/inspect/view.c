@@ -99,30 +99,13 @@ static bool is_repeated(const struct lf_view *view,
 }
 
 /*
- * A lock that may have gone counts only if no other is listed: then the file was not
- * free.  But locks of flock(2) and record locks are not in each other's way.
- */
-static bool is_outdated(const struct lf_view *view,
-			const struct lf_listed_lock *lock)
-{
-	for (size_t i = 0; lock->is_past && i < view->lock_count; i++) {
-		const struct lf_listed_lock *other = &view->locks[i];
-
-		if (!other->is_past && (other->kind == LF_TYPE_FLOCK) ==
-					       (lock->kind == LF_TYPE_FLOCK))
-			return true;
-	}
-	return false;
-}
-
-/*
  * In a list that is torn, or whose locks have moved, a lock may be repeated, with all
  * its waiters.
  */
 int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 {
 	const struct lf_listed_lock *const *found;
-	bool skipped = false;
+	bool repeated = false;
 	size_t count;
 
 	found = lf_listing_find(listing, &view->inode, &count);
@@ -133,9 +116,8 @@ int lf_view_pick(struct lf_view *view, const struct lf_listing *listing)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		if (!found[i]->waits)
-			skipped = is_repeated(view, found[i]) ||
-				  is_outdated(view, found[i]);
-		if (!skipped && !(found[i]->is_past && found[i]->waits))
+			repeated = is_repeated(view, found[i]);
+		if (!repeated)
 			view->locks[view->lock_count++] = *found[i];
 	}
 	return 0;

@@ -187,7 +187,6 @@ struct lf_listed_lock {
 	int kind;     /* LF_TYPE_POSIX, LF_TYPE_OFDLCK or LF_TYPE_FLOCK */
 	short type;   /* F_RDLCK or F_WRLCK */
 	bool waits;   /* for the last before it that does not wait */
-	bool is_past; /* held for a part of the time in which the list was read */
 	size_t depth; /* of a waiter: how many are before it, plus 1 */
 	pid_t pid;    /* 0: none is given */
 	struct lf_inode inode;

@@ -44,7 +44,6 @@ struct source {
 	char *text;
 	bool wants_locks;
 	bool ours; /* else PIDs are those of another namespace */
-	bool is_past;
 };
 
 static int add_line(struct lf_lock_list *list, const char *line,
@@ -56,7 +55,6 @@ static int add_line(struct lf_lock_list *list, const char *line,
 	if (source->wants_locks && lf_proc_parse_lock(line, &lock)) {
 		if (!source->ours)
 			lock.pid = 0;
-		lock.is_past = source->is_past;
 		return add_lock(list, &lock);
 	}
 	if (lf_proc_parse_lease(line, &lease)) {
@@ -80,11 +78,11 @@ static int add_text(struct lf_lock_list *list, const struct source *source)
 static int list_all(struct lf_lock_list *list, bool wants_locks)
 {
 	struct source source = { .wants_locks = wants_locks };
-	char *text, *past;
+	char *text;
 	int rc;
 
 	*list = (struct lf_lock_list){ .when = lf_ticks() };
-	rc = lf_proc_read_locks(&text, &past);
+	rc = lf_proc_read_locks(&text);
 	if (rc < 0)
 		return rc;
 	list->is_torn = rc == LF_LOCKS_MAY_LACK;
@@ -92,12 +90,7 @@ static int list_all(struct lf_lock_list *list, bool wants_locks)
 	source.ours = wants_locks && lf_proc_is_ours();
 	source.text = text;
 	rc = add_text(list, &source);
-	source.text = past;
-	source.is_past = true;
-	if (rc == 0 && past)
-		rc = add_text(list, &source);
 	free(text);
-	free(past);
 	if (rc < 0)
 		lf_lock_list_free(list);
 	return rc;

@@ -13,9 +13,7 @@
  * kernel keeps the locks in order: a lock stays at its place among the others until it
  * is released or converted.  So if two parts have a lock in common, every lock behind
  * it that was held all the time is in one of the two, or behind both.  What was read
- * behind it is replaced by the other part, if that reaches further.  What only one of
- * two parts shows has come or gone meanwhile; it is kept apart, if it is not in the
- * text: it was held during the call.
+ * behind it is replaced by the other part, if that reaches further.
  *
  * A long queue may not fit into the buffer behind any lock before it.  Then the bridge
  * ends before it, and will do if it shows what the text has: it was read later than the
@@ -37,6 +35,7 @@
 #include "config.h"
 
 #include "port/proc-parts.h"
+#include "port/proc-records.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,9 +50,6 @@
 
 /* A lock with about 30 waiters. */
 #define LONG_QUEUE (PAGE / 2)
-
-/* For waiters that come meanwhile. */
-#define SPARE (PAGE / 16)
 
 /* More than a part has, unless a queue is very long: then it grows by the factor. */
 #define FIRST_ROOM 16383
@@ -78,114 +74,12 @@ struct reader {
 struct text {
 	struct buffer all;
 	size_t last; /* where the part begins that reaches furthest */
-	struct buffer past; /* locks that one part has shown, and all has not */
 	size_t room; /* for a part */
 	bool is_cut; /* a part took all of it: there is more */
 	bool has_gaps;
 	bool in_parts;
 	bool has_moved; /* a lock has another number in the next part */
 };
-
-/* ---- Records: a lock, with its waiters */
-
-/* Without strspn(3) and strtoul(3), which take longer for each of thousands of lines. */
-static const char *skip_number(const char *line)
-{
-	while (*line >= '0' && *line <= '9')
-		line++;
-	return line;
-}
-
-static unsigned long number_of(const char *record)
-{
-	unsigned long number = 0;
-
-	while (*record >= '0' && *record <= '9')
-		number = number * 10 + (unsigned long)(*record++ - '0');
-	return number;
-}
-
-static bool is_waiter(const char *line)
-{
-	line = skip_number(line);
-	if (*line == ':')
-		line++;
-	while (*line == ' ')
-		line++;
-	return line[0] == '-' && line[1] == '>';
-}
-
-static char *next_record(char *record)
-{
-	do {
-		char *end = strchr(record, '\n');
-
-		record = end ? end + 1 : record + strlen(record);
-	} while (*record && is_waiter(record));
-	return record;
-}
-
-static char *last_record(char *from, const char *end)
-{
-	char *last = from;
-
-	for (; from < end; from = next_record(from))
-		last = from;
-	return last;
-}
-
-static size_t whole_lines(const char *text, size_t length)
-{
-	while (length > 0 && text[length - 1] != '\n')
-		length--;
-	return length;
-}
-
-/* Shared locks of open file descriptions all look alike. */
-static bool is_distinct(const char *record)
-{
-	const char *pid = strpbrk(record, "-\n");
-
-	if (!pid || *pid != '-')
-		return true;
-	while (pid > record && pid[-1] == ' ')
-		pid--;
-	return pid - record < 4 || strncmp(pid - 4, "READ", 4) != 0;
-}
-
-/* With another number and other waiters, perhaps. */
-static bool is_same(const char *record, const char *other)
-{
-	record = skip_number(record);
-	other = skip_number(other);
-	while (*record == *other && *record != '\n' && *record != '\0')
-		record++, other++;
-	return *record == *other;
-}
-
-/* What looks like RECORD, or END. */
-static char *find_alike(char *from, char *end, const char *record)
-{
-	while (from < end && !is_same(record, from))
-		from = next_record(from);
-	return from < end ? from : end;
-}
-
-/* The lock of RECORD, or NULL. */
-static char *find(char *from, char *end, const char *record)
-{
-	char *found = is_distinct(record) ? find_alike(from, end, record) : end;
-
-	return found < end ? found : NULL;
-}
-
-/* The first record of this number or a greater one, or END. */
-static char *find_number(char *from, char *end, unsigned long number)
-{
-	while (from < end && number_of(from) < number)
-		from = next_record(from);
-	return from < end ? from : end;
-}
 
 /* ---- Parts */
 
@@ -231,15 +125,15 @@ static char *last_part(const struct text *text)
 
 static unsigned long last_number(char *from, const char *end)
 {
-	return number_of(last_record(from, end));
+	return lf_record_number(lf_last_record(from, end));
 }
 
 /* Where the text has the number that the part begins with, or a greater one. */
 static char *find_same_number(const struct text *text,
 			      const struct buffer *part)
 {
-	return find_number(last_part(text), end_of(&text->all),
-			   number_of(part->at));
+	return lf_find_number(last_part(text), end_of(&text->all),
+			      lf_record_number(part->at));
 }
 
 /* Whether the part has the same locks as the text, where it has the same numbers. */
@@ -249,11 +143,11 @@ static bool goes_on(const struct text *text, const struct buffer *part)
 	char *at = find_same_number(text, part), *record = part->at;
 
 	if (at < end)
-		record = find_number(record, part_end, number_of(at));
-	while (at < end && record < part_end && is_same(at, record) &&
-	       number_of(at) == number_of(record)) {
-		at = next_record(at);
-		record = next_record(record);
+		record = lf_find_number(record, part_end, lf_record_number(at));
+	while (at < end && record < part_end && lf_is_same_record(at, record) &&
+	       lf_record_number(at) == lf_record_number(record)) {
+		at = lf_next_record(at);
+		record = lf_next_record(record);
 	}
 	return at >= end || record >= part_end;
 }
@@ -262,9 +156,9 @@ static bool goes_on(const struct text *text, const struct buffer *part)
 static bool are_same(char *at, const char *common, char *part,
 		     const char *record)
 {
-	while (at < common && part < record && is_same(at, part)) {
-		at = next_record(at);
-		part = next_record(part);
+	while (at < common && part < record && lf_is_same_record(at, part)) {
+		at = lf_next_record(at);
+		part = lf_next_record(part);
 	}
 	return at == common && part == record;
 }
@@ -274,40 +168,13 @@ static char *find_beginning(char *from, char *common, char *part,
 			    const char *record)
 {
 	while (from < common && !are_same(from, common, part, record))
-		from = next_record(from);
+		from = lf_next_record(from);
 	return from;
 }
 
-/* Those of the records from FROM to END that are not among the others. */
-static int keep_past(struct text *text, char *from, const char *end,
-		     char *others, char *others_end)
+/* The part, instead of the text from FROM on. */
+static int join(struct text *text, const char *from, const struct buffer *part)
 {
-	int rc = 0;
-
-	while (rc == 0 && from < end) {
-		char *next = next_record(from);
-
-		if (find_alike(others, others_end, from) == others_end)
-			rc = append(&text->past, from, (size_t)(next - from));
-		from = next;
-	}
-	return rc;
-}
-
-/* What the text has not. */
-static int keep_apart(struct text *text, const struct buffer *part)
-{
-	return keep_past(text, part->at, end_of(part), last_part(text),
-			 end_of(&text->all));
-}
-
-/* The part, instead of the text from FROM on, which may have other locks. */
-static int join(struct text *text, char *from, const struct buffer *part,
-		bool moved)
-{
-	if (moved && keep_past(text, from, end_of(&text->all), part->at,
-			       end_of(part)) < 0)
-		return -ENOMEM;
 	text->last = text->all.length = (size_t)(from - text->all.at);
 	return append(&text->all, part->at, part->length);
 }
@@ -319,7 +186,7 @@ static char *find_common_number(const struct text *text,
 	char *from = find_same_number(text, part);
 
 	return from < end_of(&text->all) &&
-			       number_of(from) <=
+			       lf_record_number(from) <=
 				       last_number(part->at, end_of(part)) ?
 		       from :
 		       NULL;
@@ -332,8 +199,8 @@ static char *find_common(const struct text *text, const struct buffer *part)
 	char *record = part->at, *part_end = end_of(part), *common = NULL;
 
 	while (record < part_end &&
-	       (common = find(from, end, record)) == NULL)
-		record = next_record(record);
+	       (common = lf_find_record(from, end, record)) == NULL)
+		record = lf_next_record(record);
 	return common ? find_beginning(from, common, part->at, record) : NULL;
 }
 
@@ -342,10 +209,10 @@ static bool reaches_further(const struct text *text, char *from,
 			    const struct buffer *part, bool moved)
 {
 	char *end = end_of(&text->all);
-	char *last = last_record(part->at, end_of(part));
+	char *last = lf_last_record(part->at, end_of(part));
 
-	return moved ? !find(from, end, last) :
-		       number_of(last) > last_number(from, end);
+	return moved ? !lf_find_record(from, end, last) :
+		       lf_record_number(last) > last_number(from, end);
 }
 
 /* Where the part goes on.  NULL: they have no lock in common. */
@@ -363,10 +230,24 @@ static char *find_joint(struct text *text, const struct buffer *part,
 /* What is left of the record that the part before ended within. */
 static void drop_rest(struct buffer *part)
 {
-	char *next = next_record(part->at);
+	char *next = lf_next_record(part->at);
 
 	part->length -= (size_t)(next - part->at);
 	memmove(part->at, next, part->length + 1);
+}
+
+/* Without a record that the part begins or ends within. */
+static void keep_whole_records(struct reader *reader)
+{
+	struct buffer *part = &reader->part;
+	bool begins_within = reader->is_cut || lf_is_line_of_waiter(part->at);
+
+	reader->is_cut = part->length > 0 && end_of(part)[-1] != '\n';
+	if (begins_within)
+		drop_rest(part);
+	while (part->length > 0 && end_of(part)[-1] != '\n')
+		part->length--;
+	*end_of(part) = '\0';
 }
 
 /* Of MOST bytes, with the rest of a record.  How many there were, or an error. */
@@ -374,7 +255,6 @@ static ssize_t read_part(struct text *text, struct reader *reader, size_t most)
 {
 	struct buffer *part = &reader->part;
 	ssize_t count;
-	bool was_cut;
 
 	part->length = 0;
 	if (make_room(part, text->room) < 0)
@@ -385,12 +265,7 @@ static ssize_t read_part(struct text *text, struct reader *reader, size_t most)
 	text->is_cut |= (size_t)count == text->room;
 	part->length = (size_t)count;
 	*end_of(part) = '\0';
-	was_cut = reader->is_cut || is_waiter(part->at);
-	reader->is_cut = count > 0 && end_of(part)[-1] != '\n';
-	if (was_cut)
-		drop_rest(part);
-	part->length = whole_lines(part->at, part->length);
-	*end_of(part) = '\0';
+	keep_whole_records(reader);
 	if (part->length > 0)
 		reader->next = last_number(part->at, end_of(part)) + 1;
 	while (reader->buffer < part->length)
@@ -414,14 +289,13 @@ static int open_list(struct reader *reader)
 
 static char *position(const struct text *text, const struct reader *reader)
 {
-	return find_number(last_part(text), end_of(&text->all), reader->next);
+	return lf_find_number(last_part(text), end_of(&text->all), reader->next);
 }
 
 /* Near to it, if the list has changed. */
 static int go_to(struct text *text, struct reader *reader, const char *to)
 {
 	size_t left = (size_t)(to - position(text, reader));
-	struct buffer *part = &reader->part;
 
 	while (left > 0) {
 		ssize_t count = read_part(text, reader, left);
@@ -429,11 +303,7 @@ static int go_to(struct text *text, struct reader *reader, const char *to)
 		if (count <= 0)
 			return (int)count;
 		left -= (size_t)count;
-		if (goes_on(text, part))
-			continue;
-		text->has_moved = true;
-		if (keep_apart(text, part) < 0)
-			return -ENOMEM;
+		text->has_moved |= !goes_on(text, &reader->part);
 	}
 	return 0;
 }
@@ -446,14 +316,14 @@ static char *find_bridge(const struct text *text, const struct reader *reader,
 			 const struct buffer *next)
 {
 	char *end = end_of(&text->all), *from = position(text, reader);
-	const char *last = last_record(last_part(text), end);
-	size_t first = (size_t)(next_record(next->at) - next->at) + SPARE;
+	const char *last = lf_last_record(last_part(text), end);
+	size_t first = (size_t)(lf_next_record(next->at) - next->at);
 	size_t room = reader->buffer / 2;
 
 	if (first > room)
 		room = first < reader->buffer ? reader->buffer - first : 0;
 	while (from < last && (size_t)(end - from) > room)
-		from = next_record(from);
+		from = lf_next_record(from);
 	return from;
 }
 
@@ -463,9 +333,9 @@ static size_t length_of_half(const struct buffer *part)
 	char *end = end_of(part), *to = part->at;
 
 	while (to < end && (size_t)(to - part->at) < part->length / 2)
-		to = next_record(to);
+		to = lf_next_record(to);
 	if (to == end)
-		to = last_record(part->at, end);
+		to = lf_last_record(part->at, end);
 	return (size_t)(to - part->at);
 }
 
@@ -504,9 +374,7 @@ static int add_bridge(struct text *text, const struct reader *reader,
 		text->has_gaps |= !from || (!is_short(reader) &&
 					    (further || !confirmed));
 	if (further)
-		rc = join(text, from, bridge, moved);
-	else if (moved || !from)
-		rc = keep_apart(text, bridge);
+		rc = join(text, from, bridge);
 	return rc < 0 ? rc : confirmed;
 }
 
@@ -523,7 +391,7 @@ static int add_next(struct text *text, const struct buffer *next, bool confirmed
 	text->has_gaps |= !from && (moved || !confirmed);
 	if (!from)
 		from = find_same_number(text, next);
-	return join(text, from, next, moved || text->has_gaps);
+	return join(text, from, next);
 }
 
 /* What one reader has read last, by means of the other. */
@@ -545,35 +413,25 @@ static int read_pass(struct text *text, struct reader *readers)
 	int rc;
 
 	text->all.length = text->last = 0;
-	text->is_cut = text->has_gaps = false;
-	text->in_parts = text->has_moved = false;
+	text->is_cut = text->has_gaps = text->has_moved = false;
 	count = read_part(text, reader, SIZE_MAX);
 	if (count < 0)
 		return (int)count;
-	text->in_parts = count > 0 && !is_short(reader);
+	text->in_parts = !is_short(reader);
 	rc = append(&text->all, reader->part.at, reader->part.length);
 	while (rc == 0 && count > 0 && !text->is_cut) {
 		count = read_part(text, reader, SIZE_MAX);
+		if (count < 0)
+			return (int)count;
 		text->in_parts |= count > 0;
-		rc = count < 0 ? (int)count : 0;
-		if (rc == 0 && text->in_parts)
+		if (text->in_parts)
 			rc = add_part(text, &reader->part, other);
 	}
 	return rc;
 }
 
-/* The first part is read by the one whose buffer is larger. */
 static int go_to_beginning(struct text *text, struct reader *readers)
 {
-	struct reader first = readers[0];
-	int rc = 0;
-
-	if (first.buffer < readers[1].buffer) {
-		readers[0] = readers[1];
-		readers[1] = first;
-	}
-	if (text->has_moved)
-		rc = append(&text->past, text->all.at, text->all.length);
 	if (text->is_cut)
 		text->room *= FACTOR;
 	for (int i = 0; i < 2; i++) {
@@ -582,7 +440,7 @@ static int go_to_beginning(struct text *text, struct reader *readers)
 		readers[i].next = 1;
 		readers[i].is_cut = false;
 	}
-	return rc;
+	return 0;
 }
 
 /* LF_LOCKS_MAY_LACK: there are gaps.  0, or an error. */
@@ -600,7 +458,7 @@ static int read_passes(struct text *text, struct reader *readers)
 	return rc;
 }
 
-int lf_proc_read_locks(char **locks, char **past)
+int lf_proc_read_locks(char **locks)
 {
 	struct reader readers[2] = { { .fd = -1 }, { .fd = -1 } };
 	struct text text = { .room = FIRST_ROOM };
@@ -615,11 +473,8 @@ int lf_proc_read_locks(char **locks, char **past)
 			close(readers[i].fd);
 		free(readers[i].part.at);
 	}
-	if (rc < 0) {
+	if (rc < 0)
 		free(text.all.at);
-		free(text.past.at);
-	}
 	*locks = rc < 0 ? NULL : text.all.at;
-	*past = rc < 0 ? NULL : text.past.at;
 	return rc;
 }

@@ -10,10 +10,9 @@ enum lf_locks_text {
 };
 
 /*
- * Stores the text, and in *PAST the locks that one part has shown and the text has not,
- * or NULL; the caller frees both.  0: every lock that was held all the time is in the
- * text.  Or an error, and both are NULL.
+ * Stores the text, which the caller frees, or NULL with an error.  0: every lock that
+ * was held all the time is in it.
  */
-int lf_proc_read_locks(char **locks, char **past);
+int lf_proc_read_locks(char **locks);
 
 #endif

@@ -447,8 +447,7 @@ static bool lists_each_other(const struct lf_lock_list *list)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct lf_listed_lock *lock = &list->locks[i];
 
-		if (lock->inode.number == st.st_ino && lock->pid == getpid() &&
-		    !lock->is_past)
+		if (lock->inode.number == st.st_ino && lock->pid == getpid())
 			listed[lock->first / 2] = true;
 	}
 	for (int i = 0; i < MANY; i++)
@@ -720,31 +719,5 @@ TEST(a_lock_that_is_repeated_is_picked_once_with_its_waiters)
 	assert_int_equal(view.lock_count, 4);
 	assert_true(view.locks[1].waits);
 	assert_false(view.locks[3].waits);
-	lf_view_clear(&view);
-}
-
-TEST(a_lock_that_may_have_gone_counts_if_there_is_no_other)
-{
-	const struct lf_inode file = { .number = 7 };
-	struct lf_listed_lock now = { .kind = LF_TYPE_OFDLCK, .type = F_WRLCK,
-				      .inode = file };
-	struct lf_listed_lock past[] = {
-		{ .kind = LF_TYPE_FLOCK, .type = F_WRLCK, .pid = 2 },
-		{ .kind = LF_TYPE_FLOCK, .type = F_WRLCK, .pid = 3, .waits = true },
-		{ .kind = LF_TYPE_POSIX, .type = F_WRLCK, .pid = 4 },
-	};
-	const struct lf_listed_lock *sorted[] = { &now, &past[0], &past[1],
-						  &past[2] };
-	struct lf_listing listing = { .list = { .count = 4 }, .sorted = sorted };
-	struct lf_view view = { .inode = file };
-
-	for (size_t i = 0; i < 3; i++) {
-		past[i].inode = file;
-		past[i].is_past = true;
-	}
-	assert_int_equal(lf_view_pick(&view, &listing), 0);
-	assert_int_equal(view.lock_count, 2);
-	assert_int_equal(view.locks[0].kind, LF_TYPE_OFDLCK);
-	assert_int_equal(view.locks[1].pid, 2);
 	lf_view_clear(&view);
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: 0BSD */
+#include "config.h"
+
+#include "port/proc-records.h"
+
+#include <string.h>
+
+/* Without strspn(3) and strtoul(3), which take longer for each of thousands of lines. */
+static const char *skip_number(const char *line)
+{
+	while (*line >= '0' && *line <= '9')
+		line++;
+	return line;
+}
+
+unsigned long lf_record_number(const char *record)
+{
+	unsigned long number = 0;
+
+	while (*record >= '0' && *record <= '9')
+		number = number * 10 + (unsigned long)(*record++ - '0');
+	return number;
+}
+
+bool lf_is_line_of_waiter(const char *line)
+{
+	line = skip_number(line);
+	if (*line == ':')
+		line++;
+	while (*line == ' ')
+		line++;
+	return line[0] == '-' && line[1] == '>';
+}
+
+char *lf_next_record(char *record)
+{
+	do {
+		char *end = strchr(record, '\n');
+
+		record = end ? end + 1 : record + strlen(record);
+	} while (*record && lf_is_line_of_waiter(record));
+	return record;
+}
+
+char *lf_last_record(char *from, const char *end)
+{
+	char *last = from;
+
+	for (; from < end; from = lf_next_record(from))
+		last = from;
+	return last;
+}
+
+bool lf_is_same_record(const char *record, const char *other)
+{
+	record = skip_number(record);
+	other = skip_number(other);
+	while (*record == *other && *record != '\n' && *record != '\0')
+		record++, other++;
+	return *record == *other;
+}
+
+/* Shared locks of open file descriptions all look alike. */
+static bool is_distinct(const char *record)
+{
+	const char *pid = strpbrk(record, "-\n");
+
+	if (!pid || *pid != '-')
+		return true;
+	while (pid > record && pid[-1] == ' ')
+		pid--;
+	return pid - record < 4 || strncmp(pid - 4, "READ", 4) != 0;
+}
+
+char *lf_find_record(char *from, const char *end, const char *record)
+{
+	if (!is_distinct(record))
+		return NULL;
+	while (from < end && !lf_is_same_record(record, from))
+		from = lf_next_record(from);
+	return from < end ? from : NULL;
+}
+
+char *lf_find_number(char *from, char *end, unsigned long number)
+{
+	while (from < end && lf_record_number(from) < number)
+		from = lf_next_record(from);
+	return from < end ? from : end;
+}
