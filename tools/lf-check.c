@@ -159,6 +159,11 @@ static void inspect(struct files *files, const struct check_options *o)
 static void print_failure(const struct file *file)
 {
 	const char *hint = file->status == -EACCES ? try_as_root() : "";
+	bool is_of_flock = lf_report_status(file->report) >= 0;
+	const char *why = is_of_flock && file->status == -EIO ?
+				  "the list of locks changed too much; try "
+				  "again, or use --record" :
+				  lf_strerror(file->status);
 	char more[80] = "";
 
 	if (file->more > 0)
@@ -167,10 +172,8 @@ static void print_failure(const struct file *file)
 			 "checked",
 			 file->more, file->more > 1 ? "s" : "");
 	message_about(file->path, "%s%s%s%s",
-		      lf_report_status(file->report) >= 0 ?
-			      "whether flock(2) holds it is unknown: " :
-			      "",
-		      lf_strerror(file->status), hint, more);
+		      is_of_flock ? "whether flock(2) holds it is unknown: " : "",
+		      why, hint, more);
 }
 
 static void print(const struct files *files, const struct check_options *o)

@@ -368,6 +368,23 @@ while True:
 	equal "$output" "holder - -"
 }
 
+# Locks that look alike, and all have the same number: no two parts can be joined.
+@test "if the list of locks cannot be read whole, the message says so" {
+	need_root
+	need_flocks
+	[ -r /proc/locks ] || skip "needs /proc/locks"
+	unshare -m true 2>/dev/null || skip "cannot have mounts of its own"
+	local i
+	for ((i = 0; i < 150; i++)); do
+		echo "1: OFDLCK ADVISORY  READ -1 fe:00:$i 0 EOF"
+	done >list
+	: >lock
+	run -2 --separate-stderr unshare -m sh -c \
+		'mount --bind list /proc/locks && exec lf-check lock'
+	like "$stderr" '^lf-check: lock: whether flock\(2\) holds it is unknown: the list of locks changed too much; try again, or use --record$'
+	equal "$output" ""
+}
+
 # --- Both kinds, by lf-acquire --flock
 
 @test "lf-acquire --flock is one holder that excludes both kinds" {

@@ -29,6 +29,7 @@ stopped_before_the_file() {
 
 @test "a directory that is exchanged meanwhile: no file is left in either" {
 	need_strace
+	! calls __gcov_exit || skip "libgcov opens files too"
 	local n path
 
 	strace -o trace -e trace=openat lf-acquire d/lock true 2>/dev/null || :
