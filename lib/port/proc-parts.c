@@ -9,18 +9,24 @@
  *
  * So one descriptor reads part after part, and after each of them another one reads a
  * bridge: it begins within the text and ends within the new part.  As a rule all of
- * them show the same locks with the same numbers.  Else the list has changed.  But the
- * kernel keeps the locks in order: a lock stays at its place among the others until it
- * is released or converted.  So if two parts have a lock in common, every lock behind
- * it that was held all the time is in one of the two, or behind both.  What was read
- * behind it is replaced by the other part, if that reaches further.
+ * them show the same locks with the same numbers.
  *
- * A long queue may not fit into the buffer behind any lock before it.  Then the bridge
+ * Else the list has changed.  But the kernel keeps the locks in order: a lock stays at
+ * its place among the others until it is released or converted.  So if two parts have
+ * a lock in common, every lock behind it that was held all the time is in one of the
+ * two, or behind both.  What was read behind it is replaced by the other part, if that
+ * reaches further.
+ *
+ * Parts without a common lock leave a gap.  Then the first descriptor goes to where the
+ * last part was, or near to that, until what it reads there has a lock in common with
+ * the text, and reads on from there.
+ *
+ * A queue may be too long for the buffer behind any lock before it.  Then the bridge
  * ends before it, and will do if it shows what the text has: it was read later than the
- * part, so nothing had gone that the part could skip.
- *
- * Parts without a common lock leave a gap, and so does an end of the list that
- * another lock may have been too long for.  Then all is read again.
+ * part, so nothing had gone that the part could skip, unless as much has come again.
+ * The list may seem to end before such a queue, if locks before it go just then.  So
+ * the bridge at the end must be short, and what is read behind it must not show more;
+ * and if all was in one part, the list must still begin with that.
  *
  * What looks like one lock may be two: one that was released, and acquired again
  * further back, behind a lock that has come forward meanwhile.  And a lock that is
@@ -30,7 +36,7 @@
  * lack the same lock, and more of them if locks have moved.
  *
  * The buffer is a page at first.  It doubles while a lock does not fit into it with
- * all its waiters, and stays as large when the descriptor is read from the beginning.
+ * all its waiters, and stays as large wherever the descriptor goes.
  */
 #include "config.h"
 
@@ -40,6 +46,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,15 +55,18 @@
 /* Of the kernel. */
 #define PAGE 4096
 
-/* A lock with about 30 waiters. */
-#define LONG_QUEUE (PAGE / 2)
-
 /* More than a part has, unless a queue is very long: then it grows by the factor. */
 #define FIRST_ROOM 16383
 #define FACTOR 4
 
-/* How often the list is read from the beginning if it had gaps each time. */
-#define PASSES 16
+/* How often a part is looked for that has a lock in common with the one before. */
+#define TRIES 200
+
+/* At how many places near to it, before all is read again. */
+#define PLACES 9
+
+/* No error: the next part has no lock in common with the text. */
+#define GAP 1
 
 struct buffer {
 	char *at;
@@ -67,15 +77,16 @@ struct reader {
 	int fd;
 	size_t buffer; /* the kernel's, at least */
 	struct buffer part; /* the last one */
-	bool is_cut; /* the next one begins with the rest of its last record */
-	unsigned long next; /* the number that the next one begins with */
+	unsigned long next; /* the record that the next one begins with */
+	ptrdiff_t within; /* bytes from its beginning; not 0: a rest comes first */
 };
 
 struct text {
 	struct buffer all;
-	size_t last; /* where the part begins that reaches furthest */
+	size_t last; /* where the last part begins that is not small */
 	size_t room; /* for a part */
-	bool is_cut; /* a part took all of it: there is more */
+	int tries;
+	bool needs_room; /* a part took all of it: there is more */
 	bool has_gaps;
 	bool in_parts;
 	bool has_moved; /* a lock has another number in the next part */
@@ -117,7 +128,7 @@ static int append(struct buffer *buffer, const char *from, size_t count)
 	return 0;
 }
 
-/* Where the part begins that reaches furthest. */
+/* Where a lock is looked for. */
 static char *last_part(const struct text *text)
 {
 	return text->all.at + text->last;
@@ -163,7 +174,10 @@ static bool are_same(char *at, const char *common, char *part,
 	return at == common && part == record;
 }
 
-/* Before COMMON, which is RECORD, there may be locks that look like others. */
+/*
+ * Records of the part before RECORD, which is COMMON, were not looked for if they look
+ * like others.  If the text has the same ones before COMMON, the part begins there.
+ */
 static char *find_beginning(char *from, char *common, char *part,
 			    const char *record)
 {
@@ -175,7 +189,11 @@ static char *find_beginning(char *from, char *common, char *part,
 /* The part, instead of the text from FROM on. */
 static int join(struct text *text, const char *from, const struct buffer *part)
 {
-	text->last = text->all.length = (size_t)(from - text->all.at);
+	size_t begin = (size_t)(from - text->all.at);
+
+	if (begin < text->last || part->length >= PAGE / 2)
+		text->last = begin;
+	text->all.length = begin;
 	return append(&text->all, part->at, part->length);
 }
 
@@ -185,11 +203,10 @@ static char *find_common_number(const struct text *text,
 {
 	char *from = find_same_number(text, part);
 
-	return from < end_of(&text->all) &&
-			       lf_record_number(from) <=
-				       last_number(part->at, end_of(part)) ?
-		       from :
-		       NULL;
+	if (from == end_of(&text->all) ||
+	    lf_record_number(from) > last_number(part->at, end_of(part)))
+		return NULL;
+	return from;
 }
 
 /* Where the part goes on behind a common lock.  NULL: they have none. */
@@ -215,7 +232,10 @@ static bool reaches_further(const struct text *text, char *from,
 		       lf_record_number(last) > last_number(from, end);
 }
 
-/* Where the part goes on.  NULL: they have no lock in common. */
+/*
+ * Where the part goes on: by number if no lock has moved, else behind a common lock.
+ * NULL: they have none.
+ */
 static char *find_joint(struct text *text, const struct buffer *part,
 			bool *moved)
 {
@@ -227,27 +247,25 @@ static char *find_joint(struct text *text, const struct buffer *part,
 
 /* ---- Reads */
 
-/* What is left of the record that the part before ended within. */
-static void drop_rest(struct buffer *part)
-{
-	char *next = lf_next_record(part->at);
-
-	part->length -= (size_t)(next - part->at);
-	memmove(part->at, next, part->length + 1);
-}
-
-/* Without a record that the part begins or ends within. */
+/* Whole records, without what is left of the one that the part begins within. */
 static void keep_whole_records(struct reader *reader)
 {
 	struct buffer *part = &reader->part;
-	bool begins_within = reader->is_cut || lf_is_line_of_waiter(part->at);
+	char *first = part->at, *end = end_of(part);
 
-	reader->is_cut = part->length > 0 && end_of(part)[-1] != '\n';
-	if (begins_within)
-		drop_rest(part);
-	while (part->length > 0 && end_of(part)[-1] != '\n')
-		part->length--;
+	if (reader->within != 0 || lf_is_line_of_waiter(first))
+		first = lf_next_record(first);
+	while (end > first && end[-1] != '\n')
+		end--;
+	if (first == end_of(part) && part->length > 0 && first[-1] != '\n')
+		reader->within += (ptrdiff_t)part->length;
+	else
+		reader->within = end_of(part) - end;
+	part->length = (size_t)(end - first);
+	memmove(part->at, first, part->length);
 	*end_of(part) = '\0';
+	if (part->length > 0)
+		reader->next = last_number(part->at, end_of(part)) + 1;
 }
 
 /* Of MOST bytes, with the rest of a record.  How many there were, or an error. */
@@ -262,13 +280,11 @@ static ssize_t read_part(struct text *text, struct reader *reader, size_t most)
 	count = read(reader->fd, part->at, most < text->room ? most : text->room);
 	if (count < 0)
 		return -errno;
-	text->is_cut |= (size_t)count == text->room;
+	text->needs_room |= (size_t)count == text->room;
 	part->length = (size_t)count;
 	*end_of(part) = '\0';
 	keep_whole_records(reader);
-	if (part->length > 0)
-		reader->next = last_number(part->at, end_of(part)) + 1;
-	while (reader->buffer < part->length)
+	while (reader->buffer <= part->length)
 		reader->buffer *= 2;
 	return count;
 }
@@ -276,7 +292,7 @@ static ssize_t read_part(struct text *text, struct reader *reader, size_t most)
 /* Whether another lock would have fit into the buffer, if its queue is not long. */
 static bool is_short(const struct reader *reader)
 {
-	return reader->buffer - reader->part.length >= LONG_QUEUE;
+	return reader->part.length <= reader->buffer / 2;
 }
 
 static int open_list(struct reader *reader)
@@ -287,47 +303,74 @@ static int open_list(struct reader *reader)
 	return reader->fd < 0 ? -errno : 0;
 }
 
-static char *position(const struct text *text, const struct reader *reader)
+/*
+ * To one byte before RECORD, which begins at this OFFSET, of the list as it is now.  So
+ * the next part begins with a rest, as the list was before, and that is dropped.
+ */
+static int seek(struct reader *reader, unsigned long record, size_t offset)
 {
-	return lf_find_number(last_part(text), end_of(&text->all), reader->next);
+	off_t to = offset > 0 ? (off_t)offset - 1 : 0;
+
+	reader->next = record;
+	reader->within = offset > 0 ? -1 : 0;
+	return lseek(reader->fd, to, SEEK_SET) < 0 ? -errno : 0;
 }
 
-/* Near to it, if the list has changed. */
-static int go_to(struct text *text, struct reader *reader, const char *to)
+/* What the next part begins with. */
+static char *position(const struct text *text, const struct reader *reader)
 {
-	size_t left = (size_t)(to - position(text, reader));
+	return lf_find_number(last_part(text), end_of(&text->all),
+			      reader->next) +
+	       reader->within;
+}
 
+/* To one byte before that record, or near to it, if the list has changed. */
+static int go_to(struct text *text, struct reader *reader, const char *record)
+{
+	const char *to = record > text->all.at ? record - 1 : record;
+	ptrdiff_t left = to - position(text, reader);
+
+	if (left < 0)
+		return seek(reader, lf_record_number(record),
+			    (size_t)(record - text->all.at));
 	while (left > 0) {
-		ssize_t count = read_part(text, reader, left);
+		ssize_t count = read_part(text, reader, (size_t)left);
 
 		if (count <= 0)
 			return (int)count;
-		left -= (size_t)count;
+		left -= count;
 		text->has_moved |= !goes_on(text, &reader->part);
 	}
 	return 0;
 }
 
-/*
- * Half a part before the end of the text; less, but one lock at least, if the next part
- * begins with a long queue.
- */
-static char *find_bridge(const struct text *text, const struct reader *reader,
-			 const struct buffer *next)
-{
-	char *end = end_of(&text->all), *from = position(text, reader);
-	const char *last = lf_last_record(last_part(text), end);
-	size_t first = (size_t)(lf_next_record(next->at) - next->at);
-	size_t room = reader->buffer / 2;
+/* ---- From part to part */
 
-	if (first > room)
-		room = first < reader->buffer ? reader->buffer - first : 0;
-	while (from < last && (size_t)(end - from) > room)
+/* Whether the next part begins behind the beginning of this record. */
+static bool is_behind(const struct reader *reader, const char *record)
+{
+	return reader->next + (reader->within > 0) > lf_record_number(record);
+}
+
+/*
+ * Half a part before the end of the text, or where the reader is, if that is at least a
+ * quarter before it; but one lock at least.
+ */
+static char *find_bridge(const struct text *text, const struct reader *reader)
+{
+	char *end = end_of(&text->all), *from = last_part(text);
+	const char *last = lf_last_record(from, end);
+	size_t half = reader->buffer / 2;
+
+	while (from < last && (size_t)(end - from) > half)
+		from = lf_next_record(from);
+	while (from < last && (size_t)(end - from) > half / 2 &&
+	       is_behind(reader, from))
 		from = lf_next_record(from);
 	return from;
 }
 
-/* Less than all: the next bridge has to begin within it. */
+/* Less than all, so that the next bridge begins further on. */
 static size_t length_of_half(const struct buffer *part)
 {
 	char *end = end_of(part), *to = part->at;
@@ -339,43 +382,75 @@ static size_t length_of_half(const struct buffer *part)
 	return (size_t)(to - part->at);
 }
 
-/* To the end of the list, if there is no next part. */
+/*
+ * As far as it goes, if there is no next part, or if that is one lock: is it too long?
+ * Else to within a record, of which the next read drops the rest.  If it ended where a
+ * record ends, the kernel might show the next one as it is now, and then what comes
+ * behind it by then.
+ */
 static ssize_t read_bridge(struct text *text, struct reader *reader,
 			   const struct buffer *next)
 {
 	int rc = reader->fd < 0 ? open_list(reader) : 0;
-	size_t most = SIZE_MAX;
+	size_t half = length_of_half(next);
 	const char *from;
 
 	if (rc < 0)
 		return rc;
-	from = find_bridge(text, reader, next);
-	if (next->length > 0)
-		most = (size_t)(end_of(&text->all) - from) +
-		       length_of_half(next);
+	from = find_bridge(text, reader);
 	rc = go_to(text, reader, from);
-	return rc < 0 ? rc : read_part(text, reader, most);
+	if (rc < 0)
+		return rc;
+	if (half == 0)
+		return read_part(text, reader, SIZE_MAX);
+	return read_part(text, reader,
+			 (size_t)(end_of(&text->all) - from) + half + 2);
 }
 
-/* 1: the text ended as the bridge shows it when the next part was read.  Or an error. */
-static int add_bridge(struct text *text, const struct reader *reader,
-		      const struct buffer *next)
+/* GAP, while there are tries left. */
+static int gap(struct text *text)
+{
+	if (text->tries < TRIES)
+		return GAP;
+	text->has_gaps = true;
+	return 0;
+}
+
+static size_t length_of_first(const struct buffer *part)
+{
+	return (size_t)(lf_next_record(part->at) - part->at);
+}
+
+/* Whether what follows could be too long for the bridge. */
+static bool is_too_long(const struct reader *reader, const struct buffer *next)
 {
 	const struct buffer *bridge = &reader->part;
-	bool moved, confirmed, further;
-	char *from = find_joint(text, bridge, &moved);
-	int rc = 0;
 
-	confirmed = from && !moved &&
-		    last_number(bridge->at, end_of(bridge)) >=
-			    last_number(from, end_of(&text->all));
-	further = from && reaches_further(text, from, bridge, moved);
-	if (next->length == 0)
-		text->has_gaps |= !from || (!is_short(reader) &&
-					    (further || !confirmed));
-	if (further)
-		rc = join(text, from, bridge);
-	return rc < 0 ? rc : confirmed;
+	if (next->length > 0)
+		return bridge->length + length_of_first(next) >= reader->buffer;
+	return bridge->length == length_of_first(bridge);
+}
+
+/*
+ * *CONFIRMED: the text ended as the bridge shows it when the next part was read, or the
+ * end, and the bridge could not show more.
+ */
+static int add_bridge(struct text *text, const struct reader *reader,
+		      const struct buffer *next, bool *confirmed)
+{
+	const struct buffer *bridge = &reader->part;
+	bool moved;
+	char *from = find_joint(text, bridge, &moved);
+
+	*confirmed = from && !moved && is_too_long(reader, next) &&
+		     last_number(bridge->at, end_of(bridge)) >=
+			     last_number(from, end_of(&text->all));
+	if (from && reaches_further(text, from, bridge, moved) &&
+	    join(text, from, bridge) < 0)
+		return -ENOMEM;
+	if (next->length == 0 && (!from || (!is_short(reader) && !*confirmed)))
+		return gap(text);
+	return 0;
 }
 
 /* Instead of what the bridge has further on, which may end within a queue. */
@@ -386,74 +461,133 @@ static int add_next(struct text *text, const struct buffer *next, bool confirmed
 
 	if (!from && !moved && !confirmed) {
 		from = find_common(text, next);
-		text->has_moved |= moved = from != NULL;
+		moved = from != NULL;
+		text->has_moved |= moved;
 	}
-	text->has_gaps |= !from && (moved || !confirmed);
-	if (!from)
-		from = find_same_number(text, next);
-	return join(text, from, next);
+	if (!from && (moved || !confirmed) && gap(text) == GAP)
+		return GAP;
+	return join(text, from ? from : end_of(&text->all), next);
 }
 
-/* What one reader has read last, by means of the other. */
-static int add_part(struct text *text, const struct buffer *part,
-		    struct reader *other)
+static bool shows_more(struct text *text, const struct buffer *part)
 {
-	ssize_t count = read_bridge(text, other, part);
-	int rc = count < 0 ? (int)count : add_bridge(text, other, part);
+	bool moved;
+	char *from = find_joint(text, part, &moved);
 
-	if (rc >= 0 && part->length > 0)
-		rc = add_next(text, part, rc);
-	return rc < 0 ? rc : 0;
+	return !from || reaches_further(text, from, part, moved);
 }
 
-static int read_pass(struct text *text, struct reader *readers)
+/* What one reader has read last, by means of the other.  Or GAP. */
+static int add_part(struct text *text, struct reader *readers)
 {
-	struct reader *reader = &readers[0], *other = &readers[1];
+	const struct buffer *part = &readers[0].part;
 	ssize_t count;
+	bool confirmed;
 	int rc;
 
-	text->all.length = text->last = 0;
-	text->is_cut = text->has_gaps = text->has_moved = false;
-	count = read_part(text, reader, SIZE_MAX);
+	if (text->all.length == 0) {
+		text->in_parts = !is_short(&readers[0]);
+		return append(&text->all, part->at, part->length);
+	}
+	text->in_parts |= part->length > 0;
+	if (!text->in_parts)
+		return 0;
+	count = read_bridge(text, &readers[1], part);
 	if (count < 0)
 		return (int)count;
-	text->in_parts = !is_short(reader);
-	rc = append(&text->all, reader->part.at, reader->part.length);
-	while (rc == 0 && count > 0 && !text->is_cut) {
-		count = read_part(text, reader, SIZE_MAX);
-		if (count < 0)
-			return (int)count;
-		text->in_parts |= count > 0;
-		if (text->in_parts)
-			rc = add_part(text, &reader->part, other);
-	}
+	rc = add_bridge(text, &readers[1], part, &confirmed);
+	if (rc != 0)
+		return rc;
+	if (part->length > 0)
+		return add_next(text, part, confirmed);
+	count = read_part(text, &readers[1], SIZE_MAX);
+	if (count <= 0 || !shows_more(text, &readers[1].part))
+		return count < 0 ? (int)count : 0;
+	return gap(text);
+}
+
+static int begin(struct text *text, struct reader *readers)
+{
+	int rc = 0;
+
+	if (text->needs_room)
+		text->room *= FACTOR;
+	text->all.length = text->last = 0;
+	text->needs_room = text->in_parts = text->has_moved = false;
+	text->tries++;
+	for (int i = 0; i < 2 && rc == 0; i++)
+		if (readers[i].fd >= 0)
+			rc = seek(&readers[i], 1, 0);
 	return rc;
 }
 
-static int go_to_beginning(struct text *text, struct reader *readers)
+/* Where the last part was, a part further on, one before, two further on ... */
+static size_t find_place(const struct text *text, const struct reader *reader,
+			 int i)
 {
-	if (text->is_cut)
-		text->room *= FACTOR;
-	for (int i = 0; i < 2; i++) {
-		if (readers[i].fd >= 0 && lseek(readers[i].fd, 0, SEEK_SET) != 0)
-			return -EIO;
-		readers[i].next = 1;
-		readers[i].is_cut = false;
-	}
-	return 0;
+	size_t far = (size_t)(i + 1) / 2 * reader->buffer;
+
+	if (i % 2 > 0)
+		return text->last + far;
+	return text->last > far ? text->last - far : 0;
 }
 
-/* LF_LOCKS_MAY_LACK: there are gaps.  0, or an error. */
-static int read_passes(struct text *text, struct reader *readers)
+/* The list has changed by more than half a part: all locks behind are read again. */
+static int close_gap(struct text *text, struct reader *readers)
 {
-	int rc = read_pass(text, readers);
+	for (int i = 0; i < PLACES; i++) {
+		struct reader *reader = &readers[0];
+		int rc = seek(reader, 1, find_place(text, reader, i));
+		ssize_t count = rc < 0 ? rc : read_part(text, reader, SIZE_MAX);
+		bool moved;
+		char *from;
 
-	for (int i = 1; rc == 0 && (text->is_cut || text->has_gaps); i++) {
-		if (i >= PASSES && !text->is_cut)
-			return LF_LOCKS_MAY_LACK;
-		rc = go_to_beginning(text, readers);
-		if (rc == 0)
-			rc = read_pass(text, readers);
+		if (count < 0)
+			return (int)count;
+		text->tries++;
+		from = find_joint(text, &reader->part, &moved);
+		if (from)
+			return join(text, from, &reader->part);
+	}
+	return begin(text, readers);
+}
+
+/* The end came too early if locks before it had gone; then they are missing now. */
+static int confirm_end(struct text *text, struct reader *readers)
+{
+	const struct buffer *part = &readers[0].part;
+	int rc = seek(&readers[0], 1, 0);
+	ssize_t count = rc < 0 ? rc : read_part(text, &readers[0], SIZE_MAX);
+
+	if (count < 0)
+		return (int)count;
+	if (part->length == text->all.length &&
+	    memcmp(part->at, text->all.at, part->length) == 0)
+		return 0;
+	text->in_parts = true;
+	return gap(text);
+}
+
+static int read_list(struct text *text, struct reader *readers)
+{
+	bool ended = false;
+	int rc = 0;
+
+	while (rc == 0 && !ended) {
+		ssize_t count = read_part(text, &readers[0], SIZE_MAX);
+
+		rc = count < 0 ? (int)count : add_part(text, readers);
+		ended = rc == 0 && count == 0;
+		if (ended && !text->in_parts && text->all.length > 0)
+			rc = confirm_end(text, readers);
+		if (rc == GAP) {
+			ended = false;
+			rc = close_gap(text, readers);
+		}
+		if (rc == 0 && text->needs_room) {
+			rc = begin(text, readers);
+			ended = false;
+		}
 	}
 	return rc;
 }
@@ -465,9 +599,11 @@ int lf_proc_read_locks(char **locks)
 	int rc = open_list(&readers[0]);
 
 	if (rc == 0)
-		rc = read_passes(&text, readers);
+		rc = read_list(&text, readers);
 	if (rc == 0 && text.in_parts)
-		rc = text.has_moved ? LF_LOCKS_HAVE_MOVED : LF_LOCKS_IN_PARTS;
+		rc = text.has_gaps  ? LF_LOCKS_MAY_LACK :
+		     text.has_moved ? LF_LOCKS_HAVE_MOVED :
+				      LF_LOCKS_IN_PARTS;
 	for (int i = 0; i < 2; i++) {
 		if (readers[i].fd >= 0)
 			close(readers[i].fd);

@@ -60,16 +60,21 @@ bool lf_is_same_record(const char *record, const char *other)
 	return *record == *other;
 }
 
-/* Shared locks of open file descriptions all look alike. */
+/*
+ * Whether no other looks like it.  A process may have any number of shared locks and
+ * leases on a file, unless they are record locks of its own.
+ */
 static bool is_distinct(const char *record)
 {
-	const char *pid = strpbrk(record, "-\n");
+	const char *mode = strstr(record, " READ ");
+	const char *end = strchr(record, '\n');
 
-	if (!pid || *pid != '-')
+	if (!mode || mode > end)
 		return true;
-	while (pid > record && pid[-1] == ' ')
-		pid--;
-	return pid - record < 4 || strncmp(pid - 4, "READ", 4) != 0;
+	for (mode += strlen(" READ "); *mode == ' '; mode++)
+		;
+	return strncmp(strchr(record, ' '), " POSIX", 6) == 0 &&
+	       !strchr("-0", *mode);
 }
 
 char *lf_find_record(char *from, const char *end, const char *record)

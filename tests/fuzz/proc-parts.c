@@ -18,7 +18,7 @@ static int open_null(const char *path, int flags)
 	return open("/dev/null", flags);
 }
 
-static off_t seek(int fd, off_t offset, int whence)
+static off_t seek_input(int fd, off_t offset, int whence)
 {
 	(void)fd;
 	(void)whence;
@@ -42,7 +42,7 @@ static ssize_t read_input(int fd, void *to, size_t size)
 }
 
 #define open open_null
-#define lseek seek
+#define lseek seek_input
 #define read read_input
 #define lf_proc_read_locks read_locks
 
