@@ -25,8 +25,7 @@
  * ends before it, and will do if it shows what the text has: it was read later than the
  * part, so nothing had gone that the part could skip, unless as much has come again.
  * The list may seem to end before such a queue, if locks before it go just then.  So
- * the bridge at the end must be short, and what is read behind it must not show more;
- * and if all was in one part, the list must still begin with that.
+ * the bridge at the end must be short, and what is read behind it must not show more.
  *
  * What looks like one lock may be two: one that was released, and acquired again
  * further back, behind a lock that has come forward meanwhile.  And a lock that is
@@ -60,7 +59,7 @@
 #define FACTOR 4
 
 /* How often a part is looked for that has a lock in common with the one before. */
-#define TRIES 200
+#define TRIES 100
 
 /* At how many places near to it, before all is read again. */
 #define PLACES 9
@@ -78,7 +77,8 @@ struct reader {
 	size_t buffer; /* the kernel's, at least */
 	struct buffer part; /* the last one */
 	unsigned long next; /* the record that the next one begins with */
-	ptrdiff_t within; /* bytes from its beginning; not 0: a rest comes first */
+	ptrdiff_t within; /* so many bytes of it have been read; -1: the newline before
+			   * it has not; if not 0, a rest comes first, to be dropped */
 };
 
 struct text {
@@ -225,11 +225,15 @@ static char *find_common(const struct text *text, const struct buffer *part)
 static bool reaches_further(const struct text *text, char *from,
 			    const struct buffer *part, bool moved)
 {
-	char *end = end_of(&text->all);
-	char *last = lf_last_record(part->at, end_of(part));
+	char *end = end_of(&text->all), *part_end = end_of(part);
+	char *last = lf_last_record(part->at, part_end);
 
-	return moved ? !lf_find_record(from, end, last) :
-		       lf_record_number(last) > last_number(from, end);
+	if (!moved)
+		return lf_record_number(last) > last_number(from, end);
+	if (lf_find_record(part->at, part_end, last))
+		return !lf_find_record(from, end, last);
+	/* It looks like others, so the text must not lose its last one. */
+	return lf_find_record(part->at, part_end, lf_last_record(from, end));
 }
 
 /*
@@ -257,10 +261,12 @@ static void keep_whole_records(struct reader *reader)
 		first = lf_next_record(first);
 	while (end > first && end[-1] != '\n')
 		end--;
-	if (first == end_of(part) && part->length > 0 && first[-1] != '\n')
+	if (first == end_of(part) && part->length > 0 && first[-1] != '\n') {
 		reader->within += (ptrdiff_t)part->length;
-	else
+	} else {
+		reader->next += reader->within > 0 && part->length > 0;
 		reader->within = end_of(part) - end;
+	}
 	part->length = (size_t)(end - first);
 	memmove(part->at, first, part->length);
 	*end_of(part) = '\0';
@@ -292,7 +298,7 @@ static ssize_t read_part(struct text *text, struct reader *reader, size_t most)
 /* Whether another lock would have fit into the buffer, if its queue is not long. */
 static bool is_short(const struct reader *reader)
 {
-	return reader->part.length <= reader->buffer / 2;
+	return reader->part.length < reader->buffer / 2;
 }
 
 static int open_list(struct reader *reader)
@@ -305,7 +311,8 @@ static int open_list(struct reader *reader)
 
 /*
  * To one byte before RECORD, which begins at this OFFSET, of the list as it is now.  So
- * the next part begins with a rest, as the list was before, and that is dropped.
+ * the next part begins with the end of the record before, which may be out of date by
+ * then, and is dropped.
  */
 static int seek(struct reader *reader, unsigned long record, size_t offset)
 {
@@ -316,25 +323,28 @@ static int seek(struct reader *reader, unsigned long record, size_t offset)
 	return lseek(reader->fd, to, SEEK_SET) < 0 ? -errno : 0;
 }
 
-/* What the next part begins with. */
-static char *position(const struct text *text, const struct reader *reader)
+/* How far that record is from what the reader reads next. */
+static ptrdiff_t distance_to(const struct text *text, const struct reader *reader,
+			     const char *record)
 {
-	return lf_find_number(last_part(text), end_of(&text->all),
-			      reader->next) +
+	return record - lf_find_number(last_part(text), end_of(&text->all),
+				       reader->next) -
 	       reader->within;
 }
 
 /* To one byte before that record, or near to it, if the list has changed. */
 static int go_to(struct text *text, struct reader *reader, const char *record)
 {
-	const char *to = record > text->all.at ? record - 1 : record;
-	ptrdiff_t left = to - position(text, reader);
+	bool is_first = record == text->all.at;
+	ptrdiff_t left = distance_to(text, reader, record) - !is_first;
 
 	if (left < 0)
 		return seek(reader, lf_record_number(record),
 			    (size_t)(record - text->all.at));
-	while (left > 0) {
-		ssize_t count = read_part(text, reader, (size_t)left);
+	/* At the end of a record, the kernel may have read the next one already. */
+	while (left > 0 || (reader->within == 0 && !is_first)) {
+		ssize_t count = read_part(text, reader,
+					  left > 0 ? (size_t)left : 1);
 
 		if (count <= 0)
 			return (int)count;
@@ -362,7 +372,7 @@ static char *find_bridge(const struct text *text, const struct reader *reader)
 	const char *last = lf_last_record(from, end);
 	size_t half = reader->buffer / 2;
 
-	while (from < last && (size_t)(end - from) > half)
+	while (from < last && (size_t)(end - from) >= half)
 		from = lf_next_record(from);
 	while (from < last && (size_t)(end - from) > half / 2 &&
 	       is_behind(reader, from))
@@ -383,10 +393,9 @@ static size_t length_of_half(const struct buffer *part)
 }
 
 /*
- * As far as it goes, if there is no next part, or if that is one lock: is it too long?
- * Else to within a record, of which the next read drops the rest.  If it ended where a
- * record ends, the kernel might show the next one as it is now, and then what comes
- * behind it by then.
+ * If there is no next part, or if that is one lock, as much as there is.  Else it ends
+ * one byte within a record: at its end, the kernel might read the next one already, and
+ * show it out of date by the next read.
  */
 static ssize_t read_bridge(struct text *text, struct reader *reader,
 			   const struct buffer *next)
@@ -461,8 +470,7 @@ static int add_next(struct text *text, const struct buffer *next, bool confirmed
 
 	if (!from && !moved && !confirmed) {
 		from = find_common(text, next);
-		moved = from != NULL;
-		text->has_moved |= moved;
+		text->has_moved |= from != NULL;
 	}
 	if (!from && (moved || !confirmed) && gap(text) == GAP)
 		return GAP;
@@ -477,33 +485,36 @@ static bool shows_more(struct text *text, const struct buffer *part)
 	return !from || reaches_further(text, from, part, moved);
 }
 
+/* Whether the text is the end of the list: what comes behind the bridge is in it. */
+static int check_end(struct text *text, struct reader *reader)
+{
+	ssize_t count;
+
+	do {
+		count = read_part(text, reader, SIZE_MAX);
+		if (count < 0)
+			return (int)count;
+		if (reader->part.length > 0 && shows_more(text, &reader->part))
+			return gap(text);
+	} while (count > 0);
+	return 0;
+}
+
 /* What one reader has read last, by means of the other.  Or GAP. */
 static int add_part(struct text *text, struct reader *readers)
 {
 	const struct buffer *part = &readers[0].part;
-	ssize_t count;
+	ssize_t count = read_bridge(text, &readers[1], part);
 	bool confirmed;
 	int rc;
 
-	if (text->all.length == 0) {
-		text->in_parts = !is_short(&readers[0]);
-		return append(&text->all, part->at, part->length);
-	}
-	text->in_parts |= part->length > 0;
-	if (!text->in_parts)
-		return 0;
-	count = read_bridge(text, &readers[1], part);
 	if (count < 0)
 		return (int)count;
 	rc = add_bridge(text, &readers[1], part, &confirmed);
 	if (rc != 0)
 		return rc;
-	if (part->length > 0)
-		return add_next(text, part, confirmed);
-	count = read_part(text, &readers[1], SIZE_MAX);
-	if (count <= 0 || !shows_more(text, &readers[1].part))
-		return count < 0 ? (int)count : 0;
-	return gap(text);
+	return part->length > 0 ? add_next(text, part, confirmed) :
+				  check_end(text, &readers[1]);
 }
 
 static int begin(struct text *text, struct reader *readers)
@@ -552,20 +563,36 @@ static int close_gap(struct text *text, struct reader *readers)
 	return begin(text, readers);
 }
 
-/* The end came too early if locks before it had gone; then they are missing now. */
-static int confirm_end(struct text *text, struct reader *readers)
+/*
+ * Whether the first part was all: no byte comes behind it.  lseek(2) shows each lock by
+ * itself, and all at one moment, so it finds a queue that was too long for the part: that
+ * is longer than the part, if the part is short.  1: it was.
+ */
+static int is_all(struct text *text, struct reader *reader)
 {
-	const struct buffer *part = &readers[0].part;
-	int rc = seek(&readers[0], 1, 0);
-	ssize_t count = rc < 0 ? rc : read_part(text, &readers[0], SIZE_MAX);
+	size_t length = text->all.length;
+	unsigned long next = reader->next;
+	ssize_t count;
+	int rc;
 
+	if (!is_short(reader))
+		return 0;
+	rc = seek(reader, next, length + 2);
+	count = rc < 0 ? rc : read_part(text, reader, 1);
 	if (count < 0)
 		return (int)count;
-	if (part->length == text->all.length &&
-	    memcmp(part->at, text->all.at, part->length) == 0)
-		return 0;
-	text->in_parts = true;
-	return gap(text);
+	return count == 0 ? 1 : seek(reader, next, length);
+}
+
+static int add_first(struct text *text, struct reader *reader, bool *ended)
+{
+	int rc = append(&text->all, reader->part.at, reader->part.length);
+
+	if (rc == 0 && !text->needs_room)
+		rc = is_all(text, reader);
+	*ended = rc == 1;
+	text->in_parts = rc == 0;
+	return rc < 0 ? rc : 0;
 }
 
 static int read_list(struct text *text, struct reader *readers)
@@ -576,14 +603,16 @@ static int read_list(struct text *text, struct reader *readers)
 	while (rc == 0 && !ended) {
 		ssize_t count = read_part(text, &readers[0], SIZE_MAX);
 
-		rc = count < 0 ? (int)count : add_part(text, readers);
-		ended = rc == 0 && count == 0;
-		if (ended && !text->in_parts && text->all.length > 0)
-			rc = confirm_end(text, readers);
-		if (rc == GAP) {
-			ended = false;
-			rc = close_gap(text, readers);
+		if (count < 0)
+			return (int)count;
+		if (text->all.length == 0) {
+			rc = add_first(text, &readers[0], &ended);
+		} else {
+			rc = add_part(text, readers);
+			ended = rc == 0 && count == 0;
 		}
+		if (rc == GAP)
+			rc = close_gap(text, readers);
 		if (rc == 0 && text->needs_room) {
 			rc = begin(text, readers);
 			ended = false;

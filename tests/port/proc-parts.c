@@ -46,6 +46,7 @@ struct lock {
 
 static struct lock locks[MOST_LOCKS];
 static size_t count, first_count; /* of both, and of the first one */
+static struct lock gone; /* the last one; it may come again */
 static int last_id;
 
 /* The generator is that of the C standard. */
@@ -87,6 +88,7 @@ static void insert(size_t at, bool stays)
 
 static void drop(size_t at)
 {
+	gone = locks[at];
 	count--;
 	memmove(&locks[at], &locks[at + 1], (count - at) * sizeof(*locks));
 }
@@ -98,6 +100,9 @@ static void lock_or_unlock(void)
 
 	if (any_below(2) == 0 && count < MOST_LOCKS) {
 		insert(is_of_first ? 0 : first_count, false);
+		if (any_below(3) == 0 && gone.id > 0)
+			locks[is_of_first ? 0 : first_count] = gone;
+		gone.id = 0;
 		first_count += is_of_first;
 	} else if (count > 0) {
 		size_t at = any_below((unsigned)count);
@@ -146,6 +151,7 @@ static struct seq {
 	size_t next; /* lock */
 	char *buffer;
 	size_t size, from, count; /* of the buffer: what is left of a record */
+	off_t position;
 } seqs[2];
 
 static unsigned reads;
@@ -235,6 +241,9 @@ static off_t seq_lseek(int fd, off_t offset, int whence)
 	struct seq *seq = &seqs[fd];
 	off_t at = 0;
 
+	if (offset == seq->position)
+		return offset;
+	seq->position = offset;
 	assert_int_equal(whence, SEEK_SET);
 	for (seq->next = seq->count = 0; at < offset && seq->next < count;) {
 		seq->count = print_lock(seq->buffer, seq->size, seq->next);
@@ -289,6 +298,7 @@ static ssize_t seq_read(int fd, void *to, size_t size)
 		fill(seq, size - length);
 		length += give(seq, (char *)to + length, size - length);
 	}
+	seq->position += (off_t)length;
 	return (ssize_t)length;
 }
 
