@@ -163,62 +163,48 @@ static bool goes_on(const struct text *text, const struct buffer *part)
 	return at >= end || record >= part_end;
 }
 
-/* Whether the records from AT to COMMON are those from PART to RECORD. */
-static bool are_same(char *at, const char *common, char *part,
-		     const char *record)
-{
-	while (at < common && part < record && lf_is_same_record(at, part)) {
-		at = lf_next_record(at);
-		part = lf_next_record(part);
-	}
-	return at == common && part == record;
-}
-
 /*
- * Records of the part before RECORD, which is COMMON, were not looked for if they look
- * like others.  If the text has the same ones before COMMON, the part begins there.
+ * The part from RECORD on, instead of the text from FROM on.  All locks before that are
+ * in the text, if they were held all the time.
  */
-static char *find_beginning(char *from, char *common, char *part,
-			    const char *record)
-{
-	while (from < common && !are_same(from, common, part, record))
-		from = lf_next_record(from);
-	return from;
-}
-
-/* The part, instead of the text from FROM on. */
-static int join(struct text *text, const char *from, const struct buffer *part)
+static int join(struct text *text, const char *from, const struct buffer *part,
+		const char *record)
 {
 	size_t begin = (size_t)(from - text->all.at);
+	size_t length = (size_t)(end_of(part) - record);
 
-	if (begin < text->last || part->length >= PAGE / 2)
+	if (begin < text->last || length >= PAGE / 2)
 		text->last = begin;
 	text->all.length = begin;
-	return append(&text->all, part->at, part->length);
+	return append(&text->all, record, length);
 }
 
 /* NULL: they have no number in common. */
 static char *find_common_number(const struct text *text,
-				const struct buffer *part)
+				const struct buffer *part, char **record)
 {
 	char *from = find_same_number(text, part);
 
-	if (from == end_of(&text->all) ||
-	    lf_record_number(from) > last_number(part->at, end_of(part)))
+	if (from == end_of(&text->all))
 		return NULL;
-	return from;
+	*record = lf_find_number(part->at, end_of(part), lf_record_number(from));
+	return *record < end_of(part) ? from : NULL;
 }
 
-/* Where the part goes on behind a common lock.  NULL: they have none. */
-static char *find_common(const struct text *text, const struct buffer *part)
+/* Where the text has a lock of the part, which is RECORD.  NULL: nowhere. */
+static char *find_common(const struct text *text, const struct buffer *part,
+			 char **record)
 {
 	char *from = last_part(text), *end = end_of(&text->all);
-	char *record = part->at, *part_end = end_of(part), *common = NULL;
+	char *part_end = end_of(part), *common = NULL;
 
-	while (record < part_end &&
-	       (common = lf_find_record(from, end, record)) == NULL)
-		record = lf_next_record(record);
-	return common ? find_beginning(from, common, part->at, record) : NULL;
+	for (*record = part->at; *record < part_end;
+	     *record = lf_next_record(*record)) {
+		common = lf_find_record(from, end, *record);
+		if (common)
+			break;
+	}
+	return common;
 }
 
 /* Whether the part shows more than the text from FROM. */
@@ -236,17 +222,22 @@ static bool reaches_further(const struct text *text, char *from,
 	return lf_find_record(part->at, part_end, lf_last_record(from, end));
 }
 
-/*
- * Where the part goes on: by number if no lock has moved, else behind a common lock.
- * NULL: they have none.
- */
-static char *find_joint(struct text *text, const struct buffer *part,
-			bool *moved)
+/* Where the text and the part have a lock in common.  NULL: they have none. */
+struct joint {
+	char *from, *record;
+};
+
+/* By number, if no lock has moved. */
+static struct joint find_joint(struct text *text, const struct buffer *part,
+			       bool *moved)
 {
+	struct joint joint;
+
 	*moved = !goes_on(text, part);
 	text->has_moved |= *moved;
-	return *moved ? find_common(text, part) :
-			find_common_number(text, part);
+	joint.from = *moved ? find_common(text, part, &joint.record) :
+			      find_common_number(text, part, &joint.record);
+	return joint;
 }
 
 /* ---- Reads */
@@ -449,13 +440,14 @@ static int add_bridge(struct text *text, const struct reader *reader,
 {
 	const struct buffer *bridge = &reader->part;
 	bool moved;
-	char *from = find_joint(text, bridge, &moved);
+	struct joint joint = find_joint(text, bridge, &moved);
+	char *from = joint.from;
 
 	*confirmed = from && !moved && is_too_long(reader, next) &&
 		     last_number(bridge->at, end_of(bridge)) >=
 			     last_number(from, end_of(&text->all));
 	if (from && reaches_further(text, from, bridge, moved) &&
-	    join(text, from, bridge) < 0)
+	    join(text, from, bridge, joint.record) < 0)
 		return -ENOMEM;
 	if (next->length == 0 && (!from || (!is_short(reader) && !*confirmed)))
 		return gap(text);
@@ -466,21 +458,23 @@ static int add_bridge(struct text *text, const struct reader *reader,
 static int add_next(struct text *text, const struct buffer *next, bool confirmed)
 {
 	bool moved;
-	char *from = find_joint(text, next, &moved);
+	struct joint joint = find_joint(text, next, &moved);
 
-	if (!from && !moved && !confirmed) {
-		from = find_common(text, next);
-		text->has_moved |= from != NULL;
+	if (!joint.from && !moved && !confirmed) {
+		joint.from = find_common(text, next, &joint.record);
+		text->has_moved |= joint.from != NULL;
 	}
-	if (!from && (moved || !confirmed) && gap(text) == GAP)
+	if (joint.from)
+		return join(text, joint.from, next, joint.record);
+	if ((moved || !confirmed) && gap(text) == GAP)
 		return GAP;
-	return join(text, from ? from : end_of(&text->all), next);
+	return join(text, end_of(&text->all), next, next->at);
 }
 
 static bool shows_more(struct text *text, const struct buffer *part)
 {
 	bool moved;
-	char *from = find_joint(text, part, &moved);
+	char *from = find_joint(text, part, &moved).from;
 
 	return !from || reaches_further(text, from, part, moved);
 }
@@ -550,15 +544,15 @@ static int close_gap(struct text *text, struct reader *readers)
 		struct reader *reader = &readers[0];
 		int rc = seek(reader, 1, find_place(text, reader, i));
 		ssize_t count = rc < 0 ? rc : read_part(text, reader, SIZE_MAX);
+		struct joint joint;
 		bool moved;
-		char *from;
 
 		if (count < 0)
 			return (int)count;
 		text->tries++;
-		from = find_joint(text, &reader->part, &moved);
-		if (from)
-			return join(text, from, &reader->part);
+		joint = find_joint(text, &reader->part, &moved);
+		if (joint.from)
+			return join(text, joint.from, &reader->part, joint.record);
 	}
 	return begin(text, readers);
 }
