@@ -352,23 +352,27 @@ static int count_missing(const char *text)
 	return missing;
 }
 
+/* Whether it is whole, by its word; if so, *MISSING grows by what is missing. */
+static bool read_changing_list(int *missing)
+{
+	char *text;
+	int rc = test_proc_read_locks(&text);
+
+	assert_true(rc >= 0);
+	if (rc != LF_LOCKS_MAY_LACK)
+		*missing += count_missing(text);
+	free(text);
+	return rc != LF_LOCKS_MAY_LACK;
+}
+
 PLAIN_TEST(few_locks_are_missing_from_a_list_that_changes)
 {
 	int whole = 0, missing = 0;
 
 	reads = 0;
 	for (unsigned seed = 1; seed <= LISTS; seed++) {
-		char *text;
-		int rc;
-
 		make_list(seed, 1 + seed % 3);
-		rc = test_proc_read_locks(&text);
-		assert_true(rc >= 0);
-		if (rc != LF_LOCKS_MAY_LACK) {
-			whole++;
-			missing += count_missing(text);
-		}
-		free(text);
+		whole += read_changing_list(&missing);
 	}
 	if (whole < LISTS || missing > 0)
 		print_message("# %d of %d lists are whole, of which %d locks are "
@@ -414,21 +418,12 @@ PLAIN_TEST(a_list_that_changes_in_step_with_the_reads_hides_no_lock)
 
 	state = 1;
 	for (int i = 0; i < LISTS; i++) {
-		char *text;
-		int rc;
-
 		steps.count = 2 + any_below(MOST_STEPS - 1);
 		steps.next = 0;
 		steps.behind = any_below(3) * 10;
 		for (int j = 0; j < MOST_STEPS; j++)
 			steps.before[j] = any_below(200);
-		rc = test_proc_read_locks(&text);
-		assert_true(rc >= 0);
-		if (rc != LF_LOCKS_MAY_LACK) {
-			whole++;
-			missing += count_missing(text);
-		}
-		free(text);
+		whole += read_changing_list(&missing);
 	}
 	steps.count = 0;
 	if (missing > 0)
