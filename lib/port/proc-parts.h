@@ -3,7 +3,7 @@
 #ifndef PORT_PROC_PARTS_H
 #define PORT_PROC_PARTS_H
 
-enum lf_locks_text {
+enum lf_locks_whole {
 	LF_LOCKS_IN_PARTS = 1, /* a lock may be missing that moved just then */
 	LF_LOCKS_HAVE_MOVED, /* some did, as the numbers show */
 	LF_LOCKS_MAY_LACK, /* the list changed too much each time */

@@ -22,7 +22,7 @@ unsigned long lf_record_number(const char *record)
 	return number;
 }
 
-bool lf_is_line_of_waiter(const char *line)
+static bool is_line_of_waiter(const char *line)
 {
 	line = skip_number(line);
 	if (*line == ':')
@@ -38,7 +38,7 @@ char *lf_next_record(char *record)
 		char *end = strchr(record, '\n');
 
 		record = end ? end + 1 : record + strlen(record);
-	} while (*record && lf_is_line_of_waiter(record));
+	} while (*record && is_line_of_waiter(record));
 	return record;
 }
 
@@ -60,26 +60,35 @@ bool lf_is_same_record(const char *record, const char *other)
 	return *record == *other;
 }
 
-/*
- * Whether no other looks like it.  A process may have any number of shared locks and
- * leases on a file, unless they are record locks of its own.
- */
-static bool is_distinct(const char *record)
+/* Where it comes in the line, or NULL. */
+static const char *find_word(const char *line, const char *word)
 {
-	const char *mode = strstr(record, " READ ");
-	const char *end = strchr(record, '\n');
+	size_t length = strlen(word);
 
-	if (!mode || mode > end)
-		return true;
-	for (mode += strlen(" READ "); *mode == ' '; mode++)
-		;
-	return strncmp(strchr(record, ' '), " POSIX", 6) == 0 &&
-	       !strchr("-0", *mode);
+	for (; *line && *line != '\n'; line++)
+		if (strncmp(line, word, length) == 0)
+			return line + length;
+	return NULL;
+}
+
+/*
+ * A process may have any number of shared locks and leases on a file, unless they are
+ * record locks of its own.
+ */
+bool lf_is_distinct(const char *record)
+{
+	const char *pid = find_word(record, " READ ");
+
+	if (!pid)
+		return find_word(record, " WRITE ");
+	while (*pid == ' ')
+		pid++;
+	return find_word(record, ": POSIX ") && !strchr("-0", *pid);
 }
 
 char *lf_find_record(char *from, const char *end, const char *record)
 {
-	if (!is_distinct(record))
+	if (!lf_is_distinct(record))
 		return NULL;
 	while (from < end && !lf_is_same_record(record, from))
 		from = lf_next_record(from);
@@ -90,5 +99,5 @@ char *lf_find_number(char *from, char *end, unsigned long number)
 {
 	while (from < end && lf_record_number(from) < number)
 		from = lf_next_record(from);
-	return from < end ? from : end;
+	return from;
 }

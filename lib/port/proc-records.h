@@ -11,9 +11,6 @@
 /* Its place in the list, from 1 on. */
 unsigned long lf_record_number(const char *record);
 
-/* Whether the line is part of the record before it. */
-bool lf_is_line_of_waiter(const char *line);
-
 /* END: it was the last one. */
 char *lf_next_record(char *record);
 
@@ -23,7 +20,10 @@ char *lf_last_record(char *from, const char *end);
 /* Whether it is the same lock, perhaps with another number and other waiters. */
 bool lf_is_same_record(const char *record, const char *other);
 
-/* The same lock, or NULL; also if others look like it. */
+/* Whether no other lock looks like it. */
+bool lf_is_distinct(const char *record);
+
+/* The same lock, or NULL; also if it is not distinct. */
 char *lf_find_record(char *from, const char *end, const char *record);
 
 /* The first record of this number or a greater one, or END. */

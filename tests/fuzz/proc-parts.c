@@ -18,19 +18,13 @@ static int open_null(const char *path, int flags)
 	return open("/dev/null", flags);
 }
 
-static off_t seek_input(int fd, off_t offset, int whence)
-{
-	(void)fd;
-	(void)whence;
-	return offset;
-}
-
-static ssize_t read_input(int fd, void *to, size_t size)
+static ssize_t read_input(int fd, void *to, size_t size, off_t offset)
 {
 	size_t length = strnlen(input, (size_t)(input_end - input));
 	const char *from = input;
 
 	(void)fd;
+	(void)offset;
 	if (length > size) {
 		length = size;
 		input += size;
@@ -42,8 +36,7 @@ static ssize_t read_input(int fd, void *to, size_t size)
 }
 
 #define open open_null
-#define lseek seek_input
-#define read read_input
+#define pread read_input
 #define lf_proc_read_locks read_locks
 
 #include "config.h"
@@ -51,8 +44,7 @@ static ssize_t read_input(int fd, void *to, size_t size)
 #include "port/proc-parts.c"
 
 #undef open
-#undef lseek
-#undef read
+#undef pread
 
 #include "target.h"
 

@@ -335,6 +335,7 @@ static const struct fault faults[] = {
 	{ CALLOC, { ENOMEM }, false },
 	{ REALLOC, { ENOMEM }, false },
 	{ READ, { EIO, ENOENT, ESRCH, EINTR }, false },
+	{ PREAD, { EIO, ENOENT, EINTR }, false },
 	{ READDIR, { EIO, ENOENT }, false },
 	{ OPENDIR, { EACCES, EMFILE, ENFILE, ENOENT, ENOMEM }, false },
 	{ STATX, { EACCES, ENOENT, ENOSYS }, false },

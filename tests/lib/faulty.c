@@ -59,7 +59,6 @@ static const char *const names[FAULTIES] = {
 	[PREAD] = "pread",
 	[PWRITE] = "pwrite",
 	[FTRUNCATE] = "ftruncate",
-	[LSEEK] = "lseek",
 	[STRDUP] = "strdup",
 	[FOPEN] = "fopen",
 	[READLINKAT] = "readlinkat",

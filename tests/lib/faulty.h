@@ -72,7 +72,6 @@ enum faulty {
 	PREAD,
 	PWRITE,
 	FTRUNCATE,
-	LSEEK,
 	STRDUP,
 	FOPEN,
 	READLINKAT,
@@ -151,7 +150,6 @@ void faulty_hide_locks(bool);
 #define pread(...) (faulty_fails(PREAD) ? -1 : (pread)(__VA_ARGS__))
 #define pwrite(...) (faulty_fails(PWRITE) ? -1 : (pwrite)(__VA_ARGS__))
 #define ftruncate(...) (faulty_fails(FTRUNCATE) ? -1 : (ftruncate)(__VA_ARGS__))
-#define lseek(...) (faulty_fails(LSEEK) ? -1 : (lseek)(__VA_ARGS__))
 #define strdup(text) (faulty_fails(STRDUP) ? NULL : (strdup)(text))
 #define strndup(text, size) \
 	(faulty_fails(STRDUP) ? NULL : (strndup)(text, size))

@@ -29,7 +29,7 @@ static const struct {
 	{ FSTATAT, EIO },      { LSTAT, EACCES },    { FSTATFS, EIO },
 	{ F_GETLK_, EIO },     { F_OFD_GETLK_, EIO }, { STATX, EACCES },
 	{ KCMP, EPERM },       { READLINK, EACCES }, { READLINKAT, EACCES },
-	{ LSEEK, EIO },
+	{ PREAD, EIO },
 };
 
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))

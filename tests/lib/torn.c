@@ -131,7 +131,7 @@ static struct lf_lock_list list_while(void (*change)(void), int nth)
 	struct lf_lock_list list;
 
 	reads_left = nth;
-	faulty_before(READ, change);
+	faulty_before(PREAD, change);
 	assert_int_equal(lf_list_locks(&list), 0);
 	faulty_before(NOTHING, NULL);
 	return list;
@@ -255,7 +255,7 @@ static void look_while(int (*look)(void), void (*change)(void), int nth)
 	int rc;
 
 	reads_left = nth;
-	faulty_before(READ, change);
+	faulty_before(PREAD, change);
 	rc = look();
 	faulty_before(NOTHING, NULL);
 	assert_int_equal(rc, 1);
@@ -346,7 +346,7 @@ TEST(a_list_that_changes_at_each_read_does_not_make_a_file_free)
 		struct lf_report *report;
 		int rc, status;
 
-		faulty_before(READ, change_before_read);
+		faulty_before(PREAD, change_before_read);
 		rc = lf_check_any(lock_path);
 		status = lf_inspect(lock_path, &report);
 		faulty_before(NOTHING, NULL);
@@ -382,7 +382,7 @@ TEST(whether_a_file_is_free_is_unknown_if_the_list_changes_at_each_read)
 		struct lf_report *report;
 		int rc, flock, status;
 
-		faulty_before(READ, replace_before_read);
+		faulty_before(PREAD, replace_before_read);
 		rc = lf_check_any(lock_path);
 		status = lf_inspect(lock_path, &report);
 		faulty_before(NOTHING, NULL);
@@ -420,7 +420,7 @@ TEST(a_list_that_changes_in_step_with_the_reads_does_not_make_a_file_free)
 		for (int i = 0; i < LOOKS_IN_STEP; i++) {
 			for (int j = 0; j < step_count; j++)
 				steps[j] = any_number();
-			faulty_before(READ, step_before_read);
+			faulty_before(PREAD, step_before_read);
 			frees += lf_check_any(lock_path) == 0;
 			faulty_before(NOTHING, NULL);
 		}
