@@ -56,7 +56,7 @@ int lf_locks_make_room(struct lf_locks_part *part, size_t count)
 }
 
 /* COUNT bytes from FROM on, and a null byte. */
-static int append(struct lf_locks_part *part, const char *from, size_t count)
+static int append_bytes(struct lf_locks_part *part, const char *from, size_t count)
 {
 	if (lf_locks_make_room(part, count) < 0)
 		return -ENOMEM;
@@ -67,14 +67,14 @@ static int append(struct lf_locks_part *part, const char *from, size_t count)
 }
 
 /* Where a lock is looked for. */
-static char *last_part(const struct lf_locks_text *text)
+static char *searched(const struct lf_locks_text *text)
 {
-	return text->all.at + text->last;
+	return text->all.at + text->joined;
 }
 
 static char *last_record(const struct lf_locks_text *text)
 {
-	return lf_last_record(last_part(text), end_of(&text->all));
+	return lf_last_record(searched(text), end_of(&text->all));
 }
 
 static char *last_of(const struct lf_locks_part *part)
@@ -94,7 +94,7 @@ static struct joint find_number(const struct lf_locks_text *text,
 				const struct lf_locks_part *part)
 {
 	char *end = end_of(&text->all), *part_end = end_of(part);
-	char *from = lf_find_number(last_part(text), end,
+	char *from = lf_find_number(searched(text), end,
 				    lf_record_number(part->at));
 	char *record = from == end ? part_end :
 				     lf_find_number(part->at, part_end,
@@ -127,7 +127,7 @@ static struct joint find_lock(const struct lf_locks_text *text,
 	struct joint joint = { .record = part->at };
 
 	while (joint.record < part_end) {
-		joint.from = lf_find_record(last_part(text), end, joint.record);
+		joint.from = lf_find_record(searched(text), end, joint.record);
 		if (joint.from)
 			break;
 		joint.record = lf_next_record(joint.record);
@@ -144,6 +144,9 @@ static struct joint find_joint(const struct lf_locks_text *text,
 	if (has_number && goes_on(text, part, joint))
 		return joint;
 	joint = find_lock(text, part);
+	/* A part behind the text may have any number of locks that look the same. */
+	if (!has_number && joint.record != part->at)
+		joint.from = NULL;
 	joint.has_moved = has_number || joint.from;
 	return joint;
 }
@@ -200,31 +203,37 @@ static bool reaches_further(const struct lf_locks_text *text,
 
 /* ---- The text */
 
+/* The part behind the joint instead of the text behind it. */
+static int join_at(struct lf_locks_text *text, const struct lf_locks_part *part,
+		   struct joint joint)
+{
+	size_t begin = (size_t)(joint.from - text->all.at);
+
+	text->joined = text->all.length = begin;
+	return append_bytes(&text->all, joint.record,
+			    (size_t)(end_of(part) - joint.record));
+}
+
 int lf_locks_join(struct lf_locks_text *text, const struct lf_locks_part *part)
 {
 	struct joint joint;
-	size_t begin, length;
 
 	if (part->length == 0)
-		return LF_LOCKS_STRANGE;
+		return LF_JOIN_STRANGE;
 	joint = find_joint(text, part);
 	text->has_moved |= joint.has_moved;
 	if (!joint.from || is_doubtful(text, part, joint))
-		return LF_LOCKS_STRANGE;
+		return LF_JOIN_STRANGE;
 	if (!reaches_further(text, part, joint))
-		return LF_LOCKS_KNOWN;
-	begin = (size_t)(joint.from - text->all.at);
-	length = (size_t)(end_of(part) - joint.record);
-	text->last = text->all.length = begin;
-	return append(&text->all, joint.record, length) < 0 ? -ENOMEM :
-							       LF_LOCKS_ADDED;
+		return LF_JOIN_KNOWN;
+	return join_at(text, part, joint) < 0 ? -ENOMEM : LF_JOIN_ADDED;
 }
 
 int lf_locks_append(struct lf_locks_text *text,
 		    const struct lf_locks_part *part)
 {
-	text->last = text->all.length;
-	return append(&text->all, part->at, part->length);
+	text->joined = text->all.length;
+	return append_bytes(&text->all, part->at, part->length);
 }
 
 unsigned long lf_locks_last_number(const struct lf_locks_text *text)
@@ -241,7 +250,7 @@ bool lf_locks_end_alike(const struct lf_locks_text *text,
 size_t lf_locks_tail(const struct lf_locks_text *text, size_t least,
 		     size_t most)
 {
-	char *end = end_of(&text->all), *from = last_part(text);
+	char *end = end_of(&text->all), *from = searched(text);
 	char *next = lf_next_record(from);
 
 	while (next < end && ((size_t)(end - next) >= least ||

@@ -14,27 +14,27 @@ struct lf_locks_part {
 
 struct lf_locks_text {
 	struct lf_locks_part all;
-	size_t last; /* where the last part was joined */
+	size_t joined; /* where the last part was joined: locks are looked for from there on */
 	bool has_moved; /* a lock had another number in a later part */
 };
 
 /* Room for COUNT bytes and a null byte, or -ENOMEM. */
 int lf_locks_make_room(struct lf_locks_part *part, size_t count);
 
-enum lf_locks_joined {
-	LF_LOCKS_STRANGE, /* no lock in common */
-	LF_LOCKS_KNOWN, /* the text has as much, or more */
-	LF_LOCKS_ADDED, /* instead of what the text had behind the common lock */
+enum lf_join {
+	LF_JOIN_STRANGE, /* no lock in common */
+	LF_JOIN_KNOWN, /* the text has as much, or more */
+	LF_JOIN_ADDED, /* instead of what the text had behind the common lock */
 };
 
-/* Or -ENOMEM. */
+/* Which of them, or -ENOMEM. */
 int lf_locks_join(struct lf_locks_text *text, const struct lf_locks_part *part);
 
 /* The part is what comes behind the text.  0 or -ENOMEM. */
 int lf_locks_append(struct lf_locks_text *text,
 		    const struct lf_locks_part *part);
 
-/* Of its last lock. */
+/* The number of its last lock. */
 unsigned long lf_locks_last_number(const struct lf_locks_text *text);
 
 /* Whether the last lock is the same; its number may be another one. */

@@ -54,7 +54,7 @@ struct reader {
 	int fd;
 	size_t buffer; /* the kernel's, at least */
 	size_t position; /* where the next part begins */
-	bool is_within; /* a record, whose rest is dropped */
+	bool is_within; /* that is within a record, whose rest is dropped */
 	struct lf_locks_part part; /* the last one */
 };
 
@@ -65,7 +65,7 @@ struct list {
 	int turn;
 	size_t room; /* for a part */
 	int tries, ends; /* how often there was nothing new, and nothing behind it */
-	bool is_complete, has_parts, has_gaps;
+	bool is_complete, has_parts, is_given_up;
 };
 
 /* ---- Reads */
@@ -78,13 +78,13 @@ static int open_list(struct reader *reader)
 }
 
 /*
- * To one byte before PLACE.  So the part begins with the end of a record, which may be
- * out of date when the rest is read.
+ * The next part begins one byte before PLACE, with the end of a record, since the record
+ * may be out of date when the rest is read.
  */
 static void go_to(struct reader *reader, size_t place)
 {
 	reader->position = place > 0 ? place - 1 : 0;
-	reader->is_within = place > 0;
+	reader->is_within = reader->position > 0;
 }
 
 static void keep_whole_records(struct reader *reader)
@@ -102,22 +102,26 @@ static void keep_whole_records(struct reader *reader)
 	part->at[part->length] = '\0';
 }
 
-/* How many bytes there were, with the rest of a record; or an error. */
+/*
+ * How many bytes there were, with the rest of a record; or an error.  If there is no
+ * room for all of them, none is kept: what would be read again there begins with that
+ * byte of the list, and no longer with that lock.
+ */
 static ssize_t read_part(struct list *list, struct reader *reader)
 {
 	struct lf_locks_part *part = &reader->part;
 	ssize_t count;
 
 	part->length = 0;
-	for (;; list->room *= FACTOR) {
-		if (lf_locks_make_room(part, list->room) < 0)
-			return -ENOMEM;
-		count = pread(reader->fd, part->at, list->room,
-			      (off_t)reader->position);
-		if (count < 0)
-			return -errno;
-		if ((size_t)count < list->room)
-			break;
+	if (lf_locks_make_room(part, list->room) < 0)
+		return -ENOMEM;
+	count = pread(reader->fd, part->at, list->room, (off_t)reader->position);
+	if (count < 0)
+		return -errno;
+	if ((size_t)count == list->room) {
+		list->room *= FACTOR;
+		go_to(reader, 0);
+		return count;
 	}
 	reader->position += (size_t)count;
 	part->length = (size_t)count;
@@ -164,10 +168,9 @@ static int is_same_again(struct list *list, struct reader *reader)
 	       memcmp(part->at, all->at, all->length) == 0;
 }
 
-static bool is_last_try(struct list *list)
+static void count_try(struct list *list)
 {
-	list->has_gaps = ++list->tries >= TRIES;
-	return list->has_gaps;
+	list->is_given_up = ++list->tries >= TRIES;
 }
 
 /* The part begins the list. */
@@ -175,7 +178,7 @@ static int begin_with(struct list *list, struct reader *reader)
 {
 	int rc;
 
-	list->text.all.length = list->text.last = 0;
+	list->text.all.length = list->text.joined = 0;
 	list->text.has_moved = false;
 	rc = append(list, reader);
 	if (rc == 0 && is_short(reader))
@@ -185,12 +188,13 @@ static int begin_with(struct list *list, struct reader *reader)
 	list->is_complete = rc > 0;
 	list->has_parts = rc <= 0;
 	if (rc == 0)
-		is_last_try(list);
-	return rc < 0 ? rc : LF_LOCKS_ADDED;
+		count_try(list);
+	return rc < 0 ? rc : LF_JOIN_ADDED;
 }
 
 static int join(struct list *list, struct reader *reader)
 {
+	bool is_first = reader->position == 0;
 	size_t before = list->text.all.length;
 	ssize_t count = read_part(list, reader);
 	int rc;
@@ -198,28 +202,23 @@ static int join(struct list *list, struct reader *reader)
 	if (count < 0)
 		return (int)count;
 	rc = lf_locks_join(&list->text, &reader->part);
-	if (rc == LF_LOCKS_STRANGE && reader->part.length > 0 &&
-	    lf_record_number(reader->part.at) == 1)
+	if (rc == LF_JOIN_STRANGE && is_first && reader->part.length > 0)
 		return begin_with(list, reader);
-	if (rc != LF_LOCKS_ADDED)
+	if (rc != LF_JOIN_ADDED)
 		return rc;
 	list->end = reader->position;
-	/* It may be another end each time. */
+	/* If the end is another one each time, each part seems to add something. */
 	if (list->text.has_moved &&
 	    list->text.all.length < before + reader->buffer / 8)
-		is_last_try(list);
+		count_try(list);
 	return rc;
 }
 
 /* ---- What comes behind the text */
 
-/*
- * Of a part that shows the last locks of the text, with room behind them.  It is longer
- * by up to a quarter of that if locks have come: MORE is 1, to allow for half as many
- * that go or come, or 2, for all that may have come.
- */
-static size_t length_of_end(const struct list *list,
-			    const struct reader *reader, unsigned more)
+/* How far before the end of the text a part begins: MORE is 1.  2: if locks have come. */
+static size_t overlap(const struct list *list, const struct reader *reader,
+		      unsigned more)
 {
 	size_t length = lf_locks_tail(&list->text, reader->buffer / 8 * 3,
 				      reader->buffer);
@@ -238,46 +237,54 @@ static unsigned long last_number(const struct lf_locks_part *part)
 static int add_queue(struct list *list, struct reader *reader)
 {
 	struct reader *other = &list->readers[reader == list->readers];
-	size_t back = length_of_end(list, other, 1);
+	size_t back = overlap(list, other, 1);
 	int rc;
 
 	go_to(other, list->end > back ? list->end - back : 0);
 	rc = join(list, other);
-	if (rc != LF_LOCKS_KNOWN ||
+	if (rc != LF_JOIN_KNOWN ||
 	    !lf_locks_end_alike(&list->text, &other->part) ||
 	    last_number(&other->part) != lf_locks_last_number(&list->text))
-		return rc < 0 || rc == LF_LOCKS_ADDED ? rc : LF_LOCKS_STRANGE;
-	return append(list, reader) < 0 ? -ENOMEM : LF_LOCKS_ADDED;
+		return rc < 0 || rc == LF_JOIN_ADDED ? rc : LF_JOIN_STRANGE;
+	return append(list, reader) < 0 ? -ENOMEM : LF_JOIN_ADDED;
 }
 
-/* The last part showed nothing new: nothing may have been left, or a long queue. */
-static int check_end(struct list *list, struct reader *reader)
+/* Whether the part shows that nothing but the last lock is behind the one before it. */
+static bool shows_end(const struct list *list, const struct reader *reader)
 {
-	bool may_be_end = reader->part.length <= length_of_end(list, reader, 2);
-	int rc = join(list, reader);
-	size_t behind = 2;
+	return reader->part.length < reader->buffer / 8 &&
+	       lf_locks_end_alike(&list->text, &reader->part);
+}
 
-	if (rc < 0 || rc == LF_LOCKS_ADDED)
-		return rc;
-	if (reader->part.length > 0 && rc == LF_LOCKS_STRANGE &&
-	    lf_record_number(reader->part.at) >
-		    lf_locks_last_number(&list->text))
-		return add_queue(list, reader);
-	/* It has grown meanwhile, so there may be another lock at any time. */
-	if (reader->part.length > 0) {
-		may_be_end &= rc == LF_LOCKS_KNOWN &&
-			      reader->part.length < reader->buffer / 8 &&
-			      lf_locks_end_alike(&list->text, &reader->part);
-		behind = reader->buffer / 4;
-	}
-	if (!may_be_end)
-		return LF_LOCKS_STRANGE;
-	rc = ends(list, reader, behind);
+static int check_end(struct list *list, struct reader *reader, size_t behind)
+{
+	int rc = ends(list, reader, behind);
+
 	if (rc < 0)
 		return rc;
 	list->ends += rc;
 	list->is_complete = list->ends > list->text.has_moved;
-	return LF_LOCKS_KNOWN;
+	return LF_JOIN_KNOWN;
+}
+
+/* The last part showed nothing new: nothing may have been left, or a long queue. */
+static int read_on(struct list *list, struct reader *reader)
+{
+	bool may_be_end = reader->part.length <= overlap(list, reader, 2);
+	int rc = join(list, reader);
+
+	if (rc < 0 || rc == LF_JOIN_ADDED)
+		return rc;
+	if (reader->part.length == 0)
+		return may_be_end ? check_end(list, reader, 2) : LF_JOIN_STRANGE;
+	if (rc == LF_JOIN_STRANGE && lf_record_number(reader->part.at) >
+					     lf_locks_last_number(&list->text))
+		return add_queue(list, reader);
+	/* It has grown meanwhile, and may grow by some more locks at any time. */
+	if (may_be_end && rc == LF_JOIN_KNOWN && shows_end(list, reader) &&
+	    overlap(list, reader, 0) <= reader->buffer / 2)
+		return check_end(list, reader, reader->buffer / 4);
+	return LF_JOIN_STRANGE;
 }
 
 /* ---- From part to part */
@@ -299,7 +306,7 @@ static size_t find_place(const struct list *list, const struct reader *reader,
 			 int i)
 {
 	size_t half = reader->buffer / 2;
-	size_t back = length_of_end(list, reader, 1);
+	size_t back = overlap(list, reader, 1);
 	size_t from = list->end > back ? list->end - back : 0;
 	size_t far = (size_t)(i + 1) / 2 * half;
 
@@ -327,13 +334,14 @@ static int add_next(struct list *list)
 		if (i >= 0)
 			go_to(reader, find_place(list, reader, i));
 		rc = join(list, reader);
-		if (rc == LF_LOCKS_KNOWN)
-			rc = check_end(list, reader);
-		if (rc < 0 || rc == LF_LOCKS_ADDED || list->is_complete)
+		if (rc == LF_JOIN_KNOWN)
+			rc = read_on(list, reader);
+		if (rc < 0 || rc == LF_JOIN_ADDED || list->is_complete)
 			return rc < 0 ? rc : 0;
-		if (is_last_try(list))
+		count_try(list);
+		if (list->is_given_up)
 			return 0;
-		i += i < 0 || rc == LF_LOCKS_STRANGE;
+		i += i < 0 || rc == LF_JOIN_STRANGE;
 	}
 	list->text.all.length = 0; /* from the beginning */
 	return rc < 0 ? rc : 0;
@@ -343,7 +351,7 @@ static int read_list(struct list *list)
 {
 	int rc = 0;
 
-	while (rc == 0 && !list->is_complete && !list->has_gaps)
+	while (rc == 0 && !list->is_complete && !list->is_given_up)
 		rc = list->text.all.length == 0 ? add_first(list) :
 						  add_next(list);
 	return rc;
@@ -358,7 +366,7 @@ int lf_proc_read_locks(char **locks)
 	if (rc == 0)
 		rc = read_list(&list);
 	if (rc == 0 && list.has_parts)
-		rc = list.has_gaps	  ? LF_LOCKS_MAY_LACK :
+		rc = list.is_given_up	  ? LF_LOCKS_MAY_LACK :
 		     list.text.has_moved ? LF_LOCKS_HAVE_MOVED :
 					   LF_LOCKS_IN_PARTS;
 	for (int i = 0; i < 2; i++) {

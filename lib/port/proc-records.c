@@ -73,7 +73,8 @@ static const char *find_word(const char *line, const char *word)
 
 /*
  * A process may have any number of shared locks and leases on a file, unless they are
- * record locks of its own.
+ * record locks of its own.  Those of the clients of a server, and on copies of a file
+ * with the same number (as Btrfs has), may look alike all the same.
  */
 bool lf_is_distinct(const char *record)
 {
@@ -86,13 +87,21 @@ bool lf_is_distinct(const char *record)
 	return find_word(record, ": POSIX ") && !strchr("-0", *pid);
 }
 
-char *lf_find_record(char *from, const char *end, const char *record)
+static char *find_same(char *from, const char *end, const char *record)
 {
-	if (!lf_is_distinct(record))
-		return NULL;
 	while (from < end && !lf_is_same_record(record, from))
 		from = lf_next_record(from);
 	return from < end ? from : NULL;
+}
+
+char *lf_find_record(char *from, const char *end, const char *record)
+{
+	char *found = lf_is_distinct(record) ? find_same(from, end, record) :
+					       NULL;
+
+	if (found && find_same(lf_next_record(found), end, record))
+		return NULL;
+	return found;
 }
 
 char *lf_find_number(char *from, char *end, unsigned long number)

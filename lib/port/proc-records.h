@@ -20,10 +20,10 @@ char *lf_last_record(char *from, const char *end);
 /* Whether it is the same lock, perhaps with another number and other waiters. */
 bool lf_is_same_record(const char *record, const char *other);
 
-/* Whether no other lock looks like it. */
+/* Whether another lock that looks like it is unlikely. */
 bool lf_is_distinct(const char *record);
 
-/* The same lock, or NULL; also if it is not distinct. */
+/* The same lock, or NULL; also if it is not distinct, or there are two. */
 char *lf_find_record(char *from, const char *end, const char *record);
 
 /* The first record of this number or a greater one, or END. */

@@ -40,6 +40,7 @@ struct lock {
 	bool stays; /* until the end of the test */
 	bool is_alike; /* without a PID, on a file that others share too */
 	bool is_hidden; /* of a process of another PID namespace */
+	bool is_twin; /* as a file server has for its clients */
 };
 
 static struct lock locks[MOST_LOCKS];
@@ -96,7 +97,12 @@ static void lock_or_unlock(void)
 {
 	bool is_of_first = any_below(2) == 0;
 
-	if (any_below(2) == 0 && count < MOST_LOCKS) {
+	if (any_below(4) == 0 && count > 0) {
+		struct lock *lock = &locks[any_below((unsigned)count)];
+
+		if (lock->waiters > 0)
+			lock->waiters += any_below(2) == 0 ? 1 : -1;
+	} else if (any_below(2) == 0 && count < MOST_LOCKS) {
 		insert(is_of_first ? 0 : first_count, false);
 		if (any_below(3) == 0 && gone.id > 0)
 			locks[is_of_first ? 0 : first_count] = gone;
@@ -180,6 +186,11 @@ static size_t print_line(char *line, size_t size, size_t at, int waiter)
 	const struct lock *lock = &locks[at];
 	const char *arrow = waiter > 0 ? "-> " : "";
 
+	if (lock->is_twin && waiter == 0)
+		return (size_t)snprintf(line, size,
+					"%zu: POSIX  ADVISORY  READ 777 "
+					"fe:00:8 0 EOF\n",
+					at + 1);
 	if (lock->is_alike && waiter == 0)
 		return (size_t)snprintf(line, size,
 					"%zu: %s ADVISORY  READ %d "
@@ -378,7 +389,7 @@ PLAIN_TEST(a_list_that_does_not_change_is_read_as_it_is)
 	assert_true(reads < 30 * LISTS);
 }
 
-/* None fits beside what is before it, nor makes the buffer larger. */
+/* Just below and above the size of the buffer, so that none fits beside another. */
 PLAIN_TEST(long_queues_that_are_near_to_each_other_are_read)
 {
 	for (int between = 0; between < 30; between++)
@@ -390,6 +401,22 @@ PLAIN_TEST(long_queues_that_are_near_to_each_other_are_read)
 				add_lock(waiters, false);
 				for (int i = 0; i < between; i++)
 					add_lock(0, false);
+			}
+			assert_is_read_as_it_is();
+		}
+}
+
+PLAIN_TEST(locks_that_look_the_same_on_both_sides_of_a_queue_do_not_hide_it)
+{
+	for (int before = 0; before < 60; before += 3)
+		for (int waiters = 10; waiters < 80; waiters += 7) {
+			empty_list();
+			for (int i = 0; i < before; i++)
+				add_lock(0, false);
+			for (int i = 0; i < 3; i++) {
+				add_lock(0, false);
+				locks[count - 1].is_twin = true;
+				add_lock(waiters, false);
 			}
 			assert_is_read_as_it_is();
 		}
