@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The owner of the tag, as any program would ask, or 0. */
@@ -189,13 +190,17 @@ static int hold_without_tag(void *argument)
 
 static atomic_bool stop;
 
-/* Once it got the lock itself, the meeting is over. */
+/*
+ * Once it got the lock itself, the meeting is over.  The other thread has to wake up
+ * first, so this one rests after each attempt.
+ */
 static void *try_until_stopped(void *unused)
 {
+	const struct timespec moment = { .tv_nsec = 1 };
 	struct lf_lock *lock;
 
 	(void)unused;
-	while (!atomic_load(&stop))
+	for (; !atomic_load(&stop); nanosleep(&moment, NULL))
 		if (lf_acquire(&lock, lock_path, 0, LF_KEEP) == 0) {
 			lf_release(&lock);
 			return lock_path;
