@@ -191,16 +191,14 @@ static int hold_without_tag(void *argument)
 static atomic_bool stop;
 
 /*
- * Once it got the lock itself, the meeting is over.  The other thread has to wake up
- * first, so this one rests after each attempt.
+ * Once it got the lock itself, the meeting is over.  The other thread may look again only
+ * after a millisecond, so this one rests before each attempt.
  */
-static void *try_until_stopped(void *unused)
+static void *try_until_stopped(void *rest)
 {
-	const struct timespec moment = { .tv_nsec = 1 };
 	struct lf_lock *lock;
 
-	(void)unused;
-	for (; !atomic_load(&stop); nanosleep(&moment, NULL))
+	while (nanosleep(rest, NULL), !atomic_load(&stop))
 		if (lf_acquire(&lock, lock_path, 0, LF_KEEP) == 0) {
 			lf_release(&lock);
 			return lock_path;
@@ -212,8 +210,9 @@ static void *try_until_stopped(void *unused)
  * Each refused attempt of the other thread drops the tag that this one has got.
  * Whether they met.
  */
-static bool meet(struct meeting *meeting)
+static bool meet(struct meeting *meeting, long nanoseconds)
 {
+	struct timespec rest = { .tv_nsec = nanoseconds };
 	pid_t holder = child_start(hold_without_tag, meeting);
 	struct lf_lock *lock;
 	pthread_t thread;
@@ -221,7 +220,7 @@ static bool meet(struct meeting *meeting)
 
 	gate_pass(meeting->holds);
 	atomic_store(&stop, false);
-	pthread_create(&thread, NULL, try_until_stopped, NULL);
+	pthread_create(&thread, NULL, try_until_stopped, &rest);
 	gate_open(meeting->waiter_comes);
 	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, LF_KEEP), 0);
 	atomic_store(&stop, true);
@@ -240,7 +239,7 @@ TEST(a_tag_that_a_refused_thread_drops_is_taken_again)
 
 	needs_locks_of_descriptions();
 	for (int i = 0; i < 400 && met < 100; i++)
-		met += meet(&meeting);
+		met += meet(&meeting, i % 20 * 100000L);
 	print_message("# met %d times\n", met);
 	assert_true(met > 0);
 	gate_free(meeting.holds);
