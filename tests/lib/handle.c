@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -191,14 +192,20 @@ static int hold_without_tag(void *argument)
 static atomic_bool stop;
 
 /*
- * Once it got the lock itself, the meeting is over.  The other thread may look again only
- * after a millisecond, so this one rests before each attempt.
+ * The first attempt is refused, as a rule while the other thread waits, which may look
+ * again only after a millisecond.  Once this one got the lock itself, the meeting is over.
  */
-static void *try_until_stopped(void *rest)
+static void *try_until_stopped(void *argument)
 {
+	const struct timespec rest = { .tv_nsec = 2000000 };
+	struct meeting *meeting = argument;
 	struct lf_lock *lock;
 
-	while (nanosleep(rest, NULL), !atomic_load(&stop))
+	nanosleep(&rest, NULL);
+	if (lf_acquire(&lock, lock_path, 0, LF_KEEP) == 0)
+		abort();
+	gate_open(meeting->waiter_comes);
+	while (nanosleep(&rest, NULL), !atomic_load(&stop))
 		if (lf_acquire(&lock, lock_path, 0, LF_KEEP) == 0) {
 			lf_release(&lock);
 			return lock_path;
@@ -210,9 +217,8 @@ static void *try_until_stopped(void *rest)
  * Each refused attempt of the other thread drops the tag that this one has got.
  * Whether they met.
  */
-static bool meet(struct meeting *meeting, long nanoseconds)
+static bool meet(struct meeting *meeting)
 {
-	struct timespec rest = { .tv_nsec = nanoseconds };
 	pid_t holder = child_start(hold_without_tag, meeting);
 	struct lf_lock *lock;
 	pthread_t thread;
@@ -220,8 +226,7 @@ static bool meet(struct meeting *meeting, long nanoseconds)
 
 	gate_pass(meeting->holds);
 	atomic_store(&stop, false);
-	pthread_create(&thread, NULL, try_until_stopped, &rest);
-	gate_open(meeting->waiter_comes);
+	pthread_create(&thread, NULL, try_until_stopped, meeting);
 	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, LF_KEEP), 0);
 	atomic_store(&stop, true);
 	pthread_join(thread, &got_it);
@@ -239,7 +244,7 @@ TEST(a_tag_that_a_refused_thread_drops_is_taken_again)
 
 	needs_locks_of_descriptions();
 	for (int i = 0; i < 400 && met < 100; i++)
-		met += meet(&meeting, i % 20 * 100000L);
+		met += meet(&meeting);
 	print_message("# met %d times\n", met);
 	assert_true(met > 0);
 	gate_free(meeting.holds);
