@@ -27,7 +27,7 @@
 /* More than a part has, unless a queue is very long. */
 #define FIRST_SIZE 16384
 
-/* Of the locks behind one, to know whether it is the same. */
+/* So many locks behind a common one are compared, to know whether it is the same. */
 #define MOST_COMPARED 100
 
 static char *end_of(const struct lf_locks_part *part)

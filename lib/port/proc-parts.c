@@ -37,7 +37,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of the kernel. */
+/* The kernel's buffer at first, where pages have this size; else it is larger. */
 #define PAGE 4096
 
 /* More than a part has, unless a queue is very long: then it grows by the factor. */
@@ -216,7 +216,11 @@ static int join(struct list *list, struct reader *reader)
 
 /* ---- What comes behind the text */
 
-/* How far before the end of the text a part begins: MORE is 1.  2: if locks have come. */
+/*
+ * How long a part is that begins where the next one should and ends where the text does.
+ * MORE is 0 for the last locks alone.  With 1, some locks may have gone or come, and the
+ * part shows the last locks still; with 2, it is that long if some have come.
+ */
 static size_t overlap(const struct list *list, const struct reader *reader,
 		      unsigned more)
 {
