@@ -138,7 +138,7 @@ static bool is_short(const struct reader *reader)
 	return reader->part.length <= reader->buffer / 2;
 }
 
-static int append(struct list *list, const struct reader *reader)
+static int append_part(struct list *list, const struct reader *reader)
 {
 	list->end = reader->position;
 	return lf_locks_append(&list->text, &reader->part);
@@ -173,26 +173,39 @@ static void count_try(struct list *list)
 	list->is_given_up = ++list->tries >= TRIES;
 }
 
-/* The part begins the list. */
-static int begin_with(struct list *list, struct reader *reader)
+static int begin_with(struct list *list, const struct reader *reader)
 {
-	int rc;
-
 	list->text.all.length = list->text.joined = 0;
 	list->text.has_moved = false;
-	rc = append(list, reader);
-	if (rc == 0 && is_short(reader))
-		rc = ends(list, reader, 2);
-	if (rc > 0)
-		rc = is_same_again(list, reader);
-	list->is_complete = rc > 0;
-	list->has_parts = rc <= 0;
-	if (rc == 0)
-		count_try(list);
-	return rc < 0 ? rc : LF_JOIN_ADDED;
+	list->is_complete = false;
+	list->has_parts = true;
+	count_try(list);
+	return append_part(list, reader) < 0 ? -ENOMEM : LF_JOIN_ADDED;
 }
 
-static int join(struct list *list, struct reader *reader)
+/* Whether the first part, which the text is, was the whole list. */
+static int check_only_part(struct list *list, struct reader *reader)
+{
+	int rc = ends(list, reader, 2);
+
+	if (rc > 0)
+		rc = is_same_again(list, reader);
+	if (rc < 0)
+		return rc;
+	list->is_complete = rc > 0;
+	list->has_parts = rc == 0;
+	return LF_JOIN_ADDED;
+}
+
+/* The last part read is the first of the list. */
+static int add_first_part(struct list *list, struct reader *reader)
+{
+	int rc = begin_with(list, reader);
+
+	return rc >= 0 && is_short(reader) ? check_only_part(list, reader) : rc;
+}
+
+static int join_next_part(struct list *list, struct reader *reader)
 {
 	bool is_first = reader->position == 0;
 	size_t before = list->text.all.length;
@@ -203,7 +216,7 @@ static int join(struct list *list, struct reader *reader)
 		return (int)count;
 	rc = lf_locks_join(&list->text, &reader->part);
 	if (rc == LF_JOIN_STRANGE && is_first && reader->part.length > 0)
-		return begin_with(list, reader);
+		return add_first_part(list, reader);
 	if (rc != LF_JOIN_ADDED)
 		return rc;
 	list->end = reader->position;
@@ -245,12 +258,12 @@ static int add_queue(struct list *list, struct reader *reader)
 	int rc;
 
 	go_to(other, list->end > back ? list->end - back : 0);
-	rc = join(list, other);
+	rc = join_next_part(list, other);
 	if (rc != LF_JOIN_KNOWN ||
 	    !lf_locks_end_alike(&list->text, &other->part) ||
 	    last_number(&other->part) != lf_locks_last_number(&list->text))
 		return rc < 0 || rc == LF_JOIN_ADDED ? rc : LF_JOIN_STRANGE;
-	return append(list, reader) < 0 ? -ENOMEM : LF_JOIN_ADDED;
+	return append_part(list, reader) < 0 ? -ENOMEM : LF_JOIN_ADDED;
 }
 
 /* Whether the part shows that nothing but the last lock is behind the one before it. */
@@ -275,7 +288,7 @@ static int check_end(struct list *list, struct reader *reader, size_t behind)
 static int read_on(struct list *list, struct reader *reader)
 {
 	bool may_be_end = reader->part.length <= overlap(list, reader, 2);
-	int rc = join(list, reader);
+	int rc = join_next_part(list, reader);
 
 	if (rc < 0 || rc == LF_JOIN_ADDED)
 		return rc;
@@ -293,7 +306,7 @@ static int read_on(struct list *list, struct reader *reader)
 
 /* ---- From part to part */
 
-static int add_first(struct list *list)
+static int read_first(struct list *list)
 {
 	struct reader *reader = &list->readers[0];
 	ssize_t count;
@@ -301,7 +314,7 @@ static int add_first(struct list *list)
 
 	go_to(reader, 0);
 	count = read_part(list, reader);
-	rc = count < 0 ? (int)count : begin_with(list, reader);
+	rc = count < 0 ? (int)count : add_first_part(list, reader);
 	return rc < 0 ? rc : 0;
 }
 
@@ -327,7 +340,7 @@ static bool is_in_place(const struct list *list, const struct reader *reader)
 	       reader->position + quarter <= list->end;
 }
 
-static int add_next(struct list *list)
+static int read_next(struct list *list)
 {
 	struct reader *reader = &list->readers[list->turn ^= 1];
 	int rc = reader->fd < 0 ? open_list(reader) : 0;
@@ -337,7 +350,7 @@ static int add_next(struct list *list)
 	while (rc >= 0 && i < PLACES) {
 		if (i >= 0)
 			go_to(reader, find_place(list, reader, i));
-		rc = join(list, reader);
+		rc = join_next_part(list, reader);
 		if (rc == LF_JOIN_KNOWN)
 			rc = read_on(list, reader);
 		if (rc < 0 || rc == LF_JOIN_ADDED || list->is_complete)
@@ -356,8 +369,8 @@ static int read_list(struct list *list)
 	int rc = 0;
 
 	while (rc == 0 && !list->is_complete && !list->is_given_up)
-		rc = list->text.all.length == 0 ? add_first(list) :
-						  add_next(list);
+		rc = list->text.all.length == 0 ? read_first(list) :
+						  read_next(list);
 	return rc;
 }
 
