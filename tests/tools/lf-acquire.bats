@@ -414,12 +414,18 @@ replaced="lf-acquire: lock: was replaced while COMMAND ran; another may have run
 	equal "$(<said)" ""
 }
 
+# A process that reads about its descriptors just then delays the end of its lock.
+lacks_flock() {
+	! grep -q " FLOCK .*:$(stat -c %i "$1") " /proc/locks
+}
+
 @test "a waiter that was killed does not keep the holder from removing the file" {
 	need_proc_locks
 	hold lf-acquire lock
 	queue lf-acquire -w lock true
 	kill -KILL "$pid"
 	finish "$pid"
+	eventually lacks_flock lock
 	release "$holder"
 	absent lock
 }
