@@ -11,6 +11,9 @@
  *   BARE        A process that waits for the one kind holds nothing of the other.
  *   FREE        Where all have LF_FLOCK, a caller that has got the record locks in the
  *               queue gets the other lock immediately, and so keeps its turn.
+ *   BOTH        A holder has the lock of flock(2) in the mode of the records.  Exempt is
+ *               one whose refused conversion has lost it to another; lf_release reports
+ *               that.
  *
  * A record lock and a lock of flock(2) are tried several times.  That they are is the
  * same as one attempt that comes late.  But where the claim is that all leave in the end,
@@ -23,7 +26,7 @@ byte trying;                    /* set of those that have flock and try the reco
 byte giving_back;               /* set of those that give the records back */
 byte noticed;                   /* ... of those that may have met one of them */
 
-bool FLOCKED = true, BARE = true, FREE = true;
+bool FLOCKED = true, BARE = true, FREE = true, BOTH = true;
 
 #if defined SCENARIO_FLOCK || defined SCENARIO_FLOCK_SHARED
 #define flock_was_refused()     claim(FREE, false)
@@ -77,6 +80,13 @@ inline flock_unlock()
 	presence_unlock()
 }
 
+#define presence_drop()                                                 \
+	my.sharers = my.sharers & ~bit(me);                             \
+	if                                                              \
+	:: my.alone == me -> my.alone = NONE                            \
+	:: else                                                         \
+	fi
+
 inline records_give_back()
 {
 	giving_back = giving_back | bit(me);
@@ -84,7 +94,11 @@ inline records_give_back()
 #ifndef MUTANT_FLOCK_KEEPS_TAG
 	give_tag_back();
 #endif
-	d_step { giving_back = giving_back & ~bit(me); noticed = 15 }
+	d_step {
+		giving_back = giving_back & ~bit(me);
+		noticed = 15;
+		wrongly = wrongly & ~bit(me)
+	}
 }
 
 #define met_one_in_passing      (giving_back || leaving || (noticed & bit(me)))
@@ -115,6 +129,7 @@ inline try_records_patiently()
  * With the record locks in hand.  To wait for the other lock so would be to wait for
  * waiters with a presence, which wait for the records; and another program may take the
  * two in the other order.
+ * rule: flock-not-waited, flock-gives-tag-back, records-not-waited, flock-patience
  */
 inline flock_lock()
 {
@@ -167,82 +182,171 @@ inline flock_lock()
 	od
 }
 
+/*
+ * With LOCK_NB.  Linux drops the lock and then asks for the other, in one step if that is
+ * granted.  A refused one is lost; in the next moment it is free to share again, unless
+ * the sharer in the way has gone and a waiter got it.
+ * rule: flock-converted, flock-shared-again
+ */
+inline flock_convert(how)
+{
+	d_step {
+		presence_drop();
+		got = flock_is_free(how);
+		if
+		:: got -> give_flock(how); enter_flock(how)
+		:: else -> leave_flock()
+		fi
+	};
+	if
+	:: !got ->
+#ifndef MUTANT_FLOCK_NOT_SHARED_AGAIN
+		d_step {
+			if
+			:: flock_is_free(READ) -> give_flock(READ); enter_flock(READ)
+			:: else -> flock_is_lost = true
+			fi
+		}
+#endif
+	:: else
+	fi
+}
+
+/* The records first. */
+inline flock_conversion()
+{
+	if
+	:: have == READ && !flock_is_lost ->
+		convert_records();
+#ifndef MUTANT_FLOCK_NOT_CONVERTED
+		if
+		:: got -> flock_convert(WRITE)
+		:: else
+		fi;
+#endif
+		convert_finish()
+	:: have == WRITE ->
+		convert_to_shared();
+#ifndef MUTANT_FLOCK_NOT_CONVERTED
+		flock_convert(READ)
+#endif
+	:: else
+	fi
+}
+
+inline flock_acquire()
+{
+	waits = is(WAIT) && !is(TIMED);
+	do
+	:: if
+	   :: !is_open -> file_open()
+	   :: else
+	   fi;
+	   if
+	   :: waits -> lock_waiting()
+	   :: else -> lock_now()
+	   fi;
+	   /* rule: flock-held */
+#ifndef MUTANT_FLOCK_OMITTED
+	   if
+	   :: answer == GOT -> flock_lock()
+	   :: else
+	   fi;
+#endif
+	   if
+	   :: answer == GOT ->
+		atomic {
+			file_is_at();
+			if
+			:: got -> enter(mode); enter_flock(mode); have = mode
+			:: else
+			fi
+		};
+		if
+		:: got -> table_hold(); break
+		:: else ->
+			flock_unlock();
+			body_unlock();
+			table_close()
+		fi
+	   :: answer == BUSY ->
+		refusal_is_at();
+		if
+		:: got && is(TIMED) ->
+			if
+			:: has_tag[me] -> give_tag_back()
+			:: else
+			fi;
+			waits = true
+		:: got && !is(TIMED) -> break
+		:: else -> table_close()
+		fi
+	   :: answer == REMOVER -> table_close(); pause()
+	   :: answer == CANCELLED -> break
+	   fi
+	od
+}
+
+inline flock_hold_and_release()
+{
+	do
+	:: is(CONVERT) && answer == GOT && conversions < 2 ->
+		conversions++;
+		flock_conversion()
+	:: break
+	od;
+	if
+	:: answer == GOT ->
+		atomic {
+			claim(MODE, (my.body & mine) == (have << me));
+#ifndef MUTANT_FLOCK_OMITTED
+			claim(BOTH, flock_is_lost ||
+			    (have == WRITE -> my.alone == me :
+			    (my.sharers & bit(me))));
+#endif
+			leave_flock();
+			holders = by_others(holders)
+		}
+	:: else
+	fi;
+	/* rule: flock-released-first */
+#ifdef MUTANT_FLOCK_RELEASED_LAST
+	give_tag_back();
+	body_unlock();
+	flock_unlock();
+#else
+	flock_unlock();
+	body_unlock();
+#endif
+	table_close()
+}
+
 proctype flock_too(byte me; byte kind)
 {
-	bool got, is_open, waits;
+	bool got, is_open, waits, flock_is_lost;
 	mtype answer;
-	byte have;
+	byte have, conversions;
 #ifdef THREADS
 	bool has_place;
 #endif
 
 	{
-		waits = is(WAIT) && !is(TIMED);
 		do
-		:: if
-		   :: !is_open -> file_open()
-		   :: else
-		   fi;
+		:: flock_acquire();
+		   flock_hold_and_release();
+		   d_step {
+			got = false;
+			flock_is_lost = false;
+			waits = false;
+			answer = 0;
+			have = 0;
+			conversions = 0
+		   };
 		   if
-		   :: waits -> lock_waiting()
-		   :: else -> lock_now()
-		   fi;
-#ifndef MUTANT_FLOCK_OMITTED
-		   if
-		   :: answer == GOT -> flock_lock()
-		   :: else
-		   fi;
-#endif
-		   if
-		   :: answer == GOT ->
-			atomic {
-				file_is_at();
-				if
-				:: got -> enter(mode); enter_flock(mode); have = mode
-				:: else
-				fi
-			};
-			if
-			:: got -> table_hold(); break
-			:: else ->
-				flock_unlock();
-				body_unlock();
-				table_close()
-			fi
-		   :: answer == BUSY ->
-			file_is_at();
-			if
-			:: got && is(TIMED) ->
-				if
-				:: has_tag[me] -> give_tag_back()
-				:: else
-				fi;
-				waits = true
-			:: got && !is(TIMED) -> break
-			:: else -> table_close()
-			fi
-		   :: answer == REMOVER -> table_close(); pause()
-		   :: answer == CANCELLED -> break
+		   :: is(AGAIN)
+		   :: break
 		   fi
-		od;
-		if
-		:: answer == GOT ->
-			atomic {
-				claim(MODE, (my.body & mine) == (have << me));
-				leave_flock();
-				holders = by_others(holders)
-			}
-		:: else
-		fi;
-#ifdef MUTANT_FLOCK_RELEASED_LAST
-		give_tag_back();
-		body_unlock();
-		flock_unlock();
-#else
-		flock_unlock();
-		body_unlock();
-#endif
-		table_close()
+		od
 	} may_be_killed();
 	running--
 }
@@ -252,16 +356,23 @@ proctype flock_user(byte me; byte kind)
 {
 	bool got, is_open;
 
-	file_open();
-	flock_wait(mode, is(TIMED));
-	trying = trying & ~bit(me);
-	if
-	:: got ->
+	do
+	:: file_open();
+	   flock_wait(mode, is(TIMED));
+	   trying = trying & ~bit(me);
+	   if
+	   :: got ->
 		atomic { enter_flock(mode) };
 		leave_flock()
-	:: else
-	fi;
-	table_close();
+	   :: else
+	   fi;
+	   table_close();
+	   got = false;
+	   if
+	   :: is(AGAIN)
+	   :: break
+	   fi
+	od;
 	running--
 }
 

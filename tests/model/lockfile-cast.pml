@@ -76,6 +76,7 @@ inline hold()
  * not wait just closes the file: to leave, it would take the body for a moment,
  * and where a remover does not show (lockf) two such callers could refuse each
  * other a free lock.
+ * rule: granted-dropped, waiter-leaves, refused-closes
  */
 proctype process(byte me; byte kind)
 {
@@ -136,6 +137,7 @@ proctype process(byte me; byte kind)
  * asks for the lock without waiting, which converts what it has; refused, it gives
  * up the shared lock before it waits, as flock(2) does: two that both wait to be
  * exclusive would wait for each other.  The file stays.
+ * rule: borrowed-given-up
  */
 proctype borrower(byte me; byte kind)
 {
@@ -207,6 +209,7 @@ proctype borrower(byte me; byte kind)
  * A forked child shares the description of its parent.  When it releases what it
  * inherited, it closes its descriptor and does nothing else.  A daemon may stay
  * for ever.
+ * rule: child-closes
  */
 proctype child(byte me; byte kind)
 {
@@ -297,11 +300,13 @@ proctype original(byte me; byte kind)
 }
 
 /*
- * A foreign program that locks byte 0 alone, or the far end alone, and relies on
- * the file while it has it.
+ * A foreign program that locks one of the ranges alone, and relies on the file while it
+ * has it.  In some scenarios that lasts until all others have left.
  */
 #define BYTE_0    0
 #define FAR_END   1
+#define GAP       2
+#define BODY      3
 
 proctype foreign(byte me; byte part; byte how)
 {
@@ -311,14 +316,33 @@ proctype foreign(byte me; byte part; byte how)
 	if
 	:: part == BYTE_0 -> tag_try(how)
 	:: part == FAR_END -> range_try(how, my.far_end)
+	:: d_step { part == GAP && my.gap == 0 -> range_try(how, my.gap) }
+	:: part == GAP && my.gap != 0   /* see "left out" */
+	:: part == BODY -> range_try(how, my.body)
 	fi;
 	if
 	:: got ->
-		d_step { file_is_at(); relying = got };
-		relying = false
+		d_step { file_is_at(); relying = got; for_long = true };
+#ifdef FOREIGN_STAYS
+		running == 1;
+#endif
+		d_step { relying = false; for_long = false }
 	:: else
 	fi;
-	d_step { my.far_end = by_others(my.far_end); table_close() };
+	d_step { body_unlock(); table_close() };
+	running--
+}
+
+/*
+ * A process on another machine, to which FUSE shows the files but not the locks.  There
+ * it has the lock, and as the mutant it removes the file.
+ * rule: fuse-stays
+ */
+proctype elsewhere()
+{
+#ifdef MUTANT_FUSE_REMOVES
+	path = NONE;
+#endif
 	running--
 }
 

@@ -44,6 +44,7 @@ inline file_is_at()
 /*
  * Any close drops the tag of the process.  Body and presence belong to the
  * description and stay while a child has a copy of the descriptor.
+ * rule: park-without-tag
  */
 inline table_close()
 {
@@ -86,6 +87,7 @@ inline table_close()
 /*
  * The tag shows the holder, if no waiter has it at the moment.  A thread that has
  * its place keeps that.
+ * rule: place-stays
  */
 inline table_hold()
 {
@@ -112,10 +114,15 @@ inline table_hold()
 }
 
 #ifdef THREADS
+/* One of a process, and only if no other holds the file; rule: one-waits-for-tag */
 inline may_wait_for_tag()
 {
 	d_step {
+#ifdef MUTANT_ALL_WAIT_FOR_TAG
+		got = true;
+#else
 		got = !(sibling_holds || sibling_waits);
+#endif
 		waits_for_tag[me] = got
 	}
 }

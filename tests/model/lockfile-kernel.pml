@@ -28,15 +28,20 @@
 #if defined SCENARIO_KILL || defined SCENARIO_KILL_MIXED || \
     defined SCENARIO_KILL_FORK || defined SCENARIO_SERVED_KILL || \
     defined SCENARIO_SHARED_KILL || defined SCENARIO_CONVERT_KILL || \
-    defined SCENARIO_KILL_QUEUE || defined SCENARIO_FLOCK_KILL
+    defined SCENARIO_KILL_QUEUE || defined SCENARIO_FLOCK_KILL || \
+    defined SCENARIO_KILL_AGAIN
 #define KILLED
 #endif
 #if defined SCENARIO_SERVED || defined SCENARIO_SERVED_MIXED || \
     defined SCENARIO_SERVED_KILL || defined SCENARIO_SERVED_SHARED || \
     defined SCENARIO_SERVED_CONVERT || defined SCENARIO_SERVED_SHARED_MIXED || \
     defined SCENARIO_SERVED_FLOCK || defined SCENARIO_SERVED_FLOCK_MIXED || \
-    defined SCENARIO_SERVED_OF_PROCESS
+    defined SCENARIO_SERVED_OF_PROCESS || defined SCENARIO_SERVED_FOREIGN_0 || \
+    defined SCENARIO_SERVED_FOREIGN_BODY
 #define SERVED
+#endif
+#if defined SCENARIO_SERVED_FOREIGN_0 || defined SCENARIO_SERVED_FOREIGN_BODY
+#define FOREIGN_STAYS
 #endif
 #ifdef SCENARIO_KILL_QUEUE
 #define PATIENT
@@ -68,19 +73,22 @@
  * that is the whole file; where flock(2) and record locks exclude each other, as on the
  * BSDs, there is no presence.
  */
-#if defined SCENARIO_NETWORK || defined SCENARIO_NETWORK_SHARED
+#if defined SCENARIO_NETWORK || defined SCENARIO_NETWORK_SHARED || \
+    defined SCENARIO_NETWORK_AGAIN
 #define NO_TAG
 #define NO_PRESENCE
 #define CACHED
 #endif
 #if defined SCENARIO_OF_PROCESS || defined SCENARIO_OF_PROCESS_SHARED || \
-    defined SCENARIO_OF_PROCESS_KEEP || defined SCENARIO_SERVED_OF_PROCESS
+    defined SCENARIO_OF_PROCESS_KEEP || defined SCENARIO_SERVED_OF_PROCESS || \
+    defined SCENARIO_OF_PROCESS_AGAIN
 #define NO_TAG
 #define NO_PRESENCE
 #define OF_PROCESS
 #endif
-#if (defined SCENARIO_NO_PRESENCE || defined SCENARIO_NO_PRESENCE_SHARED) && \
-    !defined MUTANT_PRESENCE_IN_LIST
+/* rule: presence-on-linux */
+#if (defined SCENARIO_NO_PRESENCE || defined SCENARIO_NO_PRESENCE_SHARED || \
+    defined SCENARIO_NO_PRESENCE_AGAIN) && !defined MUTANT_PRESENCE_IN_LIST
 #define NO_PRESENCE
 #endif
 
@@ -92,6 +100,7 @@ mtype = { GOT, BUSY, START_OVER, REMOVER, CANCELLED }
 #define READ      1
 #define WRITE     16
 #define mode      (is(SHARED) -> READ : WRITE)
+/* rule: shared-tag */
 #ifdef MUTANT_SHARED_TAG_WRITE
 #define tag_mode  WRITE
 #else
@@ -127,6 +136,8 @@ bool kept;                      /* some process leaves the file behind */
 bool won;                       /* some process got the lock */
 bool all_left;                  /* no process is here any more */
 bool relying;                   /* a foreign program found its file at the path */
+bool for_long;                  /* ... has a range locked, wherever its file is */
+byte wrongly;                   /* set of those whose refusal does not count, see HELD */
 bool has_tag[PROCESSES];        /* what the library remembers (marks.tag) */
 #ifdef PATIENT
 byte dying = NONE;              /* a holder whose tag has gone before its body */
@@ -139,7 +150,7 @@ bool claims[PROCESSES];         /* a wait on a borrowed descriptor */
 
 bool EXCLUSION = true, MODE = true, UNLINK = true, QUEUE = true, TAG = true,
     GONE = true, CLEAN = true, ONE_WINS = true, SHARE = true,
-    FOREIGN = true, NEXT = true, REST = true, PLACE = true;
+    FOREIGN = true, NEXT = true, REST = true, PLACE = true, HELD = true;
 
 /* Spin then reports the name of the claim that does not hold. */
 #define claim(name, condition)  name = (condition); assert(name)
@@ -167,7 +178,10 @@ bool killed[PROCESSES];         /* from outside */
 #define sibling_is_here   (me <= 1 && file[sibling] == file[me])
 #define sibling_holds     (sibling_is_here && holds[sibling])
 #define sibling_waits     (sibling_is_here && waits_for_tag[sibling])
-/* A wait on a borrowed descriptor has nothing that a close would drop. */
+/*
+ * A wait on a borrowed descriptor has nothing that a close would drop.
+ * rule: park-for-holder
+ */
 #ifdef MUTANT_PARK_FOR_BORROWER
 #define file_is_in_use    (sibling_holds || (sibling_is_here && claims[sibling]))
 #else

@@ -115,10 +115,13 @@ inline body_try(how)
  * By the description, and the tag goes first.  A tag may be lost between this call
  * and the unlink, or before; and two that leave with a shared tag would refuse each
  * other byte 0 as long as they look again.
+ * rule: byte-0-by-description, own-tag-first
  */
 inline exclude_byte_0()
 {
-#ifdef MUTANT_BYTE_0_BY_TAG
+#ifdef MUTANT_OWN_TAG_IN_THE_WAY
+	place_try(WRITE);
+#elif defined MUTANT_BYTE_0_BY_TAG
 	d_step {
 		if
 		:: has_tag[me] ->
@@ -153,6 +156,7 @@ inline exclude_byte_0()
 /*
  * In parts: bytes 1 to the gap, the gap for reading, the bytes behind it; is there
  * a reader of the gap; byte 0.
+ * rule: gap-shows, gap-locked, gap-asked, far-end-excluded, byte-0-excluded
  */
 inline body_try_to_remove(have)
 {
@@ -173,20 +177,24 @@ inline body_try_to_remove(have)
 #else
 		range_try(WRITE, my.body);
 #endif
+#ifndef MUTANT_REMOVER_WITHOUT_GAP
 		if
 		:: got -> range_try(READ, my.gap)
 		:: else
 		fi;
+#endif
 #ifndef MUTANT_REMOVER_WITHOUT_FAR_END
 		if
 		:: got -> range_try(WRITE, my.far_end)
 		:: else
 		fi;
 #endif
+#ifndef MUTANT_GAP_UNASKED
 		if
 		:: got -> got = (by_others(my.gap) == 0)
 		:: else
 		fi
+#endif
 	fi;
 #endif
 #if !defined MUTANT_REMOVER_WITHOUT_BYTE_0 && !defined NO_TAG
@@ -225,7 +233,7 @@ inline body_wait(how, bounded)
 	waits_for(0)
 }
 
-/* With the place, in one step. */
+/* With the place, in one step; rule: place-released */
 inline body_unlock()
 {
 	d_step {
@@ -247,10 +255,28 @@ inline body_test()
 	got = (by_others(my.body | my.gap | my.far_end) == 0)
 }
 
+/* Of another file than that at the path, or of a sharer by byte 0: see HELD. */
+inline is_busy(how)
+{
+	answer = BUSY;
+	if
+	:: path != file[me] || (how == READ && !body_is_refused(how)) ->
+		wrongly = wrongly | bit(me)
+	:: else -> wrongly = wrongly & ~bit(me)
+	fi
+}
+
 /*
  * The same in our mode, after a refusal.  The lock of a remover ends at the gap,
  * and is a write lock.
+ * rule: remover-starts-over, remover-writes
  */
+#ifdef MUTANT_READ_LIKE_REMOVER
+#define of_removers     (by_others(my.body) & ~my.gap)
+#else
+#define of_removers     (by_others(my.body) & WRITERS & ~my.gap)
+#endif
+
 inline test_body(how)
 {
 	d_step {
@@ -258,12 +284,10 @@ inline test_body(how)
 		if
 		:: !body_is_refused(how) -> got = true; answer = REMOVER
 #ifndef MUTANT_REMOVER_HOLDS
-		:: body_is_refused(how) &&
-		   (by_others(my.body) & WRITERS & ~my.gap) -> answer = REMOVER
-		:: body_is_refused(how) &&
-		   !(by_others(my.body) & WRITERS & ~my.gap) -> answer = BUSY
+		:: body_is_refused(how) && of_removers -> answer = REMOVER
+		:: body_is_refused(how) && !of_removers -> is_busy(how)
 #else
-		:: else -> answer = BUSY
+		:: else -> is_busy(how)
 #endif
 		fi
 	}
@@ -286,6 +310,7 @@ inline presence_share()
 /*
  * flock LOCK_EX|LOCK_NB.  The kernel drops the shared lock first, and does not
  * restore it when it refuses the exclusive one.
+ * rule: presence-keeps
  */
 inline presence_is_alone()
 {

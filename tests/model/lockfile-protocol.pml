@@ -9,6 +9,7 @@
 /*
  * Without waiting.  Among sharers only the body decides: the tag may be a
  * waiter's.  A body that only a remover has is not held.
+ * rule: sharer-by-body
  */
 inline lock_now()
 {
@@ -22,15 +23,19 @@ inline lock_now()
 #endif
 	answer = GOT;
 	if
+#ifdef MUTANT_SHARER_NEEDS_TAG
+	:: !got ->
+#else
 	:: !got && is(SHARED) -> got = true
 	:: !got && !is(SHARED) ->
+#endif
 		/* A remover's, for as long as its body is, or in passing. */
 		test_body(mode);
 		if
 		:: got ->
 			tag_try(tag_mode);
 			if
-			:: !got -> answer = BUSY
+			:: d_step { !got -> is_busy(mode) }
 			:: else
 			fi
 		:: else
@@ -53,6 +58,7 @@ inline lock_now()
  * has lost its tag: then ours would name a waiter, and we give it back, but not
  * at once: the holder may have been killed.  That a later attempt is granted is
  * the same as a single one that comes late.
+ * rule: keeper-without-presence, tag-given-back, place-given-back, patience
  */
 inline lock_waiting()
 {
@@ -60,7 +66,9 @@ inline lock_waiting()
 	d_step { claim(TAG, !(my.tag & mine)) };
 #endif
 	if
-#ifndef NO_PRESENCE
+#ifdef MUTANT_KEEPER_HAS_PRESENCE
+	:: true -> presence_share()
+#elif !defined NO_PRESENCE
 	:: !is(KEEP) -> presence_share()
 #endif
 	:: else
@@ -108,10 +116,25 @@ inline lock_waiting()
 	fi
 }
 
+/* The claim is about the moment of the refusal. */
+inline refusal_is_at()
+{
+	atomic {
+#ifdef MUTANT_REFUSAL_UNVERIFIED
+		got = true;
+#else
+		file_is_at();
+#endif
+		claim(HELD, !got || !(wrongly & bit(me)));
+		wrongly = wrongly & ~bit(me)
+	}
+}
+
 /*
  * GOT and BUSY count only if the path still names the file.  The first attempt
  * of a wait with a bound is made without waiting (LF_NO_WAIT_KEEP_OPEN); if it
  * is refused, the open file goes on as a waiter (LF_WAIT).
+ * rule: verified, refusal-verified, first-tag-given-back
  */
 inline acquire()
 {
@@ -144,7 +167,7 @@ inline acquire()
 			table_close()
 		fi
 	   :: answer == BUSY ->
-		file_is_at();
+		refusal_is_at();
 		if
 		:: got && is(TIMED) ->
 			sharer_refused();
@@ -170,9 +193,11 @@ inline acquire()
  * At first without waiting; refused, with a bound where the caller may wait.
  * Then it has what it had: what the kernel granted at the last moment is given
  * back.  A process that holds the body for reading keeps all others from
- * unlinking, so the path need not be verified again.
+ * unlinking, so the path need not be verified again.  Where it is refused byte 0,
+ * which a foreign program may have beside the shared tag, it goes back, too.
+ * rule: converted-in-place, conversion-bounded, conversion-undone
  */
-inline convert_to_exclusive()
+inline convert_records()
 {
 #ifdef MUTANT_UPGRADE_WITH_GAP
 	d_step { holders = by_others(holders); have = NOTHING };
@@ -186,22 +211,33 @@ inline convert_to_exclusive()
 #ifdef MUTANT_UPGRADE_UNBOUNDED
 		body_wait(WRITE, false)
 #else
-		body_wait(WRITE, true);
-#ifndef MUTANT_UPGRADE_LEAKS
-		if
-		:: !got -> body_try(have); got = false
-		:: else
-		fi
-#endif
+		body_wait(WRITE, true)
 #endif
 	:: else
 	fi;
 	if
-	:: got ->
-		d_step { enter(WRITE); have = WRITE };
-		tag_try(WRITE)          /* refused: it stays as it was */
-	:: else -> tag_try(have)
+	:: got -> tag_try(WRITE)
+	:: else -> tag_try(have); got = false
 	fi
+}
+
+inline convert_finish()
+{
+	if
+	:: got -> d_step { enter(WRITE); have = WRITE }
+	:: else ->
+#ifdef MUTANT_UPGRADE_LEAKS
+		skip
+#else
+		body_try(have)          /* never refused */
+#endif
+	fi
+}
+
+inline convert_to_exclusive()
+{
+	convert_records();
+	convert_finish()
 }
 
 /* The body is granted always, the tag unless it has been lost. */
@@ -220,6 +256,9 @@ inline convert_to_shared()
 /*
  * Only a process that holds the body exclusively at that moment unlinks.
  * Presence decides whether to remove, never whether that is safe.
+ * rule: presence-then-body, second-look, body-dropped, body-to-unlink,
+ * rule: path-to-unlink, unlocked-first, body-then-presence, drop-then-look,
+ * rule: look-for-holder, looks-end
  */
 inline leave(have)
 {
@@ -317,7 +356,9 @@ inline leave(have)
 			:: break
 #else
 			:: !got -> break /* a holder will remove it */
-			:: relying -> break /* byte 0 is locked for long */
+#ifndef MUTANT_LOOK_FOR_EVER
+			:: for_long -> break /* byte 0 is locked for long */
+#endif
 			:: else          /* none is left: look again */
 #endif
 			fi

@@ -12,11 +12,13 @@
 #define flocks(number, kind) comes(KEEP); run flock_too(number, kind + KEEP)
 #define flock_alone(number, kind) comes(KEEP); run flock_user(number, kind + KEEP)
 #define flock_and_records(number, order) comes(KEEP); run both_user(number, order)
+/* rule: network-stays */
 #ifdef MUTANT_NETWORK_REMOVES
 #define STAYS     0
 #else
 #define STAYS     KEEP
 #endif
+#define from_elsewhere()     comes(KEEP); run elsewhere()
 #define comes(kind)          running++; kept = kept || ((kind) & KEEP)
 
 inline cast()
@@ -26,9 +28,9 @@ inline cast()
 #elif defined SCENARIO_GIVE_UP
 	ours(0, WAIT); ours(1, TIMED); ours(2, NO_WAIT); theirs(3, WAIT)
 #elif defined SCENARIO_AGAIN
-	ours(0, WAIT + AGAIN); ours(1, TIMED + AGAIN); ours(2, NO_WAIT)
+	ours(0, WAIT + AGAIN); ours(1, TIMED + AGAIN); ours(2, NO_WAIT + AGAIN)
 #elif defined SCENARIO_ORIGINAL
-	ours(0, WAIT + AGAIN); ours(1, TIMED); theirs(2, WAIT + AGAIN)
+	ours(0, WAIT + AGAIN); ours(1, TIMED + AGAIN); theirs(2, WAIT + AGAIN)
 #elif defined SCENARIO_KEEP
 	ours(0, WAIT + KEEP); ours(1, TIMED); theirs(2, WAIT);
 	theirs(3, WAIT + KEEP)
@@ -75,7 +77,7 @@ inline cast()
 	ours(0, WAIT + SHARED); ours(1, SHARED); ours(2, SHARED)
 #elif defined SCENARIO_SHARED_AGAIN
 	ours(0, WAIT + SHARED + AGAIN); ours(1, SHARED + AGAIN);
-	ours(2, WAIT)
+	ours(2, WAIT + AGAIN)
 #elif defined SCENARIO_SHARED_ORIGINAL
 	ours(0, WAIT + SHARED); ours(1, TIMED + SHARED); ours(2, NO_WAIT);
 	theirs(3, WAIT)
@@ -102,6 +104,12 @@ inline cast()
 	ours(2, WAIT)
 #elif defined SCENARIO_CONVERT_AGAIN
 	ours(0, WAIT + SHARED + CONVERT + AGAIN); ours(1, TIMED + CONVERT + AGAIN)
+#elif defined SCENARIO_CONVERT_THREE_AGAIN
+	ours(0, WAIT + SHARED + CONVERT + KEEP + AGAIN);
+	ours(1, TIMED + CONVERT + KEEP + AGAIN); ours(2, NO_WAIT + KEEP + AGAIN)
+#elif defined SCENARIO_CONVERT_FOREIGN_0
+	ours(0, WAIT + SHARED + CONVERT + KEEP); ours(1, TIMED + KEEP);
+	foreigner(2, BYTE_0, READ)
 #elif defined SCENARIO_CONVERT_ORIGINAL
 	ours(0, WAIT + SHARED + CONVERT); ours(1, TIMED + CONVERT);
 	theirs(2, WAIT)
@@ -143,6 +151,17 @@ inline cast()
 	ours(0, WAIT); ours(1, WAIT + SHARED + CONVERT + AGAIN)
 #elif defined SCENARIO_KILL_QUEUE
 	ours(0, WAIT); ours(1, WAIT); ours(2, WAIT); run killer(0)
+#elif defined SCENARIO_KILL_AGAIN
+	ours(0, WAIT + KEEP); ours(1, WAIT + KEEP + AGAIN);
+	ours(2, NO_WAIT + KEEP + AGAIN); run killer(0)
+#elif defined SCENARIO_FOREIGN_GAP
+	ours(0, WAIT + SHARED); ours(1, TIMED); foreigner(2, GAP, WRITE)
+#elif defined SCENARIO_FOREIGN_GAP_READ
+	ours(0, WAIT + SHARED); ours(1, TIMED); foreigner(2, GAP, READ)
+#elif defined SCENARIO_SERVED_FOREIGN_0
+	ours(0, SHARED); ours(1, SHARED); foreigner(2, BYTE_0, WRITE)
+#elif defined SCENARIO_SERVED_FOREIGN_BODY
+	ours(0, NO_WAIT); ours(1, TIMED); foreigner(2, BODY, READ)
 #elif defined SCENARIO_FOREIGN_0
 	ours(0, WAIT + SHARED); ours(1, TIMED); foreigner(2, BYTE_0, WRITE)
 #elif defined SCENARIO_FOREIGN_0_READ
@@ -172,6 +191,19 @@ inline cast()
 	flocks(0, WAIT); flocks(1, WAIT); flocks(2, WAIT)
 #elif defined SCENARIO_FLOCK_SHARED
 	flocks(0, WAIT + SHARED); flocks(1, WAIT); flocks(2, WAIT + SHARED)
+#elif defined SCENARIO_FLOCK_AGAIN
+	flocks(0, WAIT + AGAIN); flocks(1, TIMED + AGAIN); flocks(2, AGAIN)
+#elif defined SCENARIO_FLOCK_SHARED_AGAIN
+	flocks(0, WAIT + SHARED + AGAIN); flocks(1, TIMED + AGAIN);
+	flock_alone(2, WAIT + AGAIN)
+#elif defined SCENARIO_FLOCK_REMOVE_AGAIN
+	flocks(0, WAIT + AGAIN); flocks(1, AGAIN); ours(2, WAIT + AGAIN)
+#elif defined SCENARIO_FLOCK_CONVERT
+	flocks(0, WAIT + SHARED + CONVERT); flocks(1, WAIT + CONVERT);
+	flock_alone(2, WAIT + SHARED); flock_alone(3, WAIT)
+#elif defined SCENARIO_FLOCK_CONVERT_AGAIN
+	flocks(0, WAIT + SHARED + CONVERT + AGAIN); flocks(1, TIMED + CONVERT + AGAIN);
+	flock_alone(2, WAIT + SHARED + AGAIN)
 #elif defined SCENARIO_FLOCK_REMOVE
 	flocks(0, WAIT); flocks(1, TIMED); ours(2, WAIT)
 #elif defined SCENARIO_FLOCK_USER
@@ -198,6 +230,16 @@ inline cast()
 #elif defined SCENARIO_NETWORK_SHARED
 	ours(0, WAIT + SHARED + STAYS); ours(1, TIMED + SHARED + STAYS);
 	ours(2, WAIT + STAYS); theirs(3, WAIT + KEEP)
+#elif defined SCENARIO_NETWORK_AGAIN
+	ours(0, WAIT + KEEP + AGAIN); ours(1, TIMED + SHARED + KEEP + AGAIN);
+	ours(2, KEEP + AGAIN)
+#elif defined SCENARIO_FUSE
+	ours(0, WAIT + KEEP + AGAIN); ours(1, TIMED + SHARED + KEEP + AGAIN);
+	ours(2, KEEP + AGAIN); from_elsewhere()
+#elif defined SCENARIO_OF_PROCESS_AGAIN
+	ours(0, WAIT + AGAIN); ours(1, TIMED + AGAIN); ours(2, NO_WAIT + AGAIN)
+#elif defined SCENARIO_NO_PRESENCE_AGAIN
+	ours(0, WAIT + AGAIN); ours(1, TIMED + AGAIN); ours(2, NO_WAIT + AGAIN)
 #elif defined SCENARIO_OF_PROCESS
 	ours(0, WAIT); ours(1, TIMED); ours(2, NO_WAIT); theirs(3, WAIT)
 #elif defined SCENARIO_OF_PROCESS_SHARED

@@ -60,7 +60,9 @@
  *               and no tag stays that no handle of its process needs.
  *   PLACE       A thread that got the lock in its place has byte 0 until it releases:
  *               the queue does not pass it.
- *   FLOCKED, BARE, FREE
+ *   HELD        A caller that does not wait is refused only by a lock on the file that
+ *               the path names at that moment; a sharer only by one of the body.
+ *   FLOCKED, BARE, FREE, BOTH
  *               See flock-too.pml.
  *   no deadlock Spin's search for invalid end states.
  *   served, queued_is_served
@@ -68,6 +70,22 @@
  *
  * The claims in capitals, and the absence of deadlock, hold in every
  * interleaving; they assume no fairness.
+ *
+ * THE RULES
+ *
+ * A comment with `rule:' names each rule where the model follows it, and `run' fails
+ * if one of them has no mutant.  Some steps of the library are not rules here, since no
+ * claim depends on them:
+ *
+ *   - The order of the queue: a waiter takes presence before it waits for byte 0, and
+ *     a remover unlocks byte 0 last.  Any waiter may be served next here.
+ *   - The names: a holder tries for a tag that it does not have, and a thread leaves the
+ *     tag of another thread as it is.
+ *   - The second attempt at byte 0 of a caller that is refused it and finds no body.
+ *     Without it more callers are refused by a process that is between two steps.  That
+ *     breaks no claim: byte 0 is locked at that moment.
+ *   - A conversion is refused where a foreign program has byte 0.  A holder that has
+ *     lost its tag may have such a program beside it in any case.
  *
  * WHAT IS ABSTRACT, AND WHY THAT IS SOUND
  *
@@ -100,11 +118,13 @@
  *   then.  The library remembers and omits the call.
  * - A waiter with a bound, whose first attempt was refused and which cannot
  *   start a thread, closes the file: that is a caller that does not wait.
- * - FUSE with locks of the kernel is as a local file system with files that are kept.
+ * - That processes come back without end includes every number of rounds.
+ * - FUSE with locks of the kernel is as a local file system with files that are kept;
+ *   a process of another machine has no locks here.
  * - A remover that finds byte 0 alone locked looks again without end, unless a
  *   foreign program has it.  The library stops after MOST_LOOKS.
- * - Left out: a program that read-locks exactly the byte of the gap after the remover
- *   asked for it; threads that come back, share a body (other backends) or convert;
+ * - Left out: a program that read-locks exactly the byte of the gap while a remover has
+ *   it, or a sharer; threads that come back, share a body (other backends) or convert;
  *   a file with content; adoption, which is in adopt.pml.
  */
 

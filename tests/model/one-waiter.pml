@@ -58,6 +58,7 @@ inline end_to_wait()
 /*
  * A caller that was refused has the tag of the place for a moment longer, when the
  * waiter may have given the place back.  So a refusal counts only if the place is held.
+ * rule: place-tried, refused-if-held
  */
 inline one_waiter_begin()
 {
@@ -89,7 +90,10 @@ inline run_command()
 	lock_release(LOCK)
 }
 
-/* The place is given back when LOCKFILE is held, and before COMMAND starts. */
+/*
+ * The place is given back when LOCKFILE is held, and before COMMAND starts.
+ * rule: place-until-held, place-until-command
+ */
 inline acquire_as_one_waiter()
 {
 	one_waiter_begin();

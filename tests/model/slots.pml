@@ -74,6 +74,7 @@ inline is_held()
 	fi
 }
 
+/* rule: all-slots-count */
 #ifdef MUTANT_COUNT_OWN_SLOTS
 #define last_counted    most
 #else
@@ -133,6 +134,7 @@ inline is_granted(a_slot)
 /*
  * A wait for each held slot.  When one is granted, all end, also one that is granted
  * at that moment.
+ * rule: wait-for-each, granted-given-back
  */
 inline wait_for_any()
 {
@@ -164,7 +166,10 @@ inline wait_for_any()
 	granted = 0
 }
 
-/* A caller that waits makes its first attempt without waiting. */
+/*
+ * A caller that waits makes its first attempt without waiting.
+ * rule: count-with-queue
+ */
 inline enter_queue(may_wait)
 {
 	lock_try(QUEUE);
@@ -193,6 +198,7 @@ inline enter_queue(may_wait)
 	od
 }
 
+/* rule: slot-with-queue, head-keeps-queue */
 inline slots_acquire(may_wait)
 {
 #ifdef MUTANT_NO_QUEUE
