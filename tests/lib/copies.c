@@ -17,6 +17,8 @@
 static struct {
 	int (*acquire)(struct lf_lock **, const char *, int, unsigned);
 	int (*check)(const char *, pid_t *);
+	int (*inspect)(const char *, struct lf_report **);
+	void (*report_free)(struct lf_report *);
 	int (*release)(struct lf_lock **);
 } other;
 
@@ -37,6 +39,8 @@ __attribute__((__constructor__)) static void load_all(void)
 		return;
 	load(library, "lf_acquire", &other.acquire);
 	load(library, "lf_check", &other.check);
+	load(library, "lf_inspect", &other.inspect);
+	load(library, "lf_report_free", &other.report_free);
 	load(library, "lf_release", &other.release);
 }
 
@@ -81,6 +85,47 @@ TEST(copies_exclude_each_other)
 	assert_false(exists(lock_path));
 }
 
+static int find_nameless_holder(void *unused)
+{
+	pid_t pid = 42;
+
+	(void)unused;
+	demand(lf_check(lock_path, &pid) == 1);
+	demand(pid == 0);
+	return 0;
+}
+
+/* Any close of the file drops the tag, and a copy knows no lock but its own. */
+TEST(an_attempt_of_the_other_copy_costs_the_tag)
+{
+	struct lf_lock *lock, *refused;
+
+	needs_two_copies();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal(tag_owner(), getpid());
+	assert_int_equal(other.acquire(&refused, lock_path, 0, LF_KEEP), -EAGAIN);
+	assert_int_equal(tag_owner(), 0);
+	assert_child(find_nameless_holder, NULL);
+	assert_held(lock_path);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+/* Nor is the lock that of a handle, but of the process. */
+TEST(copies_with_locks_of_the_process_do_not_exclude_each_other)
+{
+	struct lf_lock *lock, *second;
+
+	needs_two_copies();
+	needs(!has_description_locks(), "locks of the process");
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_held(lock_path);
+	assert_int_equal(other.acquire(&second, lock_path, 0, LF_KEEP), 0);
+	assert_int_equal(other.release(&second), 0);
+	assert_free(lock_path);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
 TEST(a_check_by_the_other_copy_costs_no_tag)
 {
 	int before = open_descriptors();
@@ -96,6 +141,22 @@ TEST(a_check_by_the_other_copy_costs_no_tag)
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(other.check(lock_path, NULL), 0);
 	assert_int_equal(open_descriptors(), before);
+}
+
+TEST(nor_does_an_inspection)
+{
+	struct lf_report *report;
+	struct lf_lock *lock;
+
+	needs_two_copies();
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(other.inspect(lock_path, &report), 1);
+		other.report_free(report);
+		assert_int_equal(tag_owner(), getpid());
+	}
+	assert_int_equal(lf_release(&lock), 0);
 }
 
 TEST(a_check_costs_no_lock_of_the_program)

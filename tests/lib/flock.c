@@ -161,6 +161,27 @@ TEST(flock_excludes_a_lock_and_no_lock_without_the_flag)
 	}
 }
 
+/* It cannot be distinguished from the presence of a waiter. */
+TEST(a_file_that_another_has_by_flock_is_not_removed)
+{
+	static const int operations[] = { LOCK_SH, LOCK_EX };
+	struct lf_lock *lock;
+
+	needs_flock();
+	needs_locks_of_descriptions();
+	for (size_t i = 0; i < 2; i++) {
+		struct other other = other_new(operations[i]);
+
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		assert_int_equal(lf_release(&lock), 0);
+		assert_true(exists(lock_path));
+		other_end(other);
+		assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+		assert_int_equal(lf_release(&lock), 0);
+		assert_false(exists(lock_path));
+	}
+}
+
 static int try_under_signals(void *unused)
 {
 	struct lf_lock *lock;

@@ -99,6 +99,17 @@ TEST(mount_options_keep_the_locks_on_this_machine)
 	assert_int_equal(is_global_on("cifs", "rw,nobrlx"), LF_FS_YES);
 }
 
+TEST(locks_of_these_reach_other_machines)
+{
+	static const char *const types[] = {
+		"nfs", "nfs4", "cifs", "smb3", "ceph", "gfs2",
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		assert_int_equal(is_global_on(types[i], "rw"), LF_FS_YES);
+	assert_int_equal(is_global_on("gfs2", "rw,localflocks"), LF_FS_NO);
+}
+
 TEST(locks_of_other_network_file_systems_may_end_here)
 {
 	assert_int_equal(is_global_on("9p", "rw,trans=virtio"), LF_FS_UNKNOWN);

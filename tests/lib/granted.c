@@ -12,6 +12,7 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 static int end_faults(void **state)
@@ -269,6 +270,126 @@ TEST_WITH_FAULTS(a_body_that_may_be_free_in_a_moment_is_tried_again)
 	lock = got;
 	assert_int_equal(lf_release(&lock), 0);
 	gate_free(ready);
+}
+
+struct ending {
+	struct gate begins, may_end;
+	bool possible;
+};
+
+static bool is_ending(pid_t pid)
+{
+	struct lf_dying dying = { .count = 1 };
+	bool is;
+
+	dying.pids = (calloc)(1, sizeof(*dying.pids));
+	dying.pids[0] = pid;
+	is = lf_dying_remain(&dying);
+	lf_dying_free(&dying);
+	return is;
+}
+
+static pid_t fork_idle(void)
+{
+	pid_t pid = (fork)();
+
+	while (pid == 0)
+		pause();
+	return pid;
+}
+
+/* The first process of a PID namespace goes on ending until the others are reaped. */
+static int keep_one_ending(void *argument)
+{
+	struct ending *ending = argument;
+	pid_t first, other;
+
+	ending->possible = unshare(CLONE_NEWPID) == 0 ||
+			   unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0;
+	if (!ending->possible) {
+		gate_open(ending->begins);
+		return 0;
+	}
+	first = fork_idle();
+	other = fork_idle();
+	demand(first > 0 && other > 0);
+	kill(other, SIGKILL);
+	kill(first, SIGKILL);
+	for (int look = 0; !is_ending(first) && look_again(&look);)
+		;
+	demand(is_ending(first));
+	gate_open(ending->begins);
+	gate_pass(ending->may_end);
+	demand(waitpid(other, NULL, 0) == other);
+	demand(waitpid(first, NULL, 0) == first);
+	return 0;
+}
+
+static struct ending *ending_new(pid_t *pid)
+{
+	struct ending *ending = shared_new(sizeof(*ending));
+
+	ending->begins = gate_new();
+	ending->may_end = gate_new();
+	*pid = child_start(keep_one_ending, ending);
+	gate_pass(ending->begins);
+	return ending;
+}
+
+static void ending_free(struct ending *ending, pid_t pid)
+{
+	gate_open(ending->may_end);
+	assert_finish(pid);
+	gate_free(ending->begins);
+	gate_free(ending->may_end);
+	shared_free(ending, sizeof(*ending));
+}
+
+/* How often a waiter tries the body before it gives up the tag. */
+static int count_attempts(void)
+{
+	struct gate ready = gate_new();
+	struct lf_lock *lock;
+	pthread_t thread;
+	pid_t sharer;
+	int count;
+	void *got;
+
+	sharer = child_start(share_body, &ready);
+	gate_pass(ready);
+	faulty_set(F_OFD_SETLK_, 100000, false, EIO);
+	faulty_block(F_OFD_SETLKW_, lock_path);
+	(pthread_create)(&thread, NULL, acquire_with, NULL);
+	faulty_await();
+	count = faulty_calls();
+	faulty_unblock();
+	faulty_clear();
+	assert_kill(sharer);
+	pthread_join(thread, &got);
+	assert_non_null(got);
+	lock = got;
+	assert_int_equal(lf_release(&lock), 0);
+	gate_free(ready);
+	return count;
+}
+
+/* At first, after one and two milliseconds, a thousand times, and once at the end. */
+TEST_WITH_FAULTS(a_body_is_tried_a_thousand_times_while_a_process_is_ending)
+{
+	struct ending *ending;
+	bool possible;
+	int count = 0;
+	pid_t pid;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	ending = ending_new(&pid);
+	possible = ending->possible;
+	if (possible)
+		count = count_attempts();
+	ending_free(ending, pid);
+	needs(possible, "a PID namespace of its own");
+	assert_int_equal(count, 1 + 2 + 1000 + 1);
 }
 
 /*

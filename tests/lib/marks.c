@@ -163,6 +163,78 @@ TEST_WITH_FAULTS(a_local_file_has_all_marks)
 	expect_holder(getpid());
 }
 
+#define GAP 2000000000
+
+/* The lock that another process meets, if it asks for one byte. */
+static int meet(void *lock)
+{
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+
+	demand(fd >= 0 && (fcntl)(fd, F_GETLK, lock) == 0);
+	return 0;
+}
+
+static void assert_meets(short type, off_t byte, const struct flock *wanted)
+{
+	struct flock met = { .l_type = type, .l_start = byte, .l_len = 1 };
+
+	assert_int_equal(child_answer(meet, &met, sizeof(met)), 0);
+	assert_int_equal(met.l_type, wanted->l_type);
+	if (met.l_type == F_UNLCK)
+		return;
+	assert_int_equal(met.l_start, wanted->l_start);
+	assert_int_equal(met.l_len, wanted->l_len);
+	assert_int_equal(met.l_pid, -1);
+}
+
+TEST_WITH_FAULTS(a_holder_has_no_gap)
+{
+	const struct flock body = { .l_type = F_WRLCK, .l_start = 1 };
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_meets(F_RDLCK, 1, &body);
+	assert_meets(F_RDLCK, GAP, &body);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+static void *release_shared(void *argument)
+{
+	struct lf_lock *lock = argument;
+
+	return lf_release(&lock) == 0 ? NULL : argument;
+}
+
+/* The kernel joins the locks of byte 0 and of those up to the gap. */
+TEST_WITH_FAULTS(a_remover_has_a_gap_and_excludes_all_other_bytes)
+{
+	const struct flock before = { .l_type = F_WRLCK, .l_len = GAP };
+	const struct flock gap = {
+		.l_type = F_RDLCK, .l_start = GAP, .l_len = 1
+	};
+	const struct flock behind = { .l_type = F_WRLCK, .l_start = GAP + 1 };
+	const struct flock none = { .l_type = F_UNLCK };
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *failed;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	faulty_block(UNLINKAT, "lock");
+	(pthread_create)(&thread, NULL, release_shared, lock);
+	faulty_await();
+	assert_meets(F_RDLCK, 0, &before);
+	assert_meets(F_RDLCK, GAP - 1, &before);
+	assert_meets(F_RDLCK, GAP, &none);
+	assert_meets(F_WRLCK, GAP, &gap);
+	assert_meets(F_RDLCK, GAP + 1, &behind);
+	faulty_unblock();
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	assert_false(exists(lock_path));
+}
+
 TEST_WITH_FAULTS(a_network_file_has_the_body_alone_and_stays)
 {
 	needs_locks_of_descriptions();
@@ -250,6 +322,22 @@ TEST_WITH_FAULTS(a_lock_that_a_server_gave_to_another_is_lost)
 	assert_int_equal(lf_verify(lock), -EAGAIN);
 	assert_int_equal(lf_release(&lock), LF_LOST);
 	close(other);
+}
+
+TEST_WITH_FAULTS(a_lock_that_another_had_meanwhile_leaves_no_trace)
+{
+	struct lf_lock *lock;
+	int other;
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	faulty_file_system(NFS);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	other = give_lock_away(lock, F_WRLCK);
+	assert_int_equal(lf_verify(lock), -EAGAIN);
+	close(other);
+	assert_int_equal(lf_verify(lock), 0);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
 }
 
 TEST_WITH_FAULTS(a_shared_lock_is_lost_to_a_writer_alone)
@@ -382,6 +470,34 @@ TEST_WITH_FAULTS(the_server_of_a_network_file_is_asked_again_for_a_missing_one)
 	faulty_set(OPENAT, 1, false, ENOENT);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
 	assert_int_equal(lf_release(&lock), 0);
+}
+
+static int ask_without_permission(void *unused)
+{
+	const unsigned flags = LF_KEEP | LF_NOCREATE;
+	struct lf_lock *lock;
+
+	(void)unused;
+	demand(become_ordinary());
+	faulty_file_system(NFS);
+	demand(lf_acquire(&lock, "closed/lock", 0, flags) == 0);
+	demand(lf_release(&lock) == 0);
+	faulty_set(OPENAT, 1, false, ENOENT);
+	demand(lf_acquire(&lock, "closed/lock", 0, flags) == -ENOENT);
+	demand(faulty_clear() == 1);
+	return 0;
+}
+
+/* To ask the server again is to open the directory. */
+TEST_WITH_FAULTS(a_missing_file_in_a_directory_that_may_not_be_read_stays_missing)
+{
+	needs_known_file_systems();
+	assert_int_equal(mkdir("closed", 0755), 0);
+	make_file("closed/lock", 0666);
+	assert_int_equal(chmod("closed/lock", 0666), 0);
+	assert_int_equal(chmod("closed", 0311), 0);
+	assert_child(ask_without_permission, NULL);
+	assert_int_equal(chmod("closed", 0755), 0);
 }
 
 /* EAGAIN of an open is that of a lease, which the kernel would list. */

@@ -4,6 +4,7 @@
 
 #include "actor.h"
 #include "lockfile-fcntl.h"
+#include "seen.h"
 
 #include "faulty.h"
 
@@ -488,6 +489,21 @@ TEST(a_mark_that_is_refused_once_is_not_held)
 	}
 }
 
+/* To try to remove the file would refuse the next caller, as lockf(3) shows no remover. */
+TEST(a_refused_call_that_does_not_wait_only_closes_the_file)
+{
+	struct actor *holder;
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	holder = actor_holder(0);
+	faulty_set(FLOCK, INT_MAX, false, EIO);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
+	assert_int_equal(faulty_calls(), 0);
+	faulty_clear();
+	actor_release(holder);
+}
+
 /* No other process may need the file any more. */
 TEST(a_wait_that_fails_removes_the_file)
 {
@@ -605,4 +621,81 @@ TEST(a_file_of_another_user_in_a_sticky_directory_stays)
 		skip_because("needs a kernel that protects such a file");
 	assert_int_equal(status, 0);
 	assert_true(exists("sticky/lock"));
+}
+
+/* --- What is tried again, and how often: lockfile-fcntl(7) has the numbers */
+
+static int lock_part(int command, off_t start, off_t length)
+{
+	struct flock part = {
+		.l_type = F_WRLCK,
+		.l_start = start,
+		.l_len = length,
+	};
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR | O_CLOEXEC);
+
+	demand(fd >= 0 && (fcntl)(fd, command, &part) == 0);
+	return 0;
+}
+
+/* As a process that was stopped while it removes the file. */
+static int lock_as_remover(void *unused)
+{
+	(void)unused;
+	return lock_part(F_OFD_SETLK, 1, 1999999999);
+}
+
+static int lock_byte_0(void *unused)
+{
+	(void)unused;
+	return lock_part(F_SETLK, 0, 1);
+}
+
+/* How many calls there are until a caller that does not wait hears "held". */
+static int count_until_held(enum faulty call)
+{
+	struct lf_lock *lock;
+	int count;
+
+	faulty_set(call, 10000, false, EIO);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
+	count = faulty_calls();
+	faulty_clear();
+	return count;
+}
+
+/*
+ * Each attempt tries the body once.  The first 100 are repeated immediately, the last
+ * one is not, and the others after a pause of two calls of poll(2), or of one where
+ * the machine was busy for a millisecond in between.
+ */
+TEST(a_remover_that_lasts_is_met_350_times)
+{
+	pid_t remover;
+
+	needs_locks_of_descriptions();
+	make_file(lock_path, 0666);
+	remover = holder_new(lock_as_remover, NULL);
+	assert_int_equal(count_until_held(F_OFD_SETLK_), 350);
+	assert_in_range(count_until_held(POLL), 400, 2 * 249);
+	assert_true(exists(lock_path));
+	assert_kill(remover);
+}
+
+/* Each attempt locks three parts of the body, and is refused byte 0. */
+TEST(a_file_whose_first_byte_is_locked_is_left_after_351_attempts)
+{
+	struct lf_lock *lock;
+	pid_t program;
+
+	needs_locks_of_descriptions();
+	make_file(lock_path, 0666);
+	program = holder_new(lock_byte_0, NULL);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
+	faulty_set(F_OFD_SETLK_, 10000, false, EIO);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(faulty_calls(), 4 * 351);
+	faulty_clear();
+	assert_true(exists(lock_path));
+	assert_kill(program);
 }

@@ -5,7 +5,10 @@
  */
 #include "config.h"
 
+#include "seen.h"
 #include "turns.h"
+
+#include <fcntl.h>
 
 #define THREADS 5
 #define ALL (THREADS + 2)
@@ -42,6 +45,73 @@ TEST(a_process_is_served_before_later_threads_where_the_file_is_removed)
 	needs_locks_of_descriptions();
 	for (int round = rounds(20); round > 0; round--)
 		assert_int_equal(find_second(in_order()), 1);
+}
+
+/* A line of the list: a request for byte 0 by an open file description. */
+static bool waits_without_PID(void)
+{
+	char line[512], inode[32];
+	bool waits = false;
+	struct stat st;
+	FILE *locks;
+
+	assert_int_equal(stat(lock_path, &st), 0);
+	snprintf(inode, sizeof(inode), ":%lu 0 0\n", (unsigned long)st.st_ino);
+	locks = fopen("/proc/locks", "re");
+	while (locks && !waits && fgets(line, sizeof(line), locks))
+		waits = strstr(line, "-> OFDLCK ADVISORY  WRITE -1 ") &&
+			strstr(line, inode);
+	if (locks)
+		fclose(locks);
+	return waits;
+}
+
+/* Byte 0 is locked, and carries no PID. */
+static int find_no_PID(void *unused)
+{
+	struct flock byte = { .l_type = F_WRLCK, .l_len = 1 };
+
+	(void)unused;
+	demand(fcntl(open(lock_path, O_RDWR | O_CLOEXEC), F_GETLK, &byte) == 0);
+	demand(byte.l_type == F_WRLCK && byte.l_pid == -1);
+	return 0;
+}
+
+/* Forked before the lock is acquired, and so without its descriptor. */
+static int see_unknown_holder(void *is_held)
+{
+	gate_pass(*(struct gate *)is_held);
+	demand(become_ordinary());
+	demand(sees("1; 0 unknown ofd"));
+	return 0;
+}
+
+TEST(a_thread_in_the_queue_has_no_PID_and_gets_no_tag)
+{
+	struct gate is_held = gate_new();
+	pid_t ordinary = 0;
+	struct turns *turns;
+	struct turn turn[2];
+	bool waits = false;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	if (geteuid() == 0)
+		ordinary = child_start(see_unknown_holder, &is_held);
+	turns = turns_new(LF_KEEP);
+	turn_begin(turns, &turn[0], 0, false);
+	turn_begin(turns, &turn[1], 1, false);
+	for (int look = 0; !waits && look_again(&look);)
+		waits = waits_without_PID();
+	assert_true(waits);
+	assert_int_equal(turn_next(turns), 1);
+	assert_child(find_no_PID, NULL);
+	assert_true(sees("1; %d descriptor ofd", getpid()));
+	gate_open(is_held);
+	if (ordinary)
+		assert_finish(ordinary);
+	turns_end(turns, turn, 2);
+	gate_free(is_held);
 }
 
 /* None is lost, whoever comes when. */

@@ -222,6 +222,30 @@ TEST(release_gives_a_pending_lock_up)
 	assert_int_equal(open_descriptors(), before);
 }
 
+/* A look may miss a line of the kernel's list. */
+static bool is_shown_as_waiter(pid_t pid)
+{
+	for (int look = 0; look_again(&look);)
+		if (is_waiter(lock_path, pid))
+			return true;
+	return false;
+}
+
+TEST(a_wait_in_a_thread_shows_the_PID_of_the_process)
+{
+	struct actor *holder = actor_holder(0), *waiter;
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
+	assert_true(is_shown_as_waiter(getpid()));
+	assert_int_equal(lf_release(&lock), 0);
+	waiter = actor_waiter(LONG_MS, 0, 1);
+	assert_true(is_shown_as_waiter(actor_pid(waiter)));
+	actor_release(holder);
+	assert_int_equal(actor_result(waiter), 0);
+	actor_release(waiter);
+}
+
 TEST(a_pending_lock_does_not_follow_chdir)
 {
 	struct lf_lock *lock;

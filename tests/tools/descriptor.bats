@@ -46,6 +46,25 @@ load helper
 	free lock
 }
 
+@test "each process that has the descriptor is a holder" {
+	need_inspection
+	need_locks_of_descriptors
+	channel said
+	start sh -c 'exec 9>>lock && lf-acquire --fd 9
+		sh -c "read -r _ <\"\$0\"" "$0" &
+		echo $! >said; read -r _ <"$0"' "$BATS_TEST_TMPDIR/never"
+	next "$fd"
+	started+=("$line")
+	run -0 lf-check -p lock
+	equal "$(sort -n <<<"$output")" "$(printf '%s\n' "$pid" "$line" | sort -n)"
+	kill -KILL "$pid"
+	finish "$pid"
+	run -0 lf-check -p lock
+	equal "$output" "$line"
+	kill -KILL "$line"
+	eventually free lock
+}
+
 @test "--fd with -u unlocks, and is no error if there is no lock" {
 	need_locks_of_descriptors
 	exec 9>>lock

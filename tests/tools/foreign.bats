@@ -62,6 +62,25 @@ reports_beside_flock() {
 	reports lock "$pid descriptor"
 }
 
+# What holds such a lock has ended here, as after a crash.
+@test "dotlockfile(1) and lockfile-create(1) lock by existence, and exclude nobody else" {
+	local create
+
+	need dotlockfile lockfile-create
+	for create in 'dotlockfile -r 0' 'lockfile-create -q -r 0 -l'; do
+		# shellcheck disable=SC2086 # words
+		run -0 $create lock
+		# shellcheck disable=SC2086 # words
+		run ! $create lock
+		free lock
+		run -0 lf-acquire -k lock true
+		present lock
+		# shellcheck disable=SC2086 # words
+		run ! $create lock
+		rm lock
+	done
+}
+
 # A dpkg of its own: nothing outside of the directory is touched.
 new_dpkg() {
 	need dpkg dpkg-deb

@@ -471,6 +471,27 @@ comes_back() {
 	absent lock
 }
 
+@test "a waiter that is stopped does not hold up those behind it" {
+	need_proc_locks
+	local first stopped
+
+	hold lf-acquire lock
+	first=$holder
+	queue_holder lf-acquire -w lock
+	stopped=$holder
+	queue_holder lf-acquire -w lock
+	kill -STOP "$stopped"
+	eventually is_stopped "$stopped"
+	release "$first"
+	holds "$holder"
+	kill -CONT "$stopped"
+	queued "$stopped"
+	release "$holder"
+	holds "$stopped"
+	release "$stopped"
+	absent lock
+}
+
 # No other process removes the file then: a waiter that ended immediately would
 # leave it.
 @test "a waiter that a signal ends as its turn comes leaves no file" {
