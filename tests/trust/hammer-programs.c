@@ -25,6 +25,7 @@ extern char **environ;
 static char self[4096]; /* the path of this program */
 
 struct command {
+	size_t slot; /* that it is run for */
 	char *arguments[MOST_ARGUMENTS + 1];
 	int count;
 	bool is_quiet; /* no messages */
@@ -46,21 +47,33 @@ static void add_number(struct command *command, int i, size_t number)
 }
 
 /* hammer -- SLOT LOCK SHARED */
-static void add_self(struct command *command, size_t slot, int lock,
-		     bool shared)
+static void add_self(struct command *command, int lock, bool shared)
 {
 	add(command, self);
 	add(command, "--");
-	add_number(command, 0, slot);
+	add_number(command, 0, command->slot);
 	add_number(command, 1, (size_t)lock);
 	add_number(command, 2, shared);
+}
+
+/* The program and its COMMAND, which it has reaped. */
+static int reap(const struct command *command, pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 71;
+	note_end(pid);
+	note_end(atomic_exchange(&arena->slots[command->slot].command, 0));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 71;
 }
 
 static int run(struct command *command)
 {
 	posix_spawn_file_actions_t actions;
-	int status, rc;
 	pid_t pid;
+	int rc;
 
 	posix_spawn_file_actions_init(&actions);
 	if (command->is_quiet)
@@ -71,30 +84,29 @@ static int run(struct command *command)
 	posix_spawn_file_actions_destroy(&actions);
 	if (rc != 0)
 		return NOT_FOUND;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return 71;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 71;
+	note_process(pid, process_of(command->slot));
+	note_use(pid, atomic_load(&arena->slots[command->slot].uses));
+	return reap(command, pid);
 }
 
-static void run_lf_acquire(unsigned *seed, size_t slot, int lock)
+static void run_lf_acquire(struct user *user, int lock)
 {
 	static const char *const ways[] = { "-n", "-w", "-w" };
 	static const char *const more[] = { "-q", "-k", "-o", "-F" };
-	bool shared = lock != PIDS && rand_r(seed) % 3 == 0;
-	bool is_bounded = rand_r(seed) % 4 == 0;
-	struct command command = { .is_quiet = is_bounded };
+	bool shared = lock != PIDS && one_of(user, 3) == 0;
+	bool is_bounded = one_of(user, 4) == 0;
+	struct command command = { user->slot, .is_quiet = is_bounded };
 	int status;
 
 	add(&command, "lf-acquire");
 	add(&command, "-q");
-	add(&command, is_bounded ? "-t0.03" : ways[rand_r(seed) % 3]);
+	add(&command, is_bounded ? "-t0.03" : ways[one_of(user, 3)]);
 	if (lock == PIDS)
 		add(&command, "-p");
 	else if (lock == FLOCKS)
 		add(&command, "--flock");
 	else
-		add(&command, more[rand_r(seed) % 4]);
+		add(&command, more[one_of(user, 4)]);
 	if (shared)
 		add(&command, "-s");
 	if (lock == FIRST) {
@@ -102,54 +114,70 @@ static void run_lf_acquire(unsigned *seed, size_t slot, int lock)
 		add(&command, paths[SECOND]);
 	}
 	add(&command, paths[lock]);
-	add_self(&command, slot, lock, shared);
+	add_self(&command, lock, shared);
 	status = run(&command);
-	if (status == HELD)
-		atomic_fetch_add(&arena->refused, 1);
-	else if (status != 0)
+	if (status == 0)
+		happens(BY_LF_ACQUIRE);
+	else if (status == HELD)
+		happens(REFUSED);
+	else
 		wrong("lf-acquire %s %s: status %d", command.arguments[2],
 		      paths[lock], status);
 }
 
-/* Which may be missing.  Status 1 is that of -n. */
-static void run_flock(unsigned *seed, size_t slot)
+/* Which may be missing: the row says so.  Status 1 is that of -n. */
+static void run_flock(struct user *user)
 {
-	bool shared = rand_r(seed) % 3 == 0;
-	struct command command = { .is_quiet = false };
+	bool shared = one_of(user, 3) == 0;
+	struct command command = { user->slot, .is_quiet = false };
 	int status;
 
 	add(&command, "flock");
 	add(&command, shared ? "-s" : "-x");
-	if (rand_r(seed) % 2)
+	if (one_of(user, 2))
 		add(&command, "-n");
 	add(&command, paths[FLOCKS]);
-	add_self(&command, slot, FLOCKS, shared);
+	add_self(&command, FLOCKS, shared);
 	status = run(&command);
-	if (status > 1 && status != NOT_FOUND)
+	if (status == 0)
+		happens(BY_FLOCK_PROGRAM);
+	else if (status == NOT_FOUND)
+		atomic_store(&arena->has_no_flock, true);
+	else if (status != 1)
 		wrong("flock: status %d", status);
+}
+
+static unsigned files_of(int lock)
+{
+	return lock == FIRST ? 1u << FIRST | 1u << SECOND : 1u << lock;
+}
+
+static void *run_again_and_again(void *argument)
+{
+	static const int locks[] = { PLAIN, PIDS, FIRST, FLOCKS };
+	struct user *user = argument;
+
+	while (!atomic_load(&arena->over)) {
+		int lock = locks[one_of(user, 4)];
+
+		use(user->slot, files_of(lock));
+		if (lock == FLOCKS && one_of(user, 2))
+			run_flock(user);
+		else
+			run_lf_acquire(user, lock);
+		use(user->slot, 0);
+	}
+	return NULL;
 }
 
 void use_programs(int process)
 {
-	static const int locks[] = { PLAIN, PIDS, FIRST, FLOCKS };
-	unsigned seed = (unsigned)getpid();
-	size_t slot = (size_t)process * THREADS;
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (length < 0)
 		abort();
 	self[length] = '\0';
-	while (!atomic_load(&arena->over)) {
-		int lock = locks[rand_r(&seed) % 4];
-
-		use(slot, lock == FIRST ? 1u << FIRST | 1u << SECOND :
-					  1u << lock);
-		if (lock == FLOCKS && rand_r(&seed) % 2)
-			run_flock(&seed, slot);
-		else
-			run_lf_acquire(&seed, slot, lock);
-		use(slot, 0);
-	}
+	run_threads(process, run_again_and_again, run_again_and_again);
 }
 
 /* What they run: the memory is at a descriptor of the first process. */
@@ -162,6 +190,9 @@ int hold_for_program(char *const *arguments)
 		     ARENA_FD, 0);
 	if (arena == MAP_FAILED || slot >= SLOTS || lock >= LOCKS)
 		return 71;
+	note_process(getpid(), process_of(slot));
+	note_use(getpid(), files_of(lock));
+	atomic_store(&arena->slots[slot].command, getpid());
 	paths[lock] = "a file that a program locked";
 	hold(slot, lock, *arguments[2] == '1', SLOTS);
 	for (int i = 0; i < 3; i++)

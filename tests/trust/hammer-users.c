@@ -21,13 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct user {
-	int process;
-	size_t slot;
-	unsigned seed;
-};
-
-static int one_of(struct user *user, int count)
+int one_of(struct user *user, int count)
 {
 	return rand_r(&user->seed) % count;
 }
@@ -36,13 +30,14 @@ static int one_of(struct user *user, int count)
 
 void use(size_t slot, unsigned locks)
 {
-	pid_t before = atomic_exchange(&arena->slots[slot].pid, getpid());
+	unsigned before;
 
-	if (before != getpid())
-		atomic_store(&arena->slots[slot].was, before);
+	note_use(getpid(), locks);
+	atomic_store(&arena->slots[slot].pid, getpid());
 	atomic_fetch_add(&arena->slots[slot].changes, 1);
-	atomic_store(&arena->slots[slot].uses, locks);
+	before = atomic_exchange(&arena->slots[slot].uses, locks);
 	atomic_fetch_add(&arena->slots[slot].changes, 1);
+	note_end_of_use(getpid(), before);
 }
 
 static bool excludes(int ours, int theirs)
@@ -71,7 +66,8 @@ void hold(size_t slot, int lock, bool shared, size_t parent)
 		      paths[lock], slot, getpid(), i,
 		      atomic_load(&other->pid));
 	}
-	atomic_fetch_add(&arena->acquired, 1);
+	atomic_fetch_add(&arena->acquired[lock], 1);
+	happens(shared ? SHARING : EXCLUSIVE);
 }
 
 void stop_holding(size_t slot)
@@ -80,11 +76,33 @@ void stop_holding(size_t slot)
 	atomic_fetch_add(&arena->slots[slot].changes, 1);
 }
 
+static void sleep_ms(int ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
+}
+
+/* The only holder stays for one question, however long it takes, or almost; the
+   others do so for some time. */
+static void stay_longer(struct user *user)
+{
+	int holds = atomic_load(&arena->slots[user->slot].holds), free = 0, ms = 0;
+
+	if (!can_be_judged(holds - 1) ||
+	    !atomic_compare_exchange_strong(&arena->wanted, &free, holds)) {
+		sleep_ms(one_of(user, 100));
+		return;
+	}
+	while (atomic_load(&arena->wanted) == holds && (ms += 2) < 5000 &&
+	       !atomic_load(&arena->over))
+		sleep_ms(2);
+	atomic_compare_exchange_strong(&arena->wanted, &holds, 0);
+}
+
 /* Time for another to get in, if it can, or for lf-check to find out. */
 static void stay(struct user *user)
 {
 	if (one_of(user, 60) == 0)
-		nanosleep(&(struct timespec){ 0, 200000000 }, NULL);
+		stay_longer(user);
 	for (int i = one_of(user, 8); i > 0; i--)
 		sched_yield();
 }
@@ -154,13 +172,14 @@ static void convert(struct user *user, struct lf_lock *lock, int number,
 		rc = lf_convert(lock, LF_FOREVER, LF_SHARED);
 		if (rc != 0)
 			wrong("to shared: %s", lf_strerror(rc));
+		happens(TO_SHARED);
 		return;
 	}
 	rc = lf_convert(lock, one_of(user, 5), 0);
 	if (rc == 0) {
 		*shared = false;
 		hold(user->slot, number, false, SLOTS);
-		atomic_fetch_add(&arena->converted, 1);
+		happens(TO_EXCLUSIVE);
 	} else if (rc != -EAGAIN && rc != -ETIMEDOUT) {
 		wrong("to exclusive: %s", lf_strerror(rc));
 	}
@@ -177,11 +196,13 @@ static void hold_in_child(struct user *user, struct lf_lock *lock, int number,
 	if (rc < 0) {
 		if (rc != -ESTALE || !changes_name(number))
 			wrong("lf_adopt: %s", lf_strerror(rc));
+		use(slot, 0);
 		_exit(1);
 	}
 	hold(slot, number, shared, user->slot);
 	stop_holding(user->slot); /* or the parent may be too late for it */
-	atomic_fetch_add(&arena->adopted, 1);
+	user->slot = slot;
+	happens(ADOPTED);
 	(void)!write(adopted, "", 1);
 	if (number == PIDS)
 		check_pid(lock);
@@ -191,25 +212,82 @@ static void hold_in_child(struct user *user, struct lf_lock *lock, int number,
 	_exit(0);
 }
 
+/* Returns as fork(2) does. */
+static pid_t fork_user(struct user *user)
+{
+	unsigned question = atomic_load(&arena->questions);
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0)
+		note_child(user->process, parent, question);
+	return pid;
+}
+
+static void reap(pid_t pid)
+{
+	int status;
+
+	if (pid <= 0)
+		return;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	note_end(pid);
+}
+
 /* The child goes on with the lock, if it can adopt it. */
 static void let_child_adopt(struct user *user, struct lf_lock **lock,
 			    int number, bool shared)
 {
-	int adopted[2], status;
+	int adopted[2];
 	pid_t pid;
 	char c;
 
 	if (pipe2(adopted, O_CLOEXEC) < 0)
 		return;
-	pid = fork();
+	pid = fork_user(user);
 	if (pid == 0)
 		hold_in_child(user, *lock, number, shared, adopted[1]);
 	close(adopted[1]);
 	if (pid > 0 && read(adopted[0], &c, 1) == 1 && lf_release(lock) < 0)
 		wrong("release of the parent");
 	close(adopted[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	reap(pid);
+}
+
+/* Whether the parent has released the lock, and was not killed. */
+static bool outlives(const struct user *user, pid_t parent)
+{
+	while (getppid() == parent) {
+		if (atomic_load(&arena->slots[user->slot].uses) == 0)
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+/* The child inherits the lock and leaves it alone, as most programs do: it ends
+   before the parent releases the lock, or after that. */
+static void let_child_inherit(struct user *user, struct lf_lock *lock)
+{
+	bool is_late = one_of(user, 2) == 0;
+	pid_t parent = getpid(), pid = fork_user(user);
+	int rc;
+
+	if (pid == 0) {
+		if (!is_late)
+			happens(INHERITED);
+		else if (outlives(user, parent))
+			happens(OUTLIVED);
+		stay(user);
+		rc = one_of(user, 2) ? lf_release(&lock) : 0;
+		if (rc != 0)
+			wrong("release of a child that did not adopt: %d", rc);
+		_exit(0);
+	}
+	if (is_late)
+		user->child = pid;
+	else
+		reap(pid);
 }
 
 /* The kernel may drop a lock of flock(2) that it is asked to convert. */
@@ -227,6 +305,8 @@ static void work(struct user *user, struct lf_lock *lock, int number,
 			convert(user, lock, number, &shared);
 	if (one_of(user, 16) == 0)
 		let_child_adopt(user, &lock, number, shared);
+	else if (one_of(user, 16) == 0)
+		let_child_inherit(user, lock);
 	stay(user);
 	if (lock)
 		release(&lock, number, user->slot);
@@ -251,9 +331,9 @@ static int choose_timeout(struct user *user)
 static void check_refusal(int lock, int timeout_ms, int rc)
 {
 	if (rc == -EAGAIN && timeout_ms == 0)
-		atomic_fetch_add(&arena->refused, 1);
+		happens(REFUSED);
 	else if (rc == -ETIMEDOUT && timeout_ms > 0)
-		atomic_fetch_add(&arena->late, 1);
+		happens(LATE);
 	else
 		wrong("%s: timeout %d: %s", paths[lock], timeout_ms,
 		      lf_strerror(rc));
@@ -265,10 +345,8 @@ static unsigned choose_flags(struct user *user, int lock)
 
 	if (lock == PIDS)
 		return flags | LF_PID;
-#ifdef LF_FLOCK
 	if (lock == FLOCKS)
 		flags = LF_FLOCK;
-#endif
 	return flags | (one_of(user, 3) ? 0 : LF_SHARED);
 }
 
@@ -288,9 +366,11 @@ static int acquire_here(struct lf_lock **lock, struct user *user, int number,
 	if (chdir("/") < 0)
 		abort();
 	pthread_mutex_unlock(&directory);
-	if (rc == 0)
-		stay(user);
-	return rc;
+	if (rc != 0)
+		return rc;
+	happens(HERE);
+	stay(user);
+	return 0;
 }
 
 /* Gives up unless the lock is granted in some milliseconds. */
@@ -303,9 +383,14 @@ static int start_and_finish(struct lf_lock **lock, int number, unsigned flags,
 	if (rc < 0)
 		return rc;
 	over.fd = lf_pending_fd(*lock);
-	if (poll(&over, 1, timeout_ms) == 1 || timeout_ms < 0)
-		return lf_finish(lock);
+	if (poll(&over, 1, timeout_ms) == 1 || timeout_ms < 0) {
+		rc = lf_finish(lock);
+		if (rc == 0)
+			happens(STARTED);
+		return rc;
+	}
 	lf_release(lock);
+	happens(GIVEN_UP);
 	return timeout_ms == 0 ? -EAGAIN : -ETIMEDOUT;
 }
 
@@ -333,6 +418,8 @@ static void acquire_one(struct user *user, int number)
 	else
 		check_refusal(number, timeout_ms, rc);
 	use(user->slot, 0);
+	reap(user->child);
+	user->child = 0;
 }
 
 static void acquire_both(struct user *user)
@@ -344,6 +431,7 @@ static void acquire_both(struct user *user)
 	use(user->slot, 1u << FIRST | 1u << SECOND);
 	rc = lf_acquire_all(locks, both, 2, 0666, timeout_ms, 0, NULL);
 	if (rc == 0) {
+		happens(TOGETHER);
 		/* A slot holds one lock; the other one is for the next. */
 		hold(user->slot, FIRST, false, SLOTS);
 		stay(user);
@@ -359,27 +447,33 @@ static void acquire_both(struct user *user)
 	use(user->slot, 0);
 }
 
-static void *lock_again_and_again(void *argument)
+static void lock_again_and_again(struct user *user, int first)
 {
-	struct user *user = argument;
-#ifdef LF_FLOCK
-	const int count = LOCKS;
-#else
-	const int count = FLOCKS;
-#endif
-
 	while (!atomic_load(&arena->over)) {
-		int number = one_of(user, count);
+		int number = first + one_of(user, LOCKS - first);
 
 		if (number == SECOND)
 			acquire_both(user);
 		else
 			acquire_one(user, number);
 	}
+}
+
+static void *lock_all_files(void *user)
+{
+	lock_again_and_again(user, PLAIN);
 	return NULL;
 }
 
-void use_locks(int process)
+/* A process that locks PLAIN as the original does loses that lock when one of its
+   threads closes the file. */
+static void *lock_other_files(void *user)
+{
+	lock_again_and_again(user, PLAIN + 1);
+	return NULL;
+}
+
+void run_threads(int process, void *(*first)(void *), void *(*others)(void *))
 {
 	struct user users[THREADS];
 	pthread_t threads[THREADS];
@@ -387,11 +481,12 @@ void use_locks(int process)
 	if (chdir("/") < 0)
 		abort();
 	for (size_t i = 0; i < THREADS; i++) {
-		users[i] = (struct user){ process,
-					  (size_t)process * THREADS + i,
-					  (unsigned)(getpid() * THREADS) +
-						  (unsigned)i };
-		if (pthread_create(&threads[i], NULL, lock_again_and_again,
+		users[i] = (struct user){
+			.process = process,
+			.slot = (size_t)process * THREADS + i,
+			.seed = (unsigned)(getpid() * THREADS) + (unsigned)i,
+		};
+		if (pthread_create(&threads[i], NULL, i == 0 ? first : others,
 				   &users[i]) != 0)
 			abort();
 	}
@@ -399,44 +494,62 @@ void use_locks(int process)
 		pthread_join(threads[i], NULL);
 }
 
-/* --- Others, one thread each */
-
-void use_as_the_original(int process)
+void use_locks(int process)
 {
-	struct user user = { process, (size_t)process * THREADS,
-			     (unsigned)getpid() };
+	run_threads(process, lock_all_files, lock_all_files);
+}
+
+/* --- Others */
+
+static void *lock_as_the_original(void *argument)
+{
+	struct user *user = argument;
 
 	while (!atomic_load(&arena->over)) {
 		int fd;
 
-		use(user.slot, 1u << PLAIN);
-		fd = original_acquire(paths[PLAIN], one_of(&user, 2));
+		use(user->slot, 1u << PLAIN);
+		fd = original_acquire(paths[PLAIN], one_of(user, 2));
 		if (fd >= 0) {
-			hold(user.slot, PLAIN, false, SLOTS);
-			stay(&user);
-			stop_holding(user.slot);
-			original_release(fd, paths[PLAIN], one_of(&user, 4) == 0);
+			hold(user->slot, PLAIN, false, SLOTS);
+			happens(BY_ORIGINAL);
+			stay(user);
+			stop_holding(user->slot);
+			original_release(fd, paths[PLAIN], one_of(user, 4) == 0);
 		}
-		use(user.slot, 0);
+		use(user->slot, 0);
 	}
+	return NULL;
+}
+
+/* Its lock is that of the process, so only one thread has it. */
+void use_as_the_original(int process)
+{
+	run_threads(process, lock_as_the_original, lock_other_files);
+}
+
+static void *lock_with_flock(void *argument)
+{
+	struct user *user = argument;
+	int fd = open(paths[FLOCKS], O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+
+	while (fd >= 0 && !atomic_load(&arena->over)) {
+		bool shared = one_of(user, 3) == 0;
+
+		use(user->slot, 1u << FLOCKS);
+		if (flock(fd, shared ? LOCK_SH : LOCK_EX) == 0) {
+			hold(user->slot, FLOCKS, shared, SLOTS);
+			happens(BY_FLOCK);
+			stay(user);
+			stop_holding(user->slot);
+			flock(fd, LOCK_UN);
+		}
+		use(user->slot, 0);
+	}
+	return NULL;
 }
 
 void use_flock(int process)
 {
-	struct user user = { process, (size_t)process * THREADS,
-			     (unsigned)getpid() };
-	int fd = open(paths[FLOCKS], O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-
-	while (fd >= 0 && !atomic_load(&arena->over)) {
-		bool shared = one_of(&user, 3) == 0;
-
-		use(user.slot, 1u << FLOCKS);
-		if (flock(fd, shared ? LOCK_SH : LOCK_EX) == 0) {
-			hold(user.slot, FLOCKS, shared, SLOTS);
-			stay(&user);
-			stop_holding(user.slot);
-			flock(fd, LOCK_UN);
-		}
-		use(user.slot, 0);
-	}
+	run_threads(process, lock_with_flock, lock_with_flock);
 }

@@ -4,15 +4,19 @@
  *
  * 64 processes with 4 threads each lock a few files in every way for some time:
  * waiting or not, for a time, shared, converting, keeping the file or not, several
- * at once, with the PID in the file, by descriptor, through the working directory,
- * and by children that adopt the lock.  Some are the original's algorithm, users of
- * flock(2), or run lf-acquire and flock(1).  Others are killed, or stopped and continued; two directories
- * exchange their names; lf_inspect(), and LF-CHECK if it is given, are asked for the
- * holders.
+ * at once, with the PID in the file, through the working directory, and by children
+ * that adopt the lock, or inherit it and end before their parent or after it.  In
+ * some, one thread uses the original's algorithm, and the others other files; some
+ * are users of flock(2), or run lf-acquire and flock(1).  Some are killed, or
+ * stopped and continued; two directories exchange their names; lf_inspect(), and
+ * LF-CHECK if it is given, are asked for the holders.
  *
  * Shared memory shows whether two hold a lock at a time, and whether each PID that
- * is reported is that of a holder.  In the end each lock is free, and the files are
- * gone.  Prints what is wrong, and a line for the table of tests/trust/run.
+ * is reported is that of a holder: this is proved if one process held the lock from
+ * the question to the answer; else the PID is one that used it meanwhile.  Each thing
+ * happens at least once, and once a minute, and nobody waits in vain.  In the
+ * end each lock is free, and the files are gone.  Prints what is wrong, and a line
+ * for the table of tests/trust/run.
  */
 #include "config.h"
 
@@ -37,7 +41,8 @@
 
 #define MOST_PRINTED 20
 
-/* Nothing was acquired for so many seconds: only a failure reaches this. */
+/* Nobody got some file for so many seconds, or something did not happen in so many
+   more seconds: only a failure reaches this. */
 #define HANGS_AFTER 120
 
 enum { CHECKERS = 2 };
@@ -46,6 +51,33 @@ struct arena *arena;
 const char *paths[LOCKS];
 static const char *const names[LOCKS] = {
 	"plain", "pids", "one", "two", "first", "second", "flocks",
+};
+static const char *const kinds[KINDS] = {
+	[EXCLUSIVE] = "exclusive",
+	[SHARING] = "shared",
+	[HERE] = "in the working directory",
+	[STARTED] = "finished in the background",
+	[TOGETHER] = "two at once",
+	[REFUSED] = "refused",
+	[LATE] = "timed out",
+	[GIVEN_UP] = "given up",
+	[TO_SHARED] = "made shared",
+	[TO_EXCLUSIVE] = "made exclusive",
+	[ADOPTED] = "adopted",
+	[INHERITED] = "inherited",
+	[OUTLIVED] = "inherited and outlived",
+	[BY_ORIGINAL] = "by the original",
+	[BY_FLOCK] = "by flock(2)",
+	[BY_LF_ACQUIRE] = "by lf-acquire",
+	[BY_FLOCK_PROGRAM] = "by flock(1)",
+	[KILLED] = "killed",
+	[STOPPED] = "stopped",
+	[EXCHANGED] = "exchanged",
+	[NAMED] = "PIDs of lf_inspect()",
+	[NAMED_PROVED] = "of them proved",
+	[ASKED] = "questions of lf-check",
+	[PRINTED] = "PIDs of lf-check",
+	[PRINTED_PROVED] = "of them proved",
 };
 static pid_t users[PROCESSES], helpers[CHECKERS + 1];
 static char top[PATH_MAX];
@@ -118,10 +150,8 @@ static void make_directories(void)
 
 static unsigned flags_of(int lock)
 {
-#ifdef LF_FLOCK
 	if (lock == FLOCKS)
 		return LF_FLOCK;
-#endif
 	return lock == PIDS ? LF_PID : 0;
 }
 
@@ -179,19 +209,22 @@ static pid_t start(void (*body)(int), int number)
 	_exit(0);
 }
 
+static void use_in_some_way(int number)
+{
+	note_process(getpid(), number);
+	if (number % 8 == 7)
+		use_as_the_original(number);
+	else if (number % 16 == 6)
+		use_flock(number);
+	else if (number % 16 == 14)
+		use_programs(number);
+	else
+		use_locks(number);
+}
+
 static void start_user(int number)
 {
-	void (*body)(int) = use_locks;
-
-	if (number % 8 == 7)
-		body = use_as_the_original;
-#ifdef LF_FLOCK
-	if (number % 16 == 6)
-		body = use_flock;
-#endif
-	if (number % 16 == 14)
-		body = use_programs;
-	users[number] = start(body, number);
+	users[number] = start(use_in_some_way, number);
 	atomic_store(&arena->groups[number], users[number]);
 }
 
@@ -205,7 +238,8 @@ static void exchange_names(int unused)
 	snprintf(two, sizeof(two), "%s/%s", top, names[TWO]);
 	while (!atomic_load(&arena->over)) {
 		/* RENAME_EXCHANGE; musl 1.2.3 has no function for it. */
-		syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, two, 2);
+		if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, two, 2) == 0)
+			happens(EXCHANGED);
 		sleep_ms(rand_r(&seed) % 4);
 	}
 }
@@ -220,22 +254,27 @@ static void reset(int number)
 		atomic_fetch_add(&slot->changes, 1);
 		atomic_store(&slot->holds, 0);
 		atomic_store(&slot->uses, 0);
-		atomic_store(&slot->was, atomic_exchange(&slot->pid, 0));
+		atomic_store(&slot->pid, 0);
+		atomic_store(&slot->command, 0);
 	}
 }
 
-/* Alone, and then its children go on, or with them. */
+/* Its children too, or they go on for a while: some wait in a long queue. */
 static void kill_one(int number)
 {
 	pid_t pid = users[number];
 
 	atomic_store(&arena->is_dying[number], true);
-	kill(rand() % 2 ? pid : -pid, SIGKILL);
+	kill(pid, SIGKILL);
+	if (rand() % 2)
+		sleep_ms(rand() % 50);
+	kill(-pid, SIGKILL);
 	while (waitpid(-pid, NULL, 0) > 0 || errno == EINTR)
 		;
 	reset(number);
 	atomic_fetch_add(&arena->kills[number], 1);
 	atomic_store(&arena->is_dying[number], false);
+	happens(KILLED);
 	start_user(number);
 }
 
@@ -244,37 +283,101 @@ static void stop_one(int number)
 	kill(users[number], SIGSTOP);
 	sleep_ms(rand() % 20);
 	kill(users[number], SIGCONT);
+	happens(STOPPED);
 }
 
-/* Once in a while; whether they still acquire. */
-static bool are_at_work(void)
+/* Once in a while: the file that nobody got for long, or LOCKS. */
+static int find_stalled(void)
 {
-	static unsigned before;
-	static long since;
-	unsigned acquired = atomic_load(&arena->acquired);
+	static unsigned before[LOCKS];
+	static long since[LOCKS];
+	long now = seconds_now();
 
-	if (acquired != before || since == 0) {
-		before = acquired;
-		since = seconds_now();
+	for (int i = 0; i < LOCKS; i++) {
+		unsigned acquired = atomic_load(&arena->acquired[i]);
+
+		if (acquired != before[i] || since[i] == 0) {
+			before[i] = acquired;
+			since[i] = now;
+		}
+		if (now - since[i] >= HANGS_AFTER)
+			return i;
 	}
-	return seconds_now() - since < HANGS_AFTER;
+	return LOCKS;
 }
 
+/* Whether each thing has happened in proportion to the time; the first WHAT that
+   has not. */
+static bool have_all_happened(int seconds, const char **what)
+{
+	for (int i = 0; i < KINDS; i++) {
+		unsigned count = atomic_load(&arena->happened[i]);
+
+		if ((i == BY_FLOCK_PROGRAM && atomic_load(&arena->has_no_flock)) ||
+		    (i >= ASKED && !lf_check_program))
+			continue;
+		*what = kinds[i];
+		if (count < 1 + (unsigned)seconds / 60)
+			return false;
+	}
+	return true;
+}
+
+/* Longer on a machine where some things take long. */
 static void disturb(int seconds)
 {
 	long end = seconds_now() + seconds;
+	const char *what = NULL;
 
-	while (seconds_now() < end) {
-		int number = rand() % PROCESSES;
+	while (seconds_now() < end || !have_all_happened(seconds, &what)) {
+		int number = rand() % PROCESSES, stalled = find_stalled();
 
 		if (rand() % 2)
 			kill_one(number);
 		else
 			stop_one(number);
 		sleep_ms(rand() % 20);
-		if (!are_at_work())
+		if (stalled < LOCKS) {
+			wrong("%s: nobody got it for %d s", paths[stalled],
+			      HANGS_AFTER);
 			return;
+		}
+		if (seconds_now() >= end + HANGS_AFTER) {
+			wrong("too seldom in %d s: %s", seconds, what);
+			return;
+		}
 	}
+}
+
+/* Nobody is stuck at a file when they end. */
+static void await_each_file(void)
+{
+	unsigned before[LOCKS];
+	long end = seconds_now() + HANGS_AFTER;
+
+	for (int i = 0; i < LOCKS; i++)
+		before[i] = atomic_load(&arena->acquired[i]);
+	for (int i = 0; i < LOCKS; i++) {
+		while (atomic_load(&arena->acquired[i]) == before[i] &&
+		       seconds_now() < end)
+			sleep_ms(5);
+		if (atomic_load(&arena->acquired[i]) == before[i])
+			wrong("%s: nobody gets it any more", paths[i]);
+	}
+}
+
+static unsigned count_of(enum kind kind)
+{
+	return atomic_load(&arena->happened[kind]);
+}
+
+/* "Unknown" is an answer where locks come and go all the time, but a rare one. */
+static void check_answers(void)
+{
+	unsigned asked = count_of(ASKED), unanswered = count_of(UNANSWERED);
+
+	if (unanswered > 1 + asked / 10)
+		wrong("lf-check has no answer %u of %u times", unanswered, asked);
 }
 
 /* Everybody ends, or something hangs. */
@@ -304,19 +407,20 @@ static void end_all(void)
 
 static void print_results(int seconds)
 {
-	unsigned kills = 0;
+	unsigned acquired = 0;
 
-	for (int i = 0; i < PROCESSES; i++)
-		kills += atomic_load(&arena->kills[i]);
-	printf("# %u acquired, %u refused, %u timed out, %u made exclusive, "
-	       "%u adopted, %u killed, %u PIDs of holders, %u of them of one "
-	       "that held the lock throughout\n",
-	       atomic_load(&arena->acquired), atomic_load(&arena->refused),
-	       atomic_load(&arena->late), atomic_load(&arena->converted),
-	       atomic_load(&arena->adopted), kills,
-	       atomic_load(&arena->checked), atomic_load(&arena->proved));
-	printf("row|everything at once, %d s|%u|%u\n", seconds,
-	       atomic_load(&arena->acquired), atomic_load(&arena->wrong));
+	for (int i = 0; i < LOCKS; i++)
+		acquired += atomic_load(&arena->acquired[i]);
+	printf("# %u acquired", acquired);
+	for (int i = 0; i < KINDS; i++)
+		printf(", %u %s", count_of((enum kind)i), kinds[i]);
+	printf(", %u times no answer, %u PIDs unclear\n", count_of(UNANSWERED),
+	       atomic_load(&arena->unclear));
+	printf("row|everything at once, %d s, %u PIDs, %u proved%s|%u|%u\n",
+	       seconds, count_of(NAMED) + count_of(PRINTED),
+	       count_of(NAMED_PROVED) + count_of(PRINTED_PROVED),
+	       atomic_load(&arena->has_no_flock) ? ", no flock(1)" : "",
+	       acquired, atomic_load(&arena->wrong));
 }
 
 static void make_arena(void)
@@ -351,8 +455,10 @@ int main(int argc, char **argv)
 		helpers[i] = start(check, i);
 	helpers[CHECKERS] = start(exchange_names, 0);
 	disturb(seconds);
+	await_each_file();
 	end_all();
 	check_files();
+	check_answers();
 	print_results(seconds);
 	return atomic_load(&arena->wrong) != 0;
 }

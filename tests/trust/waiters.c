@@ -5,8 +5,8 @@
  * COUNT (1000) processes queue one after another behind a holder, which releases
  * the lock, or is killed, with and without the file to be kept.  The first one then
  * has the lock, and lf_inspect() names it and the others in the order of their
- * arrival.  They hold the lock one at a time and in this order, and the last one
- * removes the file.  Prints what is wrong, and a line for the table of
+ * arrival.  They hold the lock one at a time and in this order, woken by the kernel,
+ * and the last one removes the file.  Prints what is wrong, and a line for the table of
  * tests/trust/run.
  */
 #include "config.h"
@@ -23,10 +23,16 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST_PRINTED 10
+
+/* A waiter sleeps in the kernel's queue until its turn, and is woken for the tag, for
+   the body, and seldom for anything else.  One that tried again and again would sleep
+   each time. */
+#define MOST_SLEEPS 10
 
 /* Behind a killed holder, on a busy machine, the order may be lost, but not always:
    lockfile-fcntl(7). */
@@ -34,6 +40,7 @@
 
 static struct {
 	atomic_int inside, served, wrong, handed_over;
+	atomic_long sleeps; /* of all waiters but the first */
 	int order[]; /* the number of each, as they get the lock */
 } *shared;
 
@@ -84,17 +91,31 @@ static pid_t start(void)
 	return pid;
 }
 
+/* How often this process has slept. */
+static long count_sleeps(void)
+{
+	struct rusage usage;
+
+	must(getrusage(RUSAGE_SELF, &usage) == 0, "getrusage");
+	return usage.ru_nvcsw;
+}
+
 /* The first one stays until it reads a byte from END. */
 static pid_t start_waiter(int number, unsigned flags, int end)
 {
 	pid_t pid = start();
 	struct lf_lock *lock;
+	long before;
 	char c;
 	int rc;
 
 	if (pid > 0)
 		return pid;
+	before = count_sleeps();
 	rc = lf_acquire(&lock, "lock", LF_FOREVER, flags);
+	/* The first one may have to look how the holder ends. */
+	if (number > 1)
+		atomic_fetch_add(&shared->sleeps, count_sleeps() - before);
 	if (rc < 0) {
 		wrong("waiter %d: %s", number, lf_strerror(rc));
 		_exit(1);
@@ -198,6 +219,7 @@ static bool one_try(const char *name, bool killed, unsigned flags)
 	bool in_order;
 
 	atomic_store(&shared->served, 0);
+	atomic_store(&shared->sleeps, 0);
 	must(pipe(ready) == 0 && pipe(end) == 0 && pipe(first) == 0, "pipe");
 	start_all(flags, ready, end, first);
 	if (!are_named(0))
@@ -217,6 +239,9 @@ static bool one_try(const char *name, bool killed, unsigned flags)
 	if (atomic_load(&shared->served) != count)
 		wrong("%s: %d of %d had the lock", name,
 		      atomic_load(&shared->served), count);
+	if (atomic_load(&shared->sleeps) > (long)MOST_SLEEPS * count)
+		wrong("%s: %d waiters slept %ld times", name, count,
+		      atomic_load(&shared->sleeps));
 	atomic_fetch_add(&shared->handed_over, count);
 	if ((access("lock", F_OK) == 0) != (flags == LF_KEEP))
 		wrong("%s: the file is left, or gone", name);
