@@ -75,15 +75,34 @@ static struct file *collect_entry(struct files *files, char *path,
 	return file;
 }
 
+/* Of opendir(3); lf_strerror(3) knows no others. */
+static int error_of_directory(void)
+{
+	switch (errno) {
+	case EACCES:
+	case ELOOP:
+	case EMFILE:
+	case ENAMETOOLONG:
+	case ENFILE:
+	case ENOENT:
+	case ENOMEM:
+	case ENOTDIR:
+		return -errno;
+	default:
+		return -EIO;
+	}
+}
+
 static void collect_directory(struct files *files, const char *directory)
 {
 	struct dirent **entries;
 	int count = scandir(directory, &entries, is_entry, by_name);
+	int error = count < 0 ? error_of_directory() : 0;
 	struct file *file;
 
 	if (count < 0) {
 		file = add(files, checked(strdup(directory)));
-		file->status = -errno;
+		file->status = error;
 		file->known = true;
 		return;
 	}

@@ -208,3 +208,19 @@ lock_in_turn() {
 	run -1 lf-check -a "$directory"
 	equal "$output" "$directory/free: free"
 }
+
+# strace makes the open of the directory itself fail.
+@test "any other failure to read a directory is an input/output error" {
+	need_strace
+	local error n
+
+	mkdir dir
+	strace -o trace -e trace=openat lf-check dir || :
+	n=$(grep -n -m 1 '"dir"' trace | cut -d : -f 1)
+	for error in ENODEV ENXIO EEXIST; do
+		run -2 --separate-stderr strace -o /dev/null -e trace=openat \
+			-e "inject=openat:error=$error:when=$n" lf-check dir
+		equal "$output" ""
+		like "$stderr" '^lf-check: dir: input/output error'
+	done
+}
