@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int end_faults(void **state)
