@@ -173,6 +173,7 @@ static void count_try(struct list *list)
 	list->is_given_up = ++list->tries >= TRIES;
 }
 
+/* The part begins the list, which is one more try. */
 static int begin_with(struct list *list, const struct reader *reader)
 {
 	list->text.all.length = list->text.joined = 0;
@@ -183,7 +184,7 @@ static int begin_with(struct list *list, const struct reader *reader)
 	return append_part(list, reader) < 0 ? -ENOMEM : LF_JOIN_ADDED;
 }
 
-/* Whether the first part, which the text is, was the whole list. */
+/* Finds out whether the first part, which the text is, was the whole list. */
 static int check_only_part(struct list *list, struct reader *reader)
 {
 	int rc = ends(list, reader, 2);

@@ -430,6 +430,14 @@ lacks_flock() {
 	absent lock
 }
 
+@test "a lock file that is removed by hand while it is held excludes nobody" {
+	hold lf-acquire -k lock
+	rm lock
+	run -0 lf-acquire lock true
+	release "$holder"
+	absent lock
+}
+
 # --- How long the lock lasts
 
 @test "COMMAND inherits the locked file at a descriptor above 9" {

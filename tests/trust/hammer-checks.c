@@ -173,16 +173,13 @@ static int find_user(const struct view *view, int lock, pid_t pid)
 	    has_used(atomic_load(&arena->groups[process]), lock, view->question))
 		return process;
 	owner = is_known(pid) ? atomic_load(&arena->pids[pid].owner) : 0;
-	if (owner == 0)
+	process = (int)(owner & 0xff) - 1;
+	/* Those that were killed before have no locks; the number is used again. */
+	if (owner == 0 || owner >> 8 < view->kills[process])
 		return kill(pid, 0) < 0 && errno == ESRCH && was_killed(view) ?
 			       UNCLEAR :
 			       NOBODY;
-	process = (int)(owner & 0xff) - 1;
-	/* Those that were killed before have no locks. */
-	return owner >> 8 >= view->kills[process] &&
-			       has_used(pid, lock, view->question) ?
-		       process :
-		       NOBODY;
+	return has_used(pid, lock, view->question) ? process : NOBODY;
 }
 
 static void check_holder(const struct view *view, int lock, pid_t pid,

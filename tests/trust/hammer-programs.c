@@ -83,7 +83,7 @@ static int run(struct command *command)
 			  command->arguments, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (rc != 0)
-		return NOT_FOUND;
+		return rc == ENOENT ? NOT_FOUND : 71;
 	note_process(pid, process_of(command->slot));
 	note_use(pid, atomic_load(&arena->slots[command->slot].uses));
 	return reap(command, pid);

@@ -81,7 +81,7 @@ struct slot {
 
 struct history {
 	atomic_uint owner; /* KILLS of the process << 8 | its number + 1 */
-	atomic_uint last[LOCKS]; /* the question before which the last use ended */
+	atomic_uint last[LOCKS]; /* the last question before the last use ended */
 	atomic_uchar uses[LOCKS]; /* how many threads do */
 };
 
@@ -93,7 +93,7 @@ struct arena {
 	atomic_bool is_dying[PROCESSES]; /* the kernel may drop its locks */
 	atomic_uint kills[PROCESSES];
 	atomic_int groups[PROCESSES]; /* of each process and its children */
-	atomic_bool over, has_no_flock;
+	atomic_bool over, has_no_flock, cannot_exchange;
 	atomic_uint acquired[LOCKS], happened[COUNTS], wrong;
 	atomic_uint questions, unclear; /* PIDs that nothing is known of */
 	atomic_int wanted; /* "holds" of one that stays for a question, or 0 */
