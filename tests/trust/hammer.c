@@ -308,6 +308,11 @@ static int find_stalled(void)
 	return LOCKS;
 }
 
+static unsigned count_of(enum kind kind)
+{
+	return atomic_load(&arena->happened[kind]);
+}
+
 /* Whether each thing has happened in proportion to the time; the first WHAT that
    has not. */
 static bool have_all_happened(int seconds, const char **what)
@@ -315,6 +320,8 @@ static bool have_all_happened(int seconds, const char **what)
 	for (int i = 0; i < KINDS; i++) {
 		unsigned count = atomic_load(&arena->happened[i]);
 
+		if (i == NAMED_PROVED || i == PRINTED_PROVED)
+			continue;
 		if ((i == BY_FLOCK_PROGRAM && atomic_load(&arena->has_no_flock)) ||
 		    (i == EXCHANGED && atomic_load(&arena->cannot_exchange)) ||
 		    (i >= ASKED && !lf_check_program))
@@ -323,7 +330,17 @@ static bool have_all_happened(int seconds, const char **what)
 		if (count < 1 + (unsigned)seconds / 60)
 			return false;
 	}
-	return true;
+	*what = "PIDs proved";
+	return count_of(NAMED_PROVED) + count_of(PRINTED_PROVED) > 0;
+}
+
+/* A short run on a machine that is too slow for all shows no fault. */
+static void print_seldom(int seconds, const char *what)
+{
+	if (seconds < 60)
+		printf("# too seldom in %d s: %s\n", seconds + HANGS_AFTER, what);
+	else
+		wrong("too seldom in %d s: %s", seconds + HANGS_AFTER, what);
 }
 
 /* Longer on a machine where some things take long. */
@@ -347,8 +364,7 @@ static void disturb(int seconds)
 		}
 		if (seconds_now() >= end + HANGS_AFTER &&
 		    !have_all_happened(seconds, &what)) {
-			wrong("too seldom in %d s: %s", seconds + HANGS_AFTER,
-			      what);
+			print_seldom(seconds, what);
 			return;
 		}
 	}
@@ -369,11 +385,6 @@ static void await_each_file(void)
 		if (atomic_load(&arena->acquired[i]) == before[i])
 			wrong("%s: nobody gets it any more", paths[i]);
 	}
-}
-
-static unsigned count_of(enum kind kind)
-{
-	return atomic_load(&arena->happened[kind]);
 }
 
 /* "Unknown" is an answer where locks come and go all the time, but a rare one. */
