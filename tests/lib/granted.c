@@ -229,6 +229,32 @@ static bool body_has_waiter(const struct lf_lock *file)
 	return has;
 }
 
+/* Acquires in a thread: how many times it CALLs until it waits at the body. */
+static int count_until_body(enum faulty call, pthread_t *thread)
+{
+	int count;
+
+	faulty_set(call, 100000, false, EIO);
+	faulty_block(F_OFD_SETLKW_, lock_path);
+	(pthread_create)(thread, NULL, acquire_with, NULL);
+	faulty_await();
+	count = faulty_calls();
+	faulty_unblock();
+	faulty_clear();
+	return count;
+}
+
+static void release_of(pthread_t thread)
+{
+	struct lf_lock *lock;
+	void *got;
+
+	pthread_join(thread, &got);
+	assert_non_null(got);
+	lock = got;
+	assert_int_equal(lf_release(&lock), 0);
+}
+
 /*
  * A killed holder has the body for a moment longer than the tag.  To wait for it
  * at the body would be to give the tag, and the name, to the next waiter.
@@ -236,12 +262,11 @@ static bool body_has_waiter(const struct lf_lock *file)
 TEST_WITH_FAULTS(a_body_that_may_be_free_in_a_moment_is_tried_again)
 {
 	struct gate ready = gate_new();
-	struct lf_lock *lock, file;
+	struct lf_lock file;
 	struct actor *first;
 	pthread_t thread;
 	struct stat st;
 	pid_t sharer;
-	void *got;
 
 	needs_locks_of_descriptions();
 	sharer = child_start(share_body, &ready);
@@ -256,20 +281,11 @@ TEST_WITH_FAULTS(a_body_that_may_be_free_in_a_moment_is_tried_again)
 	first = actor_waiter(LF_FOREVER, LF_KEEP, 1);
 	/* It has found that the holder is not ending. */
 	assert_int_equal(body_has_waiter(&file), shows_locks_of_processes());
-	faulty_set(POLL, 1000, false, EIO);
-	faulty_block(F_OFD_SETLKW_, lock_path);
-	(pthread_create)(&thread, NULL, acquire_with, NULL);
-	faulty_await();
-	assert_int_not_equal(faulty_calls(), 0);
-	faulty_unblock();
-	faulty_clear();
+	assert_int_not_equal(count_until_body(POLL, &thread), 0);
 	(close)(file.fd);
 	actor_kill(first);
 	assert_kill(sharer);
-	pthread_join(thread, &got);
-	assert_non_null(got);
-	lock = got;
-	assert_int_equal(lf_release(&lock), 0);
+	release_of(thread);
 	gate_free(ready);
 }
 
@@ -350,26 +366,15 @@ static void ending_free(struct ending *ending, pid_t pid)
 static int count_attempts(void)
 {
 	struct gate ready = gate_new();
-	struct lf_lock *lock;
 	pthread_t thread;
 	pid_t sharer;
 	int count;
-	void *got;
 
 	sharer = child_start(share_body, &ready);
 	gate_pass(ready);
-	faulty_set(F_OFD_SETLK_, 100000, false, EIO);
-	faulty_block(F_OFD_SETLKW_, lock_path);
-	(pthread_create)(&thread, NULL, acquire_with, NULL);
-	faulty_await();
-	count = faulty_calls();
-	faulty_unblock();
-	faulty_clear();
+	count = count_until_body(F_OFD_SETLK_, &thread);
 	assert_kill(sharer);
-	pthread_join(thread, &got);
-	assert_non_null(got);
-	lock = got;
-	assert_int_equal(lf_release(&lock), 0);
+	release_of(thread);
 	gate_free(ready);
 	return count;
 }
