@@ -529,6 +529,14 @@ reports() {
 	equal "$output" "$wanted"
 }
 
+# no_failures COMMAND...: it ends with a row of the table of tests/trust/run.
+no_failures() {
+	run "$@"
+	echo "$output"
+	equal "$status" 0
+	like "${lines[-1]}" '^row\|.*\|[0-9]+\|0$'
+}
+
 # Everything that a tool might change, the atime as well.
 facts() {
 	stat -c '%n %i %h %f %u %g %s %x %y %z' "$@"

@@ -25,14 +25,6 @@ sample() {
 	no_failures "$BATS_TEST_DIRNAME/$2" "$1" 0
 }
 
-# no_failures COMMAND...: it ends with a row of the table.
-no_failures() {
-	run "$@"
-	echo "$output"
-	equal "$status" 0
-	like "${lines[-1]}" '^row\|.*\|[0-9]+\|0$'
-}
-
 @test "system calls that fail" {
 	sample 291 failing
 }
@@ -41,24 +33,9 @@ no_failures() {
 	sample 141 killed
 }
 
-@test "64 processes with 4 threads each, of all kinds" {
-	need_inspection
-	need_locks_of_descriptors
-	! calls __tsan_init || skip "a thread sanitizer allows no thread after fork"
-	type -P hammer >/dev/null || skip "needs hammer, which is in the build directory only"
-	no_failures hammer 5 "$(type -P lf-check)"
-}
-
 @test "programs of others, in both directions" {
 	need_inspection
 	need_locks_of_descriptors
 	need_flock
 	no_failures "$BATS_TEST_DIRNAME/foreigners" python perl with_lock_ex flock flopen
-}
-
-@test "waiters behind a holder that is killed" {
-	need_inspection
-	need_locks_of_descriptors
-	type -P waiters >/dev/null || skip "needs waiters, which is in the build directory only"
-	no_failures waiters 60
 }
