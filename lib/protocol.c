@@ -439,11 +439,16 @@ int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 	}
 }
 
-/* What the kernel granted is unknown: it counts as granted. */
+/*
+ * What the kernel granted is unknown: it counts as granted.  A close drops the tag,
+ * unless a FUSE server grants it later.
+ */
 void lf_protocol_cancelled(struct lf_request *request)
 {
 	struct lf_lock *lock = request->attempt;
 
+	if (lock->marks.may_leak && lock->waits_for_tag)
+		lf_table_give_tag_back(lock);
 	lock->marks.body = lock->type;
 	lock->marks.flock = lock->flock;
 	give_up(lock, LF_CANCELLED, LF_WAIT, true);

@@ -103,6 +103,9 @@ static atomic_int granting = NOTHING;
 static int why_granted;
 static unsigned file_system;
 static bool locks_hidden;
+static atomic_int polls[3]; /* by their time limit: none, a millisecond, a longer one */
+static char *opened;
+static size_t opened_size;
 
 const char *faulty_name(enum faulty call)
 {
@@ -124,6 +127,8 @@ void faulty_set(enum faulty call, int nth, bool all, int error)
 	first = nth;
 	atomic_store(&left, nth);
 	atomic_store(&failed, 0);
+	for (size_t i = 0; i < sizeof(polls) / sizeof(polls[0]); i++)
+		atomic_store(&polls[i], 0);
 	atomic_store(&failing, (int)call);
 }
 
@@ -139,6 +144,15 @@ void faulty_before(enum faulty call, void (*call_first)(void))
 int faulty_calls(void)
 {
 	return first - atomic_load(&left);
+}
+
+int faulty_pauses(void)
+{
+	int count = atomic_load(&polls[0]);
+
+	return atomic_load(&polls[1]) < count / 2 || atomic_load(&polls[2]) > 0 ?
+		       -1 :
+		       count;
 }
 
 int faulty_clear(void)
@@ -380,6 +394,22 @@ bool faulty_fails(enum faulty call)
 	return true;
 }
 
+void faulty_list_opened(char *text, size_t size)
+{
+	opened = text;
+	opened_size = size;
+}
+
+static void add_opened(const char *path)
+{
+	size_t length;
+
+	if (!opened)
+		return;
+	length = strlen(opened);
+	snprintf(opened + length, opened_size - length, "%s ", path);
+}
+
 int faulty_openat(int dirfd, const char *path, int flags, ...)
 {
 	mode_t mode = 0;
@@ -390,6 +420,7 @@ int faulty_openat(int dirfd, const char *path, int flags, ...)
 		mode = (mode_t)va_arg(more, int);
 		va_end(more);
 	}
+	add_opened(path);
 	block(flags & O_CREAT ? CREATE : OPENAT, -1, path);
 	if (faulty_fails(flags & O_CREAT ? CREATE : OPENAT))
 		return -1;
@@ -530,6 +561,7 @@ int faulty_pipe(int fd[2])
 
 int faulty_poll(struct pollfd *fds, nfds_t count, int ms)
 {
+	atomic_fetch_add(&polls[ms == 0 || ms == 1 ? ms : 2], 1);
 	return faulty_fails(POLL) ? -1 : (poll)(fds, count, ms);
 }
 

@@ -87,11 +87,21 @@ void faulty_set(enum faulty, int nth, bool all, int error);
 /* The calls since then, failed or not. */
 int faulty_calls(void);
 
+/*
+ * The pauses since then; -1 if they were not of a millisecond.  Each ends with a
+ * poll() for which no time is left.  On a busy machine none may be left for one before
+ * it either, so half of the pauses must have one of a millisecond.
+ */
+int faulty_pauses(void);
+
 /* No more failures.  Returns how many calls failed. */
 int faulty_clear(void);
 
 /* Called before each such call from here on, until it is NULL. */
 void faulty_before(enum faulty, void (*call_first)(void));
+
+/* Each path that is opened from here on is added to TEXT, until it is NULL. */
+void faulty_list_opened(char *text, size_t size);
 
 /*
  * As on a file server that does not answer: the calls of one kind on the file, or

@@ -13,8 +13,13 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define NFS 0x6969u
+#define FUSE 0x65735546u
 
 static int end_faults(void **state)
 {
@@ -24,6 +29,18 @@ static int end_faults(void **state)
 }
 
 #define TEST_WITH_FAULTS(name) TEST_BETWEEN(name, enter_directory, end_faults)
+
+/* No thread is left behind, which would read these. */
+static int end_file_system(void **state)
+{
+	faulty_before(NOTHING, NULL);
+	faulty_file_system(0);
+	faulty_hide_locks(false);
+	return end_faults(state);
+}
+
+#define TEST_OF_FILE_SYSTEM(name) \
+	TEST_BETWEEN(name, enter_directory, end_file_system)
 
 /* --- Shared to exclusive */
 
@@ -173,8 +190,11 @@ static int share_body(void *ready)
 	return lock_body(ready, F_OFD_SETLK, F_RDLCK);
 }
 
-/* The holder has no tag, so the wait is one for the body. */
-TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_body)
+/*
+ * The holder has no tag, so the wait is one for the body.  The descriptor stays open:
+ * what is free has been unlocked.
+ */
+static void interrupt_at_body(void)
 {
 	struct gate ready = gate_new();
 	pthread_t thread;
@@ -182,11 +202,9 @@ TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_body)
 	void *result;
 	int fd;
 
-	needs_locks_of_descriptions();
 	sharer = child_start(share_body, &ready);
 	gate_pass(ready);
 	fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
-	faulty_after(F_OFD_SETLKW_, EINTR);
 	(pthread_create)(&thread, NULL, wait_for_place, &fd);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_kill(sharer);
@@ -195,6 +213,159 @@ TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_body)
 	assert_free(lock_path);
 	close(fd);
 	gate_free(ready);
+}
+
+TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_body)
+{
+	needs_locks_of_descriptions();
+	faulty_after(F_OFD_SETLKW_, EINTR);
+	interrupt_at_body();
+}
+
+TEST_OF_FILE_SYSTEM(an_interrupted_wait_leaves_no_body_on_a_network)
+{
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	faulty_file_system(NFS);
+	faulty_after(F_OFD_SETLKW_, EINTR);
+	interrupt_at_body();
+}
+
+static int find_no_tag(void *unused)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
+
+	(void)unused;
+	demand((fcntl)((openat)(AT_FDCWD, lock_path, O_RDWR), F_GETLK, &tag) ==
+	       0);
+	demand(tag.l_type == F_UNLCK);
+	return 0;
+}
+
+static int hold_tag(void *ready)
+{
+	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+
+	demand((fcntl)(fd, F_SETLK, &tag) == 0);
+	gate_open(*(struct gate *)ready);
+	for (;;)
+		pause();
+}
+
+static void *wait_for_a_moment(void *fd)
+{
+	struct lf_lock *lock;
+
+	return (void *)(intptr_t)lf_acquire_fd(&lock, *(int *)fd, 300, 0);
+}
+
+/* A descriptor of the library would be closed, which unlocks it. */
+static void end_at_tag(void *(*waiter)(void *), int granted_as, int answer)
+{
+	struct gate ready = gate_new();
+	pid_t holder = child_start(hold_tag, &ready);
+	pthread_t thread;
+	void *result;
+	int fd;
+
+	gate_pass(ready);
+	fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+	faulty_after(F_SETLKW_, granted_as);
+	(pthread_create)(&thread, NULL, waiter, &fd);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_kill(holder);
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, answer);
+	assert_child(find_no_tag, NULL);
+	assert_free(lock_path);
+	close(fd);
+	gate_free(ready);
+}
+
+TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_tag)
+{
+	needs_locks_of_descriptions();
+	end_at_tag(wait_for_place, EINTR, -EINTR);
+}
+
+TEST_WITH_FAULTS(a_bounded_wait_leaves_no_tag)
+{
+	needs_locks_of_descriptions();
+	end_at_tag(wait_for_a_moment, 0, -ETIMEDOUT);
+}
+
+static void interrupt_lock_of_the_process(void)
+{
+	faulty_after(F_SETLKW_, EINTR);
+}
+
+/* The tag is granted at once.  Then the wait is for one lock on the whole file. */
+TEST_OF_FILE_SYSTEM(an_interrupted_wait_leaves_no_lock_of_the_process_with_a_server)
+{
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	faulty_file_system(FUSE);
+	faulty_hide_locks(true);
+	faulty_before(F_OFD_SETLK_, interrupt_lock_of_the_process);
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	interrupt_at_body();
+}
+
+/* By the file's path.  ERROR is as for faulty_after(). */
+static void wait_at_tag(void *(*waiter)(void *), int error)
+{
+	struct gate ready = gate_new();
+	pid_t holder = child_start(hold_tag, &ready);
+	pthread_t thread;
+	void *result;
+
+	gate_pass(ready);
+	faulty_file_system(FUSE);
+	faulty_hide_locks(true);
+	faulty_set(UNLOCK, 1000, false, EIO); /* counted only */
+	faulty_after(F_SETLKW_, error);
+	(pthread_create)(&thread, NULL, waiter, NULL);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_kill(holder);
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, 0);
+	gate_free(ready);
+}
+
+static void *be_interrupted(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	return (void *)(intptr_t)(lf_acquire(&lock, lock_path, LF_FOREVER, LF_KEEP) +
+				  EINTR);
+}
+
+/* Before the close, which a server may have done with when it grants the tag. */
+TEST_OF_FILE_SYSTEM(an_interrupted_wait_for_the_tag_of_a_server_unlocks_it)
+{
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	wait_at_tag(be_interrupted, EINTR);
+	assert_int_equal(faulty_calls(), 1);
+}
+
+static void *run_out_of_time(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	return (void *)(intptr_t)(lf_acquire(&lock, lock_path, 300, LF_KEEP) +
+				  ETIMEDOUT);
+}
+
+TEST_OF_FILE_SYSTEM(a_bounded_wait_for_the_tag_of_a_server_unlocks_it)
+{
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	wait_at_tag(run_out_of_time, 0);
+	assert_int_equal(faulty_calls(), 2); /* and the body, perhaps granted */
 }
 
 static void *acquire_with(void *flags)
@@ -229,19 +400,13 @@ static bool body_has_waiter(const struct lf_lock *file)
 	return has;
 }
 
-/* Acquires in a thread: how many times it CALLs until it waits at the body. */
-static int count_until_body(enum faulty call, pthread_t *thread)
+/* Acquires in a thread, which waits at the body then. */
+static void reach_body(pthread_t *thread)
 {
-	int count;
-
-	faulty_set(call, 100000, false, EIO);
 	faulty_block(F_OFD_SETLKW_, lock_path);
 	(pthread_create)(thread, NULL, acquire_with, NULL);
 	faulty_await();
-	count = faulty_calls();
 	faulty_unblock();
-	faulty_clear();
-	return count;
 }
 
 static void release_of(pthread_t thread)
@@ -281,7 +446,11 @@ TEST_WITH_FAULTS(a_body_that_may_be_free_in_a_moment_is_tried_again)
 	first = actor_waiter(LF_FOREVER, LF_KEEP, 1);
 	/* It has found that the holder is not ending. */
 	assert_int_equal(body_has_waiter(&file), shows_locks_of_processes());
-	assert_int_not_equal(count_until_body(POLL, &thread), 0);
+	/* Should the look at the waiters fail, nor is there one at the processes. */
+	faulty_set(OPENDIR, 1, true, EMFILE);
+	reach_body(&thread);
+	assert_int_equal(faulty_pauses(), 2);
+	faulty_clear();
 	(close)(file.fd);
 	actor_kill(first);
 	assert_kill(sharer);
@@ -362,29 +531,39 @@ static void ending_free(struct ending *ending, pid_t pid)
 	shared_free(ending, sizeof(*ending));
 }
 
-/* How often a waiter tries the body before it gives up the tag. */
-static int count_attempts(void)
+struct tries {
+	enum faulty call;
+	int calls, pauses;
+};
+
+/* Until a waiter gives up the tag. */
+static void count_tries(struct tries *tries)
 {
 	struct gate ready = gate_new();
 	pthread_t thread;
 	pid_t sharer;
-	int count;
 
 	sharer = child_start(share_body, &ready);
 	gate_pass(ready);
-	count = count_until_body(F_OFD_SETLK_, &thread);
+	if (tries->call == F_OFD_SETLK_)
+		faulty_set(tries->call, 100000, false, EIO); /* counted only */
+	else
+		faulty_set(tries->call, 1, true, EACCES);
+	reach_body(&thread);
+	tries->calls = faulty_calls();
+	tries->pauses = faulty_pauses();
+	faulty_clear();
 	assert_kill(sharer);
 	release_of(thread);
 	gate_free(ready);
-	return count;
 }
 
 /* At first, after one and two milliseconds, a thousand times, and once at the end. */
 TEST_WITH_FAULTS(a_body_is_tried_a_thousand_times_while_a_process_is_ending)
 {
+	struct tries tries = { .call = F_OFD_SETLK_ };
 	struct ending *ending;
 	bool possible;
-	int count = 0;
 	pid_t pid;
 
 	needs_locks_of_descriptions();
@@ -392,10 +571,109 @@ TEST_WITH_FAULTS(a_body_is_tried_a_thousand_times_while_a_process_is_ending)
 	ending = ending_new(&pid);
 	possible = ending->possible;
 	if (possible)
-		count = count_attempts();
+		count_tries(&tries);
 	ending_free(ending, pid);
 	needs(possible, "a PID namespace of its own");
-	assert_int_equal(count, 1 + 2 + 1000 + 1);
+	assert_int_equal(tries.calls, 1 + 2 + 1000 + 1);
+	assert_int_equal(tries.pauses, 2 + 1000);
+}
+
+/* Neither which processes there are, nor what one of them does. */
+TEST_WITH_FAULTS(a_body_is_tried_for_two_milliseconds_if_proc_cannot_be_read)
+{
+	static const enum faulty calls[] = { OPENDIR, READDIR, OPENAT, READ };
+	struct ending *ending;
+	bool possible;
+	pid_t pid;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	ending = ending_new(&pid);
+	possible = ending->possible;
+	for (size_t i = 0; possible && i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct tries tries = { .call = calls[i] };
+
+		count_tries(&tries);
+		assert_true(tries.calls > 0);
+		assert_int_equal(tries.pauses, 2);
+	}
+	ending_free(ending, pid);
+	needs(possible, "a PID namespace of its own");
+}
+
+static int try_body(void)
+{
+	pthread_t thread;
+
+	faulty_set(NOTHING, 1, false, 0); /* counts from here on */
+	reach_body(&thread);
+	demand(faulty_pauses() == 2);
+	return 0;
+}
+
+/* As a user that no other process has. */
+static int try_body_with_hidepid(void *unused)
+{
+	(void)unused;
+	if (!own_mounts() ||
+	    mount("proc", "/proc", "proc", 0, "hidepid=2") < 0 ||
+	    !become_user(20000 + (uid_t)getpid() % 20000))
+		return IMPOSSIBLE;
+	return try_body();
+}
+
+static int try_body_with_own_proc(void *unused)
+{
+	(void)unused;
+	if (mount("proc", "/proc", "proc", 0, NULL) < 0)
+		return IMPOSSIBLE;
+	return try_body();
+}
+
+static int try_body_in_pid_namespace(void *unused)
+{
+	(void)unused;
+	if (!own_mounts() || unshare(CLONE_NEWPID) < 0)
+		return IMPOSSIBLE;
+	return child_run(try_body_with_own_proc, NULL);
+}
+
+/* There is a process that is ending, but the waiter does not see it. */
+static void try_where_it_is_hidden(int (*child)(void *))
+{
+	struct gate ready = gate_new();
+	struct ending *ending;
+	int status = IMPOSSIBLE;
+	mode_t mask = umask(0);
+	pid_t pid, sharer;
+
+	sharer = child_start(share_body, &ready);
+	gate_pass(ready);
+	umask(mask);
+	ending = ending_new(&pid);
+	if (ending->possible)
+		status = child_run(child, NULL);
+	ending_free(ending, pid);
+	assert_kill(sharer);
+	gate_free(ready);
+	needs(status != IMPOSSIBLE, "namespaces of its own, and to mount /proc");
+	assert_int_equal(status, 0);
+}
+
+TEST_WITH_FAULTS(a_process_that_hidepid_hides_is_not_waited_for)
+{
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	needs_root("to become another user");
+	try_where_it_is_hidden(try_body_with_hidepid);
+}
+
+TEST_WITH_FAULTS(a_process_outside_of_the_PID_namespace_is_not_waited_for)
+{
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	needs_root("to mount /proc");
+	try_where_it_is_hidden(try_body_in_pid_namespace);
 }
 
 /*
@@ -431,17 +709,6 @@ TEST_WITH_FAULTS(a_tag_that_another_thread_gives_back_is_taken_again)
 	lock = got;
 	assert_int_equal(lf_release(&lock), 0);
 	gate_free(ready);
-}
-
-static int find_no_tag(void *unused)
-{
-	struct flock tag = { .l_type = F_WRLCK, .l_len = 1 };
-
-	(void)unused;
-	demand((fcntl)((openat)(AT_FDCWD, lock_path, O_RDWR), F_GETLK, &tag) ==
-	       0);
-	demand(tag.l_type == F_UNLCK);
-	return 0;
 }
 
 /* The first attempt got the tag, and not the body.  Nothing names a waiter. */

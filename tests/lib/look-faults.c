@@ -541,6 +541,91 @@ TEST(a_file_that_is_removed_before_its_locks_are_listed_is_not_held)
 	assert_in_range(lf_release(&lock), 0, 1);
 }
 
+#define HIGH_DESCRIPTOR 200
+
+struct move {
+	struct gate begin, end, moved;
+};
+
+static int lock_body(int fd, int command, short type)
+{
+	struct flock body = { .l_type = type, .l_start = 1 };
+
+	return (fcntl)(fd, command, &body);
+}
+
+static int give_body(void *argument)
+{
+	const struct move *move = argument;
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+
+	demand(lock_body(fd, F_OFD_SETLK, F_WRLCK) == 0);
+	gate_open(move->begin);
+	gate_pass(move->end);
+	demand(lock_body(fd, F_OFD_SETLK, F_UNLCK) == 0);
+	for (;;)
+		pause();
+}
+
+static int get_body(void *argument)
+{
+	const struct move *move = argument;
+	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+
+	demand(dup2(fd, HIGH_DESCRIPTOR) >= 0);
+	demand(lock_body(HIGH_DESCRIPTOR, F_OFD_SETLKW, F_WRLCK) == 0);
+	gate_open(move->moved);
+	for (;;)
+		pause();
+}
+
+static void *count_holders(void *unused)
+{
+	const struct lf_entry *entry = NULL;
+	struct lf_report *report;
+	int rc = lf_inspect(lock_path, &report);
+
+	(void)unused;
+	if (rc < 0)
+		return (void *)(intptr_t)rc;
+	for (rc = 0; (entry = lf_report_next(report, entry)) != NULL;)
+		rc += !lf_entry_waits(entry);
+	lf_report_free(report);
+	return (void *)(intptr_t)rc;
+}
+
+/* The processes are examined by their PIDs, and the first one had it then. */
+TEST(a_lock_that_goes_from_one_to_another_between_the_looks_has_one_holder)
+{
+	struct move move = { gate_new(), gate_new(), gate_new() };
+	pid_t first, second;
+	pthread_t thread;
+	char name[32];
+	void *result;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	make_file(lock_path, 0666);
+	first = child_start(give_body, &move);
+	gate_pass(move.begin);
+	second = child_start(get_body, &move);
+	assert_true(waiters_reach(lock_path, 1));
+	snprintf(name, sizeof(name), "fdinfo/%d", HIGH_DESCRIPTOR);
+	faulty_block(OPENAT, name);
+	(pthread_create)(&thread, NULL, count_holders, NULL);
+	faulty_await();
+	gate_open(move.end);
+	gate_pass(move.moved);
+	faulty_unblock();
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, 1);
+	assert_kill(first);
+	assert_kill(second);
+	gate_free(move.begin);
+	gate_free(move.end);
+	gate_free(move.moved);
+}
+
 /* It is replaced again and again. */
 TEST(the_holder_of_a_file_that_is_never_in_place_has_no_name)
 {

@@ -151,6 +151,7 @@ static int end_faults(void **state)
 	faulty_clear();
 	faulty_file_system(0);
 	faulty_hide_locks(false);
+	faulty_list_opened(NULL, 0);
 	return leave_directory(state);
 }
 
@@ -529,6 +530,44 @@ TEST_WITH_FAULTS(the_server_of_a_network_file_is_asked_where_it_is)
 	assert_int_equal(lf_verify(lock), -ESTALE);
 	faulty_clear();
 	assert_int_equal(lf_verify(lock), 0);
+	assert_int_equal(lf_release(&lock), LF_LEFT);
+}
+
+static const char *paths_opened(void)
+{
+	static char opened[100];
+	struct lf_lock *lock;
+
+	opened[0] = '\0';
+	faulty_list_opened(opened, sizeof(opened));
+	assert_int_equal(lf_acquire(&lock, "d/lock", 0, LF_KEEP), 0);
+	faulty_list_opened(NULL, 0);
+	assert_int_equal(lf_release(&lock), 0);
+	return opened;
+}
+
+/* At first it opens the directory, and creates the file there. */
+TEST_WITH_FAULTS(a_client_opens_the_directory_and_then_the_path_to_verify_it)
+{
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	assert_int_equal(mkdir("d", 0777), 0);
+	assert_string_equal(paths_opened(), "d lock ");
+	faulty_file_system(NFS);
+	assert_string_equal(paths_opened(), "d lock d/ d/lock ");
+}
+
+/* To close the path again would drop the lock. */
+TEST_WITH_FAULTS(an_old_kernel_leaves_a_network_file_and_does_not_open_its_path_again)
+{
+	struct lf_lock *lock;
+
+	needs_known_file_systems();
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	faulty_file_system(NFS);
+	assert_int_equal(mkdir("d", 0777), 0);
+	assert_null(strstr(paths_opened(), "d/lock"));
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), LF_LEFT);
 }
 

@@ -651,33 +651,34 @@ static int lock_byte_0(void *unused)
 	return lock_part(F_SETLK, 0, 1);
 }
 
-/* How many calls there are until a caller that does not wait hears "held". */
-static int count_until_held(enum faulty call)
-{
-	struct lf_lock *lock;
-	int count;
+static int attempts, wrong_pauses;
 
-	faulty_set(call, 10000, false, EIO);
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
-	count = faulty_calls();
-	faulty_clear();
-	return count;
+/* The first 100 attempts are repeated immediately, each later one after a pause. */
+static void begin_attempt(void)
+{
+	int later = attempts++ - 100;
+
+	if (faulty_pauses() != (later < 0 ? 0 : later))
+		wrong_pauses++;
 }
 
-/*
- * Each attempt tries the body once.  The first 100 are repeated immediately, the last
- * one is not, and the others after a pause of two calls of poll(2), or of one where
- * the machine was busy for a millisecond in between.
- */
+/* Each attempt tries the body once.  The last one is not repeated. */
 TEST(a_remover_that_lasts_is_met_350_times)
 {
+	struct lf_lock *lock;
 	pid_t remover;
 
 	needs_locks_of_descriptions();
 	make_file(lock_path, 0666);
 	remover = holder_new(lock_as_remover, NULL);
-	assert_int_equal(count_until_held(F_OFD_SETLK_), 350);
-	assert_in_range(count_until_held(POLL), 400, 2 * 249);
+	faulty_set(F_OFD_SETLK_, 10000, false, EIO);
+	faulty_before(F_OFD_SETLK_, begin_attempt);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
+	faulty_before(NOTHING, NULL);
+	assert_int_equal(faulty_calls(), 350);
+	assert_int_equal(faulty_pauses(), 249);
+	assert_int_equal(wrong_pauses, 0);
+	faulty_clear();
 	assert_true(exists(lock_path));
 	assert_kill(remover);
 }
@@ -695,6 +696,7 @@ TEST(a_file_whose_first_byte_is_locked_is_left_after_351_attempts)
 	faulty_set(F_OFD_SETLK_, 10000, false, EIO);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_int_equal(faulty_calls(), 4 * 351);
+	assert_int_equal(faulty_pauses(), 251);
 	faulty_clear();
 	assert_true(exists(lock_path));
 	assert_kill(program);
