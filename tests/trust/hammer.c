@@ -463,6 +463,10 @@ int main(int argc, char **argv)
 
 	if (argc == 5 && strcmp(argv[1], "--") == 0)
 		return hold_for_program(argv + 2);
+	if (system("lf-acquire --version >/dev/null") != 0) {
+		fputs("hammer: needs lf-acquire, in PATH\n", stderr);
+		return 99;
+	}
 	make_arena();
 	lf_check_program = argc > 2 ? argv[2] : NULL;
 	setvbuf(stdout, NULL, _IONBF, 0);
