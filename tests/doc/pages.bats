@@ -112,3 +112,76 @@ example_line() {
 		esac
 	done
 }
+
+# --- The commands of lockfile-fcntl(7), "Finding an unknown holder"
+
+# make_find_holders: as that page shows them, of the file lock.
+make_find_holders() {
+	need_inspection
+	need_locks_of_descriptors
+	sed '1,/^The following commands print the same PIDs:/d; /^\.Ed/,$d' \
+		"$DOC/lockfile-fcntl.7" | sed '1d; s#/run/app\.lock#lock#' >find-holders
+	[ "$(grep -c fdinfo find-holders)" -eq 1 ]
+}
+
+find_holders() {
+	sh ./find-holders
+}
+
+# both_find PID...: the commands of the page, and lf-check.
+both_find() {
+	local wanted
+
+	wanted=$(printf '%s\n' "$@" | sort -u)
+	run -0 find_holders
+	equal "$output" "$wanted"
+	run -0 lf-check -p lock
+	equal "$(sort -u <<<"$output")" "$wanted"
+}
+
+@test "the commands of lockfile-fcntl(7) find the holders that lf-check finds" {
+	local shell
+
+	make_find_holders
+	: >lock
+	# This shell and its children have it open, which is no lock.
+	exec 8<lock
+	run find_holders
+	equal "$output" ""
+	run -1 lf-check -p lock
+	equal "$output" ""
+	# One process has the descriptor.
+	hold lf-acquire -F lock
+	both_find "$holder"
+	release "$holder"
+	# A shell that ran lf-acquire --fd, and its child.
+	channel said
+	start sh -c 'exec 9>>lock && lf-acquire --fd 9 && echo >said; read -r _ <"$0"
+		sh -c "echo \$\$ >said; read -r _ <\"\$0\"" "$0"; :' "$BATS_TEST_TMPDIR/never"
+	shell=$pid
+	next "$fd"
+	both_find "$shell"
+	echo >&"$never"
+	next "$fd"
+	started+=("$line")
+	both_find "$shell" "$line"
+	kill -KILL "$shell"
+	finish "$shell"
+	both_find "$line"
+	kill -KILL "$line"
+	eventually free lock
+	# A child that has not adopted the lock.
+	hold lf-acquire lock
+	kill_holder
+	both_find "$command"
+}
+
+# The tag has the one, and the commands find the other, too.
+@test "the commands of lockfile-fcntl(7) find the COMMAND of lf-acquire, too" {
+	make_find_holders
+	hold lf-acquire lock
+	run -0 lf-check -p lock
+	equal "$output" "$holder"
+	run -0 find_holders
+	equal "$output" "$(printf '%s\n' "$holder" "$command" | sort -u)"
+}

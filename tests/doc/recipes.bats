@@ -150,11 +150,6 @@ other() {
 	absent run/app.lock
 }
 
-# waits_for FILE: succeeds if /proc/locks shows a waiter.
-waits_for() {
-	grep -Eq -- "-> .*:$(stat -c %i "$1") " /proc/locks
-}
-
 @test "snapshot: the lock of dpkg is held, and its file is kept" {
 	recipe snapshot
 	touch var/lib/dpkg/lock-frontend
@@ -177,6 +172,27 @@ waits_for() {
 apt() {
 	apt-get -q -o Dir="$PWD" -o Dir::State::status="$PWD/var/lib/dpkg/status" \
 		-o Dir::Etc::Parts=/dev/null "$@" install
+}
+
+# Configures nothing.
+dpkg_here() {
+	dpkg --admindir="$PWD/var/lib/dpkg" --force-not-root --log=/dev/null \
+		--configure -a
+}
+
+@test "snapshot: dpkg is refused" {
+	need dpkg
+	recipe snapshot
+	mkdir var/lib/dpkg/{info,updates,triggers}
+	: >var/lib/dpkg/status
+	PATH=$PATH:/usr/sbin:/sbin
+	dpkg_here || skip "dpkg does not run here"
+	hold ./snapshot
+	run -2 --separate-stderr dpkg_here
+	like "$stderr" "lock was locked by another process with pid $holder"
+	release "$holder"
+	present var/lib/dpkg/lock-frontend
+	run -0 dpkg_here
 }
 
 @test "snapshot: apt-get names the holder, and can wait" {

@@ -33,6 +33,194 @@ python_of() {
 	echo "${child:-$1}"
 }
 
+# need_record_locks KIND...: a program with such locks, record.py.
+#
+#   record.py KIND TYPE START LENGTH LOCKFILE COMMAND [ARGUMENT]...
+#
+# It runs COMMAND in its own place under the lock, or exits with 75.  KIND is a command
+# of fcntl(2) or lockf(3); TYPE is F_RDLCK or F_WRLCK.
+need_record_locks() {
+	local kind
+
+	need python3
+	cat >record.py <<-'END'
+		import fcntl, os, struct, sys
+
+		kind, type, start, length, path = sys.argv[1:6]
+		fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+		os.set_inheritable(fd, True)
+		lock = struct.pack("hhqqi4x", getattr(fcntl, type), 0, int(start), int(length), 0)
+		try:
+		    if kind in ("F_LOCK", "F_TLOCK"):
+		        os.lockf(fd, getattr(os, kind), 0)
+		    else:
+		        fcntl.fcntl(fd, getattr(fcntl, kind), lock)
+		except BlockingIOError:
+		    sys.exit(75)
+		os.execvp(sys.argv[6], sys.argv[6:])
+	END
+	for kind; do
+		python3 record.py "$kind" F_WRLCK 0 0 probe true ||
+			skip "needs Python with $kind"
+	done
+	rm -f probe
+}
+
+# exclude_each_other FILE: ours, and the commands "${try[@]}", which exits with 75 if
+# FILE is locked, and "${wait[@]}", which waits.
+exclude_each_other() {
+	local theirs
+
+	need_proc_locks
+	hold "${wait[@]}" "$1"
+	theirs=$holder
+	held "$1"
+	run -75 lf-acquire "$1" true
+	calls lockf || run -75 lf-acquire -s "$1" true
+	queue_holder lf-acquire -k -w "$1"
+	has_not_locked "$holder"
+	release "$theirs"
+	holds "$holder"
+	run -75 "${try[@]}" "$1" true
+	start "${wait[@]}" "$1" touch ran
+	eventually waits_for "$1"
+	absent ran
+	release "$holder"
+	finish "$pid"
+	equal "$status" 0
+	present ran
+}
+
+@test "fcntl(2) with locks of the process excludes, and is excluded" {
+	need_record_locks F_SETLK F_SETLKW
+	try=(python3 record.py F_SETLK F_WRLCK 0 0)
+	wait=(python3 record.py F_SETLKW F_WRLCK 0 0)
+	exclude_each_other lock
+}
+
+@test "fcntl(2) with locks of the open file description excludes, and is excluded" {
+	need_record_locks F_OFD_SETLK F_OFD_SETLKW
+	try=(python3 record.py F_OFD_SETLK F_WRLCK 0 0)
+	wait=(python3 record.py F_OFD_SETLKW F_WRLCK 0 0)
+	exclude_each_other lock
+}
+
+@test "lockf(3) excludes, and is excluded" {
+	need_record_locks F_TLOCK F_LOCK
+	try=(python3 record.py F_TLOCK F_WRLCK 0 0)
+	wait=(python3 record.py F_LOCK F_WRLCK 0 0)
+	exclude_each_other lock
+}
+
+need_flock_fcntl() {
+	need flock
+	flock --help | grep -q -e --fcntl ||
+		skip "flock(1) has no --fcntl before util-linux 2.41"
+}
+
+@test "flock(1) --fcntl excludes, and is excluded" {
+	need_flock_fcntl
+	try=(flock --fcntl -n -E 75)
+	wait=(flock --fcntl)
+	exclude_each_other lock
+}
+
+# is_shown_to_root_alone: the holder of lock, which is $holder or its $command.
+is_shown_to_root_alone() {
+	run -0 unprivileged lf-check lock
+	equal "${lines[0]}" "lock: held; holder unknown (try as root)"
+	run -0 unprivileged lf-check -p lock
+	equal "$output" ""
+	run -0 lf-check -p lock
+	like "$output" "(^|$newline)($holder|$command)($newline|\$)"
+}
+
+newline='
+'
+
+@test "the holder of a lock of a description is shown to root, and not to other users" {
+	need_root
+	need_inspection
+	need_locks_of_descriptors
+	need_record_locks F_OFD_SETLK
+	hold python3 record.py F_OFD_SETLK F_WRLCK 0 0 lock
+	is_shown_to_root_alone
+}
+
+@test "the holder of a lock of flock(1) --fcntl is shown to root, and not to other users" {
+	need_flock_fcntl
+	need_root
+	need_inspection
+	need_locks_of_descriptors
+	hold flock --fcntl lock
+	is_shown_to_root_alone
+}
+
+# Ours has to be a sharer, as any other would exclude the program.
+@test "a file is not removed while a program has a lock of one byte of it" {
+	local kind start sharer
+
+	need_shared_locks
+	need_record_locks F_SETLK F_OFD_SETLK
+	for kind in F_SETLK F_OFD_SETLK; do
+		for start in 0 1 12345 2000000000 9223372036854775806; do
+			hold lf-acquire -s lock
+			sharer=$holder
+			hold python3 record.py "$kind" F_RDLCK "$start" 1 lock
+			release "$sharer"
+			equal "$status" 0
+			present lock
+			run -75 lf-acquire lock true
+			present lock
+			release "$holder"
+			present lock
+			run -0 lf-acquire lock true
+			absent lock
+		done
+	done
+}
+
+# Without a wait, a sharer does not need the first byte.
+@test "nor while a program that writes has the first byte, as with-lock-ex" {
+	local kind
+
+	need_locks_of_descriptors
+	need_record_locks F_SETLK F_OFD_SETLK
+	for kind in F_SETLK F_OFD_SETLK; do
+		hold python3 record.py "$kind" F_WRLCK 0 1 lock
+		run -0 lf-acquire -s lock true
+		present lock
+		run -75 lf-acquire lock true
+		present lock
+		release "$holder"
+		run -0 lf-acquire lock true
+		absent lock
+	done
+}
+
+# Two that lock the whole file and never look at its path again.
+@test "without -k two programs that do not verify the path get in, with it one" {
+	local theirs option
+
+	need_proc_locks
+	need_record_locks F_SETLK F_SETLKW
+	for option in -k ''; do
+		hold lf-acquire ${option:+"$option"} lock
+		theirs=$holder
+		queue_holder python3 record.py F_SETLKW F_WRLCK 0 0 lock
+		release "$theirs"
+		holds "$holder"
+		if [ "$option" ]; then
+			run -75 python3 record.py F_SETLK F_WRLCK 0 0 lock true
+		else
+			absent lock
+			run -0 python3 record.py F_SETLK F_WRLCK 0 0 lock true
+		fi
+		release "$holder"
+		rm -f lock
+	done
+}
+
 @test "flock(1): the file is held, and its lock is reported as one of flock(2)" {
 	need_inspection
 	need flock
@@ -62,23 +250,28 @@ reports_beside_flock() {
 	reports lock "$pid descriptor"
 }
 
-# What holds such a lock has ended here, as after a crash.
-@test "dotlockfile(1) and lockfile-create(1) lock by existence, and exclude nobody else" {
-	local create
+# locks_by_existence COMMAND...: makes the file lock, and fails if it is there.  What
+# holds such a lock has ended here, as after a crash.
+locks_by_existence() {
+	run -0 "$@" lock
+	run ! "$@" lock
+	free lock
+	chmod u+w lock
+	run -0 lf-acquire -k lock true
+	present lock
+	run ! "$@" lock
+	rm lock
+}
 
+@test "dotlockfile(1) and lockfile-create(1) lock by existence, and exclude nobody else" {
 	need dotlockfile lockfile-create
-	for create in 'dotlockfile -r 0' 'lockfile-create -q -r 0 -l'; do
-		# shellcheck disable=SC2086 # words
-		run -0 $create lock
-		# shellcheck disable=SC2086 # words
-		run ! $create lock
-		free lock
-		run -0 lf-acquire -k lock true
-		present lock
-		# shellcheck disable=SC2086 # words
-		run ! $create lock
-		rm lock
-	done
+	locks_by_existence dotlockfile -r 0
+	locks_by_existence lockfile-create -q -r 0 -l
+}
+
+@test "lockfile(1) locks by existence, and excludes nobody else" {
+	need lockfile
+	locks_by_existence lockfile -r 0
 }
 
 # A dpkg of its own: nothing outside of the directory is touched.
@@ -114,9 +307,12 @@ package() {
 	reports root/var/lib/dpkg/lock-frontend "$pid descriptor"
 	run -0 lf-check -p root/var/lib/dpkg/lock
 	equal "$output" "$pid"
+	run -75 lf-acquire -k root/var/lib/dpkg/lock-frontend true
 	echo 0 >&"$down"
 	finish "$pid"
 	free root/var/lib/dpkg/lock
+	present root/var/lib/dpkg/lock
+	present root/var/lib/dpkg/lock-frontend
 }
 
 @test "apt-get" {
@@ -141,6 +337,7 @@ package() {
 	echo 0 >&"$down"
 	finish "$pid"
 	free state/lists/lock
+	present state/lists/lock
 }
 
 # is_forked PID: HDF5's example has its four processes.

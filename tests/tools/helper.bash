@@ -112,6 +112,11 @@ is_queued_or_gone() {
 	is_queued "$1" || is_gone "$1"
 }
 
+# waits_for FILE: a process is blocked by a record lock of it.
+waits_for() {
+	grep -Eq -- "-> .*:$(stat -c %i "$1") " /proc/locks
+}
+
 # queued PID: until it waits for a lock; fails if it ended instead.  Once is
 # enough: reading /proc/locks again may miss its line.
 queued() {

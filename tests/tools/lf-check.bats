@@ -293,6 +293,58 @@ load helper
 	equal "$output" "$command"
 }
 
+# as USER COMMAND...: in the place of the shell that run or start makes.
+as() {
+	exec setpriv --reuid="$1" --regid="$1" --clear-groups -- "${@:2}"
+}
+
+@test "a holder without a tag is shown to root and its own user, and to no other" {
+	need_root
+	need_inspection
+	need_locks_of_descriptors
+	: >lock
+	chmod 666 lock
+	mkfifo -m 666 said stay
+	exec {fd}<>said
+	start as "$nobody" sh -c 'exec 9>>lock && lf-acquire --fd 9 && echo >said
+		read -r _ <>stay'
+	next "$fd"
+	run -0 lf-check -p lock
+	equal "$output" "$pid"
+	run -0 as "$nobody" lf-check -p lock
+	equal "$output" "$pid"
+	run -0 as 65533 lf-check -p lock
+	equal "$output" ""
+	run -0 as 65533 lf-check lock
+	equal "${lines[0]}" "lock: held; holder unknown (try as root)"
+}
+
+# with_hidepid COMMAND...: as an ordinary user, who sees no process of root.
+with_hidepid() {
+	unshare -m sh -c 'mount -t proc -o hidepid=2 proc /proc &&
+		exec setpriv --reuid="$0" --regid="$0" --clear-groups -- "$@"' \
+		"$nobody" "$@"
+}
+
+@test "with hidepid a holder is known by its tag, and unknown without one" {
+	need_root
+	need unshare
+	need_inspection
+	need_locks_of_descriptors
+	with_hidepid true 2>/dev/null || skip "cannot mount a proc of its own"
+	hold lf-acquire lock
+	run -1 with_hidepid test -e "/proc/$holder"
+	run -0 with_hidepid lf-check -p lock
+	equal "$output" "$holder"
+	run -0 with_hidepid lf-check lock
+	equal "${lines[0]}" "lock: held by PID $holder"
+	kill_holder
+	run -0 with_hidepid lf-check -p lock
+	equal "$output" ""
+	run -0 with_hidepid lf-check lock
+	equal "${lines[0]}" "lock: held; holder unknown (try as root)"
+}
+
 @test "one of root that waits to share is no holder to an ordinary user" {
 	need_root
 	need_inspection
