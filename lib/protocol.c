@@ -287,6 +287,9 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how,
 	}
 	lf_flock_unlock(lock);
 	lf_table_unlock_body(lock);
+	/* Replicated Gluster grants it later, and maybe after the close. */
+	if (lock->marks.may_leak && lock->waits_for_tag)
+		lf_table_give_tag_back(lock);
 	/* A lock of the process is a sibling's still, which will leave. */
 	if (lock->marks.process_owned && lf_table_has_sibling(lock))
 		counted = false;
@@ -439,16 +442,11 @@ int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 	}
 }
 
-/*
- * What the kernel granted is unknown: it counts as granted.  A close drops the tag,
- * unless a FUSE server grants it later.
- */
+/* What the kernel granted is unknown: it counts as granted. */
 void lf_protocol_cancelled(struct lf_request *request)
 {
 	struct lf_lock *lock = request->attempt;
 
-	if (lock->marks.may_leak && lock->waits_for_tag)
-		lf_table_give_tag_back(lock);
 	lock->marks.body = lock->type;
 	lock->marks.flock = lock->flock;
 	give_up(lock, LF_CANCELLED, LF_WAIT, true);

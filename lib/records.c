@@ -182,9 +182,6 @@ int lf_records_wait(const struct lf_request *request, enum lf_how how)
 		lf_table_give_tag_back(lock);
 		return wait_for_body(request, how);
 	}
-	/* Replicated Gluster grants an interrupted request later. */
-	if (rc == -EINTR && lock->waits_for_tag)
-		lf_table_give_tag_back(lock);
 	if (rc < 0)
 		return rc;
 	if (lf_may_be_closed(lock))

@@ -176,7 +176,7 @@ both_find() {
 	both_find "$command"
 }
 
-# The tag has the one, and the commands find the other, too.
+# The tag names lf-acquire; the commands also find COMMAND, which has the descriptor too.
 @test "the commands of lockfile-fcntl(7) find the COMMAND of lf-acquire, too" {
 	make_find_holders
 	hold lf-acquire lock

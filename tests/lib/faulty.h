@@ -88,9 +88,9 @@ void faulty_set(enum faulty, int nth, bool all, int error);
 int faulty_calls(void);
 
 /*
- * The pauses since then; -1 if they were not of a millisecond.  Each ends with a
- * poll() for which no time is left.  On a busy machine none may be left for one before
- * it either, so half of the pauses must have one of a millisecond.
+ * The number of pauses since then, or -1 if one was longer than a millisecond, or too
+ * many had no wait.  A pause ends with a poll() of no time.  On a busy machine its
+ * poll() of a millisecond may be missing, so only half of the pauses must have one.
  */
 int faulty_pauses(void);
 
@@ -122,6 +122,8 @@ void faulty_keep_busy(enum faulty, const char *path);
 void faulty_after(enum faulty call, int error);
 
 /* The type that fstatfs() reports of each file system; 0: the true one. */
+#define NFS 0x6969u
+#define FUSE 0x65735546u
 void faulty_file_system(unsigned type);
 
 /* As on a FUSE file system whose server keeps the locks: proc(5) shows none. */

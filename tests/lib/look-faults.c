@@ -547,7 +547,7 @@ struct move {
 	struct gate begin, end, moved;
 };
 
-static int lock_body(int fd, int command, short type)
+static int set_body(int fd, int command, short type)
 {
 	struct flock body = { .l_type = type, .l_start = 1 };
 
@@ -559,10 +559,10 @@ static int give_body(void *argument)
 	const struct move *move = argument;
 	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
 
-	demand(lock_body(fd, F_OFD_SETLK, F_WRLCK) == 0);
+	demand(set_body(fd, F_OFD_SETLK, F_WRLCK) == 0);
 	gate_open(move->begin);
 	gate_pass(move->end);
-	demand(lock_body(fd, F_OFD_SETLK, F_UNLCK) == 0);
+	demand(set_body(fd, F_OFD_SETLK, F_UNLCK) == 0);
 	for (;;)
 		pause();
 }
@@ -573,7 +573,7 @@ static int get_body(void *argument)
 	int fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
 
 	demand(dup2(fd, HIGH_DESCRIPTOR) >= 0);
-	demand(lock_body(HIGH_DESCRIPTOR, F_OFD_SETLKW, F_WRLCK) == 0);
+	demand(set_body(HIGH_DESCRIPTOR, F_OFD_SETLKW, F_WRLCK) == 0);
 	gate_open(move->moved);
 	for (;;)
 		pause();
@@ -594,7 +594,7 @@ static void *count_holders(void *unused)
 	return (void *)(intptr_t)rc;
 }
 
-/* The processes are examined by their PIDs, and the first one had it then. */
+/* They are examined in the order of their PIDs; the first held it when it was. */
 TEST(a_lock_that_goes_from_one_to_another_between_the_looks_has_one_holder)
 {
 	struct move move = { gate_new(), gate_new(), gate_new() };

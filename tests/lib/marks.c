@@ -15,9 +15,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define NFS 0x6969u
-#define FUSE 0x65735546u
-
 /* What another process sees: no lock, 0, or its owner, -1 if it has no PID. */
 struct marks {
 	pid_t tag, body;

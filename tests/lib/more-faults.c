@@ -14,9 +14,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define NFS 0x6969u
-#define FUSE 0x65735546u
-
 /* --- Acquire */
 
 static int acquire_two(struct lf_lock *locks[2], int timeout_ms)

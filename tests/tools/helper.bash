@@ -396,11 +396,15 @@ need_public_directory() {
 
 nobody=65534
 
+# as USER COMMAND...: by root.
+as() {
+	setpriv --reuid="$1" --regid="$1" --clear-groups -- "${@:2}"
+}
+
 # unprivileged COMMAND...: as an ordinary user.
 unprivileged() {
 	if [ "$(id -u)" -eq 0 ]; then
-		setpriv --reuid="$nobody" --regid="$nobody" --clear-groups \
-			-- "$@"
+		as "$nobody" "$@"
 	else
 		"$@"
 	fi

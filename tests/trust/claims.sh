@@ -237,7 +237,7 @@ exec awk -v srcdir="$srcdir" -v list="$list" -v page="$page" '
 			path = name
 			sub(/^by /, "", path)
 			sub(/[ ,:;].*/, "", path)
-			if (path ~ /^(tests|doc)\// && !is_there(srcdir "/" path))
+			if (path ~ /^(tests|doc|lib)\// && !is_there(srcdir "/" path))
 				wrong("no such file: " path)
 		} else if (name ~ /^not shown: ./) {
 			hidden = hidden (hidden == "" ? "" : "; ") name
