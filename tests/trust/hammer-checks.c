@@ -258,7 +258,7 @@ static int run_lf_check(const char *lf_check, const char *path, char *answer,
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fd[1], STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, fd[1], STDERR_FILENO);
-	if (posix_spawn(&pid, lf_check, &actions, NULL, command, environ) != 0)
+	if (posix_spawnp(&pid, lf_check, &actions, NULL, command, environ) != 0)
 		abort();
 	posix_spawn_file_actions_destroy(&actions);
 	close(fd[1]);
