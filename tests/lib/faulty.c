@@ -104,6 +104,7 @@ static int why_granted;
 static unsigned file_system;
 static bool locks_hidden;
 static atomic_int polls[3]; /* by their time limit: none, a millisecond, a longer one */
+static const char *list_of_calls; /* a file */
 static char *opened;
 static size_t opened_size;
 
@@ -332,7 +333,7 @@ static int error_by_name(const char *name)
 
 /*
  * For a tool: FAULTY=CALL:ERROR makes all these calls fail, with :NTH only that
- * one.
+ * one.  The file FAULTY_LIST gets a line with the name of each call that could fail.
  */
 __attribute__((__constructor__)) static void read_environment(void)
 {
@@ -340,6 +341,7 @@ __attribute__((__constructor__)) static void read_environment(void)
 	char call[32], error[32];
 	int nth = 1, words;
 
+	list_of_calls = getenv("FAULTY_LIST");
 	if (!text)
 		return;
 	words = sscanf(text, "%31[^:]:%31[^:]:%d", call, error, &nth);
@@ -368,10 +370,27 @@ static void keep_busy(void)
 	}
 }
 
+/* No other result of the call: neither its error nor a cancellation. */
+static void add_to_list(enum faulty call)
+{
+	int error = errno, old, fd;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+	fd = (openat)(AT_FDCWD, list_of_calls, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (fd >= 0) {
+		dprintf(fd, "%s\n", names[call]);
+		(close)(fd);
+	}
+	pthread_setcancelstate(old, NULL);
+	errno = error;
+}
+
 bool faulty_fails(enum faulty call)
 {
 	int n;
 
+	if (list_of_calls)
+		add_to_list(call);
 	if (first_of_all && call == awaited)
 		first_of_all();
 	if (atomic_load(&failing) != (int)call)

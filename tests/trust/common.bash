@@ -92,6 +92,15 @@ begin_run() {
 	: >"$TRUST_LOG"
 }
 
+# print_row WHAT: the runs since the row before, where a program prints several.
+runs_before=0
+failures_before=0
+print_row() {
+	echo "row|$1|$((runs - runs_before))|$((failures - failures_before))"
+	runs_before=$runs
+	failures_before=$failures
+}
+
 # Its last line, for tests/trust/run, which makes the table.
 finish_row() {
 	echo "row|$1|$runs|$failures"
