@@ -39,8 +39,7 @@ static void buffer_messages(void)
 __attribute__((__format__(__printf__, 2, 0))) static void
 print_message(const char *name, const char *format, va_list arguments)
 {
-	/* Not on the stack, which a limit may have left too little of. */
-	static char text[8192], line[16384];
+	char text[8192] = "", line[16384];
 
 	if (name && !*name)
 		name = "''";

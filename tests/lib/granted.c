@@ -282,12 +282,14 @@ static void end_at_tag(void *(*waiter)(void *), int granted_as, int answer)
 TEST_WITH_FAULTS(an_interrupted_wait_leaves_no_tag)
 {
 	needs_locks_of_descriptions();
+	needs_known_file_systems();
 	end_at_tag(wait_for_place, EINTR, -EINTR);
 }
 
 TEST_WITH_FAULTS(a_bounded_wait_leaves_no_tag)
 {
 	needs_locks_of_descriptions();
+	needs_known_file_systems();
 	end_at_tag(wait_for_a_moment, 0, -ETIMEDOUT);
 }
 
