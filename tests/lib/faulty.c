@@ -333,7 +333,8 @@ static int error_by_name(const char *name)
 
 /*
  * For a tool: FAULTY=CALL:ERROR makes all these calls fail, with :NTH only that
- * one.  The file FAULTY_LIST gets a line with the name of each call that could fail.
+ * one.  The file FAULTY_LIST gets a line with the name of each call that could fail, and
+ * one with "(INJECTED)", as of strace(1), when it does.
  */
 __attribute__((__constructor__)) static void read_environment(void)
 {
@@ -371,14 +372,14 @@ static void keep_busy(void)
 }
 
 /* No other result of the call: neither its error nor a cancellation. */
-static void add_to_list(enum faulty call)
+static void add_to_list(enum faulty call, const char *what)
 {
 	int error = errno, old, fd;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
 	fd = (openat)(AT_FDCWD, list_of_calls, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd >= 0) {
-		dprintf(fd, "%s\n", names[call]);
+		dprintf(fd, "%s%s\n", names[call], what);
 		(close)(fd);
 	}
 	pthread_setcancelstate(old, NULL);
@@ -390,7 +391,7 @@ bool faulty_fails(enum faulty call)
 	int n;
 
 	if (list_of_calls)
-		add_to_list(call);
+		add_to_list(call, "");
 	if (first_of_all && call == awaited)
 		first_of_all();
 	if (atomic_load(&failing) != (int)call)
@@ -409,6 +410,8 @@ bool faulty_fails(enum faulty call)
 		raise(SIGSTOP);
 		return false;
 	}
+	if (list_of_calls)
+		add_to_list(call, " (INJECTED)");
 	errno = why;
 	return true;
 }

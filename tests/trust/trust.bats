@@ -15,7 +15,7 @@ need_no_instruments() {
 	done
 }
 
-# sample EVERY PROGRAM: the last line is the row of the table.
+# sample EVERY PROGRAM: the last lines are rows of the table.
 sample() {
 	need_faults
 	need_inspection
