@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: 0BSD
 # Crowds at the same files.  While their locks come and go, it may be impossible to
-# read the kernel's list of locks as a whole, and then lf-check cannot tell whether
-# flock(2) holds a file: make check runs this last, and nothing beside it.
+# read the kernel's list of locks as a whole, and then lf-check reports that a lock of
+# flock(2) is unknown: make check runs this last, and nothing beside it.
 
 load ../tools/helper
 
