@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: 0BSD
 #
-# Each claim in the list tests/trust/claims is on the page lockfile-fcntl(7), and what
+# Each claim in the list claims.list is on the page lockfile-fcntl(7), and what
 # is named as showing it exists.  Each section of the page has a claim, and each number
 # on it is in one.  Whether a test shows a claim, a reader has to judge.
 #
@@ -9,7 +9,7 @@
 
 srcdir=${srcdir:-.}
 tests=$srcdir/tests
-list=${CLAIMS-$tests/trust/claims}
+list=${CLAIMS-$tests/trust/claims.list}
 page=${PAGE-$srcdir/doc/lockfile-fcntl.7}
 
 # Those of tests/trust that are commands.
