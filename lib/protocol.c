@@ -287,7 +287,7 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how,
 	}
 	lf_flock_unlock(lock);
 	lf_table_unlock_body(lock);
-	/* Replicated Gluster grants it later, and maybe after the close. */
+	/* Replicated Gluster may grant the tag after the close. */
 	if (lock->marks.may_leak && lock->waits_for_tag)
 		lf_table_give_tag_back(lock);
 	/* A lock of the process is a sibling's still, which will leave. */

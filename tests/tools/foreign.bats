@@ -91,25 +91,24 @@ exclude_each_other() {
 	present ran
 }
 
-@test "fcntl(2) with locks of the process excludes, and is excluded" {
-	need_record_locks F_SETLK F_SETLKW
-	try=(python3 record.py F_SETLK F_WRLCK 0 0)
-	wait=(python3 record.py F_SETLKW F_WRLCK 0 0)
+# record_locks_exclude TRY WAIT: two kinds of need_record_locks.
+record_locks_exclude() {
+	need_record_locks "$@"
+	try=(python3 record.py "$1" F_WRLCK 0 0)
+	wait=(python3 record.py "$2" F_WRLCK 0 0)
 	exclude_each_other lock
+}
+
+@test "fcntl(2) with locks of the process excludes, and is excluded" {
+	record_locks_exclude F_SETLK F_SETLKW
 }
 
 @test "fcntl(2) with locks of the open file description excludes, and is excluded" {
-	need_record_locks F_OFD_SETLK F_OFD_SETLKW
-	try=(python3 record.py F_OFD_SETLK F_WRLCK 0 0)
-	wait=(python3 record.py F_OFD_SETLKW F_WRLCK 0 0)
-	exclude_each_other lock
+	record_locks_exclude F_OFD_SETLK F_OFD_SETLKW
 }
 
 @test "lockf(3) excludes, and is excluded" {
-	need_record_locks F_TLOCK F_LOCK
-	try=(python3 record.py F_TLOCK F_WRLCK 0 0)
-	wait=(python3 record.py F_LOCK F_WRLCK 0 0)
-	exclude_each_other lock
+	record_locks_exclude F_TLOCK F_LOCK
 }
 
 need_flock_fcntl() {
