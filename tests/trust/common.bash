@@ -109,12 +109,13 @@ finish_row() {
 
 # --- The system calls of a run
 
-# list_calls TRACE: prints "CALL N" for each N-th call that some thread makes.  The
-# loader's are omitted, whose last one unmaps its cache; a fault there would hit the
-# first thread, as strace counts for each thread.
+# list_calls TRACE [EXCEPT]: prints "CALL N" for each N-th call that some thread makes,
+# without those whose line matches EXCEPT.  The loader's are omitted, whose last one
+# unmaps its cache; a fault there would hit the first thread, as strace counts for each
+# thread.
 list_calls() {
 	# shellcheck disable=SC2016 # for awk
-	awk -v start="$(grep -n -m 1 ' munmap(' "$1" | cut -d : -f 1)" '
+	awk -v except="${2:-^$}" -v start="$(grep -n -m 1 ' munmap(' "$1" | cut -d : -f 1)" '
 	NR == 1 { main = $1; next }
 	$2 !~ /^[a-z_0-9]+\(/ || $2 ~ /^exit/ || $2 ~ /^rt_sigreturn/ { next }
 	{
@@ -123,7 +124,7 @@ list_calls() {
 		n = ++count[$1, call]
 		if ($1 == main && NR <= start)
 			seen[call, n] = 1
-		else if (!seen[call, n]++)
+		else if (!seen[call, n]++ && $0 !~ except)
 			print call, n
 	}' "$1" | sort -k 1,1 -k 2,2n
 }

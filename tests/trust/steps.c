@@ -5,7 +5,10 @@
  * Uses the library where lf-acquire does not, and runs COMMAND under the lock:
  *
  *	convert  converts to shared and back first
+ *	convert-flock
+ *	         the same with LF_FLOCK
  *	upgrade  shares the lock, and asks in vain for more: another shares it
+ *	twice    shares the lock by two handles, and releases one of them
  *	adopt    a child adopts the lock and runs COMMAND
  *	start    waits by descriptor
  *	give-up  begins to wait by descriptor, gives up, and does not run COMMAND
@@ -62,10 +65,10 @@ static int run_and_release(struct lf_lock *lock, char **command)
 	return rc < 0 ? fail("release", rc) : status;
 }
 
-static int convert(const char *path, char **command)
+static int convert(const char *path, unsigned flags, char **command)
 {
 	struct lf_lock *lock;
-	int rc = lf_acquire(&lock, path, LF_FOREVER, LF_SHARED);
+	int rc = lf_acquire(&lock, path, LF_FOREVER, LF_SHARED | flags);
 
 	if (rc == 0)
 		rc = lf_convert(lock, 60000, 0);
@@ -87,6 +90,19 @@ static int upgrade(const char *path, char **command)
 	if (rc == 0)
 		fputs("steps: exclusive beside another sharer\n", stderr);
 	return run_and_release(lock, command);
+}
+
+/* The first handle has the tag, which is the second's then. */
+static int twice(const char *path, char **command)
+{
+	struct lf_lock *lock, *other;
+	int rc = lf_acquire(&lock, path, LF_FOREVER, LF_SHARED);
+
+	if (rc == 0)
+		rc = lf_acquire(&other, path, 0, LF_SHARED);
+	if (rc == 0)
+		rc = lf_release(&lock);
+	return rc < 0 ? fail("twice", rc) : run_and_release(other, command);
 }
 
 /* The end of the child closes the pipe as well. */
@@ -177,9 +193,13 @@ static int lock_descriptor(const char *path, char **command)
 static int do_steps(const char *steps, const char *path, char **command)
 {
 	if (strcmp(steps, "convert") == 0)
-		return convert(path, command);
+		return convert(path, 0, command);
+	if (strcmp(steps, "convert-flock") == 0)
+		return convert(path, LF_FLOCK, command);
 	if (strcmp(steps, "upgrade") == 0)
 		return upgrade(path, command);
+	if (strcmp(steps, "twice") == 0)
+		return twice(path, command);
 	if (strcmp(steps, "adopt") == 0)
 		return adopt(path, command);
 	if (strcmp(steps, "start") == 0)
