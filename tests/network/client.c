@@ -4,6 +4,7 @@
  *
  *   client backend PATH            prints the kind of a lock on the file
  *   client acquire PATH MS         prints the result of lf_acquire()
+ *   client verify PATH             prints the result of lf_verify() of a lock
  *   client leak PATH               takes a lock of an open file description,
  *                                  closes the file, and exits with 0 if it is
  *                                  locked still
@@ -48,6 +49,19 @@ static int acquire(const char *path, const char *timeout_ms)
 	int rc = lf_acquire(&lock, path, atoi(timeout_ms), 0);
 
 	puts(lf_strerror(rc));
+	return rc < 0;
+}
+
+static int verify(const char *path)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire(&lock, path, 0, 0);
+
+	if (rc < 0)
+		return 2;
+	rc = lf_verify(lock);
+	puts(lf_strerror(rc));
+	lf_release(&lock);
 	return rc < 0;
 }
 
@@ -178,6 +192,8 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(command, "backend") == 0)
 		return backend(argv[2]);
+	if (argc == 3 && strcmp(command, "verify") == 0)
+		return verify(argv[2]);
 	if (argc == 3 && strcmp(command, "leak") == 0)
 		return leak(argv[2]);
 	if (argc == 4 && strcmp(command, "acquire") == 0)

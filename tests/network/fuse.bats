@@ -49,14 +49,19 @@ in_order_and_named() {
 	present back/new
 }
 
-@test "on a disk of this machine, the file is removed" {
+# serve_disk NAME: the file system is on a disk of this machine.
+serve_disk() {
 	local device
 
 	need losetup
 	truncate -s 1M disk
 	device=$(losetup -f --show disk 2>/dev/null) || skip "has no loop device"
-	serve m "blkdev,fsname=$device"
+	serve "$1" "blkdev,fsname=$device"
 	losetup -d "$device"
+}
+
+@test "on a disk of this machine, the file is removed" {
+	serve_disk m
 	in_order_and_named m/lock
 	run -0 lf-acquire m/new true
 	absent back/new
@@ -197,7 +202,23 @@ odd() {
 	no_fault "$2"
 }
 
-exist=17 again=11 io=5 interrupted=4 stale=116 timeout=110
+exist=17 again=11 io=5 interrupted=4 stale=116 timeout=110 denied=13
+
+# excludes FILE [asked]: a holder, a refused caller and a waiter, asked if the server
+# keeps the locks.
+excludes() {
+	local first
+
+	hold lf-acquire "$1"
+	first=$holder
+	run -75 lf-acquire "$1" true
+	begin lf-acquire -w "$1"
+	"${2-queued}" "$holder"
+	release "$first"
+	holds "$holder"
+	run -75 lf-acquire "$1" true
+	release "$holder"
+}
 
 @test "EEXIST without O_EXCL, and ESTALE, mean to start over" {
 	local call locks
@@ -240,7 +261,110 @@ exist=17 again=11 io=5 interrupted=4 stale=116 timeout=110
 		odd there open "$error"
 		odd there getattr "$error"
 		odd there write "$error" -p
+		odd there truncate "$error" -p
 	done
+}
+
+@test "a PID that cannot be cleared stays, and keeps nobody out" {
+	serve m
+	hold lf-acquire -p m/lock
+	fault truncate $io
+	release "$holder"
+	equal "$status" 0
+	[ -s back/lock ]
+	no_fault truncate
+	excludes m/lock
+	run -0 lf-acquire -p m/lock true
+	equal "$(cat back/lock)" ""
+}
+
+@test "a file that cannot be removed, or only seems to be, stays for the next" {
+	local answer
+
+	serve_disk m
+	for answer in $io $denied lie; do
+		fault unlink "$answer"
+		run -0 lf-acquire -v m/lock true
+		[ "$answer" = lie ] ||
+			equal "${lines[-1]}" "lf-acquire: m/lock: left in place"
+		present back/lock
+		excludes m/lock
+		no_fault unlink
+	done
+	run -0 lf-acquire m/lock true
+	absent back/lock
+}
+
+@test "a file system that does not say what it is counts as a network" {
+	local locks
+
+	serve mlocks locks
+	serve_disk m
+	fault statfs $io
+	for locks in '' locks; do
+		run -0 lf-acquire -v "m$locks/lock" true
+		equal "${lines[-1]}" "lf-acquire: m$locks/lock: left in place"
+		hold lf-acquire "m$locks/lock"
+		run -75 lf-acquire "m$locks/lock" touch ran
+		release "$holder"
+		run -0 lf-acquire -w "m$locks/lock" true
+		run -71 lf-acquire --global "m$locks/lock" touch ran
+		run -71 lf-acquire --flock "m$locks/lock" touch ran
+	done
+	absent ran
+}
+
+@test "where the server keeps the locks, an error of a close is none, and keeps none" {
+	local option
+
+	serve m locks
+	fault flush $io
+	for option in -n -w '-t 60' -s -p; do
+		# shellcheck disable=SC2086 # an option may have an argument
+		run -0 lf-acquire $option m/lock true
+		free m/lock
+	done
+	excludes m/lock asked
+	free m/lock
+}
+
+@test "a file with a name that its server does not count is locked by that name only" {
+	serve m
+	fault getattr lie
+	excludes m/lock
+	run -66 sh -c 'lf-acquire --fd 9 9>>m/lock && touch ran'
+	like "$output" 'm/lock: removed since it was opened'
+	absent ran
+}
+
+# A descriptor of each attempt stays open: it seems to be the program's by then.
+@test "a file that is another one without end is an error, and never 'held'" {
+	local option
+
+	serve m
+	: >back/lock
+	fault getattr other
+	for option in -n '-t 60' -w; do
+		run timeout 60 sh -c 'ulimit -n 64 && lf-acquire '"$option"' m/lock touch ran'
+		[[ $status =~ ^(66|71)$ && $output != *held* ]]
+		absent ran
+	done
+}
+
+@test "a server that grants a lock to two is noticed while both have it" {
+	serve m1 locks
+	serve m2 locks
+	hold lf-acquire m1/lock
+	fault lock lie
+	run -3 lf-acquire m2/lock sh -c 'exit 3'
+	like "$output" 'gave the lock to another while COMMAND ran'
+	run -1 client verify m2/lock
+	equal "$output" "another process holds the lock"
+	no_fault lock
+	run -75 lf-acquire m2/lock true
+	release "$holder"
+	run -0 lf-acquire m2/lock true
+	run -0 client verify m2/lock
 }
 
 @test "a server that cannot lock" {

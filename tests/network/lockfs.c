@@ -11,12 +11,14 @@
 #include <fuse.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -25,11 +27,13 @@ static const char usage[] =
 	"\n"
 	"  locks       the server keeps them, and frees them on FUSE_FLUSH alone\n"
 	"  cache       the kernel caches names and attributes for a day\n"
-	"  faults=DIR  an operation (create, getattr, lock, open, unlink or write) fails\n"
-	"              with the error whose number DIR/OPERATION links to; 0: the\n"
-	"              server stops; gate: that operation alone waits until the FIFO\n"
-	"              DIR/gate is opened for writing.  DIR/OPERATION.once is removed\n"
-	"              when it is used\n";
+	"  faults=DIR  an operation (create, flush, getattr, lock, open, statfs, truncate,\n"
+	"              unlink or write) fails with the error whose number\n"
+	"              DIR/OPERATION links to; 0: the server stops; gate: that operation\n"
+	"              alone waits until the FIFO DIR/gate is opened for writing; lie:\n"
+	"              lock and unlink succeed and do nothing, and getattr says that\n"
+	"              the file has no name; other: getattr says that it is another file,\n"
+	"              each time.  DIR/OPERATION.once is removed when it is used\n";
 
 static struct {
 	const char *back;
@@ -53,8 +57,8 @@ static int back = -1, faults = -1;
 
 /* ---- Failures */
 
-/* Not an error's number. */
-#define GATE 10000
+/* Not the numbers of errors. */
+enum { GATE = 10000, LIE, OTHER };
 
 static int read_fault(const char *name)
 {
@@ -62,7 +66,10 @@ static int read_fault(const char *name)
 
 	if (readlinkat(faults, name, number, sizeof(number) - 1) < 0)
 		return -1;
-	return strcmp(number, "gate") == 0 ? GATE : atoi(number);
+	return strcmp(number, "gate") == 0  ? GATE :
+	       strcmp(number, "lie") == 0   ? LIE :
+	       strcmp(number, "other") == 0 ? OTHER :
+					      atoi(number);
 }
 
 /* In spite of the kernel's message that the request is interrupted. */
@@ -76,7 +83,7 @@ static void wait_at_gate(void)
 	close(fd);
 }
 
-/* 0, or the negative error that the operation is to fail with. */
+/* 0, the negative error that the operation is to fail with, LIE or OTHER. */
 static int fault(const char *operation)
 {
 	char once[32];
@@ -92,6 +99,8 @@ static int fault(const char *operation)
 		kill(getpid(), SIGSTOP);
 	if (error == GATE)
 		wait_at_gate();
+	if (error > GATE)
+		return error;
 	return error > 0 && error != GATE ? -error : 0;
 }
 
@@ -107,16 +116,36 @@ static int result(long rc)
 	return rc < 0 ? -errno : (int)rc;
 }
 
+/* What it is said to be. */
+static void lie_about(struct stat *st, int lie)
+{
+	static atomic_uint others;
+
+	if (lie == LIE)
+		st->st_nlink = 0;
+	if (lie == OTHER)
+		st->st_ino += atomic_fetch_add(&others, 1) + 1;
+}
+
 static int fs_getattr(const char *path, struct stat *st,
 		      struct fuse_file_info *file)
 {
-	int rc = path && path[1] == '\0' ? 0 : fault("getattr");
+	int lie = path && path[1] == '\0' ? 0 : fault("getattr"), rc;
 
-	if (rc < 0)
-		return rc;
-	if (file)
-		return result(fstat((int)file->fh, st));
-	return result(fstatat(back, below(path), st, AT_SYMLINK_NOFOLLOW));
+	if (lie < 0)
+		return lie;
+	rc = file ? fstat((int)file->fh, st) :
+		    fstatat(back, below(path), st, AT_SYMLINK_NOFOLLOW);
+	lie_about(st, lie);
+	return result(rc);
+}
+
+static int fs_statfs(const char *path, struct statvfs *st)
+{
+	int rc = fault("statfs");
+
+	(void)path;
+	return rc < 0 ? rc : result(fstatvfs(back, st));
 }
 
 static int open_file(const char *path, struct fuse_file_info *file, int flags,
@@ -165,8 +194,10 @@ static int fs_write(const char *path, const char *buffer, size_t size,
 static int fs_truncate(const char *path, off_t size,
 		       struct fuse_file_info *file)
 {
-	int fd, rc;
+	int fd, rc = fault("truncate");
 
+	if (rc < 0)
+		return rc;
 	if (file)
 		return result(ftruncate((int)file->fh, size));
 	fd = openat(back, below(path), O_WRONLY | O_CLOEXEC);
@@ -181,7 +212,9 @@ static int fs_unlink(const char *path)
 {
 	int rc = fault("unlink");
 
-	return rc < 0 ? rc : result(unlinkat(back, below(path), 0));
+	if (rc < 0 || rc == LIE)
+		return rc < 0 ? rc : 0;
+	return result(unlinkat(back, below(path), 0));
 }
 
 /* ---- Locks */
@@ -285,6 +318,8 @@ static int fs_lock(const char *path, struct fuse_file_info *file, int command,
 	(void)path;
 	if (rc < 0)
 		return rc;
+	if (rc == LIE && command != F_GETLK)
+		return 0;
 	owner = use_owner(file);
 	if (!owner)
 		return -ENOLCK;
@@ -304,8 +339,11 @@ static int fs_lock(const char *path, struct fuse_file_info *file, int command,
 static int fs_flush(const char *path, struct fuse_file_info *file)
 {
 	struct owner **at, *owner;
+	int rc = fault("flush");
 
 	(void)path;
+	if (rc < 0)
+		return rc;
 	pthread_mutex_lock(&mutex);
 	at = find_owner(file);
 	owner = *at;
@@ -348,6 +386,7 @@ static void *fs_init(struct fuse_conn_info *connection,
 static struct fuse_operations operations = {
 	.init = fs_init,
 	.getattr = fs_getattr,
+	.statfs = fs_statfs,
 	.open = fs_open,
 	.create = fs_create,
 	.read = fs_read,
