@@ -379,6 +379,8 @@ void lf_wait_cancellable(bool on)
 				    PTHREAD_CANCEL_DISABLE, &(int){ 0 });
 	pthread_setcanceltype(on ? PTHREAD_CANCEL_ASYNCHRONOUS :
 				   PTHREAD_CANCEL_DEFERRED, &(int){ 0 });
+	if (!on)
+		lf_await_cancel();
 }
 
 int lf_cancel_disable(void)

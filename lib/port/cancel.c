@@ -8,3 +8,7 @@ bool lf_can_cancel_threads(void)
 {
 	return true;
 }
+
+void lf_await_cancel(void)
+{
+}

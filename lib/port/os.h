@@ -141,6 +141,12 @@ void lf_mount_free(struct lf_mount *mount);
 bool lf_can_cancel_threads(void);
 
 /*
+ * After cancellation has been disabled: one that was begun before ends this thread
+ * here, or not at all.
+ */
+void lf_await_cancel(void);
+
+/*
  * New memory that is zero, and zero again in the child of every kind of fork
  * (fork-linux.c or fork.c), or NULL: the system has none.
  */

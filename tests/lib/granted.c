@@ -1055,3 +1055,144 @@ TEST_WITH_FAULTS(a_server_that_keeps_flock_does_not_keep_the_caller)
 	assert_true(flock_is_free());
 	assert_free(lock_path);
 }
+
+#if defined(__GLIBC__) && defined(__linux__)
+# include <signal.h>
+# include <sys/syscall.h>
+# include <ucontext.h>
+
+/* --- The signal of a cancellation comes when the wait has ended */
+
+# define SIGCANCEL __SIGRTMIN
+
+static int next_byte[2];
+static atomic_int helper_tid;
+static atomic_bool was_cancelled;
+
+/* pthread_sigmask(3) does not. */
+static void block_the_signal(void)
+{
+	static const unsigned long set[_NSIG / 8 / sizeof(long)] = {
+		1UL << (SIGCANCEL - 1) % (8 * sizeof(long))
+	};
+	sigset_t other;
+
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, set, NULL, sizeof(set));
+	sigemptyset(&other);
+	sigaddset(&other, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &other, NULL);
+	atomic_store(&helper_tid, (int)syscall(SYS_gettid));
+}
+
+/* When the handler returns, the thread gets it, wherever it is. */
+static void let_the_signal_in(int signal, siginfo_t *unused, void *context)
+{
+	(void)signal;
+	(void)unused;
+	*(unsigned long *)&((ucontext_t *)context)->uc_sigmask &=
+		~(1UL << (SIGCANCEL - 1));
+}
+
+static void note_cancellation(void *unused)
+{
+	(void)unused;
+	atomic_store(&was_cancelled, true);
+}
+
+/* In the thread that waited: read(2) is a cancellation point. */
+static void read_once(void)
+{
+	char byte;
+
+	if ((int)syscall(SYS_gettid) != atomic_load(&helper_tid))
+		return;
+	pthread_cleanup_push(note_cancellation, NULL);
+	(void)!(read)(next_byte[0], &byte, 1);
+	pthread_cleanup_pop(0);
+}
+
+static void *give_up_wait(void *lock)
+{
+	return (void *)(intptr_t)lf_release((struct lf_lock **)lock);
+}
+
+static bool helper_sleeps(void)
+{
+	char path[64], state = 0;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
+		 atomic_load(&helper_tid));
+	stat = (fopen)(path, "re");
+	if (stat && fscanf(stat, "%*d %*s %c", &state) != 1)
+		state = 0;
+	if (stat)
+		(fclose)(stat);
+	return state == 'S';
+}
+
+static bool helper_has_pending_signal(void)
+{
+	unsigned long signals = 0;
+	char path[64], line[256];
+	FILE *status;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status",
+		 atomic_load(&helper_tid));
+	status = (fopen)(path, "re");
+	while (status && signals == 0 && fgets(line, sizeof(line), status))
+		(void)!sscanf(line, "SigPnd: %lx", &signals);
+	if (status)
+		(fclose)(status);
+	return signals != 0;
+}
+
+static bool comes_true(bool (*is)(void))
+{
+	for (int look = 0; look_again(&look);)
+		if (is())
+			return true;
+	return false;
+}
+
+TEST_OF_FILE_SYSTEM(a_late_cancellation_ends_no_other_call)
+{
+	static const struct sigaction lets_in = {
+		.sa_sigaction = let_the_signal_in,
+		.sa_flags = SA_SIGINFO,
+	};
+	struct actor *holder;
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *result;
+
+	needs_handlers_of_signals();
+	needs_locks_of_descriptions();
+	holder = actor_holder(0);
+	assert_int_equal(sigaction(SIGUSR1, &lets_in, NULL), 0);
+	assert_int_equal((pipe)(next_byte), 0);
+	faulty_before(F_SETLKW_, block_the_signal); /* the tag */
+	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
+	assert_true(waiters_reach(lock_path, 1));
+	faulty_before(FSTATAT, read_once);
+	(pthread_create)(&thread, NULL, give_up_wait, &lock);
+	assert_true(comes_true(helper_has_pending_signal));
+	actor_begin(holder, RELEASE, 0, 0);
+	assert_true(waiters_reach(lock_path, 0));
+	assert_true(comes_true(helper_sleeps));
+	assert_int_equal(syscall(SYS_tgkill, getpid(),
+				 atomic_load(&helper_tid), SIGUSR1),
+			 0);
+	assert_int_equal((write)(next_byte[1], "", 1), 1);
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, 0);
+	assert_false(atomic_load(&was_cancelled));
+	faulty_before(NOTHING, NULL);
+	assert_int_equal(actor_result(holder), 0);
+	actor_end(holder);
+	assert_free(lock_path);
+	(close)(next_byte[0]);
+	(close)(next_byte[1]);
+	signal(SIGUSR1, SIG_DFL);
+}
+#endif

@@ -117,8 +117,11 @@ int rounds(int usual);
 #if defined __SANITIZE_THREAD__ || has_feature(thread_sanitizer)
 # define needs_threads_after_a_fork_beside_threads() \
 	skip_because("the thread sanitizer does not let a child have threads")
+# define needs_handlers_of_signals() \
+	skip_because("the thread sanitizer calls handlers of signals later")
 #else
 # define needs_threads_after_a_fork_beside_threads() (void)0
+# define needs_handlers_of_signals() (void)0
 #endif
 
 bool has_description_locks(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* Threads that can be cancelled, if the C library was loaded whole in time. */
 #define lf_can_cancel_threads test_can_cancel_threads
+#define lf_await_cancel test_await_cancel
 
 #include "config.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* Threads that can always be cancelled; here while descriptors are available. */
 #define lf_can_cancel_threads test_can_cancel_threads
+#define lf_await_cancel test_await_cancel
 
 #include "config.h"
 
