@@ -308,6 +308,16 @@ static int show_flock(const struct lf_lock *lock)
 	return 0;
 }
 
+static int choose_flock(struct lf_lock *lock, const struct lf_request *request)
+{
+	int rc = lf_fs_flock(request);
+
+	if (rc < 0)
+		return rc;
+	lock->flock = rc > 0;
+	return 0;
+}
+
 static int open_once(struct lf_lock **opened, const struct lf_request *request)
 {
 	struct lf_lock *lock = lf_lock_new(request);
@@ -323,10 +333,8 @@ static int open_once(struct lf_lock **opened, const struct lf_request *request)
 	}
 	if (request->global)
 		rc = lf_fs_require_global(request);
-	if (rc >= 0 && request->flock) {
-		rc = lf_fs_flock(request);
-		lock->flock = rc > 0;
-	}
+	if (rc >= 0 && request->flock)
+		rc = choose_flock(lock, request);
 	if (rc >= 0 && !lock->borrowed)
 		rc = open_path(lock, request);
 	if (rc >= 0 && !lock->borrowed && lock->flock)

@@ -359,19 +359,18 @@ TEST(the_child_of_a_process_with_the_descriptor_runs_under_it)
 
 /* --- Another user */
 
-static int ask_as_another_user(void *wanted)
-{
-	close_descriptors();
-	demand(become_ordinary());
-	return expect(*(const int *)wanted);
-}
-
 static int ask_with_descriptor_as_another_user(void *wanted)
 {
 	demand(become_ordinary());
 	/* As after execve(2). */
 	demand(prctl(PR_SET_DUMPABLE, 1) == 0);
 	return expect(*(const int *)wanted);
+}
+
+static int ask_as_another_user(void *wanted)
+{
+	close_descriptors();
+	return ask_with_descriptor_as_another_user(wanted);
 }
 
 TEST(a_child_of_another_user_runs_under_it)

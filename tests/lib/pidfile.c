@@ -210,6 +210,7 @@ TEST(a_holder_that_met_the_PID_of_another_removes_the_file)
 
 	needs_locks_of_descriptions();
 	needs(has_flock(), "flock(2): else the file is removed under waiters");
+	needs_whole_queues();
 	holder = actor_holder(LF_PID);
 	waiter = actor_waiter(LF_FOREVER, 0, 1);
 	quitter = actor_process();
@@ -307,6 +308,7 @@ TEST(a_waiter_writes_its_PID_once_it_holds_the_lock)
 	struct lf_lock *lock;
 	pid_t first, second;
 
+	needs_whole_queues();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_PID), 0);
 	first = child_start(wait_for_it, NULL);
 	assert_true(waiters_reach(lock_path, 1));

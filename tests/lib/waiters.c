@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 /*
@@ -68,6 +69,16 @@ bool is_waiter(const char *path, long pid)
 		if (pids[i] == (unsigned long)pid)
 			return true;
 	return false;
+}
+
+bool shows_whole_queues(void)
+{
+	struct utsname system;
+	int major, minor;
+
+	return uname(&system) < 0 || strcmp(system.sysname, "Linux") != 0 ||
+	       sscanf(system.release, "%d.%d", &major, &minor) != 2 ||
+	       major != 5 || minor > 12;
 }
 
 bool waiters_reach(const char *path, int n)

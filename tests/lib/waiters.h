@@ -12,6 +12,11 @@ int waiters(const char *path);
 /* Whether one look shows this waiter; -1: one for the lock of a description. */
 bool is_waiter(const char *path, long pid);
 
+/* Linux 5.0 to 5.12 list the first waiter of a queue. */
+bool shows_whole_queues(void);
+#define needs_whole_queues() \
+	needs(shows_whole_queues(), "a kernel that lists each waiter")
+
 /* Returns when N wait; false if they never did, in half a minute. */
 bool waiters_reach(const char *path, int n);
 

@@ -280,6 +280,22 @@ static void kill_one(int number)
 	start_user(number);
 }
 
+/* Not killed by us: until it is noticed it looks as if it held its locks. */
+static void check_users(void)
+{
+	for (int i = 0; i < PROCESSES; i++) {
+		siginfo_t end = { .si_pid = 0 };
+
+		if (waitid(P_PID, (id_t)users[i], &end,
+			   WEXITED | WNOHANG | WNOWAIT) < 0 || end.si_pid == 0)
+			continue;
+		wrong("PID %d ended by itself: %s %d", (int)users[i],
+		      end.si_code == CLD_EXITED ? "status" : "signal",
+		      end.si_status);
+		kill_one(i);
+	}
+}
+
 static void stop_one(int number)
 {
 	kill(users[number], SIGSTOP);
@@ -351,6 +367,7 @@ static void disturb(int seconds)
 	while (seconds_now() < end || !have_all_happened(seconds, &what)) {
 		int number = rand() % PROCESSES, stalled = find_stalled();
 
+		check_users();
 		if (rand() % 2)
 			kill_one(number);
 		else

@@ -83,7 +83,7 @@ file_of_another() { # MODE VALUE
 }
 
 held_by_another() {
-	local holder user
+	local holder user waiters=
 
 	sticky 1777
 	make 1 666
@@ -98,15 +98,17 @@ held_by_another() {
 		status 0 on $user lf-check -p "$lock"
 		equal "$output" "$holder"
 		wait_in_queue "waiter$user" $user lf-acquire -w "$lock"
+		waiters="$waiters $pid"
 	done
 	let_end holder
 	finish "$holder"
+	# They may not remove it, so they begin again in any order: lockfile-fcntl(7).
 	for user in 2 0; do
-		holds "waiter$user"
-		held
-		let_end "waiter$user"
+		let_end_when_asked "waiter$user"
 	done
-	finish "$pid"
+	for pid in $waiters; do
+		finish "$pid"
+	done
 	free
 }
 
