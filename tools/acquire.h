@@ -64,6 +64,7 @@ int failure(const struct options *options, const char *path, int error);
 
 /* ERROR is a positive errno value. */
 int cannot_run(const char *command, int error);
+int unknown_end(const char *command, int error);
 
 /* --- One of several locks (slots.c), and a lock for one waiter (one-waiter.c) */
 
@@ -158,8 +159,8 @@ void let_signals_end_messages(const struct signals *was);
 
 /*
  * After take_signals(): runs COMMAND, passes signals on, and stores how COMMAND
- * ended, as waitpid(2) does.  Returns 0, or a positive errno value if COMMAND
- * could not be started.
+ * ended, as waitpid(2) does.  Returns 0, a positive errno value if COMMAND could not
+ * be started, or a negative one if it is unknown how COMMAND ended.
  */
 int run(char *const command[], const struct signals *was, int *wait_status);
 

@@ -32,24 +32,42 @@ static void buffer_messages(void)
 	done = true;
 }
 
+#define LONGEST_LINE 16384
+#define LONGEST_TEXT 8192
+
+/* Escapes all of it: names chosen by others may stand anywhere. */
+__attribute__((__format__(__printf__, 4, 0))) static void
+print_line(char *line, size_t size, const char *name, const char *format,
+	   va_list arguments)
+{
+	size_t length, room;
+
+	snprintf(line, size, "%s: %s%s", tool_name, name ? name : "",
+		 name ? ": " : "");
+	length = strlen(line);
+	room = size - length;
+	vsnprintf(line + length, room < LONGEST_TEXT ? room : LONGEST_TEXT,
+		  format, arguments);
+	print_folded(stderr, line, columns_of_terminal(fileno(stderr)));
+	fputc('\n', stderr);
+	fflush(stderr);
+}
+
 /*
- * Escapes all of it: names chosen by others may stand anywhere.  Text beyond the
- * buffers is cut: a message is printed also without memory.
+ * Text beyond the buffer is cut.  The stack may be small, and a holder of the lock
+ * must not end by that; without memory a short message is printed as well.
  */
 __attribute__((__format__(__printf__, 2, 0))) static void
 print_message(const char *name, const char *format, va_list arguments)
 {
-	char text[8192] = "", line[16384];
+	char few[1024], *line = malloc(LONGEST_LINE);
 
 	if (name && !*name)
 		name = "''";
 	buffer_messages();
-	vsnprintf(text, sizeof(text), format, arguments);
-	snprintf(line, sizeof(line), "%s: %s%s%s", tool_name, name ? name : "",
-		 name ? ": " : "", text);
-	print_folded(stderr, line, columns_of_terminal(fileno(stderr)));
-	fputc('\n', stderr);
-	fflush(stderr);
+	print_line(line ? line : few, line ? LONGEST_LINE : sizeof(few), name,
+		   format, arguments);
+	free(line);
 }
 
 void message(const char *format, ...)

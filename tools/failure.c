@@ -355,6 +355,12 @@ static int status_of_command(const char *command, int error)
 	}
 }
 
+int unknown_end(const char *command, int error)
+{
+	message_about(command, "how it ended is unknown: %s", strerror(error));
+	return STATUS_SYSTEM;
+}
+
 int cannot_run(const char *command, int error)
 {
 	message_about(command, "cannot be run: %s",

@@ -380,7 +380,8 @@ static int run_command(struct lf_lock **locks, int *results,
 	if (error) {
 		finish(locks, results, o, &was, 0);
 		let_signals_end_messages(&was);
-		return cannot_run(o->command[0], error);
+		return error < 0 ? unknown_end(o->command[0], -error) :
+				   cannot_run(o->command[0], error);
 	}
 	killed_by = WIFSIGNALED(status) && !o->close ? WTERMSIG(status) : 0;
 	finish(locks, results, o, &was, killed_by);

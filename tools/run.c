@@ -154,33 +154,57 @@ static void stop_with(pid_t command, int sig)
 		close(terminal);
 }
 
+static pid_t next_change(pid_t command, int *status)
+{
+	const int changes = WNOHANG | WUNTRACED | WCONTINUED;
+	pid_t changed;
+
+	do
+		changed = waitpid(command, status, changes);
+	while (changed < 0 && errno == EINTR);
+	return changed;
+}
+
+/* One of those that a terminal sends. */
+static bool is_stop(int sig)
+{
+	return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
+
 /*
  * The state of COMMAND is read before a signal is passed on.  The SIGCONT of a
  * shell has mostly reached COMMAND as well; a second one would undo a stop key
- * that was pressed in between.
+ * that was pressed in between.  Likewise, a COMMAND that has just stopped may have
+ * been continued since, and a second SIGTSTP would stop it again.
+ *
+ * Returns 0, or a negative errno value: something else has reaped COMMAND.
  */
-static int wait_for(pid_t command)
+static int wait_for(pid_t command, int *status)
 {
-	const int changes = WNOHANG | WUNTRACED | WCONTINUED;
 	bool continued = false;
 	sigset_t all;
-	int status;
 
 	sigfillset(&all);
 	for (;;) {
+		bool stopped = false;
 		siginfo_t info;
+		pid_t changed;
 
 		if (sigwaitinfo(&all, &info) < 0)
 			continue;
-		while (waitpid(command, &status, changes) > 0) {
-			if (WIFEXITED(status) || WIFSIGNALED(status))
-				return status;
-			continued = WIFCONTINUED(status);
-			if (WIFSTOPPED(status))
-				stop_with(command, WSTOPSIG(status));
+		while ((changed = next_change(command, status)) > 0) {
+			if (WIFEXITED(*status) || WIFSIGNALED(*status))
+				return 0;
+			continued = WIFCONTINUED(*status);
+			stopped = true;
+			if (WIFSTOPPED(*status))
+				stop_with(command, WSTOPSIG(*status));
 		}
+		if (changed < 0)
+			return -errno;
 		if (info.si_signo == SIGCHLD ||
-		    (info.si_signo == SIGCONT && continued))
+		    (info.si_signo == SIGCONT && continued) ||
+		    (is_stop(info.si_signo) && stopped))
 			continue;
 		pass_on(&info, command);
 	}
@@ -195,6 +219,7 @@ int run(char *const command[], const struct signals *was, int *wait_status)
 {
 	volatile int error = 0;
 	pid_t pid = vfork();
+	int lost = 0;
 
 	if (pid == 0) {
 		give_signals_back(was);
@@ -204,9 +229,9 @@ int run(char *const command[], const struct signals *was, int *wait_status)
 	if (pid < 0)
 		error = errno;
 	else
-		*wait_status = wait_for(pid);
+		lost = wait_for(pid, wait_status);
 	/* Signals stay blocked until the lock has been released. */
-	return error;
+	return error ? error : lost;
 }
 
 int end_alike(int wait_status)

@@ -30,13 +30,27 @@ static int compare_locks(const void *left, const void *right)
 	return order != 0 ? order : (*a > *b) - (*a < *b);
 }
 
+/* What may be mended is said; else the system has no such list. */
+static int why_not_listed(int error)
+{
+	switch (error) {
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+	case -ENOTSUP:
+		return error;
+	default:
+		return -ENOSYS;
+	}
+}
+
 int lf_listing_read(struct lf_listing *listing)
 {
 	struct lf_lock_list *list = &listing->list;
 	int rc = lf_list_locks(list);
 
 	listing->sorted = NULL;
-	listing->error = rc == -ENOTSUP ? rc : -ENOSYS;
+	listing->error = why_not_listed(rc);
 	if (rc < 0)
 		return rc;
 	listing->sorted = calloc(list->count + 1, sizeof(*listing->sorted));

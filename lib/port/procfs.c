@@ -485,7 +485,7 @@ static int read_descriptors(struct lf_process *process, int fd,
 
 	*any = false;
 	if (!list) {
-		process->error = fds < 0 ? -errno : -ENOMEM;
+		process->error = -errno;
 		if (fds >= 0)
 			close(fds);
 		return 0;
@@ -519,7 +519,7 @@ static int read_threads(struct lf_process *process, int fd,
 	DIR *list = task < 0 ? NULL : fdopendir(task);
 	struct dirent *entry;
 	bool any = false;
-	int rc = 0, error = list ? 0 : task < 0 ? -errno : -ENOMEM;
+	int rc = 0, error = list ? 0 : -errno;
 
 	if (!list && task >= 0)
 		close(task);

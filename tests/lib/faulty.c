@@ -62,6 +62,7 @@ static const char *const names[FAULTIES] = {
 	[STRDUP] = "strdup",
 	[FOPEN] = "fopen",
 	[READLINKAT] = "readlinkat",
+	[WAITPID] = "waitpid",
 };
 
 /*
@@ -83,7 +84,7 @@ static const struct {
 	const char *name;
 	int number;
 } errors[] = {
-	ERROR(EACCES), ERROR(EAGAIN), ERROR(EDEADLK), ERROR(EDQUOT),
+	ERROR(EACCES), ERROR(EAGAIN), ERROR(ECHILD), ERROR(EDEADLK), ERROR(EDQUOT),
 	ERROR(EINTR), ERROR(EINVAL), ERROR(EIO), ERROR(EISDIR),
 	ERROR(ELOOP), ERROR(EMFILE), ERROR(ENAMETOOLONG), ERROR(ENFILE),
 	ERROR(ENODEV), ERROR(ENOENT), ERROR(ENOEXEC), ERROR(ENOLCK),

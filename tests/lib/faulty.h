@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* fcntl() counts by its command; UNLOCK is each call that releases a lock. */
@@ -75,6 +76,7 @@ enum faulty {
 	STRDUP,
 	FOPEN,
 	READLINKAT,
+	WAITPID,
 	FAULTIES,
 };
 
@@ -168,6 +170,8 @@ void faulty_hide_locks(bool);
 #define fopen(...) (faulty_fails(FOPEN) ? NULL : (fopen)(__VA_ARGS__))
 #define readlinkat(...) (faulty_fails(READLINKAT) ? -1 : (readlinkat)(__VA_ARGS__))
 #define fork() (faulty_fails(FORK) ? -1 : (fork)())
+#define waitpid(pid, status, options) \
+	(faulty_fails(WAITPID) ? -1 : (waitpid)(pid, status, options))
 /* A function that calls vfork() must not return in the child. */
 #define vfork() (faulty_fails(VFORK) ? -1 : (vfork)())
 #define execvp(file, argv) (faulty_fails(EXECVP) ? -1 : (execvp)(file, argv))

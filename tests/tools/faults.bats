@@ -115,6 +115,63 @@ fails_there() {
 	absent lock
 }
 
+@test "a look at COMMAND that is interrupted is made again" {
+	FAULTY=waitpid:EINTR:1 run -7 timeout 60 faulty-acquire lock sh -c 'exit 7'
+	equal "$output" ""
+	absent lock
+}
+
+@test "a COMMAND that something else has reaped is status 71, and the lock is free" {
+	FAULTY=waitpid:ECHILD:1 run -71 timeout 60 faulty-acquire lock touch ran
+	like "$output" '^lf-acquire: touch: how it ended is unknown: '
+	present ran
+	absent lock
+}
+
+@test "descriptors that may not be listed are not a lack of memory" {
+	touch lock
+	FAULTY=fdopendir:EACCES run -1 faulty-check --mine lock
+	equal "$output" ""
+	need_locks_of_descriptors
+	FAULTY=fdopendir:EACCES run -0 lf-acquire lock faulty-check --mine lock
+}
+
+@test "without descriptors a list of locks is not one that the system lacks" {
+	local n said=''
+
+	hold lf-acquire lock
+	for n in {1..30}; do
+		FAULTY=openat:EMFILE:$n run --separate-stderr faulty-check "$PWD"
+		[[ $stderr != *"does not list locks"* ]]
+		said+=$stderr
+	done
+	like "$said" "too many open files"
+}
+
+# succeed_with STACK ARGUMENT...: each time, wherever the system begins the stack.
+succeed_with() {
+	local n
+
+	for n in {1..10}; do
+		prlimit --core=0 --stack="$1" env -i PATH="$PATH" \
+			lf-acquire "${@:2}" lock true &>message || return
+	done
+}
+
+# A program that dies of it has the lock.
+@test "a message needs little of the stack" {
+	local stack
+
+	need prlimit
+	for ((stack = 8192; stack <= 65536; stack += 4096)); do
+		! succeed_with "$stack" || break
+	done
+	[ "$stack" -le 65536 ] || skip "a program needs more than 64 kB of it here"
+	echo "$stack"
+	succeed_with $((stack + 8192)) -v
+	like "$(<message)" '^lf-acquire: lock: locked after '
+}
+
 @test "a wait without a thread, memory or descriptor is status 71" {
 	hold lf-acquire lock
 	FAULTY=pthread_create:EAGAIN fails_with 71 'lock: out of memory or threads; check' \

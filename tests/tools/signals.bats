@@ -375,6 +375,25 @@ comes_back() {
 	absent lock
 }
 
+# lf-acquire has taken the signal, and COMMAND stops before lf-acquire looks.
+@test "a SIGTSTP to the whole group stops COMMAND once" {
+	need_faults
+	set -m
+	FAULTY=waitpid:STOP:1 hold faulty-acquire lock
+	set +m
+	kill -TSTP "$holder"
+	eventually is_stopped "$holder"
+	kill -TSTP "$command"
+	eventually is_stopped "$command"
+	kill -CONT "$holder"
+	eventually is_stopped "$holder"
+	kill -CONT -- "-$holder"
+	eventually is_asleep "$holder"
+	release "$holder" 3
+	equal "$status" 3
+	absent lock
+}
+
 @test "lf-acquire does not stop with COMMAND if no shell would continue it" {
 	need setsid perl
 	hold setsid lf-acquire lock perl -e 'setpgrp; exec @ARGV'
