@@ -12,6 +12,35 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <sys/resource.h>
+
+static int adopt_without_descriptors(void *argument)
+{
+	struct lf_lock *lock = argument;
+	struct rlimit none, usual;
+
+	demand(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+	none = (struct rlimit){ 0, usual.rlim_max };
+	demand(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	demand(lf_adopt(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	return setrlimit(RLIMIT_NOFILE, &usual); /* for make coverage */
+}
+
+/*
+ * The child has no thread that waits for the tag, as it could not be cancelled.  First:
+ * once a thread has been cancelled, the library that this needs is loaded.
+ */
+TEST(a_child_that_cannot_cancel_threads_can_adopt)
+{
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	assert_child(adopt_without_descriptors, lock);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_free(lock_path);
+}
 
 struct family {
 	struct lf_lock *lock;

@@ -356,6 +356,33 @@ TEST(a_lock_that_the_parent_released_is_ESTALE_or_EAGAIN)
 	gate_free(late.gate);
 }
 
+static int acquire_and_adopt_too_late(void *argument)
+{
+	struct late *late = argument;
+	struct lf_lock *own;
+
+	gate_pass(late->gate);
+	demand(lf_acquire(&own, lock_path, 0, LF_KEEP) == 0);
+	demand(lf_adopt(late->lock) == -EAGAIN);
+	demand(lock_error(lock_path) == EAGAIN);
+	demand(lf_release(&own) == 0);
+	return 0;
+}
+
+/* Where a lock belongs to the process, the kernel would grant it this one too. */
+TEST(a_process_that_holds_the_file_does_not_adopt_another_lock_on_it)
+{
+	struct late late = { .gate = gate_new() };
+	pid_t child;
+
+	assert_int_equal(lf_acquire(&late.lock, lock_path, 0, LF_KEEP), 0);
+	child = child_start(acquire_and_adopt_too_late, &late);
+	assert_int_equal(lf_release(&late.lock), 0);
+	gate_open(late.gate);
+	assert_finish(child);
+	gate_free(late.gate);
+}
+
 TEST(a_handle_without_a_lock_is_EBADF)
 {
 	struct lf_lock *lock;
@@ -537,6 +564,18 @@ TEST(a_child_without_threads_can_adopt)
 	assert_free(lock_path);
 }
 
+static struct lf_lock *acquire_for_the_process(void)
+{
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	if (lf_backend(lock) == LF_BACKEND_OFD) {
+		lf_release(&lock);
+		skip_because("needs locks of the process");
+	}
+	return lock;
+}
+
 static int adopt_from_living_parent(void *argument)
 {
 	struct lf_lock *lock = argument;
@@ -546,17 +585,23 @@ static int adopt_from_living_parent(void *argument)
 
 TEST(a_lock_of_the_process_stays_with_the_parent)
 {
-	struct lf_lock *lock;
+	struct lf_lock *lock = acquire_for_the_process();
 
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	if (lf_backend(lock) == LF_BACKEND_OFD) {
-		lf_release(&lock);
-		skip_because("needs locks of the process");
-	}
 	assert_int_equal(child_run(adopt_from_living_parent, lock), EAGAIN);
 	assert_int_equal(lf_verify(lock), 0);
 	assert_int_equal(lf_release(&lock), 0);
 	assert_false(exists(lock_path));
+}
+
+/* Any close of the file drops it.  Nobody but the child has removed the file. */
+TEST(a_lock_that_the_process_lost_is_released_by_the_child_that_adopted)
+{
+	struct lf_lock *lock = acquire_for_the_process();
+
+	close(open(lock_path, O_RDONLY | O_CLOEXEC));
+	assert_child(adopt_and_release, lock);
+	assert_false(exists(lock_path));
+	assert_int_equal(lf_release(&lock), 0);
 }
 
 static int adopt_without_a_wait(void *lock)

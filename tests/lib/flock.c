@@ -275,7 +275,7 @@ TEST(a_waiter_holds_neither_while_it_waits_for_the_other)
 	assert_nothing_is_held();
 }
 
-static bool waits_for_records(const struct actor *waiter)
+static bool waits_for_records(pid_t waiter)
 {
 	FILE *locks = fopen("/proc/locks", "re");
 	char line[512];
@@ -284,10 +284,18 @@ static bool waits_for_records(const struct actor *waiter)
 
 	while (locks && !waits && fgets(line, sizeof(line), locks))
 		waits = sscanf(line, "%*u: -> POSIX %*s %*s %d", &pid) == 1 &&
-			pid == actor_pid(waiter);
+			pid == waiter;
 	if (locks)
 		fclose(locks);
 	return waits;
+}
+
+static bool comes_to_wait_for_records(pid_t waiter)
+{
+	for (int look = 0; look_again(&look);)
+		if (waits_for_records(waiter))
+			return true;
+	return false;
 }
 
 TEST(a_waiter_that_gets_flock_first_leaves_it_to_others)
@@ -301,13 +309,40 @@ TEST(a_waiter_that_gets_flock_first_leaves_it_to_others)
 	waiter = actor_waiter(LF_FOREVER, LF_FLOCK, 1);
 	records = actor_holder(LF_KEEP);
 	other_end(other);
-	for (int look = 0; !waits_for_records(waiter) && look_again(&look);)
-		;
-	assert_true(waits_for_records(waiter));
+	assert_true(comes_to_wait_for_records(actor_pid(waiter)));
 	assert_int_equal(flock_state(), 'f');
 	actor_release(records);
 	assert_int_equal(actor_result(waiter), 0);
 	actor_release(waiter);
+	assert_nothing_is_held();
+}
+
+static int be_interrupted(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	interrupt_on(SIGUSR1, 0);
+	demand(lf_acquire(&lock, lock_path, LF_FOREVER, LF_FLOCK) == -EINTR);
+	return 0;
+}
+
+TEST(a_waiter_that_got_flock_first_is_interrupted_all_the_same)
+{
+	struct actor *records;
+	struct other other;
+	pid_t waiter;
+
+	needs_flock();
+	needs_locks_of_descriptions();
+	other = other_new(LOCK_EX);
+	waiter = child_start(be_interrupted, NULL);
+	assert_true(waiters_reach(lock_path, 1));
+	records = actor_holder(LF_KEEP);
+	other_end(other);
+	assert_true(comes_to_wait_for_records(waiter));
+	assert_int_equal(child_interrupt(waiter), 0);
+	actor_release(records);
 	assert_nothing_is_held();
 }
 

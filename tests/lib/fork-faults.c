@@ -147,3 +147,58 @@ TEST(a_child_can_adopt_the_lock)
 {
 	try_each(pass_to_child);
 }
+
+/* --- Two threads are the first to use the library */
+
+static struct {
+	int nth; /* such call, before which the other thread comes */
+	struct lf_lock *locks[2];
+	int error;
+} other;
+
+static void *acquire_two(void *unused)
+{
+	for (int i = 0; i < 2 && other.error == 0; i++)
+		other.error = lf_acquire(&other.locks[i], "other", 0, LF_SHARED);
+	return unused;
+}
+
+static void let_other_be_first(void)
+{
+	pthread_t thread;
+
+	if (--other.nth > 0)
+		return;
+	faulty_before(NOTHING, NULL);
+	other.error = (pthread_create)(&thread, NULL, acquire_two, NULL);
+	if (other.error == 0)
+		pthread_join(thread, NULL);
+}
+
+static int fork_after_both(void *nth)
+{
+	struct lf_lock *locks[2];
+
+	other.nth = *(int *)nth;
+	faulty_before(MMAP, let_other_be_first);
+	for (int i = 0; i < 2; i++)
+		demand(lf_acquire(&locks[i], lock_path, 0, LF_SHARED) == 0);
+	demand(other.nth == 0 && other.error == 0);
+	demand(child_run(release_in_child, other.locks) == 0);
+	demand(exists("other"));
+	for (int i = 0; i < 2; i++)
+		demand(lf_release(&other.locks[i]) >= 0);
+	demand(!exists("other"));
+	demand(child_run(release_in_child, locks) == 0);
+	return release_both(locks);
+}
+
+/* The mark of the process, or what counts its forks. */
+TEST(what_another_thread_has_set_meanwhile_stays)
+{
+	needs_shared_locks();
+	needs_locks_of_descriptions();
+	needs(knows_file_systems(), "Linux");
+	for (int nth = 1; nth <= 2; nth++)
+		assert_child(fork_after_both, &nth);
+}

@@ -62,10 +62,15 @@ static bool fail_one(void (*look)(void), size_t i, int nth, bool all)
 /* How many of them: each, or some of many, or of thousands. */
 enum extent { EACH, SOME, FEW };
 
-/* Lists that grow are few. */
+/* Before the processes are examined there are few allocations. */
+static bool is_allocation(enum faulty call)
+{
+	return call == MALLOC || call == CALLOC || call == REALLOC;
+}
+
 static int next(size_t i, int nth, enum extent extent)
 {
-	if (extent == EACH || (faults[i].call == REALLOC && nth < 16))
+	if (extent == EACH || (is_allocation(faults[i].call) && nth < 16))
 		return nth + 1;
 	return extent == FEW ? 4 * nth : 2 * nth;
 }
@@ -273,6 +278,22 @@ TEST(a_locked_file_of_the_machine_is_not_missed_in_silence)
 	begin(lock_as_a_process, false);
 	fail_everywhere("inspect machine", inspect_machine, FEW);
 	end();
+}
+
+TEST(a_link_without_memory_for_its_report_is_ENOMEM)
+{
+	struct lf_report *report;
+
+	assert_int_equal(symlink("lock", "link"), 0);
+	for (int nth = 1, failed = 1; failed; nth++) {
+		int rc;
+
+		faulty_set(CALLOC, nth, false, ENOMEM);
+		rc = lf_inspect("link", &report);
+		failed = faulty_clear();
+		assert_int_equal(rc, failed ? -ENOMEM : -ELOOP);
+		assert_null(report);
+	}
 }
 
 /* Whatever its descriptors show. */
@@ -506,6 +527,54 @@ TEST(flock_that_has_gone_since_the_list_was_read_holds_nothing)
 	pthread_join(thread, &result);
 	assert_int_equal((intptr_t)result, 0);
 	gate_free(ready);
+}
+
+static struct gate taken;
+static pid_t taker;
+static enum faulty failing;
+static int failing_nth;
+
+static void start_taker(void)
+{
+	taker = child_start(take_flock, &taken);
+	gate_pass(taken);
+}
+
+/* Before the list is read again. */
+static void replace_taker(void)
+{
+	faulty_before(NOTHING, NULL);
+	assert_kill(taker);
+	start_taker();
+	faulty_set(failing, failing_nth, false, ENOMEM);
+}
+
+static void inspect_replaced_flock(enum faulty call, int nth)
+{
+	failing = call;
+	failing_nth = nth;
+	wrong = NULL;
+	start_taker();
+	faulty_before(POLL, replace_taker);
+	inspect_flock();
+	faulty_clear();
+	assert_null(wrong);
+	assert_kill(taker);
+}
+
+TEST(flock_that_follows_another_without_memory_is_not_missed)
+{
+	needs(has_flock(), "flock(2)");
+	needs_proc_with_locks();
+	make_file(lock_path, 0666);
+	taken = gate_new();
+	faulty_hide_locks(true); /* else its process is enough */
+	for (int nth = 1; nth < 16; nth++) {
+		inspect_replaced_flock(REALLOC, nth);
+		inspect_replaced_flock(CALLOC, nth);
+	}
+	faulty_hide_locks(false);
+	gate_free(taken);
 }
 
 static struct stat locked;

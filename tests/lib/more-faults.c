@@ -409,6 +409,22 @@ TEST(a_file_that_cannot_be_examined_is_not_verified)
 	(close)(fd);
 }
 
+TEST(nor_is_it_adopted)
+{
+	int fd = (openat)(AT_FDCWD, lock_path, O_CREAT | O_RDWR, 0666);
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire_fd(&lock, fd, 0, 0), 0);
+	for (int nth = 1; nth <= 2; nth++) {
+		faulty_set(FSTAT, nth, false, EIO);
+		assert_int_equal(lf_adopt(lock), nth == 1 ? 0 : -EIO);
+		assert_int_equal(faulty_clear(), 1);
+	}
+	assert_int_equal(lf_release(&lock), 0);
+	(close)(fd);
+}
+
 /* --- What lists locks and processes */
 
 TEST(without_a_list_nobody_is_known_to_wait_or_to_end)

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -282,6 +283,66 @@ TEST(a_process_that_goes_on_is_not_ending)
 	needs_proc_with_locks();
 	assert_false(is_dying(getpid()));
 	assert_int_equal(open_descriptors(), before);
+}
+
+struct reader {
+	int fd[2];
+	atomic_int pid;
+};
+
+static void *read_until_the_end(void *argument)
+{
+	struct reader *reader = argument;
+	char byte;
+
+	atomic_store(&reader->pid, lf_thread_pid());
+	while (read(reader->fd[0], &byte, 1) == 1)
+		;
+	return NULL;
+}
+
+/* How often it has slept by then; the next time is not over. */
+static unsigned long long sleeps_of(pid_t thread)
+{
+	unsigned long long sleeps = 0;
+	int state = 'R';
+
+	for (int look = 0; state != 'S' && state >= 0 && look_again(&look);)
+		state = lf_thread_state(thread, &sleeps);
+	assert_int_equal(state, 'S');
+	return sleeps;
+}
+
+TEST(a_thread_sleeps_each_time_that_it_waits)
+{
+	struct reader reader = { .pid = 0 };
+	unsigned long long sleeps;
+	pthread_t thread;
+	int before;
+
+	needs_proc_with_locks();
+	assert_int_equal(pipe(reader.fd), 0);
+	assert_int_equal(pthread_create(&thread, NULL, read_until_the_end,
+					&reader),
+			 0);
+	for (int look = 0; atomic_load(&reader.pid) == 0 && look_again(&look);)
+		;
+	assert_int_not_equal(reader.pid, lf_thread_pid());
+	before = open_descriptors();
+	sleeps = sleeps_of(reader.pid);
+	assert_int_equal(write(reader.fd[1], "", 1), 1);
+	for (int look = 0; sleeps_of(reader.pid) == sleeps && look_again(&look);)
+		;
+	assert_true(sleeps_of(reader.pid) > sleeps);
+	assert_int_equal(lf_thread_state(lf_thread_pid(), &sleeps), 'R');
+	assert_int_equal(open_descriptors(), before);
+	close(reader.fd[1]);
+	pthread_join(thread, NULL);
+	for (int look = 0; lf_thread_state(reader.pid, &sleeps) != -ENOENT &&
+			   look_again(&look);)
+		;
+	assert_int_equal(lf_thread_state(reader.pid, &sleeps), -ENOENT);
+	close(reader.fd[0]);
 }
 
 /* Each file system counts its inodes itself. */
