@@ -6,11 +6,63 @@
 # on it is in one.  Whether a test shows a claim, a reader has to judge.
 #
 # The page is read as a reader sees it: without macros, line ends and quotation marks.
+#
+#   tests/trust/claims.sh --run CLAIM
+#
+# prints the claim of this number, as the check counts them, or each that has this text,
+# and runs the tests that show it, in the build directory.
 
-srcdir=${srcdir:-.}
+srcdir=${srcdir:-$(dirname "$0")/../..}
 tests=$srcdir/tests
 list=${CLAIMS-$tests/trust/claims.list}
 page=${PAGE-$srcdir/doc/lockfile-fcntl.7}
+
+# "# NUMBER. CLAIM", and a line for each test of it.
+select_claims() {
+	awk -v wanted="$1" '
+		function end_claim() {
+			if (wanted ~ /^[0-9]+$/ ? wanted == number : index(claim, wanted))
+				print "# " number ". " claim tests
+			claim = tests = ""
+		}
+		/^#/ || /^= / || !NF { next }
+		/^\t\t/ { tests = tests " " substr($0, 3); next }
+		/^\t/ { sub(/[ \t]+# .*/, ""); tests = tests "\n" substr($0, 2); next }
+		tests != "" { end_claim() }
+		{ number += claim == ""; claim = claim (claim == "" ? "" : " ") $0 }
+		END { end_claim() }' "$list"
+}
+
+# run_test FILE[:NAME]
+run_test() {
+	name=${1#*:} filter=
+	case $1 in
+	*.bats:*) filter="--filter '$(echo "$name" | sed 's/[^A-Za-z0-9]/./g')'" ;;
+	*:*) LF_TEST=$name && export LF_TEST ;;
+	esac
+	make -k check TESTS="tests/${1%%:*}" BATS_LOG_FLAGS="$filter" 2>&1 |
+		grep -E '^(PASS|FAIL|SKIP|ERROR|X[A-Z]*): |\*\*\*'
+	unset LF_TEST
+}
+
+run_claims() {
+	select_claims "$1" | while IFS= read -r line; do
+		case $line in
+		lib/* | port/* | tools/* | doc/* | python/* | examples.sh* | trust/*.bats*)
+			run_test "$line" </dev/null ;;
+		'#'*) echo "$line" ;;
+		*) echo "# not run here: $line" ;;
+		esac
+	done | awk '
+		{ print }
+		/^(FAIL|ERROR)|\*\*\*/ { bad = 1 }
+		END { if (!NR) print "# no such claim"; exit bad || !NR }'
+}
+
+if [ "${1-}" = --run ]; then
+	run_claims "${2:?CLAIM is missing}"
+	exit
+fi
 
 # Those of tests/trust that are commands.
 commands=
