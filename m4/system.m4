@@ -65,6 +65,8 @@ AC_DEFUN([LF_THREADS], [
       #endif]], [[void *frame; return backtrace(&frame, 1);]])],
       [lf_cv_glibc=yes], [lf_cv_glibc=no])])
   AM_CONDITIONAL([GLIBC], [test "$lf_cv_glibc" = yes])
+  AS_IF([test "$lf_cv_glibc" = yes],
+    [AC_DEFINE([HAVE_GLIBC], [1], [Define to 1 with the GNU C library.])])
 ])
 
 # LF_LINUX: statfs(2) with magic numbers, and proc(5) with fdinfo.

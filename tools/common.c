@@ -54,8 +54,9 @@ print_line(char *line, size_t size, const char *name, const char *format,
 }
 
 /*
- * Text beyond the buffer is cut.  The stack may be small, and a holder of the lock
- * must not end by that; without memory a short message is printed as well.
+ * Text beyond the buffer is cut.  The buffer is not on the stack, which may be small:
+ * an overflow would end a holder of the lock.  Without memory the message is cut to
+ * 1 kB.
  */
 __attribute__((__format__(__printf__, 2, 0))) static void
 print_message(const char *name, const char *format, va_list arguments)

@@ -174,8 +174,8 @@ static bool is_stop(int sig)
 /*
  * The state of COMMAND is read before a signal is passed on.  The SIGCONT of a
  * shell has mostly reached COMMAND as well; a second one would undo a stop key
- * that was pressed in between.  Likewise, a COMMAND that has just stopped may have
- * been continued since, and a second SIGTSTP would stop it again.
+ * that was pressed in between.  Likewise, a second SIGTSTP would stop a COMMAND again
+ * that has been continued since it stopped: then waitpid(2) reports the latter only.
  *
  * Returns 0, or a negative errno value: something else has reaped COMMAND.
  */
@@ -186,7 +186,7 @@ static int wait_for(pid_t command, int *status)
 
 	sigfillset(&all);
 	for (;;) {
-		bool stopped = false;
+		bool has_changed = false;
 		siginfo_t info;
 		pid_t changed;
 
@@ -196,7 +196,7 @@ static int wait_for(pid_t command, int *status)
 			if (WIFEXITED(*status) || WIFSIGNALED(*status))
 				return 0;
 			continued = WIFCONTINUED(*status);
-			stopped = true;
+			has_changed = true;
 			if (WIFSTOPPED(*status))
 				stop_with(command, WSTOPSIG(*status));
 		}
@@ -204,7 +204,7 @@ static int wait_for(pid_t command, int *status)
 			return -errno;
 		if (info.si_signo == SIGCHLD ||
 		    (info.si_signo == SIGCONT && continued) ||
-		    (is_stop(info.si_signo) && stopped))
+		    (is_stop(info.si_signo) && has_changed))
 			continue;
 		pass_on(&info, command);
 	}

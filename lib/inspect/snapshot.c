@@ -30,7 +30,7 @@ static int compare_locks(const void *left, const void *right)
 	return order != 0 ? order : (*a > *b) - (*a < *b);
 }
 
-/* What may be mended is said; else the system has no such list. */
+/* Errors that a caller can do something about, or that the system has no such list. */
 static int why_not_listed(int error)
 {
 	switch (error) {

@@ -4,10 +4,11 @@
  * and aborts the program if it cannot, for instance because no descriptor is
  * left.  backtrace(3) loads the same library, and fails instead.
  *
- * Its signal may come when the call that it was meant for has returned and
- * cancellation has been disabled.  At the end of each cancellation point the library
- * waits for a signal that is on its way.  But one that comes in the middle ends the
- * thread there all the same: glibc bug 12683, seen with 2.36.
+ * Its signal may arrive after the call that it was meant for has returned, when
+ * cancellation is disabled.  At the end of each cancellation point the C library
+ * waits for a signal that is on its way; but one that arrives in the middle ends the
+ * thread there all the same: glibc bug 12683, seen with 2.36.  So one such point that
+ * does nothing comes before all others.
  */
 #include "config.h"
 
@@ -15,7 +16,8 @@
 
 #include <execinfo.h>
 #include <stdatomic.h>
-#include <unistd.h>
+#include <stddef.h>
+#include <sys/mman.h>
 
 bool lf_can_cancel_threads(void)
 {
@@ -29,5 +31,5 @@ bool lf_can_cancel_threads(void)
 
 void lf_await_cancel(void)
 {
-	(void)!read(-1, NULL, 0);
+	msync(NULL, 0, MS_ASYNC);
 }

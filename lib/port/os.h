@@ -141,8 +141,8 @@ void lf_mount_free(struct lf_mount *mount);
 bool lf_can_cancel_threads(void);
 
 /*
- * After cancellation has been disabled: one that was begun before ends this thread
- * here, or not at all.
+ * After cancellation has been disabled: one that has begun before takes effect in
+ * this call, or never.
  */
 void lf_await_cancel(void);
 

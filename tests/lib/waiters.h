@@ -12,7 +12,7 @@ int waiters(const char *path);
 /* Whether one look shows this waiter; -1: one for the lock of a description. */
 bool is_waiter(const char *path, long pid);
 
-/* Linux 5.0 to 5.12 list the first waiter of a queue. */
+/* Linux 5.0 to 5.12 list only the first waiter of a queue. */
 bool shows_whole_queues(void);
 #define needs_whole_queues() \
 	needs(shows_whole_queues(), "a kernel that lists each waiter")

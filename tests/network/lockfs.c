@@ -31,7 +31,7 @@ static const char usage[] =
 	"              unlink or write) fails with the error whose number\n"
 	"              DIR/OPERATION links to; 0: the server stops; gate: that operation\n"
 	"              alone waits until the FIFO DIR/gate is opened for writing; lie:\n"
-	"              lock and unlink succeed and do nothing, and getattr says that\n"
+	"              lock and unlink succeed and do nothing, and getattr reports that\n"
 	"              the file has no name; other: getattr says that it is another file,\n"
 	"              each time.  DIR/OPERATION.once is removed when it is used\n";
 

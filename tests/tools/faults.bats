@@ -168,7 +168,7 @@ succeed_with() {
 	done
 	[ "$stack" -le 65536 ] || skip "a program needs more than 64 kB of it here"
 	echo "$stack"
-	succeed_with $((stack + 8192)) -v
+	succeed_with $((stack + 16384)) -v
 	like "$(<message)" '^lf-acquire: lock: locked after '
 }
 

@@ -40,7 +40,7 @@ run_test() {
 	*.bats:*) filter="--filter '$(echo "$name" | sed 's/[^A-Za-z0-9]/./g')'" ;;
 	*:*) LF_TEST=$name && export LF_TEST ;;
 	esac
-	make -k check TESTS="tests/${1%%:*}" BATS_LOG_FLAGS="$filter" 2>&1 |
+	${MAKE:-make} -k check TESTS="tests/${1%%:*}" BATS_LOG_FLAGS="$filter" 2>&1 |
 		grep -E '^(PASS|FAIL|SKIP|ERROR|X[A-Z]*): |\*\*\*'
 	unset LF_TEST
 }
@@ -55,8 +55,15 @@ run_claims() {
 		esac
 	done | awk '
 		{ print }
+		/^(PASS|SKIP)/ { tests++ }
 		/^(FAIL|ERROR)|\*\*\*/ { bad = 1 }
-		END { if (!NR) print "# no such claim"; exit bad || !NR }'
+		END {
+			if (!NR)
+				print "# no such claim"
+			else if (!tests)
+				print "# no test was run"
+			exit bad || !tests
+		}'
 }
 
 if [ "${1-}" = --run ]; then

@@ -280,7 +280,7 @@ static void kill_one(int number)
 	start_user(number);
 }
 
-/* Not killed by us: until it is noticed it looks as if it held its locks. */
+/* A user that ended by itself would look like a holder until it is reaped. */
 static void check_users(void)
 {
 	for (int i = 0; i < PROCESSES; i++) {
