@@ -33,21 +33,18 @@ static void buffer_messages(void)
 }
 
 #define LONGEST_LINE 16384
-#define LONGEST_TEXT 8192
 
 /* Escapes all of it: names chosen by others may stand anywhere. */
 __attribute__((__format__(__printf__, 4, 0))) static void
 print_line(char *line, size_t size, const char *name, const char *format,
 	   va_list arguments)
 {
-	size_t length, room;
+	size_t length;
 
 	snprintf(line, size, "%s: %s%s", tool_name, name ? name : "",
 		 name ? ": " : "");
 	length = strlen(line);
-	room = size - length;
-	vsnprintf(line + length, room < LONGEST_TEXT ? room : LONGEST_TEXT,
-		  format, arguments);
+	vsnprintf(line + length, size - length, format, arguments);
 	print_folded(stderr, line, columns_of_terminal(fileno(stderr)));
 	fputc('\n', stderr);
 	fflush(stderr);
