@@ -35,7 +35,14 @@ setup() {
 }
 
 teardown() {
+	[ -n "${BATS_TEST_COMPLETED-}" ] || show_files
 	end_started
+}
+
+# The start of each file that a test that failed has left, as far as it is text.
+show_files() {
+	find . -type f -size -64k ! -empty -exec grep -Im 8 '' {} + 2>/dev/null |
+		cut -c -300 | head -n 60
 }
 
 # The end of an lf-acquire alone would leave its COMMAND behind.
