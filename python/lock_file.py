@@ -121,9 +121,10 @@ class LockFile:
         pid      have the PID of this process in the file while it is locked
         follow   the path may be a symbolic link; the file is then not removed
 
-        A signal handler, such as that of Ctrl-C, runs during a wait; if it
-        raises an exception, the wait is given up.  On a file server that does
-        not answer, only a call with a timeout ends.
+        A signal handler, such as that of Ctrl-C, runs during a wait, at most a
+        second after the signal; if it raises an exception, the wait is given
+        up.  On a file server that does not answer, only a call with a timeout
+        ends.
 
         Raises LockError if the lock is held and is not waited for, or is still
         held after timeout seconds.  Raises OSError if anything else fails: with
@@ -293,8 +294,9 @@ def _poll_until(fd: int, deadline: float) -> int:
         left = deadline - time.monotonic()
         if left <= 0:
             return 0
-        # No longer than an hour, because poll(2) takes an int of milliseconds.
-        for _, event in poll.poll(min(left, 3600) * 1000):
+        # A signal that comes before poll(2), or to another thread, does not wake
+        # it; the handler runs when it returns.
+        for _, event in poll.poll(min(left, 1) * 1000):
             return event
 
 

@@ -115,28 +115,17 @@ class Original:
 
 
 def wait_for_waiter(path, pid):
-    """Until the kernel lists a request of PID that waits for PATH, and PID sleeps.
-
-    Python handles a signal that comes just before it calls poll(2) at the next one.
-    """
+    """Until the kernel lists a request of PID that waits for PATH."""
     if not os.path.exists('/proc/locks'):
         pytest.skip('the kernel does not list locks')
     waiter = re.compile(r'-> \S+ +\S+ +\S+ +%d \S+:%d ' %
                         (pid, os.stat(path).st_ino))
-    _wait_until('PID %d does not wait' % pid,
-                lambda: waiter.search(_read('/proc/locks')) and
-                ') S ' in _read('/proc/%d/stat' % pid))
-
-
-def _read(name):
-    with open(name) as file:
-        return file.read()
-
-
-def _wait_until(failure, is_so):
     limit = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < limit, failure
+    while True:
+        with open('/proc/locks') as locks:
+            if waiter.search(locks.read()):
+                return
+        assert time.monotonic() < limit, 'PID %d does not wait' % pid
         os.sched_yield()
 
 

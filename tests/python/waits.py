@@ -125,6 +125,23 @@ def test_ctrl_c_ends_the_wait_of_a_holder_of_another_lock(path):
     assert os.listdir(os.path.dirname(path)) == []
 
 
+def test_ctrl_c_ends_a_wait_if_another_thread_takes_the_signal(path):
+    code = '''
+        def take():
+            wait()
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        threading.Thread(target=take).start()
+        LockFile(path, wait=True)
+    '''
+    lock = LockFile(path)
+    with Child(code, path) as child:
+        wait_for_waiter(path, child.pid)
+        child.go()
+        assert child.end()[0] == -signal.SIGINT
+    lock.release()
+    assert not os.path.exists(path)
+
+
 def test_a_handler_that_returns_does_not_cost_the_place(ofd, path):
     """Not with a removed file, whose waiters keep their order on Linux only."""
     lock = LockFile(path, remove=False)
