@@ -35,7 +35,7 @@ static const struct error {
 	{ EDQUOT, LF_ACQUIRE | LF_START | LF_FINISH | LF_ADOPT,
 	  "disk quota exceeded" },
 	{ EHOSTUNREACH, LF_ACQUIRE | LF_ACQUIRE_FD,
-	  "the file server does not answer" },
+	  "the file system does not answer" },
 	{ EISDIR, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_ACQUIRE_FD,
 	  "is a directory" },
 	{ ELOOP, LF_ACQUIRE | LF_START | LF_FINISH | LF_CHECK | LF_INSPECT | LF_INSPECT_FS,

@@ -90,7 +90,7 @@ struct lf_lock;
  * kernel has no timeout, and a call on a file server may never return.
  *
  * Returns: 0; -EAGAIN if the lock is held and @timeout_ms is 0; -ETIMEDOUT if
- * it was held for @timeout_ms; -EHOSTUNREACH if its file server did not answer
+ * it was held for @timeout_ms; -EHOSTUNREACH if its file system did not answer
  * in that time; -EINTR if a signal handler ran during the wait; -EDEADLK if
  * @timeout_ms is LF_FOREVER and the wait would never end; or another error of
  * lf_acquire(3).

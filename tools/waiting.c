@@ -262,11 +262,11 @@ static void time_out(void)
 	end_child();
 	let_signals_end_us();
 	if (waiting.options->count > 1)
-		message("timed out: the file server of one of the lock files "
+		message("timed out: the file system of one of the lock files "
 			"does not answer");
 	else
 		message_about(waiting.path,
-			      "timed out: the file server does not answer");
+			      "timed out: the file system does not answer");
 	_exit(STATUS_SYSTEM);
 }
 

@@ -432,11 +432,11 @@ ended_by() {
 	start lf-acquire -t .2 m/lock touch ran 2>log
 	finish "$pid"
 	equal "$status" 71
-	like "$(cat log)" '^lf-acquire: m/lock: timed out: the file server does not answer'
+	like "$(cat log)" '^lf-acquire: m/lock: timed out: the file system does not answer'
 	start client acquire m/lock 200 >log
 	finish "$pid"
 	equal "$status" 1
-	equal "$(cat log)" "the file server does not answer"
+	equal "$(cat log)" "the file system does not answer"
 	absent ran
 }
 

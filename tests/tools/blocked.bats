@@ -82,13 +82,13 @@ hangs() {
 	local call
 
 	FAULTY=create:HANG run -71 timeout -s KILL 60 faulty-acquire -t .1 lock touch ran
-	equal "$output" "lf-acquire: lock: timed out: the file server does not answer"
+	equal "$output" "lf-acquire: lock: timed out: the file system does not answer"
 	hold lf-acquire lock
 	for call in fstatat F_SETLKW; do
 		rm -f hangs
 		FAULTY=$call:HANG run timeout -s KILL 60 faulty-acquire -t .1 lock touch ran
 		like "$status" '^(71|75)$'
-		like "$output" '^lf-acquire: lock: (held by .*; timed out$|(timed out: )?the file server does not answer)'
+		like "$output" '^lf-acquire: lock: (held by .*; timed out$|(timed out: )?the file system does not answer)'
 	done
 	absent ran
 	held lock
