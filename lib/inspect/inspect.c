@@ -14,6 +14,7 @@
 #include "inspect/inspect.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,6 +343,21 @@ static int conclude(struct lf_view *view)
 	return rc;
 }
 
+/* A lock that excludes all others is the only one, whatever the list lacks. */
+static bool may_lack(const struct lf_view *view)
+{
+	const struct lf_listed_lock *lock = NULL;
+
+	if (!view->is_torn || !view->holders_only)
+		return view->is_torn;
+	while ((lock = lf_view_next(view, lock)) != NULL)
+		if (!lock->waits && lock->kind != LF_TYPE_FLOCK &&
+		    lock->type == F_WRLCK && lock->first <= 1 &&
+		    lock->last == ULLONG_MAX)
+			return false;
+	return true;
+}
+
 /* ---- One look at all files: the steps in order */
 
 static int examine(struct lf_view *const *views, size_t count,
@@ -356,7 +372,7 @@ static int examine(struct lf_view *const *views, size_t count,
 		if (!view->report || !view->exists)
 			continue;
 		view->status = view->held;
-		view->report->partial = !view->is_listed || view->is_torn ||
+		view->report->partial = !view->is_listed || may_lack(view) ||
 					view->elsewhere || !snapshot->is_ours;
 		if (view->is_listed)
 			rc = find_doubts(view);

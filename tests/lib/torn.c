@@ -7,6 +7,7 @@
 
 #include "child.h"
 #include "inspect/inspect.h"
+#include "seen.h"
 
 #include "faulty.h"
 
@@ -410,6 +411,64 @@ TEST(whether_a_file_is_free_is_unknown_if_the_list_changes_at_each_read)
 	}
 	assert_int_equal(unknown, 2);
 	end();
+}
+
+/* What BODY takes is in the first part of each list.  Until lf_is_mine() says WANTED. */
+static void assert_mine(int (*body)(void *), int wanted)
+{
+	int rc = -EAGAIN;
+	pid_t holder;
+
+	needs_holders_with_names();
+	begin();
+	needs(first_processor < last_processor, "two processors");
+	assert_true(run_on(first_processor));
+	holder = holder_new(body, NULL);
+	assert_true(run_on(last_processor));
+	for (int i = 0; i < MOST_REPLACEMENTS && rc != wanted; i++) {
+		faulty_before(PREAD, replace_before_read);
+		rc = lf_is_mine(lock_path);
+		faulty_before(NOTHING, NULL);
+		assert_true(rc == 0 || rc == -ESRCH);
+	}
+	assert_int_equal(rc, wanted);
+	assert_kill(holder);
+	end();
+}
+
+TEST(an_exclusive_lock_of_another_process_is_not_mine)
+{
+	assert_mine(take, 0);
+}
+
+TEST(whether_i_share_a_lock_is_unknown_if_the_list_may_lack_sharers)
+{
+	assert_mine(share, -ESRCH);
+}
+
+static int lock_part(void *part)
+{
+	int fd = open_new(lock_path);
+
+	return (fcntl)(fd, F_SETLK, part) == 0 ? 0 : errno;
+}
+
+static int lock_start(void *unused)
+{
+	(void)unused;
+	return lock_part(&(struct flock){ .l_type = F_WRLCK, .l_len = 9 });
+}
+
+static int lock_end(void *unused)
+{
+	(void)unused;
+	return lock_part(&(struct flock){ .l_type = F_WRLCK, .l_start = 2 });
+}
+
+TEST(whether_i_hold_a_lock_is_unknown_if_the_list_may_lack_locks_of_parts)
+{
+	assert_mine(lock_start, -ESRCH);
+	assert_mine(lock_end, -ESRCH);
 }
 
 /* --- The same changes again and again, in step with the reads */
