@@ -185,7 +185,7 @@ LF_PUBLIC int lf_release_fd(int fd);
  * @flags: as for lf_acquire()
  *
  * A thread of the library, with all signals blocked, makes a first attempt; then
- * the call returns, or after a second if the file server does not answer.  If
+ * the call returns, or after a second if the file system does not answer.  If
  * the lock is held, the thread waits for it in the kernel's queue.  The wait
  * costs that thread and two descriptors, a third for a relative path.
  *

@@ -122,9 +122,10 @@ class LockFile:
         follow   the path may be a symbolic link; the file is then not removed
 
         A signal handler, such as that of Ctrl-C, runs during a wait, at most a
-        second after the signal; if it raises an exception, the wait is given
-        up.  On a file server that does not answer, only a call with a timeout
-        ends.
+        second after the signal; but if this thread has another lock and waits
+        without a timeout, only if the signal interrupts its wait.  If the
+        handler raises an exception, the wait is given up.  On a file server
+        that does not answer, only a call with a timeout ends.
 
         Raises LockError if the lock is held and is not waited for, or is still
         held after timeout seconds.  Raises OSError if anything else fails: with
@@ -257,7 +258,7 @@ def _acquire_within(handle: ctypes.c_void_p, file: bytes, flags: int,
                     timeout: float) -> int:
     error = _wait(handle, file, flags, time.monotonic() + timeout)
     # The time is over, and a call with a short bound finds out why: the lock is
-    # held, or the file server does not answer.
+    # held, or the file system does not answer.
     return _attempt(handle, file, flags, 1) if error == -errno.ETIMEDOUT else error
 
 
@@ -294,8 +295,8 @@ def _poll_until(fd: int, deadline: float) -> int:
         left = deadline - time.monotonic()
         if left <= 0:
             return 0
-        # A signal that comes before poll(2), or to another thread, does not wake
-        # it; the handler runs when it returns.
+        # A signal that arrives just before poll(2), or in another thread, does
+        # not end it, and Python runs the handler only then.
         for _, event in poll.poll(min(left, 1) * 1000):
             return event
 

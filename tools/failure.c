@@ -187,7 +187,7 @@ static const char *advice(int error)
 	case EBUSY:
 		return "try again: that process has been asked to yield";
 	case EHOSTUNREACH:
-		return "check the disk, or the server and the network";
+		return "check the disk, or the file server and the network";
 	case EIO:
 		return "check the system log";
 	case EISDIR:

@@ -343,19 +343,25 @@ static int conclude(struct lf_view *view)
 	return rc;
 }
 
-/* A lock that excludes all others is the only one, whatever the list lacks. */
+/*
+ * A list that is torn lacks no other holder if each byte has an exclusive lock in it.
+ * The body alone would not do: only the tag, on byte 0, has the PID of the holder.
+ */
 static bool may_lack(const struct lf_view *view)
 {
 	const struct lf_listed_lock *lock = NULL;
+	bool tag = false, body = false;
 
 	if (!view->is_torn || !view->holders_only)
 		return view->is_torn;
-	while ((lock = lf_view_next(view, lock)) != NULL)
-		if (!lock->waits && lock->kind != LF_TYPE_FLOCK &&
-		    lock->type == F_WRLCK && lock->first <= 1 &&
-		    lock->last == ULLONG_MAX)
-			return false;
-	return true;
+	while ((lock = lf_view_next(view, lock)) != NULL) {
+		if (lock->waits || lock->kind == LF_TYPE_FLOCK ||
+		    lock->type != F_WRLCK)
+			continue;
+		tag |= lock->first == 0;
+		body |= lock->first <= 1 && lock->last == ULLONG_MAX;
+	}
+	return !(tag && body);
 }
 
 /* ---- One look at all files: the steps in order */

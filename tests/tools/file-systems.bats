@@ -13,6 +13,7 @@ load helper
 teardown() {
 	local at
 
+	[ -n "${BATS_TEST_COMPLETED-}" ] || show_files
 	for pid in "${started[@]}"; do
 		kill -KILL "$pid" 2>/dev/null || :
 	done
