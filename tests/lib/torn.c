@@ -373,9 +373,9 @@ TEST(a_list_that_changes_at_each_read_does_not_make_a_file_free)
 	end();
 }
 
-/* All of them: no two parts have one in common. */
 static int replacements;
 
+/* All of them: no two parts have one in common. */
 static void replace_before_read(void)
 {
 	static int from, to;

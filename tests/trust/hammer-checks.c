@@ -278,8 +278,7 @@ static bool has_no_answer(int status, const char *answer)
 	if (WIFSIGNALED(status))
 		return WTERMSIG(status) == SIGALRM;
 	return WEXITSTATUS(status) == 2 &&
-	       (strstr(answer, "is unknown: the list of locks changed too much") ||
-		strstr(answer, "whether flock(2) holds it is unknown: "));
+	       strstr(answer, "whether flock(2) holds it is unknown: ");
 }
 
 static void ask_lf_check(const char *lf_check, int lock)
