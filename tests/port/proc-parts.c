@@ -33,6 +33,7 @@ static ssize_t seq_pread(int fd, void *to, size_t size, off_t offset);
 /* ---- The list: that of one processor, and that of another one behind it */
 
 #define MOST_LOCKS 1000
+#define LINE 100
 
 struct lock {
 	int id;
@@ -204,21 +205,48 @@ static size_t print_line(char *line, size_t size, size_t at, int waiter)
 				100 + lock->id);
 }
 
+/* What was printed of each place in the list, which is mostly asked for again. */
+static struct printed {
+	struct lock lock;
+	bool has_pids;
+	size_t length;
+	char *text;
+} printed[MOST_LOCKS];
+
+static bool looks_like(const struct printed *it, const struct lock *lock)
+{
+	return it->text && it->lock.id == lock->id &&
+	       it->lock.waiters == lock->waiters &&
+	       it->lock.is_alike == lock->is_alike &&
+	       it->lock.is_twin == lock->is_twin &&
+	       it->has_pids == kind.has_pids;
+}
+
+static const struct printed *text_of(size_t at)
+{
+	struct printed *it = &printed[at];
+
+	if (looks_like(it, &locks[at]))
+		return it;
+	it->lock = locks[at];
+	it->has_pids = kind.has_pids;
+	it->length = 0;
+	it->text = realloc(it->text, (size_t)(locks[at].waiters + 1) * LINE);
+	assert_non_null(it->text);
+	for (int i = 0; i <= locks[at].waiters; i++)
+		it->length += print_line(it->text + it->length, LINE, at, i);
+	return it;
+}
+
 /* The length, or 0: it does not fit. */
 static size_t print_lock(char *to, size_t size, size_t at)
 {
-	size_t length = 0;
+	const struct printed *text = text_of(at);
 
-	for (int i = 0; i <= locks[at].waiters; i++) {
-		char line[100];
-		size_t more = print_line(line, sizeof(line), at, i);
-
-		if (length + more >= size)
-			return 0;
-		memcpy(to + length, line, more);
-		length += more;
-	}
-	return length;
+	if (text->length >= size)
+		return 0;
+	memcpy(to, text->text, text->length);
+	return text->length;
 }
 
 static int seq_open(const char *path, int flags)

@@ -35,7 +35,7 @@ need_shell() {
 		[ -z "$COMPLETIONS" ] ||
 			echo "fpath=(${COMPLETIONS@Q} \$fpath)" >.zshrc
 		# shellcheck disable=SC2016 # expanded by that zsh
-		echo 'autoload -Uz compinit && compinit -D -u
+		echo 'autoload -Uz compinit && compinit -u -d $BATS_FILE_TMPDIR/zcompdump
 			zstyle ":completion:*" completer _all_matches _complete
 			zstyle ":completion:*:all-matches:*" insert yes
 			zstyle ":completion:*" insert yes
