@@ -299,6 +299,10 @@ nothing_left() {
 	need_locks_of_descriptors
 	fill
 	queue_holder lf-acquire -w -N 3 lock
+	for n in 1 2 3; do
+		eventually waits_for "lock.$n"
+	done
+	eventually is_asleep "$holder"
 	start strace -f -o trace -p "$holder"
 	eventually grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$holder/status"
 	for n in {1..20}; do
