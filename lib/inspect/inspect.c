@@ -326,6 +326,21 @@ static bool is_hidden(const struct lf_view *view)
 	return true;
 }
 
+/*
+ * Whether a process outside this PID namespace may have the lock, as an ancestor of
+ * the caller would: its tag is not listed here, but the body is.
+ */
+static bool may_be_outside(const struct lf_view *view)
+{
+	const struct lf_bodies *bodies = &view->bodies;
+	size_t acquired = 0;
+
+	for (size_t i = 0; i < bodies->owner_count; i++)
+		if (bodies->owners[i].has_body > 0)
+			acquired += (size_t)bodies->owners[i].has_body;
+	return acquired < bodies->count && !lf_is_first_pid_namespace();
+}
+
 static int conclude(struct lf_view *view)
 {
 	int rc = view->held != 0 ? lf_add_holders(view) : 0;
@@ -339,7 +354,8 @@ static int conclude(struct lf_view *view)
 		if (rc == 0)
 			rc = lf_add_flock_waiters(view);
 	}
-	view->report->partial |= is_hidden(view);
+	view->report->partial |= is_hidden(view) ||
+				 (view->holders_only && may_be_outside(view));
 	return rc;
 }
 

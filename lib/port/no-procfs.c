@@ -149,6 +149,11 @@ int lf_list_processes(pid_t **pids, size_t *count)
 	return -ENOTSUP;
 }
 
+bool lf_is_first_pid_namespace(void)
+{
+	return true;
+}
+
 bool lf_some_are_hidden(const pid_t *pids, size_t count)
 {
 	(void)pids, (void)count;

@@ -285,6 +285,9 @@ unsigned long long lf_ticks(void);
 /* Whether /proc/PID is the process that has this PID for the caller. */
 bool lf_proc_is_ours(void);
 
+/* Outside it, processes may have no PID for the caller. */
+bool lf_is_first_pid_namespace(void);
+
 /* All that are visible; the caller frees. */
 int lf_list_processes(pid_t **pids, size_t *count);
 

@@ -213,6 +213,16 @@ static int take_whole_file(void *unused)
 	return 0;
 }
 
+static int share_first_byte(void *unused)
+{
+	struct flock first = { .l_type = F_RDLCK, .l_len = 1 };
+	int fd = open(lock_path, O_RDWR);
+
+	(void)unused;
+	demand(fd >= 0 && fcntl(fd, F_SETLK, &first) == 0);
+	return 0;
+}
+
 static int take_first_byte(void *unused)
 {
 	struct flock byte = { .l_type = F_WRLCK, .l_len = 1 };
@@ -327,7 +337,8 @@ TEST(a_lock_outlives_the_process_that_acquired_it)
 	orphan = orphan_new(false, 1);
 	holder = holder_new(take_and_leave_orphan, &orphan);
 	assert_kill(holder);
-	assert_int_equal(lf_is_mine(lock_path), not_mine());
+	assert_int_equal(lf_is_mine(lock_path),
+			 is_in_initial_pid_namespace() ? not_mine() : -ESRCH);
 	orphan_asks(&orphan);
 }
 
@@ -401,6 +412,7 @@ TEST(nothing_is_said_about_a_holder_that_is_unknown)
 	needs_root("to become another user");
 	needs_locks_of_descriptions();
 	needs_proc_with_locks();
+	needs_initial_pid_namespace();
 	holder = holder_new(take_without_tag, NULL);
 	assert_int_equal(lf_is_mine(lock_path), 0);
 	assert_is_mine(ask_as_another_user, -ESRCH);
@@ -451,6 +463,88 @@ TEST(in_a_PID_namespace_the_descriptor_counts)
 	expect_in_namespace(ask_in_namespace, 1);
 	expect_in_namespace(ask_in_namespace_without_descriptors, -ESRCH);
 	expect_in_namespace(ask_with_proc_in_namespace, -ESRCH);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+static int stay(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return 0;
+}
+
+struct inside {
+	bool has_heir; /* a child that has what this process acquired outside */
+	bool is_ordinary;
+	int (*other)(void *); /* of a holder, or NULL */
+	int wanted;
+};
+
+static int mount_and_ask_beside(void *argument)
+{
+	const struct inside *inside = argument;
+
+	demand(mount("proc", "/proc", "proc", 0, NULL) == 0);
+	if (inside->is_ordinary)
+		demand(become_ordinary() && prctl(PR_SET_DUMPABLE, 1) == 0);
+	if (inside->has_heir)
+		child_start(stay, NULL);
+	close_descriptors();
+	if (inside->other)
+		holder_new(inside->other, NULL);
+	return expect(inside->wanted);
+}
+
+static int ask_beside(void *inside)
+{
+	return own_mounts() ? in_namespace(mount_and_ask_beside, inside) :
+			      IMPOSSIBLE;
+}
+
+#define expect_inside(...) \
+	do { \
+		struct inside inside_ = { __VA_ARGS__ }; \
+		assert_child_if_possible(ask_beside, &inside_, \
+					 "PID namespaces"); \
+	} while (0)
+
+TEST(a_holder_in_the_same_PID_namespace_is_no_ancestor)
+{
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	expect_inside(.other = take, .wanted = 0);
+	expect_inside(.other = share, .wanted = 0);
+}
+
+/* Whoever acquired it may be outside, and its tag may be lost. */
+TEST(in_a_PID_namespace_a_holder_without_a_tag_may_be_an_ancestor)
+{
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	expect_inside(.other = take_without_tag, .wanted = -ESRCH);
+}
+
+TEST(a_holder_outside_the_PID_namespace_may_be_an_ancestor)
+{
+	needs_root("to become another user");
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	acquire(0);
+	expect_inside(.has_heir = true, .is_ordinary = true, .wanted = -ESRCH);
+	assert_int_equal(chmod(lock_path, 0600), 0);
+	expect_inside(.has_heir = true, .is_ordinary = true, .wanted = -ESRCH);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
+TEST(a_tag_inside_does_not_stand_for_a_body_outside)
+{
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	acquire(LF_SHARED);
+	expect_inside(.has_heir = true, .other = share, .wanted = -ESRCH);
+	expect_inside(.has_heir = true, .other = share_first_byte,
+		      .wanted = -ESRCH);
 	assert_int_equal(lf_release(&lock), 0);
 }
 
