@@ -327,8 +327,8 @@ static bool is_hidden(const struct lf_view *view)
 }
 
 /*
- * Whether a process outside this PID namespace may have the lock, as an ancestor of
- * the caller would: its tag is not listed here, but the body is.
+ * Whether an ancestor of the caller, outside this PID namespace, may have the lock: the
+ * body is listed, and the tag of the process that acquired it is not.
  */
 static bool may_be_outside(const struct lf_view *view)
 {
@@ -338,7 +338,7 @@ static bool may_be_outside(const struct lf_view *view)
 	for (size_t i = 0; i < bodies->owner_count; i++)
 		if (bodies->owners[i].has_body > 0)
 			acquired += (size_t)bodies->owners[i].has_body;
-	return acquired < bodies->count && !lf_is_first_pid_namespace();
+	return acquired < bodies->count && !lf_is_initial_pid_namespace();
 }
 
 static int conclude(struct lf_view *view)

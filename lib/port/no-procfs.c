@@ -149,7 +149,7 @@ int lf_list_processes(pid_t **pids, size_t *count)
 	return -ENOTSUP;
 }
 
-bool lf_is_first_pid_namespace(void)
+bool lf_is_initial_pid_namespace(void)
 {
 	return true;
 }

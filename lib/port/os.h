@@ -285,8 +285,8 @@ unsigned long long lf_ticks(void);
 /* Whether /proc/PID is the process that has this PID for the caller. */
 bool lf_proc_is_ours(void);
 
-/* Outside it, processes may have no PID for the caller. */
-bool lf_is_first_pid_namespace(void);
+/* In any other, there are processes that have no PID for the caller. */
+bool lf_is_initial_pid_namespace(void);
 
 /* All that are visible; the caller frees. */
 int lf_list_processes(pid_t **pids, size_t *count);

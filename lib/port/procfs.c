@@ -168,16 +168,16 @@ bool lf_proc_is_ours(void)
 }
 
 /* Its number is PROC_PID_INIT_INO of Linux, since 3.8. */
-bool lf_is_first_pid_namespace(void)
+bool lf_is_initial_pid_namespace(void)
 {
-	static const char first[] = "pid:[4026531836]";
+	static const char initial[] = "pid:[4026531836]";
 	char name[32];
 	ssize_t length = readlink("/proc/self/ns/pid", name, sizeof(name));
 
 	if (length < 0)
 		return errno == ENOENT;
-	return length == sizeof(first) - 1 &&
-	       memcmp(name, first, sizeof(first) - 1) == 0;
+	return length == sizeof(initial) - 1 &&
+	       memcmp(name, initial, sizeof(initial) - 1) == 0;
 }
 
 static int open_process(pid_t pid)

@@ -10,7 +10,7 @@
 #define lf_list_locks test_list_locks
 #define lf_list_processes test_list_processes
 #define lf_lock_list_free test_lock_list_free
-#define lf_is_first_pid_namespace test_is_first_pid_namespace
+#define lf_is_initial_pid_namespace test_is_initial_pid_namespace
 #define lf_proc_is_ours test_proc_is_ours
 #define lf_pin test_pin
 #define lf_pin_path test_pin_path
@@ -91,7 +91,7 @@ PLAIN_TEST(nothing_is_known_of_a_process)
 	pid_t parent;
 
 	assert_false(lf_proc_is_ours());
-	assert_true(lf_is_first_pid_namespace());
+	assert_true(lf_is_initial_pid_namespace());
 	assert_int_equal(lf_process_parent(-1, &parent, &start_time), -ENOTSUP);
 	assert_int_equal(lf_process_open(0), -ENOTSUP);
 	assert_int_equal(lf_start_time(-1), 0);
