@@ -587,7 +587,7 @@ int faulty_poll(struct pollfd *fds, nfds_t count, int ms)
 	atomic_fetch_add(&polls[ms == 0 || ms == 1 ? ms : 2], 1);
 	if (!faulty_fails(POLL))
 		return (poll)(fds, count, ms);
-	/* What interrupts a wait again and again is not always there. */
+	/* Signals that come again and again leave time between them. */
 	if (errno == EINTR && ms != 0) {
 		(poll)(NULL, 0, 1);
 		errno = EINTR;

@@ -299,6 +299,7 @@ nothing_left() {
 	need_locks_of_descriptors
 	fill
 	queue_holder lf-acquire -w -N 3 lock
+	# It starts a thread for each slot.
 	for n in 1 2 3; do
 		eventually waits_for "lock.$n"
 	done
