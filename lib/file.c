@@ -110,17 +110,17 @@ static int open_file(struct lf_lock *lock, const struct lf_request *request,
 	return fd == -ENOENT ? first : fd;
 }
 
-static int open_parent(struct lf_lock *lock, const struct lf_request *request)
+static int open_parent(struct lf_lock *lock, int dirfd)
 {
 	char *slash = strrchr(lock->path, '/');
 	int fd;
 
 	if (!slash)
-		return lf_open_directory(request->dirfd, ".");
+		return lf_open_directory(dirfd, ".");
 	if (slash == lock->path)
-		return lf_open_directory(request->dirfd, "/");
+		return lf_open_directory(dirfd, "/");
 	*slash = '\0';
-	fd = lf_open_directory(request->dirfd, lock->path);
+	fd = lf_open_directory(dirfd, lock->path);
 	*slash = '/';
 	return fd;
 }
@@ -146,7 +146,7 @@ static bool may_be_leased(struct lf_lock *lock, const struct lf_request *request
 	struct stat st;
 
 	if (fd < 0)
-		fd = open_parent(lock, request);
+		fd = open_parent(lock, request->dirfd);
 	if (fd < 0)
 		return true;
 	is_local = lf_filesystem(fd) == LF_FILESYSTEM_LOCAL ||
@@ -230,7 +230,7 @@ static int open_path(struct lf_lock *lock, const struct lf_request *request)
 		return -EISDIR;
 	/* A file that is kept, at an absolute path, is found again without it. */
 	if (!request->inspects && (!request->keep || request->path[0] != '/'))
-		rc = lock->dirfd = open_parent(lock, request);
+		rc = lock->dirfd = open_parent(lock, request->dirfd);
 	/* To create a file may take long on a busy disk. */
 	if (lock->dirfd >= 0 && lf_wait_is_helper())
 		lf_wait_on_local_file(lf_filesystem(lock->dirfd) ==
@@ -408,16 +408,22 @@ static int stat_path(const struct lf_lock *lock, int dirfd, const char *path,
 		       lock->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
+static int has_any_name(const struct lf_lock *lock)
+{
+	struct stat st;
+
+	if (fstat(lock->fd, &st) < 0)
+		return -errno;
+	return st.st_nlink == 0 ? -ESTALE : 0;
+}
+
 int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path)
 {
 	struct stat st;
 	int rc;
 
-	if (lock->borrowed) {
-		if (fstat(lock->fd, &st) < 0)
-			return -errno;
-		return st.st_nlink == 0 ? -ESTALE : 0;
-	}
+	if (lock->borrowed)
+		return has_any_name(lock);
 	rc = stat_path(lock, dirfd, path, &st);
 	if (rc < 0) /* ELOOP: a symbolic link has taken its place */
 		return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP ?
@@ -426,35 +432,49 @@ int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path)
 	return st.st_dev == lock->dev && st.st_ino == lock->ino ? 0 : -ESTALE;
 }
 
-int lf_file_verify_name(const struct lf_lock *lock)
+static int is_in_directory(const struct lf_lock *lock)
 {
-	struct stat st;
+	return lock->dirfd < 0 ? -EACCES :
+				 lf_file_is_at(lock, lock->dirfd, lock->name);
+}
 
-	int rc = lock->dirfd < 0 ? -EACCES :
-				   lf_file_is_at(lock, lock->dirfd, lock->name);
+/* After a descriptor that was lost; -1: only the path in full leads there. */
+static int find_directory(struct lf_lock *lock)
+{
+	int fd = lock->path[0] == '/' ? open_parent(lock, AT_FDCWD) : -1;
 
+	return fd >= 0 ? fd : -1;
+}
+
+int lf_file_verify_name(struct lf_lock *lock)
+{
+	int rc = is_in_directory(lock);
+
+	if (rc < 0 && lock->dirfd != -1 && !lf_has_its_directory(lock)) {
+		lock->dirfd = find_directory(lock);
+		rc = is_in_directory(lock);
+	}
 	/* An adopter that is another user may not be able to search the directory. */
-	if (rc != -EACCES)
-		return rc;
-	if (fstat(lock->fd, &st) < 0)
-		return -errno;
-	return st.st_nlink == 0 ? -ESTALE : 0;
+	return rc == -EACCES ? has_any_name(lock) : rc;
 }
 
 int lf_file_verify(const struct lf_lock *lock)
 {
+	bool is_absolute = lock->path[0] == '/';
 	int rc = 0;
 
-	if (lock->dirfd >= 0)
-		rc = lf_file_is_at(lock, lock->dirfd, lock->name);
-	if (rc == 0 && lock->path[0] == '/')
+	if (lock->dirfd != -1)
+		rc = is_in_directory(lock);
+	if (rc < 0 && !lf_has_its_directory(lock))
+		rc = is_absolute ? 0 : has_any_name(lock);
+	if (rc == 0 && is_absolute)
 		rc = lf_file_is_at(lock, AT_FDCWD, lock->path);
 	return rc;
 }
 
-int lf_file_unlink(const struct lf_lock *lock)
+int lf_file_unlink(struct lf_lock *lock)
 {
-	switch (lf_file_is_at(lock, lock->dirfd, lock->name)) {
+	switch (lf_file_verify_name(lock)) {
 	case 0:
 		break;
 	case -ESTALE:
@@ -463,8 +483,14 @@ int lf_file_unlink(const struct lf_lock *lock)
 		return LF_LEFT;
 	}
 	if (lock->empty && (unlinkat(lock->dirfd, lock->name, 0) == 0 ||
-			    errno == ENOENT))
+			    errno == ENOENT)) {
+		/* It is this directory's; a daemon may have closed ours. */
+		if (!lock->adopted) {
+			close(lock->dirfd);
+			lock->dirfd = -1;
+		}
 		return 0;
+	}
 	return LF_LEFT;
 }
 

@@ -79,6 +79,9 @@ struct lf_marks {
 	bool flock_is_lost; /* by a conversion that was refused */
 };
 
+/* Its number is that of another handle's directory. */
+#define LF_LOST_FD (-2)
+
 struct lf_lock {
 	struct lf_pending *pending; /* not acquired yet; nothing else counts */
 
@@ -109,7 +112,7 @@ struct lf_lock {
 	bool pidfile;  /* our PID is to be its content */
 	bool empty;    /* when it was last asked */
 	struct lf_wait *tag_wait; /* of an adopter, see adopt.c */
-	int dirfd;		  /* the directory of NAME, or -1: use PATH */
+	atomic_int dirfd; /* the directory of NAME; -1: use PATH; or LF_LOST_FD */
 	const char *name;
 	char path[]; /* as the caller gave it */
 };
@@ -379,14 +382,17 @@ int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path);
 /* The same for the name to remove, and for the path that others open. */
 int lf_file_verify(const struct lf_lock *lock);
 
-/* The same without the path, which an adopter may not be able to follow. */
-int lf_file_verify_name(const struct lf_lock *lock);
+/*
+ * The same without the path, which an adopter may not be able to follow.  Opens the
+ * directory again if that descriptor is lost.
+ */
+int lf_file_verify_name(struct lf_lock *lock);
 
 /*
  * Removes the file if it is at its path and was empty when asked.  0: it is gone;
  * LF_LEFT; LF_REPLACED.
  */
-int lf_file_unlink(const struct lf_lock *lock);
+int lf_file_unlink(struct lf_lock *lock);
 
 /* ---- fs.c */
 
@@ -473,6 +479,9 @@ bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request);
  * fstat(2) says of it.
  */
 bool lf_has_its_descriptor(const struct lf_lock *lock, struct stat *st);
+
+/* The same of its directory, if it has one. */
+bool lf_has_its_directory(const struct lf_lock *lock);
 
 /* ---- table.c */
 

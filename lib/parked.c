@@ -64,6 +64,22 @@ bool lf_has_its_descriptor(const struct lf_lock *lock, struct stat *st)
 }
 
 /*
+ * The program does not know this descriptor: a daemon closes it with all others
+ * that it does not know.
+ */
+bool lf_has_its_directory(const struct lf_lock *lock)
+{
+	return lock->dirfd >= 0 && lf_is_directory(lock->dirfd);
+}
+
+static void close_directory(struct lf_lock *lock)
+{
+	if (lf_has_its_directory(lock))
+		close(lock->dirfd);
+	lock->dirfd = -1;
+}
+
+/*
  * A close drops the tag of the process.  A holder needs it; a waiter may get it
  * just now.  But the tag that this handle has must not stay behind.  To inspect a
  * file must not cost a lock that other code of this process has: a second copy of
@@ -114,9 +130,7 @@ void lf_table_close(struct lf_lock *lock)
 {
 	struct lf_file *file = lock->file;
 
-	if (lock->dirfd >= 0)
-		close(lock->dirfd);
-	lock->dirfd = -1;
+	close_directory(lock);
 	if (lf_is_inherited(lock)) {
 		close_inherited(lock);
 		return;
@@ -145,6 +159,7 @@ void lf_table_drop(struct lf_lock *lock)
 		pthread_mutex_unlock(&file->mutex);
 		lf_table_put_file(file);
 	}
+	close_directory(lock);
 	free(lock);
 }
 

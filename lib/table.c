@@ -214,11 +214,23 @@ void lf_table_drop_tags(const struct lf_file *file)
 		lock->marks.tag = false;
 }
 
+/* The program has closed a directory, and this handle got its number. */
+static void take_number_from_others(const struct lf_lock *lock)
+{
+	int number = lock->dirfd;
+
+	for (struct lf_lock *other = held; other && number >= 0;
+	     other = other->next_held)
+		if (other != lock && other->dirfd == number)
+			other->dirfd = LF_LOST_FD;
+}
+
 /* Nests in the mutex of a file, like all uses of the table's. */
 void lf_table_list_as_held(struct lf_lock *lock, bool holds)
 {
 	pthread_mutex_lock(&mutex);
 	if (holds && !lock->held_at) {
+		take_number_from_others(lock);
 		lock->held_at = &held;
 		lock->next_held = held;
 		if (held)
