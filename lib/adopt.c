@@ -57,10 +57,6 @@ int lf_adopt_lock(struct lf_lock *lock)
 		rc = lf_pidfile_write(lock);
 	if (rc != LF_GOT)
 		return rc;
-	if (inherited && lock->tag_wait) {
-		lf_wait_forget(lock->tag_wait);
-		lock->tag_wait = NULL;
-	}
 	lf_adopt_stop(lock);
 	/* The parent would release a lock that it does not know to be adopted. */
 	rc = lf_mark_description(lock->fd);
@@ -103,7 +99,11 @@ void lf_adopt_stop(struct lf_lock *lock)
 
 	if (!lock->tag_wait)
 		return;
-	lf_wait_cancel(lock->tag_wait, &result);
+	/* A fork does not copy the thread. */
+	if (lf_is_inherited(lock))
+		lf_wait_forget(lock->tag_wait);
+	else
+		lf_wait_cancel(lock->tag_wait, &result);
 	lock->tag_wait = NULL;
 }
 

@@ -248,6 +248,7 @@ static int release(struct lf_lock *lock)
 	}
 	adopted = lf_adopted_by_another(lock);
 	if (adopted == LF_IS_ADOPTED) {
+		lf_adopt_stop(lock);
 		lf_table_close(lock);
 		return 0;
 	}
