@@ -62,15 +62,16 @@ int lf_adopt_lock(struct lf_lock *lock)
 	rc = lf_mark_description(lock->fd);
 	if (rc == 0)
 		rc = lf_own_description(lock->fd);
-	if (rc < 0)
-		return rc;
-	rc = lf_table_adopt(lock);
-	if (rc < 0) {
-		fcntl(lock->fd, F_SETOWN, owner > 0 ? owner : 0);
-		return rc;
+	if (rc == 0) {
+		rc = lf_table_adopt(lock);
+		if (rc < 0)
+			fcntl(lock->fd, F_SETOWN, owner > 0 ? owner : 0);
 	}
-	start_waiting_for_tag(lock);
-	return LF_GOT;
+	if (rc == 0)
+		start_waiting_for_tag(lock);
+	else if (inherited && lock->pidfile)
+		lf_pidfile_clear(lock);
+	return rc;
 }
 
 enum lf_adopted lf_adopted_by_another(struct lf_lock *lock)

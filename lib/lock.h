@@ -334,8 +334,9 @@ int lf_pidfile_write(const struct lf_lock *lock);
  */
 pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written, char *host);
 
-/* While the lock is held: removes our own PID from the file. */
+/* While the lock is held: removes our own PID from the file; any PID. */
 void lf_pidfile_clear(struct lf_lock *lock);
+void lf_pidfile_empty(struct lf_lock *lock);
 
 /* ---- file.c */
 

@@ -97,9 +97,10 @@ static void adopt_in_vain(enum faulty fails)
 {
 	struct family f = { .fails = fails };
 
-	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, LF_PID), 0);
 	assert_child(fail_to_adopt, &f);
 	assert_held(lock_path);
+	assert_content(lock_path, "");
 	assert_int_equal(lf_release(&f.lock), 0);
 	assert_false(exists(lock_path));
 }

@@ -549,21 +549,28 @@ static int adopt_and_die(void *argument)
 	return 0;
 }
 
-static void release_after(int (*child)(void *lock))
+static void release_after(int (*child)(void *lock), unsigned flags)
 {
 	struct lf_lock *lock;
 
 	needs_locks_of_descriptions();
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
 	assert_int_equal(child_run(child, lock), -SIGKILL);
 	assert_held(lock_path);
 	assert_int_equal(lf_release(&lock), 0);
-	assert_false(exists(lock_path));
+	assert_int_equal(exists(lock_path), (flags & LF_KEEP) != 0);
 }
 
 TEST(a_parent_releases_the_lock_of_a_dead_child)
 {
-	release_after(adopt_and_die);
+	release_after(adopt_and_die, 0);
+}
+
+TEST(the_PID_of_a_dead_child_does_not_stay_in_the_file)
+{
+	release_after(adopt_and_die, LF_PID);
+	release_after(adopt_and_die, LF_PID | LF_KEEP);
+	assert_content(lock_path, "");
 }
 
 static int adopt_for_the_group_and_die(void *argument)
@@ -577,7 +584,7 @@ static int adopt_for_the_group_and_die(void *argument)
 /* The owner is a group of processes, and none of them has adopted the lock. */
 TEST(a_group_of_processes_adopts_nothing)
 {
-	release_after(adopt_for_the_group_and_die);
+	release_after(adopt_for_the_group_and_die, 0);
 }
 
 /* A child that may not start a thread. */
