@@ -104,13 +104,26 @@ void lf_table_cancel(struct lf_claimant *claim)
 	lf_table_put_file(file);
 }
 
+/*
+ * Whether another thread is taking or dropping a lock of the process.  One with a
+ * borrowed descriptor may be waiting for the very lock that is to be released.
+ */
+static bool is_claimed_for_process(const struct lf_file *file)
+{
+	struct lf_lock *lock = lf_table_find(file, LF_CLAIMED);
+
+	while (lock && !lock->marks.process_owned)
+		lock = lf_table_find_from(lock->next, LF_CLAIMED);
+	return lock != NULL;
+}
+
 bool lf_table_claim_release(struct lf_lock *lock)
 {
 	struct lf_file *file = lock->file;
 	bool last;
 
 	pthread_mutex_lock(&file->mutex);
-	while (lf_table_find(file, LF_CLAIMED))
+	while (is_claimed_for_process(file))
 		pthread_cond_wait(&file->changed, &file->mutex);
 	last = !lf_table_find_sibling(lock);
 	lock->state = last ? LF_CLAIMED : LF_ACQUIRING;

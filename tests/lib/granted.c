@@ -293,6 +293,29 @@ TEST_WITH_FAULTS(a_bounded_wait_leaves_no_tag)
 	end_at_tag(wait_for_a_moment, 0, -ETIMEDOUT);
 }
 
+/* Each is granted what it waits for when the other has done. */
+TEST_WITH_FAULTS(a_lock_of_the_process_is_released_while_a_thread_waits_for_it_by_a_descriptor)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *result;
+	int fd;
+
+	needs_locks_of_descriptions();
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);
+	faulty_clear();
+	assert_int_equal(lf_backend(lock), LF_BACKEND_FCNTL);
+	fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
+	(pthread_create)(&thread, NULL, wait_for_place, &fd);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_release(&lock), 0);
+	pthread_join(thread, &result);
+	assert_null(result);
+	(close)(fd);
+	assert_free(lock_path);
+}
+
 static void interrupt_lock_of_the_process(void)
 {
 	faulty_after(F_SETLKW_, EINTR);
