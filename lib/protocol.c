@@ -385,13 +385,14 @@ static int attempt(struct lf_request *request, enum lf_how how)
 	return rc;
 }
 
-static int after_remover(int count)
+/* A call that does not wait ends in a moment: no signal interrupts it. */
+static int after_remover(int count, enum lf_how how)
 {
 	if (count == MOST_REMOVERS)
 		return LF_BUSY;
-	if (count <= TRIES_WITHOUT_PAUSE || pause_ms(1) == 0)
-		return LF_START_OVER;
-	return -EINTR;
+	if (count > TRIES_WITHOUT_PAUSE && pause_ms(1) < 0 && may_wait(how))
+		return -EINTR;
+	return LF_START_OVER;
 }
 
 /*
@@ -425,7 +426,7 @@ int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,
 			return LF_BUSY;
 		}
 		if (rc == LF_REMOVER)
-			rc = after_remover(++removers);
+			rc = after_remover(++removers, how);
 		if (rc == -EBUSY && may_wait(how)) {
 			rc = await_lease(request);
 			if (rc == 0)

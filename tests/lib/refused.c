@@ -683,6 +683,20 @@ TEST(a_remover_that_lasts_is_met_350_times)
 	assert_kill(remover);
 }
 
+TEST(no_signal_ends_a_call_that_does_not_wait)
+{
+	struct lf_lock *lock;
+	pid_t remover;
+
+	needs_locks_of_descriptions();
+	make_file(lock_path, 0666);
+	remover = holder_new(lock_as_remover, NULL);
+	faulty_set(POLL, 1, true, EINTR);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
+	assert_int_equal(faulty_clear(), 249);
+	assert_kill(remover);
+}
+
 /* Each attempt locks three parts of the body, and is refused byte 0. */
 TEST(a_file_whose_first_byte_is_locked_is_left_after_351_attempts)
 {
