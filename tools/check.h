@@ -110,6 +110,9 @@ void print_held(void);
 void print_line(const struct file *file, const struct lf_entry *entry,
 		const char *lead);
 
+/* What to do about an error, after its text; or "". */
+const char *remedy(int error);
+
 /* --- A lock file with slots (slots-print.c) */
 
 /* The slots of file I that are held: those among the files after it. */

@@ -158,7 +158,7 @@ static void inspect(struct files *files, const struct check_options *o)
 
 static void print_failure(const struct file *file)
 {
-	const char *hint = file->status == -EACCES ? try_as_root() : "";
+	const char *hint = remedy(file->status);
 	bool is_of_flock = lf_report_status(file->report) >= 0;
 	const char *why = is_of_flock && file->status == -EIO ?
 				  "the list of locks changed too much; try "

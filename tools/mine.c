@@ -18,7 +18,7 @@ static void print_error(const char *path, int error)
 				    "command%s",
 			      try_as_root());
 	else
-		message_about(path, "%s", lf_strerror(error));
+		message_about(path, "%s%s", lf_strerror(error), remedy(error));
 }
 
 /* A lock file stands for its slots. */

@@ -308,3 +308,15 @@ void print_pids(const struct files *files)
 	}
 	free(pids);
 }
+
+const char *remedy(int error)
+{
+	switch (error) {
+	case -EACCES:
+		return try_as_root();
+	case -ELOOP:
+		return "; name the file it points to";
+	default:
+		return "";
+	}
+}
