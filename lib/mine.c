@@ -99,7 +99,7 @@ static int ask_descriptors(const char *path)
 struct ancestor {
 	pid_t pid;
 	pid_t parent;
-	unsigned long long start_time; /* 0: unknown */
+	unsigned long long start_time;
 };
 
 struct ancestors {
@@ -153,7 +153,7 @@ static int climb(struct ancestors *ancestors)
 		if (add_ancestor(ancestors, process) < 0)
 			return -ENOMEM;
 		/* Where nothing is shown of a process. */
-		if (rc < 0 || process.start_time == 0)
+		if (rc < 0)
 			return 0;
 		if (process.parent == 0)
 			break;

@@ -193,7 +193,20 @@ without_tag() {
 	done
 	ln -s nowhere link
 	run -2 lf-check --mine link
-	like "$output" '^lf-check: link: is a symbolic link'
+	equal "$output" "lf-check: link: is a symbolic link; name the file it points to"
+}
+
+# As where it was started in the first clock tick; the clock of process 1 may be so.
+@test "--mine: a process 1 that has the start time 0 is an ancestor like others" {
+	need_root
+	need_ancestors
+	need perl
+	unshare -m true 2>/dev/null || skip "cannot have mounts of its own"
+	perl -pe 's/^(.*\) (?:\S+ ){19})\d+/${1}0/s' /proc/1/stat >stat
+	hold lf-acquire lock
+	run -1 unshare -m sh -c 'mount --bind stat /proc/1/stat &&
+		exec lf-check --mine lock'
+	equal "$output" ""
 }
 
 # --- lf-acquire without --nested
