@@ -245,7 +245,8 @@ def _acquire(handle: ctypes.c_void_p, file: bytes, flags: int,
     if 0 < timeout < math.inf:
         return _acquire_within(handle, file, flags, timeout)
     error = _attempt(handle, file, flags, 0)
-    if error != -errno.EAGAIN or timeout == 0:
+    # EBUSY: a lease of another process on the file.
+    if error not in (-errno.EAGAIN, -errno.EBUSY) or timeout == 0:
         return error
     # The library notices a wait that never ends only in a call that blocks; only
     # a thread that has a lock can be in one.

@@ -2,6 +2,8 @@
 """Waits: how long, in which order, and what ends them."""
 
 import errno
+import fcntl
+import math
 import os
 import signal
 import threading
@@ -269,3 +271,36 @@ def test_processes_do_not_wait_for_each_other_for_ever(ofd, path):
                 LockFile(path + '-other', wait=True)
             assert caught.value.errno == errno.EDEADLK
         assert child.end() == (0, '')
+
+
+LEASE = '''
+    import fcntl
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
+    signal.signal(signal.SIGIO, lambda *_: None)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except OSError:
+        say('none')
+    say('leased')
+    wait()
+    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    wait()
+'''
+
+
+@pytest.mark.parametrize('arguments', [
+    {'wait': True}, {'timeout': 1e9}, {'timeout': math.inf}])
+def test_a_wait_is_for_a_lease_too(path, arguments):
+    """As of a Samba server; the kernel ends it after a while."""
+    if not hasattr(fcntl, 'F_SETLEASE'):
+        pytest.skip('needs leases')
+    with Child(LEASE, path) as other:
+        if other.says() == 'none':
+            pytest.skip('this file system has no leases')
+        with pytest.raises(OSError) as caught:
+            LockFile(path)
+        assert caught.value.errno == errno.EBUSY
+        later = threading.Timer(0.1, other.go)
+        later.start()
+        with LockFile(path, **arguments):
+            later.join()
