@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,15 +43,39 @@ static pid_t any_holder(const struct file *file)
  */
 #define SECONDS_TO_ANSWER 30
 
+static bool is_limited; /* by an alarm that was set before exec(2) */
+
+static void keep_limit_of_caller(void)
+{
+	struct itimerval left = { 0 };
+	struct sigaction found;
+	sigset_t mask;
+
+	getitimer(ITIMER_REAL, &left);
+	sigaction(SIGALRM, NULL, &found);
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	is_limited = (left.it_value.tv_sec > 0 || left.it_value.tv_usec > 0) &&
+		     found.sa_handler == SIG_DFL &&
+		     !sigismember(&mask, SIGALRM);
+}
+
 static void limit_time(void)
 {
 	sigset_t set;
 
+	if (is_limited)
+		return;
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
 	signal(SIGALRM, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	alarm(SECONDS_TO_ANSWER);
+}
+
+static void end_limit(void)
+{
+	if (!is_limited)
+		alarm(0);
 }
 
 /* The files of free slots stay only with lf-acquire --keep. */
@@ -67,7 +92,7 @@ static void collect_and_inspect(struct files *files, char *const *paths,
 			break;
 		files_free(files);
 	}
-	alarm(0);
+	end_limit();
 }
 
 /*
@@ -128,7 +153,7 @@ static void inspect_machine(struct files *files)
 
 	limit_time();
 	more = files_of_machine(files);
-	alarm(0);
+	end_limit();
 	if (more < 0) {
 		bool no_proc = more == -ENOSYS || access("/proc/self", F_OK) < 0;
 
@@ -218,6 +243,7 @@ int main(int argc, char **argv)
 	message_begin("lf-check");
 	parse_options(argc, argv, &o);
 	choose_kinds(o.record, o.flock);
+	keep_limit_of_caller();
 	if (o.fs) {
 		limit_time();
 		return finish_output(fs_show(o.paths, o.style.json));

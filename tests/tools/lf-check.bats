@@ -895,3 +895,10 @@ lock_a_hundred_times() {
 @test "--help and --version that cannot be written are status 71" {
 	needs_standard_output lf-check
 }
+
+@test "an alarm that was set before exec ends lf-check, and is not put off" {
+	need perl
+	need timeout
+	hold lf-acquire lock
+	run -142 timeout 60 perl -e 'alarm 1; exec @ARGV' lf-check -w lock
+}
