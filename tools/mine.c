@@ -21,13 +21,13 @@ static void print_error(const char *path, int error)
 		message_about(path, "%s%s", lf_strerror(error), remedy(error));
 }
 
-/* A lock file stands for its slots. */
+/* A lock file stands for its slots, also if a waiter for them holds it. */
 static int runs_under(const char *path)
 {
 	bool exists[MOST_SLOTS + 1];
 	int rc = lf_is_mine(path);
 
-	if (rc != 0)
+	if (rc != 0 && rc != -ESRCH)
 		return rc;
 	slots_find(path, exists, false);
 	for (int slot = 1; slot <= MOST_SLOTS && rc <= 0; slot++) {

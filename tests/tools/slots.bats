@@ -28,6 +28,10 @@ release_all() {
 	done
 }
 
+is_waiting_for_slots() {
+	lf-check lock | grep -q '^  waiting: '
+}
+
 is_all_free() {
 	! lf-check -q lock
 }
@@ -787,4 +791,27 @@ instructions() {
 	equal "${lines[0]}" "lock: 1 slot held"
 	begins "${lines[1]}" "  slot 1: PID $holder: flock lock.1 "
 	run -0 lf-acquire -k -N 1 lock true
+}
+
+@test "--mine: a slot is the caller's though a waiter that nobody knows holds the lock file" {
+	local asker waiter
+
+	need_root
+	need_inspection
+	unshare -p true 2>/dev/null || skip "may not make a PID namespace here"
+	hold lf-acquire -N 2 lock
+	mkfifo go
+	start lf-acquire -N 2 lock sh -c 'read -r _ <go
+		unshare -pf --mount-proc sh -c "lf-check --mine lock; echo \$?" >answer'
+	need_locks_of_descriptors
+	asker=$pid
+	eventually test -e lock.2
+	start lf-acquire -w -N 2 lock true
+	waiter=$pid
+	eventually is_waiting_for_slots
+	echo >go
+	finish "$asker"
+	equal "$(cat answer)" 0
+	finish "$waiter"
+	equal "$status" 0
 }
