@@ -101,7 +101,8 @@ static void add_entry(const struct file *file, const struct lf_entry *entry)
 	process_read(&process, lf_entry_pid(entry), lf_entry_start_time(entry));
 	row.process = &process;
 	row.for_people = for_people;
-	any_flock |= entry && lf_entry_type(entry) == LF_TYPE_FLOCK;
+	any_flock |= row.both ||
+		     (entry && lf_entry_type(entry) == LF_TYPE_FLOCK);
 	any_state |= process.state != STATE_NONE;
 	row.times = times_of(file->report, entry, &process);
 	add_row(&row);

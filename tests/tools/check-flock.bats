@@ -387,6 +387,20 @@ while True:
 
 # --- Both kinds, by lf-acquire --flock
 
+@test "a narrow table shows the type of a holder of both kinds" {
+	need terminal stty
+	need_inspection
+	need_locks_of_descriptors
+	lf-check --help | grep -q -e --output || skip "is built without tables"
+	hold lf-acquire --flock lock
+	run -0 terminal sh -c 'stty cols 40; lf-check -l lock' <<<end
+	like "$output" 'OFDLCK,FLOCK'
+	release "$holder"
+	hold lf-acquire lock
+	run -0 terminal sh -c 'stty cols 40; lf-check -l lock' <<<end
+	run ! grep OFDLCK <<<"$output"
+}
+
 @test "lf-acquire --flock is one holder that excludes both kinds" {
 	local mode
 
