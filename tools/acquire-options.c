@@ -139,6 +139,19 @@ static void explain_flock_option(const char *argument)
 		message("the whole file is locked; omit --start and --length");
 }
 
+/* Here it is -w and -1, unless it is the argument of an option before. */
+static void reject_flock_wait(const char *argument)
+{
+	const char *wait = argument[1] != '-' ? strchr(argument, 'w') : NULL;
+	bool is_option = wait && strcspn(argument, "aNtmEf") >
+					 (size_t)(wait - argument);
+
+	if (is_option && is_seconds(wait + 1))
+		usage_error("'%s': to wait at most %s s, use -t %s; for --wait "
+			    "with --one-waiter, use -w -1",
+			    argument, wait + 1, wait + 1);
+}
+
 /* The same for operands. */
 static void reject_flock_operands(const struct options *o, char **operand)
 {
@@ -412,6 +425,8 @@ void parse_acquire_options(int argc, char **argv, struct options *o)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 				NULL)) != -1) {
+		if (c == '1')
+			reject_flock_wait(argument);
 		if (!parse_wait_option(c, o) && !parse_lock_option(c, o))
 			parse_option(c, argument, o);
 		argument = argv[optind];
