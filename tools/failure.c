@@ -206,6 +206,7 @@ static const char *advice(int error)
 		return "correct the name";
 	case ENOTSUP:
 		return "name a regular file, or one that does not exist yet";
+	case EMLINK:
 	case ENOTEMPTY:
 		return "use another lock file, or omit --pid";
 	case EOVERFLOW:
@@ -294,11 +295,26 @@ static int permission_denied(const struct options *o, const char *path)
 	return STATUS_CANNOT_OPEN;
 }
 
+/* Then --global is not what failed. */
+static bool excludes_other_machines(const struct options *o, const char *path)
+{
+	char name[32];
+	struct lf_fs *fs;
+	bool known;
+
+	snprintf(name, sizeof(name), "/dev/fd/%d", o->fd);
+	known = lf_inspect_fs(o->fd >= 0 ? name : path, &fs) == 0 &&
+		lf_fs_has(fs, LF_FS_GLOBAL) == LF_FS_YES;
+	lf_fs_free(fs);
+	return known;
+}
+
 int failure(const struct options *o, const char *path, int error)
 {
 	const char *hint = o->fd >= 0 ? descriptor_advice(o->fd, error) : NULL;
 
-	if (error == -ENOLCK && o->flags & LF_GLOBAL) {
+	if (error == -ENOLCK && o->flags & LF_GLOBAL &&
+	    !excludes_other_machines(o, path)) {
 		message_about(path, "locks here do not, or may not, exclude "
 				    "other machines: see lf-check --fs");
 		return STATUS_SYSTEM;
