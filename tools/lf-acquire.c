@@ -93,6 +93,19 @@ static int limit(int timeout_ms)
 						 INT_MAX;
 }
 
+/* With -t, what is asked about the holder has a limit too. */
+static void begin_limited(const struct options *o, const char *path)
+{
+	if (o->timeout_ms > 0)
+		waiting_begin(o, path, GRACE_MS, IN_CALL);
+}
+
+static void end_limited(const struct options *o)
+{
+	if (o->timeout_ms > 0)
+		waiting_end();
+}
+
 /*
  * A signal ends this process while it waits, but not before it has left the
  * queue: the holder may just have left the file for this waiter to remove.
@@ -106,7 +119,9 @@ static int wait_in_queue(struct lf_lock **locks, const struct options *o,
 
 	if (o->verbose) {
 		sigpipe_block(&mask);
+		begin_limited(o, *path);
 		print_wait(o, *path);
+		end_limited(o);
 		sigpipe_unblock(&mask);
 	}
 	if (waiting_begin(o, *path, limit(timeout_ms),
@@ -147,11 +162,9 @@ static bool is_of_caller(struct options *o, const char **path)
 {
 	bool of_caller;
 
-	if (o->timeout_ms > 0)
-		waiting_begin(o, *path, GRACE_MS, IN_CALL);
+	begin_limited(o, *path);
 	of_caller = nested_skip(o, path) == NESTED;
-	if (o->timeout_ms > 0)
-		waiting_end();
+	end_limited(o);
 	return of_caller;
 }
 
@@ -225,16 +238,14 @@ static int refuse(const struct options *o, const char *path, int error)
 {
 	int status;
 
-	if (o->timeout_ms > 0)
-		waiting_begin(o, path, GRACE_MS, IN_CALL);
+	begin_limited(o, path);
 	if (error == REFUSED_AS_NESTED)
 		status = nested_refuse(o, path);
 	else if (error == -EAGAIN || error == -ETIMEDOUT)
 		status = conflict(o, path, error);
 	else
 		status = failure(o, path, error);
-	if (o->timeout_ms > 0)
-		waiting_end();
+	end_limited(o);
 	return status;
 }
 

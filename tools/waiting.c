@@ -270,10 +270,19 @@ static void time_out(void)
 	_exit(STATUS_SYSTEM);
 }
 
+/* Then it waits for its reader, and not for a file server. */
+static bool message_is_printed(void)
+{
+	if (ftrylockfile(stderr) != 0)
+		return true;
+	funlockfile(stderr);
+	return false;
+}
+
 /* On a busy machine the call may just not have had a processor. */
 static void come_to_limit(void)
 {
-	if (other_threads_go_on(&waiting.sleeps))
+	if (other_threads_go_on(&waiting.sleeps) || message_is_printed())
 		waiting.blocked = 0;
 	else
 		waiting.blocked++;

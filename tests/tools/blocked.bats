@@ -112,6 +112,21 @@ hangs() {
 	held lock
 }
 
+@test "-t keeps its time if only the search for the holder is not answered" {
+	need timeout
+	need_faults
+	need_inspection
+	local option
+
+	hold lf-acquire lock
+	for option in '' -v; do
+		FAULTY=readlinkat:HANG run -71 timeout -s KILL 60 faulty-acquire \
+			${option:+"$option"} -t .1 lock touch ran
+		equal "$output" "lf-acquire: lock: timed out: the file system does not answer"
+	done
+	absent ran
+}
+
 # --- A pipe that is full
 
 # Fills the pipe that is standard error.
@@ -146,6 +161,29 @@ full_pipe() {
 			eventually is_asleep "$pid"
 			ends_by "$signal"
 		done
+	done
+	absent ran
+}
+
+# The limit for what is asked of a file server is over after two seconds.
+@test "-t: a reader that comes late gets the message, and the status is the same" {
+	local option full caller
+
+	hold lf-acquire -k lock
+	for option in '' -v; do
+		full_pipe
+		start lf-acquire ${option:+"$option"} -t .01 lock touch ran 2>&"$full"
+		caller=$pid
+		eventually is_asleep "$caller"
+		sleep 4
+		start cat full >drained
+		finish "$caller"
+		equal "$status" 75
+		eventually grep -q '; timed out' drained
+		kill "$pid"
+		finish "$pid"
+		run ! grep 'does not answer' drained
+		rm full drained
 	done
 	absent ran
 }
