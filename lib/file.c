@@ -230,7 +230,7 @@ static int open_path(struct lf_lock *lock, const struct lf_request *request)
 		return -EISDIR;
 	/* A file that is kept, at an absolute path, is found again without it. */
 	if (!request->inspects && (!request->keep || request->path[0] != '/'))
-		rc = lock->dirfd = open_parent(lock, request->dirfd);
+		lock->dirfd = rc = open_parent(lock, request->dirfd);
 	/* To create a file may take long on a busy disk. */
 	if (lock->dirfd >= 0 && lf_wait_is_helper())
 		lf_wait_on_local_file(lf_filesystem(lock->dirfd) ==
