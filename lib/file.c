@@ -434,58 +434,74 @@ int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path)
 
 static int is_in_directory(const struct lf_lock *lock)
 {
-	return lock->dirfd < 0 ? -EACCES :
-				 lf_file_is_at(lock, lock->dirfd, lock->name);
+	return lock->dirfd >= 0 ?
+		       lf_file_is_at(lock, lock->dirfd, lock->name) :
+		       -EACCES;
 }
 
-/* After a descriptor that was lost; -1: only the path in full leads there. */
+/* By an absolute path, of which the program cannot lose a descriptor. */
 static int find_directory(struct lf_lock *lock)
 {
-	int fd = lock->path[0] == '/' ? open_parent(lock, AT_FDCWD) : -1;
+	int fd = open_parent(lock, AT_FDCWD), rc;
 
-	return fd >= 0 ? fd : -1;
+	if (fd < 0)
+		return fd;
+	rc = lf_file_is_at(lock, fd, lock->name);
+	if (rc == 0)
+		lock->dirfd = fd; /* the number that it was is not ours */
+	else
+		close(fd);
+	return rc;
+}
+
+/* -EACCES: in which directory it should be is unknown, or that cannot be searched. */
+static int look_in_directory(struct lf_lock *lock)
+{
+	int rc = is_in_directory(lock), found = -EACCES;
+
+	if (rc == 0 || lock->dirfd < 0)
+		return rc;
+	if (lock->path[0] == '/')
+		found = find_directory(lock);
+	if (found == 0 || lf_has_its_directory(lock))
+		return found == 0 ? 0 : rc;
+	return found == -ESTALE ? -ESTALE : -EACCES;
 }
 
 int lf_file_verify_name(struct lf_lock *lock)
 {
-	int rc = is_in_directory(lock);
+	int rc = look_in_directory(lock);
 
-	if (rc < 0 && lock->dirfd != -1 && !lf_has_its_directory(lock)) {
-		lock->dirfd = find_directory(lock);
-		rc = is_in_directory(lock);
-	}
 	/* An adopter that is another user may not be able to search the directory. */
 	return rc == -EACCES ? has_any_name(lock) : rc;
 }
 
 int lf_file_verify(const struct lf_lock *lock)
 {
-	bool is_absolute = lock->path[0] == '/';
-	int rc = 0;
+	int rc;
 
-	if (lock->dirfd != -1)
-		rc = is_in_directory(lock);
-	if (rc < 0 && !lf_has_its_directory(lock))
-		rc = is_absolute ? 0 : has_any_name(lock);
-	if (rc == 0 && is_absolute)
-		rc = lf_file_is_at(lock, AT_FDCWD, lock->path);
-	return rc;
+	if (lock->path[0] == '/')
+		return lf_file_is_at(lock, AT_FDCWD, lock->path);
+	rc = is_in_directory(lock);
+	return rc < 0 && !lf_has_its_directory(lock) ? has_any_name(lock) : rc;
 }
 
 int lf_file_unlink(struct lf_lock *lock)
 {
-	switch (lf_file_verify_name(lock)) {
+	switch (look_in_directory(lock)) {
 	case 0:
 		break;
 	case -ESTALE:
 		return LF_REPLACED;
+	case -EACCES:
+		return has_any_name(lock) == -ESTALE ? LF_REPLACED : LF_LEFT;
 	default:
 		return LF_LEFT;
 	}
 	if (lock->empty && (unlinkat(lock->dirfd, lock->name, 0) == 0 ||
 			    errno == ENOENT)) {
-		/* It is this directory's; a daemon may have closed ours. */
-		if (!lock->adopted) {
+		/* It is a number of this directory; but a daemon may have closed ours. */
+		if (!lock->adopted && !lf_table_has_directory_too(lock)) {
 			close(lock->dirfd);
 			lock->dirfd = -1;
 		}

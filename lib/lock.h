@@ -79,9 +79,6 @@ struct lf_marks {
 	bool flock_is_lost; /* by a conversion that was refused */
 };
 
-/* Its number is that of another handle's directory. */
-#define LF_LOST_FD (-2)
-
 struct lf_lock {
 	struct lf_pending *pending; /* not acquired yet; nothing else counts */
 
@@ -112,7 +109,7 @@ struct lf_lock {
 	bool pidfile;  /* our PID is to be its content */
 	bool empty;    /* when it was last asked */
 	struct lf_wait *tag_wait; /* of an adopter, see adopt.c */
-	atomic_int dirfd; /* the directory of NAME; -1: use PATH; or LF_LOST_FD */
+	atomic_int dirfd; /* the directory of NAME, or -1: use PATH */
 	const char *name;
 	char path[]; /* as the caller gave it */
 };
@@ -334,8 +331,10 @@ int lf_pidfile_write(const struct lf_lock *lock);
  */
 pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written, char *host);
 
-/* While the lock is held: removes our own PID from the file; any PID. */
+/* While the lock is held: removes our own PID from the file. */
 void lf_pidfile_clear(struct lf_lock *lock);
+
+/* The same of any PID. */
 void lf_pidfile_empty(struct lf_lock *lock);
 
 /* ---- file.c */
@@ -384,8 +383,8 @@ int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path);
 int lf_file_verify(const struct lf_lock *lock);
 
 /*
- * The same without the path, which an adopter may not be able to follow.  Opens the
- * directory again if that descriptor is lost.
+ * The same without the path, which an adopter may not be able to follow.  But a
+ * directory whose descriptor the program has closed is opened again by it.
  */
 int lf_file_verify_name(struct lf_lock *lock);
 
@@ -496,6 +495,9 @@ void lf_table_unprepare(struct lf_lock *lock);
 void lf_table_add(struct lf_lock *lock);
 
 bool lf_table_thread_holds_any(unsigned long thread);
+
+/* Whether the number of the directory is that of another holder's directory too. */
+bool lf_table_has_directory_too(const struct lf_lock *lock);
 
 /*
  * Whether this process holds this file.  *ELSEWHERE, unless NULL: processes of other

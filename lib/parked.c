@@ -65,11 +65,13 @@ bool lf_has_its_descriptor(const struct lf_lock *lock, struct stat *st)
 
 /*
  * The program does not know this descriptor: a daemon closes it with all others
- * that it does not know.
+ * that it does not know.  The number may be another file's by now, or that of the
+ * directory of another handle.
  */
 bool lf_has_its_directory(const struct lf_lock *lock)
 {
-	return lock->dirfd >= 0 && lf_is_directory(lock->dirfd);
+	return lock->dirfd >= 0 && lf_is_directory(lock->dirfd) &&
+	       !lf_table_has_directory_too(lock);
 }
 
 static void close_directory(struct lf_lock *lock)
@@ -148,6 +150,7 @@ void lf_table_drop(struct lf_lock *lock)
 {
 	struct lf_file *file = lock->file;
 
+	close_directory(lock);
 	if (!lf_is_inherited(lock)) {
 		pthread_mutex_lock(&file->mutex);
 		lf_table_delete(lock);
@@ -159,7 +162,6 @@ void lf_table_drop(struct lf_lock *lock)
 		pthread_mutex_unlock(&file->mutex);
 		lf_table_put_file(file);
 	}
-	close_directory(lock);
 	free(lock);
 }
 

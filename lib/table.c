@@ -214,23 +214,11 @@ void lf_table_drop_tags(const struct lf_file *file)
 		lock->marks.tag = false;
 }
 
-/* The program has closed a directory, and this handle got its number. */
-static void take_number_from_others(const struct lf_lock *lock)
-{
-	int number = lock->dirfd;
-
-	for (struct lf_lock *other = held; other && number >= 0;
-	     other = other->next_held)
-		if (other != lock && other->dirfd == number)
-			other->dirfd = LF_LOST_FD;
-}
-
 /* Nests in the mutex of a file, like all uses of the table's. */
 void lf_table_list_as_held(struct lf_lock *lock, bool holds)
 {
 	pthread_mutex_lock(&mutex);
 	if (holds && !lock->held_at) {
-		take_number_from_others(lock);
 		lock->held_at = &held;
 		lock->next_held = held;
 		if (held)
@@ -280,6 +268,19 @@ bool lf_table_thread_holds_any(unsigned long thread)
 		lock = lock->next_held;
 	pthread_mutex_unlock(&mutex);
 	return lock != NULL;
+}
+
+bool lf_table_has_directory_too(const struct lf_lock *lock)
+{
+	struct lf_lock *other;
+
+	enter_table();
+	pthread_mutex_lock(&mutex);
+	for (other = held; other; other = other->next_held)
+		if (other != lock && other->dirfd == lock->dirfd)
+			break;
+	pthread_mutex_unlock(&mutex);
+	return other != NULL;
 }
 
 bool lf_table_process_holds(const struct stat *st, bool *elsewhere)

@@ -410,7 +410,41 @@ TEST(a_number_that_another_lock_has_got_is_no_directory)
 	assert_child(lock_another, beside);
 }
 
-#define OPENED 8
+/* The directory of the one gets the number that was the other's. */
+static int adopt_both(void *argument)
+{
+	struct lf_lock **locks = argument;
+
+	for (int fd = LOWEST; fd <= HIGHEST; fd++)
+		if (fd != lf_fileno(locks[0]) && fd != lf_fileno(locks[1]))
+			close(fd);
+	demand(lf_adopt(locks[1]) == 0);
+	demand(lf_adopt(locks[0]) == 0);
+	demand(lf_verify(locks[0]) == 0);
+	demand(lf_release(&locks[0]) == 0);
+	demand(lf_verify(locks[1]) == 0);
+	demand(lf_release(&locks[1]) == 0);
+	return 0;
+}
+
+TEST(a_child_that_closed_all_but_two_locks_can_adopt_both)
+{
+	struct lf_lock *locks[2];
+
+	needs_locks_of_descriptions();
+	assert_int_equal(mkdir("other", 0755), 0);
+	assert_int_equal(lf_acquire(&locks[0], lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&locks[1], absolute_path("other/lock"), 0,
+				    0),
+			 0);
+	assert_child(adopt_both, locks);
+	assert_false(exists(lock_path));
+	assert_false(exists("other/lock"));
+	assert_int_equal(lf_release(&locks[0]), 0);
+	assert_int_equal(lf_release(&locks[1]), 0);
+}
+
+#define OPENED (HIGHEST - LOWEST)
 
 /* The numbers are those of the directory, as the program has opened it. */
 static int open_the_directory(void *argument)
