@@ -293,7 +293,14 @@ TEST_WITH_FAULTS(a_bounded_wait_leaves_no_tag)
 	end_at_tag(wait_for_a_moment, 0, -ETIMEDOUT);
 }
 
-/* Each is granted what it waits for when the other has done. */
+static void *wait_by_descriptor(void *fd)
+{
+	struct lf_lock *lock;
+	int rc = lf_acquire_fd(&lock, *(int *)fd, LF_FOREVER, 0);
+
+	return (void *)(intptr_t)(rc == 0 ? lf_release(&lock) : rc);
+}
+
 TEST_WITH_FAULTS(a_lock_of_the_process_is_released_while_a_thread_waits_for_it_by_a_descriptor)
 {
 	struct lf_lock *lock;
@@ -307,7 +314,7 @@ TEST_WITH_FAULTS(a_lock_of_the_process_is_released_while_a_thread_waits_for_it_b
 	faulty_clear();
 	assert_int_equal(lf_backend(lock), LF_BACKEND_FCNTL);
 	fd = (openat)(AT_FDCWD, lock_path, O_RDWR);
-	(pthread_create)(&thread, NULL, wait_for_place, &fd);
+	(pthread_create)(&thread, NULL, wait_by_descriptor, &fd);
 	assert_true(waiters_reach(lock_path, 1));
 	assert_int_equal(lf_release(&lock), 0);
 	pthread_join(thread, &result);
