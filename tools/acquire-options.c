@@ -147,8 +147,8 @@ static void reject_flock_wait(const char *argument)
 					 (size_t)(wait - argument);
 
 	if (is_option && is_seconds(wait + 1))
-		usage_error("'%s': to wait at most %s s, use -t %s; for --wait "
-			    "with --one-waiter, use -w -1",
+		usage_error("'%s': to wait at most %s seconds, use -t %s; for "
+			    "--wait with --one-waiter, use -w -1",
 			    argument, wait + 1, wait + 1);
 }
 

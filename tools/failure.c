@@ -236,6 +236,8 @@ static const char *advice_for(const struct options *o, int error)
 {
 	if (o->fd >= 0)
 		return NULL;
+	if (error == -ENOLCK && (o->flags & LF_GLOBAL))
+		return "check the lock service of the file server";
 	if (error == -ENOENT && (o->flags & LF_NOCREATE))
 		return "with --no-create it must exist";
 	if (error == -ELOOP && (o->flags & LF_FOLLOW))
@@ -322,8 +324,11 @@ int failure(const struct options *o, const char *path, int error)
 	if (error == -ENOLCK && o->flags & LF_FLOCK) {
 		message_about(path, "no locks of flock(2) are available here, "
 				    "or they cannot be used beside record "
-				    "locks; omit --flock, or use a local file "
-				    "system, such as /run");
+				    "locks; omit --flock%s",
+			      o->flags & LF_GLOBAL ?
+				      "" :
+				      ", or use a local file system, such as "
+				      "/run");
 		return STATUS_SYSTEM;
 	}
 	if (hint) {

@@ -271,9 +271,9 @@ refused_with() {
 	refused_with 'for descriptor 9, use -u --fd 9' -u 9
 	refused_with 'to wait at most 5 seconds, use -t 5' -xw 5 lock true
 	refused_with 'to wait at most 5 seconds, use -t 5' -xw5 lock true
-	refused_with 'to wait at most 1 s, use -t 1' -w1 lock true
-	refused_with 'to wait at most 1 s, use -t 1' -xw1 lock true
-	refused_with 'to wait at most 11 s, use -t 11' -w11 lock true
+	refused_with 'to wait at most 1 seconds, use -t 1' -w1 lock true
+	refused_with 'to wait at most 1 seconds, use -t 1' -xw1 lock true
+	refused_with 'to wait at most 11 seconds, use -t 11' -w11 lock true
 	refused_with 'for descriptor 9, use --fd 9, with -w' 9
 	refused_with 'for descriptor 9, use -w --fd 9$' -w 9
 	refused_with 'use --no-wait or nothing' --nonblocking lock true
