@@ -201,7 +201,8 @@ without_tag() {
 	need_root
 	need_ancestors
 	need perl
-	unshare -m true 2>/dev/null || skip "cannot have mounts of its own"
+	unshare -m mount --bind /proc/version /proc/1/stat 2>/dev/null ||
+		skip "may not mount here"
 	perl -pe 's/^(.*\) (?:\S+ ){19})\d+/${1}0/s' /proc/1/stat >stat
 	hold lf-acquire lock
 	run -1 unshare -m sh -c 'mount --bind stat /proc/1/stat &&

@@ -804,13 +804,14 @@ instructions() {
 	need_root
 	need_inspection
 	need_locks_of_descriptors
-	unshare -p true 2>/dev/null || skip "may not make a PID namespace here"
+	unshare -pf --mount-proc true 2>/dev/null ||
+		skip "may not make a PID namespace here"
 	hold lf-acquire -N 2 lock
 	mkfifo go
-	start lf-acquire -N 2 lock sh -c 'read -r _ <go
+	start lf-acquire -N 2 lock sh -c ': >runs; read -r _ <go
 		unshare -pf --mount-proc sh -c "lf-check --mine lock; echo \$?" >answer'
 	asker=$pid
-	eventually test -e lock.2
+	eventually test -e runs
 	start lf-acquire -w -N 2 lock true
 	waiter=$pid
 	eventually is_waiting_for_slots
