@@ -457,15 +457,12 @@ static int find_directory(struct lf_lock *lock)
 /* -EACCES: in which directory it should be is unknown, or that cannot be searched. */
 static int look_in_directory(struct lf_lock *lock)
 {
-	int rc = is_in_directory(lock), found = -EACCES;
+	int rc = is_in_directory(lock);
 
-	if (rc == 0 || lock->dirfd < 0)
+	if (rc == 0 || lock->dirfd < 0 || lf_has_its_directory(lock))
 		return rc;
-	if (lock->path[0] == '/')
-		found = find_directory(lock);
-	if (found == 0 || lf_has_its_directory(lock))
-		return found == 0 ? 0 : rc;
-	return found == -ESTALE ? -ESTALE : -EACCES;
+	rc = lock->path[0] == '/' ? find_directory(lock) : -EACCES;
+	return rc == 0 || rc == -ESTALE ? rc : -EACCES;
 }
 
 int lf_file_verify_name(struct lf_lock *lock)
@@ -478,12 +475,14 @@ int lf_file_verify_name(struct lf_lock *lock)
 
 int lf_file_verify(const struct lf_lock *lock)
 {
-	int rc;
+	bool is_absolute = lock->path[0] == '/';
+	int rc = is_in_directory(lock);
 
-	if (lock->path[0] == '/')
-		return lf_file_is_at(lock, AT_FDCWD, lock->path);
-	rc = is_in_directory(lock);
-	return rc < 0 && !lf_has_its_directory(lock) ? has_any_name(lock) : rc;
+	if (rc < 0 && !lf_has_its_directory(lock))
+		rc = is_absolute ? 0 : has_any_name(lock);
+	if (rc == 0 && is_absolute)
+		rc = lf_file_is_at(lock, AT_FDCWD, lock->path);
+	return rc;
 }
 
 int lf_file_unlink(struct lf_lock *lock)
@@ -501,10 +500,8 @@ int lf_file_unlink(struct lf_lock *lock)
 	if (lock->empty && (unlinkat(lock->dirfd, lock->name, 0) == 0 ||
 			    errno == ENOENT)) {
 		/* It is a number of this directory; but a daemon may have closed ours. */
-		if (!lock->adopted && !lf_table_has_directory_too(lock)) {
-			close(lock->dirfd);
-			lock->dirfd = -1;
-		}
+		if (!lock->adopted && !lf_table_has_directory_too(lock))
+			close(atomic_exchange(&lock->dirfd, -1));
 		return 0;
 	}
 	return LF_LEFT;

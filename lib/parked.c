@@ -76,9 +76,12 @@ bool lf_has_its_directory(const struct lf_lock *lock)
 
 static void close_directory(struct lf_lock *lock)
 {
-	if (lf_has_its_directory(lock))
-		close(lock->dirfd);
-	lock->dirfd = -1;
+	bool is_ours = lf_has_its_directory(lock);
+	/* Before another handle may get the number. */
+	int fd = atomic_exchange(&lock->dirfd, -1);
+
+	if (is_ours)
+		close(fd);
 }
 
 /*
