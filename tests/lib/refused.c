@@ -645,6 +645,13 @@ static int lock_as_remover(void *unused)
 	return lock_part(F_OFD_SETLK, 1, 1999999999);
 }
 
+static pid_t remover_new(void)
+{
+	needs_locks_of_descriptions();
+	make_file(lock_path, 0666);
+	return holder_new(lock_as_remover, NULL);
+}
+
 static int lock_byte_0(void *unused)
 {
 	(void)unused;
@@ -665,12 +672,9 @@ static void begin_attempt(void)
 /* Each attempt tries the body once.  The last one is not repeated. */
 TEST(a_remover_that_lasts_is_met_350_times)
 {
+	pid_t remover = remover_new();
 	struct lf_lock *lock;
-	pid_t remover;
 
-	needs_locks_of_descriptions();
-	make_file(lock_path, 0666);
-	remover = holder_new(lock_as_remover, NULL);
 	faulty_set(F_OFD_SETLK_, 10000, false, EIO);
 	faulty_before(F_OFD_SETLK_, begin_attempt);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
@@ -685,12 +689,9 @@ TEST(a_remover_that_lasts_is_met_350_times)
 
 TEST(no_signal_ends_a_call_that_does_not_wait)
 {
+	pid_t remover = remover_new();
 	struct lf_lock *lock;
-	pid_t remover;
 
-	needs_locks_of_descriptions();
-	make_file(lock_path, 0666);
-	remover = holder_new(lock_as_remover, NULL);
 	faulty_set(POLL, 1, true, EINTR);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), -EAGAIN);
 	assert_int_equal(faulty_clear(), 249);
