@@ -904,6 +904,14 @@ refused() {
 	refused 66 '/: is a directory' /
 }
 
+@test "with -p, other content and a second hard link are status 66, with a remedy" {
+	echo data >file
+	: >linked
+	ln linked other
+	refused 66 'file: .*; use another lock file, or omit --pid' -p file
+	refused 66 'linked: the file has another name.*; use another lock file, or omit --pid' -p linked
+}
+
 @test "a FIFO is status 66 and does not hang" {
 	mkfifo fifo
 	refused 66 'fifo: is not a regular file' fifo
