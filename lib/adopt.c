@@ -57,24 +57,21 @@ int lf_adopt_lock(struct lf_lock *lock)
 		rc = lf_pidfile_write(lock);
 	if (rc != LF_GOT)
 		return rc;
-	if (inherited && lock->tag_wait) {
-		lf_wait_forget(lock->tag_wait);
-		lock->tag_wait = NULL;
-	}
 	lf_adopt_stop(lock);
 	/* The parent would release a lock that it does not know to be adopted. */
 	rc = lf_mark_description(lock->fd);
 	if (rc == 0)
 		rc = lf_own_description(lock->fd);
-	if (rc < 0)
-		return rc;
-	rc = lf_table_adopt(lock);
-	if (rc < 0) {
-		fcntl(lock->fd, F_SETOWN, owner > 0 ? owner : 0);
-		return rc;
+	if (rc == 0) {
+		rc = lf_table_adopt(lock);
+		if (rc < 0)
+			fcntl(lock->fd, F_SETOWN, owner > 0 ? owner : 0);
 	}
-	start_waiting_for_tag(lock);
-	return LF_GOT;
+	if (rc == 0)
+		start_waiting_for_tag(lock);
+	else if (inherited && lock->pidfile)
+		lf_pidfile_clear(lock);
+	return rc;
 }
 
 enum lf_adopted lf_adopted_by_another(struct lf_lock *lock)
@@ -103,7 +100,11 @@ void lf_adopt_stop(struct lf_lock *lock)
 
 	if (!lock->tag_wait)
 		return;
-	lf_wait_cancel(lock->tag_wait, &result);
+	/* A fork does not copy the thread. */
+	if (lf_is_inherited(lock))
+		lf_wait_forget(lock->tag_wait);
+	else
+		lf_wait_cancel(lock->tag_wait, &result);
 	lock->tag_wait = NULL;
 }
 

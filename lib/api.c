@@ -248,9 +248,14 @@ static int release(struct lf_lock *lock)
 	}
 	adopted = lf_adopted_by_another(lock);
 	if (adopted == LF_IS_ADOPTED) {
+		lf_adopt_stop(lock);
 		lf_table_close(lock);
 		return 0;
 	}
+	/* The PID in the file is that of the child, which has ended. */
+	if (adopted == LF_WAS_ADOPTED && lock->pidfile &&
+	    !lock->marks.process_owned)
+		lf_pidfile_empty(lock);
 	rc = lf_protocol_release(lock);
 	/* The adopter may have removed it. */
 	return rc == LF_REPLACED && adopted == LF_WAS_ADOPTED ? 0 : rc;

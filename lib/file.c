@@ -110,17 +110,17 @@ static int open_file(struct lf_lock *lock, const struct lf_request *request,
 	return fd == -ENOENT ? first : fd;
 }
 
-static int open_parent(struct lf_lock *lock, const struct lf_request *request)
+static int open_parent(struct lf_lock *lock, int dirfd)
 {
 	char *slash = strrchr(lock->path, '/');
 	int fd;
 
 	if (!slash)
-		return lf_open_directory(request->dirfd, ".");
+		return lf_open_directory(dirfd, ".");
 	if (slash == lock->path)
-		return lf_open_directory(request->dirfd, "/");
+		return lf_open_directory(dirfd, "/");
 	*slash = '\0';
-	fd = lf_open_directory(request->dirfd, lock->path);
+	fd = lf_open_directory(dirfd, lock->path);
 	*slash = '/';
 	return fd;
 }
@@ -146,7 +146,7 @@ static bool may_be_leased(struct lf_lock *lock, const struct lf_request *request
 	struct stat st;
 
 	if (fd < 0)
-		fd = open_parent(lock, request);
+		fd = open_parent(lock, request->dirfd);
 	if (fd < 0)
 		return true;
 	is_local = lf_filesystem(fd) == LF_FILESYSTEM_LOCAL ||
@@ -230,7 +230,7 @@ static int open_path(struct lf_lock *lock, const struct lf_request *request)
 		return -EISDIR;
 	/* A file that is kept, at an absolute path, is found again without it. */
 	if (!request->inspects && (!request->keep || request->path[0] != '/'))
-		rc = lock->dirfd = open_parent(lock, request);
+		lock->dirfd = rc = open_parent(lock, request->dirfd);
 	/* To create a file may take long on a busy disk. */
 	if (lock->dirfd >= 0 && lf_wait_is_helper())
 		lf_wait_on_local_file(lf_filesystem(lock->dirfd) ==
@@ -408,16 +408,22 @@ static int stat_path(const struct lf_lock *lock, int dirfd, const char *path,
 		       lock->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
+static int has_any_name(const struct lf_lock *lock)
+{
+	struct stat st;
+
+	if (fstat(lock->fd, &st) < 0)
+		return -errno;
+	return st.st_nlink == 0 ? -ESTALE : 0;
+}
+
 int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path)
 {
 	struct stat st;
 	int rc;
 
-	if (lock->borrowed) {
-		if (fstat(lock->fd, &st) < 0)
-			return -errno;
-		return st.st_nlink == 0 ? -ESTALE : 0;
-	}
+	if (lock->borrowed)
+		return has_any_name(lock);
 	rc = stat_path(lock, dirfd, path, &st);
 	if (rc < 0) /* ELOOP: a symbolic link has taken its place */
 		return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP ?
@@ -426,45 +432,78 @@ int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path)
 	return st.st_dev == lock->dev && st.st_ino == lock->ino ? 0 : -ESTALE;
 }
 
-int lf_file_verify_name(const struct lf_lock *lock)
+static int is_in_directory(const struct lf_lock *lock)
 {
-	struct stat st;
+	return lock->dirfd >= 0 ?
+		       lf_file_is_at(lock, lock->dirfd, lock->name) :
+		       -EACCES;
+}
 
-	int rc = lock->dirfd < 0 ? -EACCES :
-				   lf_file_is_at(lock, lock->dirfd, lock->name);
+/* By an absolute path, of which the program cannot lose a descriptor. */
+static int find_directory(struct lf_lock *lock)
+{
+	int fd = open_parent(lock, AT_FDCWD), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = lf_file_is_at(lock, fd, lock->name);
+	if (rc == 0)
+		lock->dirfd = fd; /* the number that it was is not ours */
+	else
+		close(fd);
+	return rc;
+}
+
+/* -EACCES: in which directory it should be is unknown, or that cannot be searched. */
+static int look_in_directory(struct lf_lock *lock)
+{
+	int rc = is_in_directory(lock);
+
+	if (rc == 0 || lock->dirfd < 0 || lf_has_its_directory(lock))
+		return rc;
+	rc = lock->path[0] == '/' ? find_directory(lock) : -EACCES;
+	return rc == 0 || rc == -ESTALE ? rc : -EACCES;
+}
+
+int lf_file_verify_name(struct lf_lock *lock)
+{
+	int rc = look_in_directory(lock);
 
 	/* An adopter that is another user may not be able to search the directory. */
-	if (rc != -EACCES)
-		return rc;
-	if (fstat(lock->fd, &st) < 0)
-		return -errno;
-	return st.st_nlink == 0 ? -ESTALE : 0;
+	return rc == -EACCES ? has_any_name(lock) : rc;
 }
 
 int lf_file_verify(const struct lf_lock *lock)
 {
-	int rc = 0;
+	bool is_absolute = lock->path[0] == '/';
+	int rc = is_in_directory(lock);
 
-	if (lock->dirfd >= 0)
-		rc = lf_file_is_at(lock, lock->dirfd, lock->name);
-	if (rc == 0 && lock->path[0] == '/')
+	if (rc < 0 && !lf_has_its_directory(lock))
+		rc = is_absolute ? 0 : has_any_name(lock);
+	if (rc == 0 && is_absolute)
 		rc = lf_file_is_at(lock, AT_FDCWD, lock->path);
 	return rc;
 }
 
-int lf_file_unlink(const struct lf_lock *lock)
+int lf_file_unlink(struct lf_lock *lock)
 {
-	switch (lf_file_is_at(lock, lock->dirfd, lock->name)) {
+	switch (look_in_directory(lock)) {
 	case 0:
 		break;
 	case -ESTALE:
 		return LF_REPLACED;
+	case -EACCES:
+		return has_any_name(lock) == -ESTALE ? LF_REPLACED : LF_LEFT;
 	default:
 		return LF_LEFT;
 	}
 	if (lock->empty && (unlinkat(lock->dirfd, lock->name, 0) == 0 ||
-			    errno == ENOENT))
+			    errno == ENOENT)) {
+		/* It is a number of this directory; but a daemon may have closed ours. */
+		if (!lock->adopted && !lf_table_has_directory_too(lock))
+			close(atomic_exchange(&lock->dirfd, -1));
 		return 0;
+	}
 	return LF_LEFT;
 }
 

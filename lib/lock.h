@@ -109,7 +109,7 @@ struct lf_lock {
 	bool pidfile;  /* our PID is to be its content */
 	bool empty;    /* when it was last asked */
 	struct lf_wait *tag_wait; /* of an adopter, see adopt.c */
-	int dirfd;		  /* the directory of NAME, or -1: use PATH */
+	atomic_int dirfd; /* the directory of NAME, or -1: use PATH */
 	const char *name;
 	char path[]; /* as the caller gave it */
 };
@@ -334,6 +334,9 @@ pid_t lf_pidfile_read(const struct lf_lock *lock, time_t *written, char *host);
 /* While the lock is held: removes our own PID from the file. */
 void lf_pidfile_clear(struct lf_lock *lock);
 
+/* The same of any PID. */
+void lf_pidfile_empty(struct lf_lock *lock);
+
 /* ---- file.c */
 
 /* Whether the descriptor still is that of the locked file. */
@@ -379,14 +382,17 @@ int lf_file_is_at(const struct lf_lock *lock, int dirfd, const char *path);
 /* The same for the name to remove, and for the path that others open. */
 int lf_file_verify(const struct lf_lock *lock);
 
-/* The same without the path, which an adopter may not be able to follow. */
-int lf_file_verify_name(const struct lf_lock *lock);
+/*
+ * The same without the path, which an adopter may not be able to follow.  But a
+ * directory whose descriptor the program has closed is opened again by it.
+ */
+int lf_file_verify_name(struct lf_lock *lock);
 
 /*
  * Removes the file if it is at its path and was empty when asked.  0: it is gone;
  * LF_LEFT; LF_REPLACED.
  */
-int lf_file_unlink(const struct lf_lock *lock);
+int lf_file_unlink(struct lf_lock *lock);
 
 /* ---- fs.c */
 
@@ -474,6 +480,9 @@ bool lf_table_unpark(struct lf_lock *lock, const struct lf_request *request);
  */
 bool lf_has_its_descriptor(const struct lf_lock *lock, struct stat *st);
 
+/* The same of its directory, if it has one. */
+bool lf_has_its_directory(const struct lf_lock *lock);
+
 /* ---- table.c */
 
 /*
@@ -486,6 +495,9 @@ void lf_table_unprepare(struct lf_lock *lock);
 void lf_table_add(struct lf_lock *lock);
 
 bool lf_table_thread_holds_any(unsigned long thread);
+
+/* Whether the number of the directory is that of another holder's directory too. */
+bool lf_table_has_directory_too(const struct lf_lock *lock);
 
 /*
  * Whether this process holds this file.  *ELSEWHERE, unless NULL: processes of other

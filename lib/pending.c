@@ -33,7 +33,7 @@ static void put(struct lf_pending *pending)
 {
 	if (atomic_fetch_sub(&pending->users, 1) > 1)
 		return;
-	if (pending->dirfd >= 0)
+	if (pending->dirfd >= 0 && lf_is_directory(pending->dirfd))
 		close(pending->dirfd);
 	free(pending);
 }
@@ -312,7 +312,7 @@ static int acquire_here(struct lf_lock **locks, struct lf_request *request,
 		rc = lf_acquire_each(slots, request, paths, count, how);
 	for (size_t i = 0; i < count; i++)
 		locks[i] = slots[i].lock;
-	if (dirfd >= 0)
+	if (dirfd >= 0 && lf_is_directory(dirfd))
 		close(dirfd);
 	if (slots != &one)
 		free(slots);

@@ -138,6 +138,12 @@ int lf_pidfile_write(const struct lf_lock *lock)
 	return rc;
 }
 
+void lf_pidfile_empty(struct lf_lock *lock)
+{
+	if (lf_pidfile_check(lock) == 0)
+		lock->empty = ftruncate(lock->fd, 0) == 0;
+}
+
 void lf_pidfile_clear(struct lf_lock *lock)
 {
 	char own[PIDFILE_MAX + 1], text[PIDFILE_MAX + 2];

@@ -303,7 +303,7 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how,
 }
 
 /* Of a holder whose file stays, while it still has the lock. */
-static int answer_of_keeper(const struct lf_lock *lock)
+static int answer_of_keeper(struct lf_lock *lock)
 {
 	if (lf_body_is_lost(lock) || lock->marks.flock_is_lost)
 		return LF_LOST;

@@ -270,6 +270,19 @@ bool lf_table_thread_holds_any(unsigned long thread)
 	return lock != NULL;
 }
 
+bool lf_table_has_directory_too(const struct lf_lock *lock)
+{
+	struct lf_lock *other;
+
+	enter_table();
+	pthread_mutex_lock(&mutex);
+	for (other = held; other; other = other->next_held)
+		if (other != lock && other->dirfd == lock->dirfd)
+			break;
+	pthread_mutex_unlock(&mutex);
+	return other != NULL;
+}
+
 bool lf_table_process_holds(const struct stat *st, bool *elsewhere)
 {
 	struct lf_file *file = lf_table_get_file(st->st_dev, st->st_ino, NULL);

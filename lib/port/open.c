@@ -66,6 +66,20 @@ int lf_open_directory(int dirfd, const char *path)
 	return open_above_stdio(dirfd, path, SEARCH, 0);
 }
 
+/* Hardly any program has an O_PATH descriptor of its own. */
+bool lf_is_directory(int fd)
+{
+#ifdef O_PATH
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 ? errno != EBADF : (flags & O_PATH) != 0;
+#else
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? errno != EBADF : S_ISDIR(st.st_mode);
+#endif
+}
+
 int lf_open_name(int dirfd, const char *path)
 {
 	return NAME < 0 ? -ENOENT : open_cloexec(dirfd, path, NAME, 0);

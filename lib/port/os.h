@@ -102,6 +102,12 @@ int lf_open(int dirfd, const char *path, int flags, mode_t mode,
 int lf_open_directory(int dirfd, const char *path);
 
 /*
+ * Whether FD may still be what lf_open_directory() returned.  The program may have
+ * closed it, and its number may be another file's.
+ */
+bool lf_is_directory(int fd);
+
+/*
  * A descriptor that does no more than name the file, whatever it is: O_PATH of
  * Linux.  -ENOENT also where the system has none.
  */

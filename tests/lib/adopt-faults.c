@@ -42,6 +42,41 @@ TEST(a_child_that_cannot_cancel_threads_can_adopt)
 	assert_free(lock_path);
 }
 
+static int lose_and_release(void *argument)
+{
+	struct lf_lock *lock = argument;
+
+	(close)(lf_fileno(lock));
+	faulty_set(CANCEL, 1000, false, EIO); /* counted only */
+	demand(lf_release(&lock) == -EBADF);
+	demand(faulty_calls() == 0);
+	return 0;
+}
+
+static int adopt_and_fork(void *argument)
+{
+	struct lf_lock *lock = argument;
+
+	demand(lf_adopt(lock) == 0);
+	demand(child_run(lose_and_release, lock) == 0);
+	demand(lf_verify(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+/* Of an adopter a thread waits for the tag, and a fork does not copy it. */
+TEST(a_child_of_an_adopter_has_no_thread_to_cancel)
+{
+	struct lf_lock *lock;
+
+	needs_locks_of_descriptions();
+	needs_threads_after_a_fork_beside_threads();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_child(adopt_and_fork, lock);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+}
+
 struct family {
 	struct lf_lock *lock;
 	struct gate adopted, may_end;
@@ -62,9 +97,10 @@ static void adopt_in_vain(enum faulty fails)
 {
 	struct family f = { .fails = fails };
 
-	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&f.lock, lock_path, 0, LF_PID), 0);
 	assert_child(fail_to_adopt, &f);
 	assert_held(lock_path);
+	assert_content(lock_path, "");
 	assert_int_equal(lf_release(&f.lock), 0);
 	assert_false(exists(lock_path));
 }

@@ -474,6 +474,46 @@ TEST(a_child_that_releases_waits_no_more)
 	gate_free(heir.may_go);
 }
 
+/* The thread of a process in between waits for the tag, which the first one has. */
+static int adopt_and_hand_down(void *argument)
+{
+	size_t threads = entries("/proc/self/task");
+	struct heir *heir = argument;
+	pid_t child;
+
+	demand(lf_adopt(heir->lock) == 0);
+	demand(entries("/proc/self/task") == threads + 1);
+	child = child_start(adopt_release_and_stay, heir);
+	gate_pass(heir->adopted);
+	demand(lf_release(&heir->lock) == 0);
+	/* The kernel shows one for a moment longer than it can be joined. */
+	for (int look = 0; entries("/proc/self/task") != threads;)
+		demand(look_again(&look));
+	gate_open(heir->may_release);
+	gate_pass(heir->released);
+	gate_open(heir->may_go);
+	demand(child_finish(child) == 0);
+	return 0;
+}
+
+TEST(a_process_that_handed_the_lock_down_waits_no_more)
+{
+	struct heir heir = { NULL, gate_new(), gate_new(), gate_new(),
+			     gate_new() };
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	needs_threads_after_a_fork_beside_threads();
+	assert_int_equal(lf_acquire(&heir.lock, lock_path, 0, 0), 0);
+	assert_child(adopt_and_hand_down, &heir);
+	assert_false(exists(lock_path));
+	assert_int_equal(lf_release(&heir.lock), 0);
+	gate_free(heir.adopted);
+	gate_free(heir.may_release);
+	gate_free(heir.released);
+	gate_free(heir.may_go);
+}
+
 static int adopt_write_and_release(void *argument)
 {
 	struct lf_lock *lock = argument;
@@ -509,21 +549,28 @@ static int adopt_and_die(void *argument)
 	return 0;
 }
 
-static void release_after(int (*child)(void *lock))
+static void release_after(int (*child)(void *lock), unsigned flags)
 {
 	struct lf_lock *lock;
 
 	needs_locks_of_descriptions();
-	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
 	assert_int_equal(child_run(child, lock), -SIGKILL);
 	assert_held(lock_path);
 	assert_int_equal(lf_release(&lock), 0);
-	assert_false(exists(lock_path));
+	assert_int_equal(exists(lock_path), (flags & LF_KEEP) != 0);
 }
 
 TEST(a_parent_releases_the_lock_of_a_dead_child)
 {
-	release_after(adopt_and_die);
+	release_after(adopt_and_die, 0);
+}
+
+TEST(the_PID_of_a_dead_child_does_not_stay_in_the_file)
+{
+	release_after(adopt_and_die, LF_PID);
+	release_after(adopt_and_die, LF_PID | LF_KEEP);
+	assert_content(lock_path, "");
 }
 
 static int adopt_for_the_group_and_die(void *argument)
@@ -537,7 +584,7 @@ static int adopt_for_the_group_and_die(void *argument)
 /* The owner is a group of processes, and none of them has adopted the lock. */
 TEST(a_group_of_processes_adopts_nothing)
 {
-	release_after(adopt_for_the_group_and_die);
+	release_after(adopt_for_the_group_and_die, 0);
 }
 
 /* A child that may not start a thread. */

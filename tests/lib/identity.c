@@ -287,41 +287,55 @@ TEST(a_number_that_another_file_has_got_is_not_closed_with_the_lock)
 	assert_free(lock_path);
 }
 
-TEST(a_lock_that_lost_its_descriptor_leaves_none)
+/* The directory of the file has a descriptor too, which the program does not know. */
+static int lose_the_directory(void *path)
 {
-	int before = open_descriptors();
+	bool is_absolute = *(const char *)path == '/';
 	struct lf_lock *lock;
 
-	assert_int_equal(acquire_and_park(&lock, LF_KEEP), 0);
-	assert_true(open_descriptors() > before + 1);
-	close(lf_fileno(lock));
-	assert_int_equal(lf_release(&lock), -EBADF);
-	assert_int_equal(open_descriptors(), before);
+	demand(lf_acquire(&lock, path, 0, 0) == 0);
+	demand(replace_all_descriptors_but(lf_fileno(lock)) == 0);
+	demand(lf_verify(lock) == 0);
+	/* LF_LEFT: from which directory it could be removed is unknown. */
+	demand(lf_release(&lock) == (is_absolute ? 0 : LF_LEFT));
+	demand(exists(lock_path) == !is_absolute);
+	demand(count_logs() == HIGHEST - LOWEST);
+	return 0;
 }
 
-/* --- The same while an acquisition is pending */
-
-TEST(a_number_that_another_file_has_got_is_no_pipe)
+TEST(a_number_that_another_file_has_got_is_no_directory)
 {
+	write_to(log_path(), LOG);
+	assert_child(lose_the_directory, lock_path);
+	assert_child(lose_the_directory, strrchr(lock_path, '/') + 1);
+	assert_free(lock_path);
+}
+
+/* The lock that the path names now is another one. */
+static int lose_the_directory_and_the_file(void *path)
+{
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, path, 0, 0) == 0);
+	demand(replace_all_descriptors_but(lf_fileno(lock)) == 0);
+	demand(unlink(lock_path) == 0);
+	demand(lf_verify(lock) == -ESTALE);
+	make_file(lock_path, 0666);
+	demand(lf_verify(lock) == -ESTALE);
+	demand(lf_release(&lock) == LF_REPLACED);
+	demand(exists(lock_path));
+	return 0;
+}
+
+TEST(a_file_that_was_replaced_stays_where_the_directory_is_lost)
+{
+	/* Elsewhere a child may have adopted the lock, and removed the file. */
 	needs_known_file_systems();
-	lose_while_waiting(false);
-	lose_while_waiting(true);
-}
-
-/* --- A child that cannot follow the path */
-
-static int adopt_in_another_directory(void *lock)
-{
-	demand(chdir("/") == 0);
-	demand(lf_adopt(lock) == 0);
-	return 0;
-}
-
-static int adopt_in_another_root(void *lock)
-{
-	demand(chroot("empty") == 0 && chdir("/") == 0);
-	demand(lf_adopt(lock) == 0);
-	return 0;
+	write_to(log_path(), LOG);
+	assert_child(lose_the_directory_and_the_file, lock_path);
+	unlink(lock_path);
+	assert_child(lose_the_directory_and_the_file,
+		     strrchr(lock_path, '/') + 1);
 }
 
 /* By each path, kept or not. */
@@ -339,6 +353,158 @@ static void adopt_by(int (*body)(void *), const char *name)
 		assert_free(name);
 		unlink(name);
 	}
+}
+
+static void close_all_but(int kept)
+{
+	for (int fd = LOWEST; fd <= HIGHEST; fd++)
+		if (fd != kept)
+			close(fd);
+}
+
+static int adopt_with_one_descriptor(void *argument)
+{
+	struct lf_lock *lock = argument;
+	bool is_absolute = *lf_path(lock) == '/';
+	int rc;
+
+	close_all_but(lf_fileno(lock));
+	demand(lf_adopt(lock) == 0);
+	demand(lf_verify(lock) == 0);
+	rc = lf_release(&lock);
+	demand(rc == 0 || (rc == LF_LEFT && !is_absolute));
+	return 0;
+}
+
+TEST(a_child_that_closed_all_but_the_lock_can_adopt)
+{
+	needs_locks_of_descriptions();
+	adopt_by(adopt_with_one_descriptor, "lock");
+}
+
+/* The directory of the second gets the number of the first one's. */
+static int lock_another(void *path)
+{
+	struct lf_lock *first, *second;
+
+	close_all_but(-1);
+	demand(lf_acquire(&first, lock_path, 0, 0) == 0);
+	close_all_but(lf_fileno(first));
+	demand(lf_acquire(&second, path, 0, 0) == 0);
+	demand(lf_verify(first) == 0);
+	demand(lf_verify(second) == 0);
+	demand(lf_release(&first) == 0);
+	demand(!exists(lock_path));
+	demand(lf_verify(second) == 0);
+	demand(lf_release(&second) == 0);
+	demand(!exists(path));
+	return 0;
+}
+
+TEST(a_number_that_another_lock_has_got_is_no_directory)
+{
+	char elsewhere[] = "other/lock", beside[] = "lock2";
+
+	assert_int_equal(mkdir("other", 0755), 0);
+	assert_child(lock_another, elsewhere);
+	assert_child(lock_another, beside);
+}
+
+/* The directory of the one gets the number that was the other's. */
+static int adopt_both(void *argument)
+{
+	struct lf_lock **locks = argument;
+
+	for (int fd = LOWEST; fd <= HIGHEST; fd++)
+		if (fd != lf_fileno(locks[0]) && fd != lf_fileno(locks[1]))
+			close(fd);
+	demand(lf_adopt(locks[1]) == 0);
+	demand(lf_adopt(locks[0]) == 0);
+	demand(lf_verify(locks[0]) == 0);
+	demand(lf_release(&locks[0]) == 0);
+	demand(lf_verify(locks[1]) == 0);
+	demand(lf_release(&locks[1]) == 0);
+	return 0;
+}
+
+TEST(a_child_that_closed_all_but_two_locks_can_adopt_both)
+{
+	struct lf_lock *locks[2];
+
+	needs_locks_of_descriptions();
+	assert_int_equal(mkdir("other", 0755), 0);
+	assert_int_equal(lf_acquire(&locks[0], lock_path, 0, 0), 0);
+	assert_int_equal(lf_acquire(&locks[1], absolute_path("other/lock"), 0,
+				    0),
+			 0);
+	assert_child(adopt_both, locks);
+	assert_false(exists(lock_path));
+	assert_false(exists("other/lock"));
+	assert_int_equal(lf_release(&locks[0]), 0);
+	assert_int_equal(lf_release(&locks[1]), 0);
+}
+
+#define OPENED (HIGHEST - LOWEST)
+
+/* The numbers are those of the directory, as the program has opened it. */
+static int open_the_directory(void *argument)
+{
+	struct lf_lock *lock = argument;
+	int fd[OPENED];
+
+	demand(lf_adopt(lock) == 0);
+	close_all_but(lf_fileno(lock));
+	for (int i = 0; i < OPENED; i++)
+		fd[i] = open(".", O_RDONLY | O_DIRECTORY);
+	demand(lf_release(&lock) == 0);
+	for (int i = 0; i < OPENED; i++)
+		demand(fcntl(fd[i], F_GETFD) >= 0);
+	return 0;
+}
+
+TEST(a_directory_that_the_program_has_opened_is_not_closed)
+{
+	needs_locks_of_descriptions();
+	adopt_by(open_the_directory, "lock");
+}
+
+TEST(a_lock_that_lost_its_descriptor_leaves_none)
+{
+	int before = open_descriptors();
+	struct lf_lock *lock;
+
+	for (unsigned flags = 0; flags <= LF_KEEP; flags++) {
+		assert_int_equal(acquire_and_park(&lock, flags), 0);
+		assert_true(open_descriptors() > before + 1);
+		close(lf_fileno(lock));
+		assert_int_equal(lf_release(&lock), -EBADF);
+		assert_int_equal(open_descriptors(), before);
+	}
+}
+
+/* --- The same while an acquisition is pending */
+
+TEST(a_number_that_another_file_has_got_is_no_pipe)
+{
+	needs_known_file_systems();
+	lose_while_waiting(lock_path, false);
+	lose_while_waiting(lock_path, true);
+}
+
+/* --- A child that cannot follow the path */
+
+static int adopt_in_another_directory(void *lock)
+{
+	demand(chdir("/") == 0);
+	demand(lf_adopt(lock) == 0);
+	return 0;
+}
+
+static int adopt_in_another_root(void *lock)
+{
+	demand(chroot("empty") == 0 && chdir("/") == 0);
+	demand(lf_adopt(lock) == 0);
+	return 0;
 }
 
 TEST(a_child_in_another_directory_can_adopt)
@@ -548,9 +714,12 @@ TEST(a_descriptor_of_an_adopter_is_not_used_again)
 
 TEST(a_wait_that_lost_its_descriptors_closes_no_others)
 {
+	const char *paths[] = { lock_path, strrchr(lock_path, '/') + 1 };
+
 	needs_known_file_systems();
-	assert_int_equal(lose_while_waiting(false), HIGHEST - LOWEST + 1);
-	assert_int_equal(lose_while_waiting(true), HIGHEST - LOWEST + 1);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(lose_while_waiting(paths[i % 2], i / 2),
+				 HIGHEST - LOWEST + 1);
 }
 
 static void adopt_as_other_user(const char *path, unsigned flags)

@@ -75,6 +75,7 @@ static inline int count_logs(void)
 
 struct loser {
 	atomic_bool lost, free;
+	const char *path;
 	bool finishes;
 	int logs;
 };
@@ -84,7 +85,7 @@ static inline int lose_pending(void *argument)
 	struct loser *loser = argument;
 	struct lf_lock *lock;
 
-	demand(lf_start(&lock, lock_path, 0) == 0);
+	demand(lf_start(&lock, loser->path, 0) == 0);
 	demand(waiters_reach(lock_path, 1));
 	demand(replace_all_descriptors() == 0);
 	atomic_store(&loser->lost, true);
@@ -100,13 +101,14 @@ static inline int lose_pending(void *argument)
 	return 0;
 }
 
-static inline int lose_while_waiting(bool finishes)
+static inline int lose_while_waiting(const char *path, bool finishes)
 {
 	struct loser *loser = shared_new(sizeof(*loser));
 	struct lf_lock *lock;
 	pid_t child;
 	int logs;
 
+	loser->path = path;
 	loser->finishes = finishes;
 	write_to(log_path(), LOG);
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_KEEP), 0);

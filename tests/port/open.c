@@ -3,6 +3,7 @@
 #define lf_open test_open
 #define lf_open_directory test_open_directory
 #define lf_open_name test_open_name
+#define lf_is_directory test_is_directory
 #define lf_pipe test_pipe
 
 #include "config.h"
