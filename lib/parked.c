@@ -85,14 +85,34 @@ static void close_directory(struct lf_lock *lock)
 }
 
 /*
- * A close drops the tag of the process.  A holder needs it; a waiter may get it
- * just now.  But the tag that this handle has must not stay behind.  To inspect a
- * file must not cost a lock that other code of this process has: a second copy of
- * the library, or the program by lockf(3).
+ * A body that a child adopted.  It would outlive the child as long as another thread of
+ * this process waits, for that very body.
+ */
+static bool has_parked_body(const struct lf_file *file)
+{
+	const struct lf_lock *parked = lf_table_find(file, LF_PARKED);
+
+	while (parked && parked->marks.body == F_UNLCK)
+		parked = lf_table_find_from(parked->next, LF_PARKED);
+	return parked != NULL;
+}
+
+/* It may get the tag just now.  But the tag that LOCK has must not stay behind. */
+static bool may_stay_for_waiter(const struct lf_file *file,
+				const struct lf_lock *lock)
+{
+	return has_waiter(file) && !lock->marks.tag &&
+	       lock->marks.body == F_UNLCK && !has_parked_body(file);
+}
+
+/*
+ * A close drops the tag of the process, which a holder needs.  To inspect a file must
+ * not cost a lock that other code of this process has: a second copy of the library,
+ * or the program by lockf(3).
  */
 static void close_or_park(struct lf_file *file, struct lf_lock *lock)
 {
-	if (is_in_use(file) || (!lock->marks.tag && has_waiter(file)) ||
+	if (is_in_use(file) || may_stay_for_waiter(file, lock) ||
 	    (lock->inspects && lf_tag_is_of_this_process(lock))) {
 		if (lock->borrowed || lock->fd < 0) {
 			free(lock);
@@ -159,7 +179,8 @@ void lf_table_drop(struct lf_lock *lock)
 		lf_table_delete(lock);
 		lf_table_list_as_held(lock, false);
 		lf_table_drop_tags(file);
-		if (!is_in_use(file) && !has_waiter(file))
+		if (!is_in_use(file) &&
+		    (!has_waiter(file) || has_parked_body(file)))
 			close_parked(file);
 		pthread_cond_broadcast(&file->changed);
 		pthread_mutex_unlock(&file->mutex);

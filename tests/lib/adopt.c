@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -649,6 +650,86 @@ TEST(a_lock_that_the_process_lost_is_released_by_the_child_that_adopted)
 	assert_child(adopt_and_release, lock);
 	assert_false(exists(lock_path));
 	assert_int_equal(lf_release(&lock), 0);
+}
+
+static struct lf_lock *start_waiting(int waiters)
+{
+	struct lf_lock *lock;
+
+	assert_int_equal(lf_start(&lock, lock_path, 0), 0);
+	assert_true(waiters_reach(lock_path, waiters));
+	return lock;
+}
+
+/* Of two waiters of this process, the second waits for the tag. */
+static void hold_before_a_waiter(struct lf_lock **lock, struct lf_lock **next)
+{
+	struct actor *holder = actor_holder(0);
+	struct lf_lock *first = start_waiting(1);
+
+	*lock = start_waiting(2);
+	assert_int_equal(lf_release(&first), 0);
+	*next = start_waiting(2);
+	actor_release(holder);
+	assert_int_equal(lf_finish(lock), 0);
+}
+
+/* The parent releases the lock of a child, which is killed then; and MORE. */
+static void outlive_heir(struct lf_lock *lock, struct lf_lock *more)
+{
+	struct heir heir = { lock, gate_new(), gate_new(), gate_new(),
+			     gate_new() };
+	pid_t child = child_start(adopt_release_and_stay, &heir);
+
+	gate_pass(heir.adopted);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_kill(child);
+	if (more)
+		assert_int_equal(lf_release(&more), 0);
+	gate_free(heir.adopted);
+	gate_free(heir.may_release);
+	gate_free(heir.released);
+	gate_free(heir.may_go);
+}
+
+static void gets_it_in_the_end(struct lf_lock *next)
+{
+	struct pollfd over = { lf_pending_fd(next), POLLIN, 0 };
+
+	assert_int_equal(poll(&over, 1, 10000), 1);
+	assert_int_equal(lf_finish(&next), 0);
+	assert_int_equal(lf_release(&next), 0);
+	assert_false(exists(lock_path));
+}
+
+/* No descriptor of the parent keeps it, though another of its threads waits. */
+TEST(a_child_that_dies_leaves_the_lock_to_a_thread_of_its_parent)
+{
+	struct lf_lock *lock, *next;
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	hold_before_a_waiter(&lock, &next);
+	outlive_heir(lock, NULL);
+	gets_it_in_the_end(next);
+}
+
+TEST(a_child_that_dies_leaves_a_shared_lock_to_a_thread_of_its_parent)
+{
+	struct actor *other;
+	struct lf_lock *lock, *more, *next;
+
+	needs_locks_of_descriptions();
+	needs_known_file_systems();
+	other = actor_holder(LF_SHARED);
+	next = start_waiting(1);
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, LF_SHARED),
+			 0);
+	assert_int_equal(lf_acquire(&more, lock_path, LF_FOREVER, LF_SHARED),
+			 0);
+	outlive_heir(lock, more);
+	actor_release(other);
+	gets_it_in_the_end(next);
 }
 
 static int adopt_without_a_wait(void *lock)
