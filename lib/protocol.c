@@ -112,9 +112,10 @@
 /*
  * How often a file that nobody seems to hold is tried again before it is left, with
  * the same pauses.  Another that leaves may have unlocked the body, and be kept
- * from the processor before it closes the file, which drops its tag.
+ * from the processor before it closes the file, which drops its tag: among a hundred
+ * busy processes for longer than a quarter of a second.
  */
-#define MOST_LOOKS 350
+#define MOST_LOOKS 1100
 
 /*
  * A network file system may answer ESTALE, or EEXIST without O_EXCL (MooseFS), when

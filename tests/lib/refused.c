@@ -699,7 +699,7 @@ TEST(no_signal_ends_a_call_that_does_not_wait)
 }
 
 /* Each attempt locks three parts of the body, and is refused byte 0. */
-TEST(a_file_whose_first_byte_is_locked_is_left_after_351_attempts)
+TEST(a_file_whose_first_byte_is_locked_is_left_after_1101_attempts)
 {
 	struct lf_lock *lock;
 	pid_t program;
@@ -710,8 +710,8 @@ TEST(a_file_whose_first_byte_is_locked_is_left_after_351_attempts)
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
 	faulty_set(F_OFD_SETLK_, 10000, false, EIO);
 	assert_int_equal(lf_release(&lock), 0);
-	assert_int_equal(faulty_calls(), 4 * 351);
-	assert_int_equal(faulty_pauses(), 251);
+	assert_int_equal(faulty_calls(), 4 * 1101);
+	assert_int_equal(faulty_pauses(), 1001);
 	faulty_clear();
 	assert_true(exists(lock_path));
 	assert_kill(program);
