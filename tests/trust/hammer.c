@@ -416,6 +416,23 @@ static void check_answers(void)
 		wrong("nothing is known of %u of %u PIDs", unclear, named);
 }
 
+/* The locks, and where those threads are that wait for none. */
+static void print_what_hangs(void)
+{
+	char command[256];
+
+	(void)!system("sed 's/  */ /g' /proc/locks");
+	for (int i = 0; i < PROCESSES; i++) {
+		snprintf(command, sizeof(command),
+			 "for t in $(pgrep -w -g %d); do"
+			 " grep -qs lock /proc/$t/wchan ||"
+			 " echo $t of $(grep -s '^Tgid\\|^PPid' /proc/$t/status)"
+			 " $(cat /proc/$t/wchan /proc/$t/syscall); done",
+			 (int)users[i]);
+		(void)!system(command);
+	}
+}
+
 /* Everybody ends, or something hangs. */
 static void end_all(void)
 {
@@ -432,7 +449,7 @@ static void end_all(void)
 		if (seconds_now() < end)
 			continue;
 		wrong("some processes do not end");
-		(void)!system("cat /proc/locks");
+		print_what_hangs();
 		for (int i = 0; i < PROCESSES; i++)
 			kill(-users[i], SIGKILL);
 		for (int i = 0; i < CHECKERS + 1; i++)
