@@ -22,6 +22,7 @@
  *   process.c      which process holds a lock
  *   marks.c        tag, body, presence and flock
  *   wait.c         helper threads and deadlines
+ *   cancel.c       the first cancellation, which no fork may meet
  *   errors.c       their texts, and which function may return which
  *   port/          what differs from system to system
  *
@@ -729,5 +730,14 @@ bool lf_deadline_is_over(struct timespec deadline);
 
 /* 1: FD is readable, 0: the deadline is over. */
 int lf_poll_until(int fd, struct timespec deadline);
+
+/* ---- cancel.c */
+
+/* As pthread_cancel(3). */
+int lf_cancel_thread(pthread_t thread);
+
+/* For pthread_atfork(3). */
+void lf_cancel_before_fork(void);
+void lf_cancel_after_fork(void);
 
 #endif

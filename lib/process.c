@@ -28,8 +28,15 @@ static void count_fork(void)
 	atomic_fetch_add(&forks, 1);
 }
 
+static void after_fork_in_parent(void)
+{
+	lf_cancel_after_fork();
+	count_fork();
+}
+
 static void after_fork_in_child(void)
 {
+	lf_cancel_after_fork();
 	atomic_store(&ordinary, FORKED);
 }
 
@@ -49,7 +56,8 @@ static void set_up(void)
 {
 	atomic_uint *page = lf_new_fork_marker();
 
-	pthread_atfork(NULL, count_fork, after_fork_in_child);
+	pthread_atfork(lf_cancel_before_fork, after_fork_in_parent,
+		       after_fork_in_child);
 	if (page) /* a read first would be one more page fault */
 		atomic_store(page, FORKED);
 	if (!set_once(&marker, page ? page : &ordinary) && page)

@@ -341,7 +341,7 @@ enum lf_wait_end lf_wait_cancel(struct lf_wait *wait, int *result)
 	pthread_t thread = wait->thread;
 	bool cancelled, may_end, returned;
 
-	cancelled = lf_can_cancel_threads() && pthread_cancel(thread) == 0;
+	cancelled = lf_can_cancel_threads() && lf_cancel_thread(thread) == 0;
 	may_end = cancelled || !atomic_load(&wait->waits);
 	if (wait->job.abandoned &&
 	    !(may_end && ends_soon(wait))) {

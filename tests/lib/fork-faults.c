@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
 /*
- * How a child is recognised if there is no memory that a fork clears or shares.  Each
- * test runs in a process that is the first of its family to use the library.
+ * How a child is recognised if there is no memory that a fork clears or shares, and
+ * what a fork waits for.  Each test runs in a process that is the first of its family
+ * to use the library.
  */
 #include "config.h"
 
@@ -9,7 +10,10 @@
 
 #include "faulty.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* What fails while the library is first used: the N-th such call, or all. */
 struct setting {
@@ -201,4 +205,60 @@ TEST(what_another_thread_has_set_meanwhile_stays)
 	needs(knows_file_systems(), "Linux");
 	for (int nth = 1; nth <= 2; nth++)
 		assert_child(fork_after_both, &nth);
+}
+
+/* --- A fork beside the first cancellation of a thread */
+
+static atomic_bool cancels, forks, has_cancelled;
+
+static void cancel_beside_a_fork(void)
+{
+	atomic_store(&cancels, true);
+	while (!atomic_load(&forks))
+		sched_yield();
+	/* Time for the child, if it need not wait. */
+	nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	atomic_store(&has_cancelled, true);
+}
+
+static void *wait_in_vain(void *rc)
+{
+	struct lf_lock *lock;
+
+	*(int *)rc = lf_acquire(&lock, lock_path, 10, 0);
+	return NULL;
+}
+
+static int is_after_cancellation(void *unused)
+{
+	(void)unused;
+	demand(atomic_load(&has_cancelled));
+	return 0;
+}
+
+static int fork_while_a_thread_cancels(void *unused)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	pid_t child;
+	int rc = 0;
+
+	(void)unused;
+	demand(lf_acquire(&lock, lock_path, 0, 0) == 0);
+	faulty_before(CANCEL, cancel_beside_a_fork);
+	demand((pthread_create)(&thread, NULL, wait_in_vain, &rc) == 0);
+	while (!atomic_load(&cancels))
+		sched_yield();
+	atomic_store(&forks, true);
+	child = child_start(is_after_cancellation, NULL);
+	demand(child_finish(child) == 0);
+	pthread_join(thread, NULL);
+	demand(rc == -ETIMEDOUT);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+TEST(a_fork_waits_for_the_first_cancellation)
+{
+	assert_child(fork_while_a_thread_cancels, NULL);
 }
