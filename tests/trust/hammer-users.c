@@ -229,9 +229,14 @@ static void reap(pid_t pid)
 
 	if (pid <= 0)
 		return;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return;
 	note_end(pid);
+	/* Whoever kills a child kills this process first. */
+	if (WIFSIGNALED(status))
+		wrong("PID %d, a child, ended by signal %d", pid,
+		      WTERMSIG(status));
 }
 
 /* The child goes on with the lock, if it can adopt it. */
