@@ -170,13 +170,16 @@ static void *acquire_two(void *unused)
 static void let_other_be_first(void)
 {
 	pthread_t thread;
+	int error;
 
 	if (--other.nth > 0)
 		return;
 	faulty_before(NOTHING, NULL);
-	other.error = (pthread_create)(&thread, NULL, acquire_two, NULL);
-	if (other.error == 0)
+	error = (pthread_create)(&thread, NULL, acquire_two, NULL);
+	if (error == 0)
 		pthread_join(thread, NULL);
+	else
+		other.error = error;
 }
 
 static int fork_after_both(void *nth)
