@@ -709,6 +709,7 @@ TEST(a_child_that_dies_leaves_the_lock_to_a_thread_of_its_parent)
 
 	needs_locks_of_descriptions();
 	needs_known_file_systems();
+	needs_threads_after_a_fork_beside_threads();
 	hold_before_a_waiter(&lock, &next);
 	outlive_heir(lock, NULL);
 	gets_it_in_the_end(next);
@@ -721,6 +722,7 @@ TEST(a_child_that_dies_leaves_a_shared_lock_to_a_thread_of_its_parent)
 
 	needs_locks_of_descriptions();
 	needs_known_file_systems();
+	needs_threads_after_a_fork_beside_threads();
 	other = actor_holder(LF_SHARED);
 	next = start_waiting(1);
 	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, LF_SHARED),
