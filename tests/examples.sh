@@ -658,6 +658,11 @@ waits_as_long() {
 
 # --- All of them
 
+# The answer was that the list of locks changed too much, as on a busy machine.
+is_unclear() {
+	grep -qE 'changed too much|there may be more holders' "$dir/output"
+}
+
 set_up_for_all
 extract_from_readme "$srcdir/README"
 for page in "$srcdir"/doc/*.[1-9]; do
@@ -667,9 +672,17 @@ for file in "$dir"/examples/*; do
 	number=$((number + 1))
 	name="$(basename "$file" | sed 's/:0*/ line /'): $(
 		sed '/^#/d; /^$/d' "$file" | sed q)"
-	rm -f "$dir/skip"
-	set_up "$file"
-	if try >"$dir/output" 2>&1; then
+	attempts=0
+	while
+		stop
+		rm -f "$dir/skip"
+		set_up "$file"
+		try >"$dir/output" 2>&1
+		result=$?
+		attempts=$((attempts + 1))
+		[ "$result" != 0 ] && [ "$attempts" -lt 3 ] && is_unclear
+	do :; done
+	if [ "$result" = 0 ]; then
 		echo "ok $number - $name"
 	elif [ -f "$dir/skip" ]; then
 		echo "ok $number # SKIP $name: $(cat "$dir/skip")"

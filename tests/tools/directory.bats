@@ -82,8 +82,8 @@ load helper
 	need_holders_with_names
 	mkdir dir
 	hold lf-acquire -F dir/one lf-acquire -F dir/two
-	run -0 lf-check -p dir dir/one
-	equal "$output" "$holder"
+	run_clear lf-check -p dir dir/one
+	equal "$status $output" "0 $holder"
 }
 
 @test "a directory entry that is not a regular file is skipped and not opened" {
