@@ -403,14 +403,17 @@ static void await_each_file(void)
 	}
 }
 
-/* "Unknown" is an answer where locks come and go all the time, but a rare one. */
+/*
+ * "Unknown" is an answer where locks come and go all the time, but a rare one.  Of ten
+ * questions on a machine that is too busy for more, each may have it.
+ */
 static void check_answers(void)
 {
 	unsigned asked = count_of(ASKED), unanswered = count_of(UNANSWERED);
 	unsigned named = count_of(NAMED) + count_of(PRINTED);
 	unsigned unclear = atomic_load(&arena->unclear);
 
-	if (unanswered > 3 + asked / 10)
+	if (unanswered > 10 + asked / 10)
 		wrong("lf-check has no answer %u of %u times", unanswered, asked);
 	if (unclear > 3 + named / 100)
 		wrong("nothing is known of %u of %u PIDs", unclear, named);
