@@ -9,11 +9,11 @@
 #include "identity.h"
 
 #include "faulty.h"
+#include "lock.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* What fails while the library is first used: the N-th such call, or all. */
 struct setting {
@@ -212,15 +212,19 @@ TEST(what_another_thread_has_set_meanwhile_stays)
 
 /* --- A fork beside the first cancellation of a thread */
 
-static atomic_bool cancels, forks, has_cancelled;
+static atomic_bool cancels, has_cancelled;
+static atomic_int forks; /* the number of the thread that does, or 0 */
 
+/* The other thread sleeps when it waits for this one, or else for its child. */
 static void cancel_beside_a_fork(void)
 {
+	unsigned long long sleeps;
+
 	atomic_store(&cancels, true);
-	while (!atomic_load(&forks))
+	while (atomic_load(&forks) == 0)
 		sched_yield();
-	/* Time for the child, if it need not wait. */
-	nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	while (lf_thread_state(atomic_load(&forks), &sleeps) == 'R')
+		sched_yield();
 	atomic_store(&has_cancelled, true);
 }
 
@@ -232,6 +236,7 @@ static void *wait_in_vain(void *rc)
 	return NULL;
 }
 
+/* The memory of a child is that of its parent at the fork. */
 static int is_after_cancellation(void *unused)
 {
 	(void)unused;
@@ -252,7 +257,7 @@ static int fork_while_a_thread_cancels(void *unused)
 	demand((pthread_create)(&thread, NULL, wait_in_vain, &rc) == 0);
 	while (!atomic_load(&cancels))
 		sched_yield();
-	atomic_store(&forks, true);
+	atomic_store(&forks, lf_thread_pid());
 	child = child_start(is_after_cancellation, NULL);
 	demand(child_finish(child) == 0);
 	pthread_join(thread, NULL);
