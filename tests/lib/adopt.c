@@ -435,6 +435,20 @@ struct heir {
 	struct gate adopted, may_release, released, may_go;
 };
 
+static struct heir heir_new(struct lf_lock *lock)
+{
+	return (struct heir){ lock, gate_new(), gate_new(), gate_new(),
+			      gate_new() };
+}
+
+static void heir_free(struct heir *heir)
+{
+	gate_free(heir->adopted);
+	gate_free(heir->may_release);
+	gate_free(heir->released);
+	gate_free(heir->may_go);
+}
+
 static int adopt_release_and_stay(void *argument)
 {
 	struct heir *heir = argument;
@@ -451,8 +465,7 @@ static int adopt_release_and_stay(void *argument)
 /* The parent has the tag, and the child waits for it as long as it holds the lock. */
 TEST(a_child_that_releases_waits_no_more)
 {
-	struct heir heir = { NULL, gate_new(), gate_new(), gate_new(),
-			     gate_new() };
+	struct heir heir = heir_new(NULL);
 	pid_t pid;
 
 	needs_locks_of_descriptions();
@@ -469,10 +482,7 @@ TEST(a_child_that_releases_waits_no_more)
 	assert_finish(pid);
 	assert_int_equal(lf_release(&heir.lock), 0);
 	assert_free(lock_path);
-	gate_free(heir.adopted);
-	gate_free(heir.may_release);
-	gate_free(heir.released);
-	gate_free(heir.may_go);
+	heir_free(&heir);
 }
 
 /* The thread of a process in between waits for the tag, which the first one has. */
@@ -499,8 +509,7 @@ static int adopt_and_hand_down(void *argument)
 
 TEST(a_process_that_handed_the_lock_down_waits_no_more)
 {
-	struct heir heir = { NULL, gate_new(), gate_new(), gate_new(),
-			     gate_new() };
+	struct heir heir = heir_new(NULL);
 
 	needs_locks_of_descriptions();
 	needs_proc_with_locks();
@@ -509,10 +518,7 @@ TEST(a_process_that_handed_the_lock_down_waits_no_more)
 	assert_child(adopt_and_hand_down, &heir);
 	assert_false(exists(lock_path));
 	assert_int_equal(lf_release(&heir.lock), 0);
-	gate_free(heir.adopted);
-	gate_free(heir.may_release);
-	gate_free(heir.released);
-	gate_free(heir.may_go);
+	heir_free(&heir);
 }
 
 static int adopt_write_and_release(void *argument)
@@ -677,8 +683,7 @@ static void hold_before_a_waiter(struct lf_lock **lock, struct lf_lock **next)
 /* The parent releases the lock of a child, which is killed then; and MORE. */
 static void outlive_heir(struct lf_lock *lock, struct lf_lock *more)
 {
-	struct heir heir = { lock, gate_new(), gate_new(), gate_new(),
-			     gate_new() };
+	struct heir heir = heir_new(lock);
 	pid_t child = child_start(adopt_release_and_stay, &heir);
 
 	gate_pass(heir.adopted);
@@ -686,10 +691,7 @@ static void outlive_heir(struct lf_lock *lock, struct lf_lock *more)
 	assert_kill(child);
 	if (more)
 		assert_int_equal(lf_release(&more), 0);
-	gate_free(heir.adopted);
-	gate_free(heir.may_release);
-	gate_free(heir.released);
-	gate_free(heir.may_go);
+	heir_free(&heir);
 }
 
 static void gets_it_in_the_end(struct lf_lock *next)
