@@ -76,7 +76,8 @@ int lf_adopt_lock(struct lf_lock *lock)
 
 enum lf_adopted lf_adopted_by_another(struct lf_lock *lock)
 {
-	pid_t owner;
+	pid_t owner, other;
+	bool was_free;
 
 	if (lf_is_inherited(lock))
 		return LF_IS_ADOPTED;
@@ -90,8 +91,11 @@ enum lf_adopted lf_adopted_by_another(struct lf_lock *lock)
 	if (lock->marks.process_owned)
 		return LF_WAS_ADOPTED;
 	/* The adopter may have released the lock since, and ended. */
-	return lf_body_try(lock, lock->type) == LF_GOT ? LF_WAS_ADOPTED :
-							 LF_IS_ADOPTED;
+	was_free = lf_body_test(lock, F_WRLCK, &other) != LF_GOT ||
+		   lf_body_is_free(lock);
+	if (lf_body_try(lock, lock->type) != LF_GOT)
+		return LF_IS_ADOPTED;
+	return was_free ? LF_WAS_ADOPTED : LF_WAS_ABANDONED;
 }
 
 void lf_adopt_stop(struct lf_lock *lock)

@@ -239,6 +239,7 @@ int lf_finish(struct lf_lock **lock)
 static int release(struct lf_lock *lock)
 {
 	enum lf_adopted adopted;
+	bool was_adopted;
 	int rc;
 
 	if (!lf_file_examine(lock)) {
@@ -252,13 +253,15 @@ static int release(struct lf_lock *lock)
 		lf_table_close(lock);
 		return 0;
 	}
-	/* The PID in the file is that of the child, which has ended. */
-	if (adopted == LF_WAS_ADOPTED && lock->pidfile &&
-	    !lock->marks.process_owned)
+	was_adopted = adopted != LF_NOT_ADOPTED;
+	/* Others may have held the file since the child released it. */
+	if (was_adopted)
+		lf_file_examine(lock);
+	if (adopted == LF_WAS_ABANDONED && lock->pidfile)
 		lf_pidfile_empty(lock);
 	rc = lf_protocol_release(lock);
 	/* The adopter may have removed it. */
-	return rc == LF_REPLACED && adopted == LF_WAS_ADOPTED ? 0 : rc;
+	return rc == LF_REPLACED && was_adopted ? 0 : rc;
 }
 
 static int cancel(struct lf_lock *waiting)

@@ -519,6 +519,6 @@ bool lf_file_examine(struct lf_lock *lock)
 	struct stat st;
 	bool is = lf_has_its_descriptor(lock, &st);
 
-	lock->empty = st.st_size == 0;
+	lock->empty = is && st.st_size == 0;
 	return is;
 }

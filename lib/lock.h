@@ -73,7 +73,7 @@ struct lf_marks {
 	bool verify_by_open;
 	/* set */
 	atomic_bool tag; /* asked for, and not dropped since by another close */
-	bool place;	 /* byte 0 by the open file description, see lf_place_wait() */
+	atomic_bool place; /* byte 0 by the open file description: lf_place_wait() */
 	short body;	 /* F_UNLCK: none */
 	bool presence;
 	bool flock;
@@ -209,7 +209,8 @@ int lf_adopt_lock(struct lf_lock *lock);
 /* Whether another process holds the lock: adopted, or inherited from it. */
 enum lf_adopted {
 	LF_NOT_ADOPTED,
-	LF_WAS_ADOPTED, /* and released, or abandoned, by a child that has ended */
+	LF_WAS_ADOPTED,	  /* and released by a child that has ended */
+	LF_WAS_ABANDONED, /* a child ended without a release, and its PID may be there */
 	LF_IS_ADOPTED,
 };
 enum lf_adopted lf_adopted_by_another(struct lf_lock *lock);
@@ -613,6 +614,12 @@ bool lf_body_has_waiter(const struct lf_lock *lock);
 
 /* Whether another owner keeps the body from being locked: GOT, BUSY, REMOVER. */
 int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid);
+
+/*
+ * Whether nobody has a lock there, this description included.  Locks of this process
+ * do not count.  False after an error.
+ */
+bool lf_body_is_free(const struct lf_lock *lock);
 
 /*
  * Whether another process has a lock that the body should exclude.  A file server

@@ -218,7 +218,8 @@ static int exclude_byte_0(struct lf_lock *lock)
 	if (!lock->marks.use_tag)
 		return LF_GOT;
 	rc = set_lock(lock->fd, F_OFD_SETLK, F_WRLCK, tag_range);
-	lock->marks.place |= rc == LF_GOT;
+	if (rc == LF_GOT)
+		lock->marks.place = true;
 	return rc;
 }
 
@@ -395,6 +396,14 @@ int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid)
 			     last_byte(&other)) ?
 		       LF_REMOVER :
 		       LF_BUSY;
+}
+
+bool lf_body_is_free(const struct lf_lock *lock)
+{
+	struct flock other = question(F_WRLCK, body_range);
+
+	return lf_getlk(lock->fd, F_GETLK, &other) == 0 &&
+	       other.l_type == F_UNLCK;
 }
 
 bool lf_body_is_lost(const struct lf_lock *lock)

@@ -215,7 +215,7 @@ int lf_pending_start(struct lf_pending **started,
 	if (rc == 0)
 		*started = pending;
 	else if (lf_pending_cancel(pending, &acquired) == LF_GOT)
-		lf_protocol_release(acquired);
+		lf_release_each(&(struct lf_slot){ .lock = acquired }, 1);
 	return rc;
 }
 

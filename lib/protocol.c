@@ -236,6 +236,7 @@ static int leave(struct lf_lock *lock)
 {
 	bool holds = lock->marks.body != F_UNLCK; /* since it was acquired */
 	int answer = 0, looks = 0, found, rc;
+	bool excluded;
 
 	for (;;) {
 		/* 1. Does anybody else need the file? */
@@ -250,8 +251,12 @@ static int leave(struct lf_lock *lock)
 		/* 2. Remove it while every other lock is excluded. */
 		if (!lock->marks.place)
 			lf_table_give_tag_back(lock);
+		excluded = lock->marks.body == F_WRLCK;
 		rc = lf_body_try_to_remove(lock);
 		if (rc == LF_GOT) {
+			/* Until now another may have held it, and written to it. */
+			if (!excluded)
+				lf_file_examine(lock);
 			found = lf_file_unlink(lock);
 			if (holds || found == LF_LEFT)
 				answer = found;
