@@ -284,10 +284,22 @@ void lf_file_reconsider(struct lf_lock *lock)
 		lf_marks_own_file(lock);
 }
 
+/* Another handle of this process may hold the file: then the descriptor is parked. */
 static void undo_open(struct lf_lock *lock)
 {
-	if (lock->fd >= 0 && !lock->borrowed)
+	struct stat st;
+
+	if (lock->fd >= 0 && !lock->borrowed) {
+		if (fstat(lock->fd, &st) == 0) {
+			lock->dev = st.st_dev;
+			lock->ino = st.st_ino;
+			lock->marks.body = F_UNLCK;
+			lf_table_add(lock);
+			lf_table_close(lock);
+			return;
+		}
 		close(lock->fd);
+	}
 	if (lock->dirfd >= 0)
 		close(lock->dirfd);
 	lf_table_unprepare(lock);

@@ -131,6 +131,33 @@ TEST(refused_threads_cost_no_tag_and_no_descriptors)
 	assert_int_equal(open_descriptors(), before - 2);
 }
 
+static void *lock_with_pid(void *result)
+{
+	struct lf_lock *lock;
+
+	*(int *)result = lf_acquire(&lock, lock_path, 0, LF_PID);
+	return NULL;
+}
+
+TEST(a_thread_that_opens_the_file_in_vain_costs_no_lock)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	int before, result;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	before = open_descriptors();
+	assert_int_equal(link(lock_path, numbered(1)), 0);
+	pthread_create(&thread, NULL, lock_with_pid, &result);
+	pthread_join(thread, NULL);
+	assert_int_equal(result, -EMLINK);
+	assert_int_equal(tag_owner_seen_by_another(), getpid());
+	assert_held(lock_path);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
+	assert_int_equal(open_descriptors(), before - 2);
+}
+
 static int check_lock(void *pid)
 {
 	demand(lf_check(lock_path, pid) == 1);
