@@ -25,7 +25,8 @@ int lf_cancel_thread(pthread_t thread)
 	sigset_t all, mask;
 	int error;
 
-	if (atomic_load(&is_over))
+	/* A handler of pthread_atfork(3) that ends a wait: this thread has the mutex. */
+	if (atomic_load(&is_over) || forks > 0)
 		return pthread_cancel(thread);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mask);

@@ -270,3 +270,52 @@ TEST(a_fork_waits_for_the_first_cancellation)
 {
 	assert_child(fork_while_a_thread_cancels, NULL);
 }
+
+static struct lf_lock *pending;
+
+static int is_the_end(void *unused)
+{
+	(void)unused;
+	return pending != NULL;
+}
+
+static void end_wait(void)
+{
+	if (pending)
+		lf_release(&pending);
+}
+
+/* Before the library's: so it runs between that and the fork. */
+__attribute__((__constructor__)) static void add_hook(void)
+{
+	pthread_atfork(end_wait, NULL, NULL);
+}
+
+static int fork_during_a_wait(void *ended)
+{
+	demand(lf_start(&pending, lock_path, 0) == 0);
+	demand(child_run(is_the_end, NULL) == 0);
+	demand(!pending);
+	gate_open(*(struct gate *)ended);
+	return 0;
+}
+
+TEST(a_fork_hook_of_the_program_may_end_a_wait)
+{
+	struct gate ended = gate_new();
+	struct pollfd end = { .fd = ended.fd[0], .events = POLLIN };
+	struct lf_lock *lock;
+	pid_t child;
+	bool has_ended;
+
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	child = child_start(fork_during_a_wait, &ended);
+	/* A deadlock would last. */
+	has_ended = (poll)(&end, 1, LONG_MS) == 1;
+	if (!has_ended)
+		child_kill(child);
+	assert_true(has_ended);
+	assert_finish(child);
+	assert_int_equal(lf_release(&lock), 0);
+	gate_free(ended);
+}
