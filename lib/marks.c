@@ -237,7 +237,8 @@ static int exclude_all(struct lf_lock *lock)
 		return lock_body(lock, F_WRLCK, false);
 	rc = set_lock(lock->fd, command, F_WRLCK,
 		      process ? from_byte_0 : before_gap);
-	if (rc == LF_GOT)
+	/* Without permission to read, a lock of that byte alone is only looked for. */
+	if (rc == LF_GOT && lock->access != O_WRONLY)
 		rc = set_lock(lock->fd, command, F_RDLCK, gap);
 	if (rc == LF_GOT)
 		rc = set_lock(lock->fd, command, F_WRLCK, after_gap);

@@ -716,3 +716,74 @@ TEST(a_file_whose_first_byte_is_locked_is_left_after_1101_attempts)
 	assert_true(exists(lock_path));
 	assert_kill(program);
 }
+
+/* --- A file that may be written and not read */
+
+static struct gate has_locked, may_unlock;
+
+static int first_byte(int fd, int command, short type)
+{
+	struct flock byte = { .l_type = type, .l_len = 1 };
+
+	return (fcntl)(fd, command, &byte) < 0 ? -1 : byte.l_type;
+}
+
+static int lock_byte_0_for_a_while(void *unused)
+{
+	int fd = (open)(lock_path, O_WRONLY);
+
+	(void)unused;
+	demand(first_byte(fd, F_SETLK, F_WRLCK) >= 0);
+	gate_open(has_locked);
+	gate_pass(may_unlock);
+	demand(first_byte(fd, F_SETLK, F_UNLCK) >= 0);
+	return 0;
+}
+
+static int written;
+
+static void unlock_byte_0(void)
+{
+	faulty_before(NOTHING, NULL);
+	gate_open(may_unlock);
+	while (first_byte(written, F_GETLK, F_WRLCK) == F_WRLCK)
+		usleep(1000);
+}
+
+/* Another program has the first byte until this one gives up. */
+static int wait_without_reading(void *path)
+{
+	struct lf_lock *lock;
+
+	demand(become_ordinary());
+	demand(lf_acquire(&lock, path, 0, LF_SHARED) == -EACCES);
+	demand(lf_start(&lock, path, 0) == 0);
+	demand(waiters_reach(path, 1));
+	faulty_before(POLL, unlock_byte_0);
+	demand(lf_release(&lock) == 0);
+	demand(!exists(path));
+	return 0;
+}
+
+TEST(a_waiter_without_read_permission_removes_the_file)
+{
+	pid_t program;
+
+	needs_locks_of_descriptions();
+	needs_shared_locks();
+	needs_proc_with_locks();
+	needs(has_flock(), "flock(2)");
+	assert_int_equal(chmod(".", 0777), 0);
+	make_file(lock_path, 0222);
+	assert_int_equal(chmod(lock_path, 0222), 0);
+	has_locked = gate_new();
+	may_unlock = gate_new();
+	written = (open)(lock_path, O_WRONLY);
+	program = child_start(lock_byte_0_for_a_while, NULL);
+	gate_pass(has_locked);
+	assert_child(wait_without_reading, lock_path);
+	assert_finish(program);
+	(close)(written);
+	gate_free(has_locked);
+	gate_free(may_unlock);
+}
