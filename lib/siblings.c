@@ -169,13 +169,13 @@ int lf_table_adopt(struct lf_lock *lock)
 		if (lf_table_prepare(lock) < 0)
 			return -ENOMEM;
 		lock->generation = lf_generation();
+		lock->thread = lf_thread_self();
 		lock->state = LF_ACQUIRING;
 		lock->held_at = NULL;
 		lock->adopted = true;
 		lf_table_add(lock);
 	}
 	pthread_mutex_lock(&lock->file->mutex);
-	lock->thread = lf_thread_self();
 	lock->marks.tag = false; /* the parent's */
 	hold(lock);
 	pthread_mutex_unlock(&lock->file->mutex);
