@@ -106,32 +106,78 @@ static bool may_stay_for_waiter(const struct lf_file *file,
 }
 
 /*
+ * After a fork no parked descriptor is used again to lock.  A program that is refused
+ * and forks again and again, while another thread of it holds the file, must not run
+ * out of them.  So beyond this number they are closed, which costs the tag.  It would
+ * cost a lock that belongs to the process too: there all are parked.
+ */
+#define MOST_PARKED 64
+
+static bool has_too_many(const struct lf_file *file)
+{
+	const struct lf_lock *lock;
+	int useless = 0;
+
+	for (lock = file->handles; lock; lock = lock->next) {
+		if (lock->marks.process_owned)
+			return false;
+		useless += lock->state == LF_PARKED && !lock->inspects &&
+			   lf_has_forked_since(lock->forks);
+	}
+	return useless >= MOST_PARKED;
+}
+
+/*
+ * The next in the queue needs a processor first.  If it is faster all the same, the
+ * holder is unknown.
+ */
+static void take_tag_again(const struct lf_file *file)
+{
+	struct lf_lock *lock;
+	struct stat st;
+
+	for (lock = file->handles; lock; lock = lock->next)
+		if (lock->held_at && !lock->marks.place &&
+		    lf_has_its_descriptor(lock, &st))
+			lf_tag_try(lock);
+}
+
+static void park(struct lf_file *file, struct lf_lock *lock)
+{
+	lock->state = LF_PARKED;
+	lock->waits_for_tag = false;
+	lf_table_insert(file, lock);
+	/* For the parked one. */
+	lf_table_get_file(file->dev, file->ino, NULL);
+}
+
+/*
  * A close drops the tag of the process, which a holder needs.  To inspect a file must
  * not cost a lock that other code of this process has: a second copy of the library,
  * or the program by lockf(3).
  */
 static void close_or_park(struct lf_file *file, struct lf_lock *lock)
 {
-	if (is_in_use(file) || may_stay_for_waiter(file, lock) ||
-	    (lock->inspects && lf_tag_is_of_this_process(lock))) {
-		if (lock->borrowed || lock->fd < 0) {
-			free(lock);
-			return;
-		}
-		lock->state = LF_PARKED;
-		lock->waits_for_tag = false;
-		lf_table_insert(file, lock);
-		/* For the parked one. */
-		lf_table_get_file(file->dev, file->ino, NULL);
+	bool has_own = !lock->borrowed && lock->fd >= 0;
+	bool is_needed = is_in_use(file) || may_stay_for_waiter(file, lock) ||
+			 (lock->inspects && lf_tag_is_of_this_process(lock));
+
+	if (is_needed && has_own && (lock->inspects || !has_too_many(file))) {
+		park(file, lock);
 		return;
 	}
-	if (lock->borrowed)
-		lf_tag_unlock(lock);
-	else if (lock->fd >= 0)
+	if (has_own)
 		close(lock->fd);
+	else if (lock->borrowed && !is_needed)
+		lf_tag_unlock(lock);
+	if (!is_needed) {
+		close_parked(file);
+		lf_table_drop_tags(file);
+	} else if (has_own) {
+		lf_table_drop_tags(file);
+		take_tag_again(file);
+	}
 	free(lock);
-	close_parked(file);
-	lf_table_drop_tags(file);
 }
 
 static void close_inherited(struct lf_lock *lock)
@@ -190,17 +236,20 @@ void lf_table_drop(struct lf_lock *lock)
 }
 
 /*
- * A descriptor that a child or the parent may share is not used again: it would
- * keep the new lock.  One that was opened to inspect may be more than readable.
+ * A descriptor that a child or the parent may share is not used again to lock: it
+ * would keep the new lock.  One that was opened to inspect may be more than readable.
  */
 static bool serves(const struct lf_lock *parked,
 		   const struct lf_request *request)
 {
 	struct stat st;
 
+	if (!lf_has_its_descriptor(parked, &st))
+		return false;
+	if (request->inspects && parked->inspects)
+		return true;
 	if (lf_has_forked_since(parked->forks) ||
-	    lf_description_owner(parked->fd) != 0 ||
-	    !lf_has_its_descriptor(parked, &st))
+	    lf_description_owner(parked->fd) != 0)
 		return false;
 	if (request->inspects)
 		return true;

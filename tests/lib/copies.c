@@ -195,6 +195,28 @@ TEST(a_descriptor_that_a_check_left_open_is_not_locked)
 	close(fd);
 }
 
+static int do_nothing(void *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+/* Such a descriptor is not locked, so a child that shares it does no harm. */
+TEST(checks_and_forks_leave_few_descriptors)
+{
+	int before, fd = open(lock_path, O_RDWR | O_CREAT, 0666);
+
+	needs_locks_of_descriptions();
+	before = open_descriptors();
+	assert_int_equal(lockf(fd, F_TLOCK, 1), 0);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(lf_check(lock_path, NULL), 0);
+		assert_child(do_nothing, NULL);
+	}
+	assert_in_range(open_descriptors(), before + 1, before + 2);
+	close(fd);
+}
+
 /* To leave it open helps only a lock of this process. */
 TEST(a_check_of_the_lock_of_another_process_leaves_no_descriptor)
 {

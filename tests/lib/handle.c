@@ -131,6 +131,48 @@ TEST(refused_threads_cost_no_tag_and_no_descriptors)
 	assert_int_equal(open_descriptors(), before - 2);
 }
 
+static int find_tag_of_parent(void *unused)
+{
+	pid_t owner;
+
+	(void)unused;
+	demand(find_tag_owner(&owner) == 0);
+	demand(owner == getppid());
+	return 0;
+}
+
+static void *try_and_fork_often(void *path)
+{
+	for (int i = 0; i < 300; i++) {
+		struct lf_lock *lock;
+
+		if (lf_acquire(&lock, path, 0, 0) != -EAGAIN ||
+		    child_run(find_tag_of_parent, NULL) != 0)
+			return path;
+	}
+	return NULL;
+}
+
+/* A child may share the descriptor of each attempt. */
+TEST(refused_threads_that_fork_cost_no_tag_and_few_descriptors)
+{
+	struct lf_lock *lock;
+	pthread_t thread;
+	void *failed;
+	int before;
+
+	needs_locks_of_descriptions();
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	before = open_descriptors();
+	pthread_create(&thread, NULL, try_and_fork_often, lock_path);
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	assert_in_range(open_descriptors(), before, before + 64);
+	assert_held(lock_path);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_int_equal(open_descriptors(), before - 2);
+}
+
 static void *lock_with_pid(void *result)
 {
 	struct lf_lock *lock;
