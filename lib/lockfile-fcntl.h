@@ -125,8 +125,8 @@ LF_PUBLIC int lf_acquire_at(struct lf_lock **lock, int dirfd, const char *path,
  * @flags: as for lf_acquire(), for each file
  * @failed: receives the index of the path at which the call failed, or NULL
  *
- * Where two paths name the same file, it is locked once and the handle of the
- * later path is NULL.
+ * Where two paths name the same file, it is locked once: one of them gets the
+ * handle, and the handle of the other is NULL.
  *
  * The call waits only while it holds none of the locks, so no order of the
  * paths leads to a deadlock between two callers.
