@@ -139,7 +139,7 @@ static bool is_copy(const struct lf_bodies *bodies, pid_t pid, int descriptor)
 	for (size_t i = 0; i < bodies->owner_count; i++)
 		if (owners[i].has_body > 0 && owners[i].descriptor >= 0 &&
 		    lf_same_description(owners[i].pid, owners[i].descriptor,
-					pid, descriptor))
+					pid, descriptor) > 0)
 			return true;
 	return false;
 }
@@ -174,14 +174,20 @@ static int add_owners(struct lf_view *view, size_t *known)
 
 /*
  * The processes are read one after the other, and the lock may go from one to
- * another meanwhile: an exclusive lock has no second description.
+ * another meanwhile: an exclusive lock has no second description.  Containers often
+ * forbid to ask for that: then both are reported, unless another look shows one.
  */
-static bool is_impossible(const struct lf_bodies *bodies,
-			  const struct lf_use *first, const struct lf_use *use)
+static bool is_impossible(struct lf_view *view, const struct lf_use *first,
+			  const struct lf_use *use)
 {
-	return first && bodies->count == 1 && !bodies->shared &&
-	       !lf_same_description(first->pid, first->descriptor, use->pid,
-				    use->descriptor);
+	const struct lf_bodies *bodies = &view->bodies;
+	int same = first && bodies->count == 1 && !bodies->shared ?
+			   lf_same_description(first->pid, first->descriptor,
+					       use->pid, use->descriptor) :
+			   1;
+
+	view->surplus |= same <= 0;
+	return same == 0;
 }
 
 /* Holders without a tag, as far as they are visible; *ALL: they all are. */
@@ -203,10 +209,8 @@ static int add_untagged(struct lf_view *view, size_t *known, bool *all)
 		if (has <= 0 ||
 		    is_copy(&view->bodies, use->pid, use->descriptor))
 			continue;
-		if (is_impossible(&view->bodies, first, use)) {
-			view->surplus = true;
+		if (is_impossible(view, first, use))
 			continue;
-		}
 		if (!first)
 			first = use;
 		rc = add_body(view, use->pid, LF_SOURCE_DESCRIPTOR,

@@ -167,8 +167,8 @@ int lf_find_paths(const unsigned long long *numbers, size_t count,
 	return -ENOTSUP;
 }
 
-bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
+int lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
 {
 	(void)a, (void)fd_a, (void)b, (void)fd_b;
-	return false;
+	return -ENOSYS;
 }

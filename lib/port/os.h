@@ -400,7 +400,7 @@ typedef int lf_path_found(const char *path, void *argument);
 int lf_find_paths(const unsigned long long *numbers, size_t count,
 		  lf_path_found *found, void *argument);
 
-/* Whether two descriptors share an open file description; false: unknown. */
-bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b);
+/* Whether two descriptors share an open file description: 1, 0; negative: unknown. */
+int lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b);
 
 #endif

@@ -605,8 +605,15 @@ int lf_process_has_lock(pid_t pid, const struct stat *file,
 	return found > 0 ? (int)found : rc;
 }
 
-/* kcmp(2), Linux 3.5, asks what ptrace(2) asks to be allowed. */
-bool lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
+/*
+ * kcmp(2), Linux 3.5, asks what ptrace(2) asks to be allowed.  A descriptor that has been
+ * closed shares nothing.
+ */
+int lf_same_description(pid_t a, int fd_a, pid_t b, int fd_b)
 {
-	return syscall(SYS_kcmp, a, b, KCMP_FILE, fd_a, fd_b) == 0;
+	long order = syscall(SYS_kcmp, a, b, KCMP_FILE, fd_a, fd_b);
+
+	if (order < 0 && errno != EBADF && errno != ESRCH)
+		return -errno;
+	return order == 0;
 }

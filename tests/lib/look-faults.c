@@ -720,3 +720,53 @@ TEST(the_holder_of_a_file_that_is_never_in_place_has_no_name)
 	faulty_clear();
 	actor_release(actor);
 }
+
+/* --- Containers in which kcmp(2) is forbidden */
+
+/* They live on, unlike those of child_start(). */
+static int take_and_fork_twice(void *argument)
+{
+	pid_t *children = argument;
+
+	demand(take(NULL) == 0);
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = (fork)();
+
+		if (pid == 0) {
+			alarm(60);
+			pause();
+			_exit(0);
+		}
+		children[i] = pid;
+	}
+	return 0;
+}
+
+TEST(each_child_of_a_killed_holder_is_one_where_none_can_be_compared)
+{
+	pid_t *children = shared_new(2 * sizeof(*children)), parent;
+
+	needs_locks_of_descriptions();
+	needs_proc_with_locks();
+	parent = holder_new(take_and_fork_twice, children);
+	assert_kill(parent);
+	faulty_set(KCMP, 1, true, EPERM);
+	assert_true(sees_in_any_order("1; %d descriptor ofd; %d descriptor ofd",
+				      children[0], children[1]));
+	assert_true(faulty_clear() > 0);
+	kill(children[0], SIGKILL);
+	kill(children[1], SIGKILL);
+	shared_free(children, 2 * sizeof(*children));
+}
+
+/* As of a process that has released the lock, or has ended. */
+TEST(a_descriptor_that_was_closed_is_another)
+{
+	pid_t self = getpid();
+	int fd = (open)(".", O_RDONLY), closed = (dup)(fd);
+
+	needs(lf_same_description(self, fd, self, closed) == 1, "kcmp(2)");
+	(close)(closed);
+	assert_int_equal(lf_same_description(self, fd, self, closed), 0);
+	(close)(fd);
+}
