@@ -123,7 +123,7 @@ static size_t drop_unlocked(struct lf_report **reports, size_t count, int *more)
 			reports[kept++] = reports[i];
 			continue;
 		}
-		if (reports[i]->status < 0)
+		if (reports[i]->status < 0 || reports[i]->flock < 0)
 			*more = 1;
 		lf_report_free(reports[i]);
 	}
