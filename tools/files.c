@@ -57,14 +57,14 @@ static char *path_in(const char *directory, const char *name)
  * be examined may be held, and is reported as an error later.  NULL: not collected.
  */
 static struct file *collect_entry(struct files *files, char *path,
-				  const char *directory)
+				  const char *directory, bool of_any_type)
 {
 	struct stat st;
 	bool exists = lstat(path, &st) == 0;
 	bool special = exists && !S_ISREG(st.st_mode);
 	struct file *file;
 
-	if (exists ? S_ISLNK(st.st_mode) || (special && !counts_flock()) :
+	if (exists ? S_ISLNK(st.st_mode) || (special && !of_any_type) :
 		     errno == ENOENT) {
 		free(path);
 		return NULL;
@@ -106,10 +106,10 @@ static void collect_directory(struct files *files, const char *directory)
 		file->known = true;
 		return;
 	}
-	collect_entry(files, path_in(directory, ""), directory);
+	collect_entry(files, path_in(directory, ""), directory, counts_flock());
 	for (int i = 0; i < count; i++) {
 		collect_entry(files, path_in(directory, entries[i]->d_name),
-			      directory);
+			      directory, counts_flock());
 		free(entries[i]);
 	}
 	free(entries);
@@ -123,7 +123,10 @@ static bool is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* As the files of a directory, those that are held are shown. */
+/*
+ * As the files of a directory, those that are held are shown.  A slot that has gone
+ * since its name was seen may have been left for another one.
+ */
 static void collect_slots(struct files *files, const char *lockfile,
 			  bool seen_before)
 {
@@ -132,20 +135,22 @@ static void collect_slots(struct files *files, const char *lockfile,
 
 	slots_find(lockfile, exists, seen_before);
 	for (int slot = 1; slot <= MOST_SLOTS; slot++) {
-		struct file *file = NULL;
+		struct file *file;
 
-		if (exists[slot])
-			file = collect_entry(files, slot_path(lockfile, slot),
-					     lockfile);
-		if (file) {
+		if (!exists[slot])
+			continue;
+		files->list[i].has_slots = true;
+		file = collect_entry(files, slot_path(lockfile, slot), lockfile,
+				     false);
+		if (file)
 			file->slot = slot;
-			files->list[i].has_slots = true;
-		}
 	}
 }
 
 void files_collect(struct files *files, char *const *paths)
 {
+	bool seen_before = false;
+
 	*files = (struct files){ .count = 0 };
 	for (char *const *path = paths; *path; path++) {
 		if (is_directory(*path)) {
@@ -153,7 +158,8 @@ void files_collect(struct files *files, char *const *paths)
 			continue;
 		}
 		add(files, checked(strdup(*path)));
-		collect_slots(files, *path, path > paths);
+		collect_slots(files, *path, seen_before);
+		seen_before = true;
 	}
 }
 

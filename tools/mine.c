@@ -21,23 +21,36 @@ static void print_error(const char *path, int error)
 		message_about(path, "%s%s", lf_strerror(error), remedy(error));
 }
 
-/* A lock file stands for its slots, also if a waiter for them holds it. */
-static int runs_under(const char *path)
+/* See lf_is_mine(3): what is no regular file is no slot. */
+static bool is_no_slot(int error)
+{
+	return error == -EISDIR || error == -ENOTSUP || error == -ELOOP;
+}
+
+/*
+ * A lock file stands for its slots, also if a waiter for them holds it.  *SLOT, which
+ * is to be freed: the one that decides, or NULL.
+ */
+static int runs_under(const char *path, char **slot)
 {
 	bool exists[MOST_SLOTS + 1];
 	int rc = lf_is_mine(path);
 
+	*slot = NULL;
 	if (rc != 0 && rc != -ESRCH)
 		return rc;
 	slots_find(path, exists, false);
-	for (int slot = 1; slot <= MOST_SLOTS && rc <= 0; slot++) {
-		char *name = exists[slot] ? slot_path(path, slot) : NULL;
+	for (int i = 1; i <= MOST_SLOTS && rc <= 0; i++) {
+		char *name = exists[i] ? slot_path(path, i) : NULL;
 		int one = name ? lf_is_mine(name) : 0;
 
-		/* What is no regular file is no slot. */
-		if (one > 0 || one == -ESRCH)
+		if (one > 0 || (one < 0 && rc == 0 && !is_no_slot(one))) {
 			rc = one;
-		free(name);
+			free(*slot);
+			*slot = name;
+		} else {
+			free(name);
+		}
 	}
 	return rc;
 }
@@ -47,14 +60,16 @@ int mine_check(char *const *paths, bool quiet)
 	int status = MINE;
 
 	for (; *paths; paths++) {
-		int rc = runs_under(*paths);
+		char *slot;
+		int rc = runs_under(*paths, &slot);
 
 		if (rc < 0)
 			status = CANNOT_TELL;
 		else if (rc == 0 && status == MINE)
 			status = NOT_MINE;
 		if (rc < 0 && !quiet)
-			print_error(*paths, rc);
+			print_error(slot ? slot : *paths, rc);
+		free(slot);
 	}
 	return status;
 }

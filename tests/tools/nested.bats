@@ -615,7 +615,7 @@ self_locking() {
 	kill_holder
 	without_tag lf-check --mine lock
 	run -2 unprivileged lf-check --mine lock
-	like "$output" "^lf-check: lock: held; unknown whether by a caller"
+	like "$output" "^lf-check: lock.1: held; unknown whether by a caller"
 }
 
 @test "--nested needs no other slot, and cannot exclude flock(2)" {

@@ -503,33 +503,39 @@ is_asleep_or_gone() {
 
 # On a very busy machine its time may be over before.
 @test "lf-check -w sees a slot that is taken meanwhile" {
-	local first checker
+	local first checker paths
 
 	need_holders_with_names
-	hold lf-acquire -N 2 lock
-	first=$holder
-	start lf-check -q -w -t 2 lock
-	checker=$pid
-	eventually is_asleep_or_gone "$checker"
-	hold lf-acquire -N 2 lock
-	release "$first"
-	finish "$checker"
-	equal "$status" 0
-	release "$holder"
+	mkdir directory
+	for paths in lock 'directory lock'; do
+		hold lf-acquire -N 2 lock
+		first=$holder
+		# shellcheck disable=SC2086 # words
+		start lf-check -q -w -t 2 $paths
+		checker=$pid
+		eventually is_asleep_or_gone "$checker"
+		hold lf-acquire -N 2 lock
+		release "$first"
+		finish "$checker"
+		equal "$status" 0
+		release "$holder"
+	done
 }
 
-# It has seen the names of the slots, and not yet whether they are held.
+# It has seen the names of the slots, and not yet whether they are files, or held.
 @test "lf-check: a lock file with a slot that changes hands is not free" {
-	local option checker first
+	local call option checker first
 
 	need_faults
 	need_holders_with_names
 	need_locks_of_descriptors
-	for option in -q -p '-w -t 0.1'; do
+	for option in -q -p '-w -t 0.1' '-q lstat'; do
+		call=F_OFD_GETLK
+		[[ $option != *lstat ]] || call=lstat
 		hold lf-acquire -N 2 lock
 		first=$holder
 		# shellcheck disable=SC2086 # an option and its argument
-		FAULTY=F_OFD_GETLK:STOP:1 start faulty-check $option lock
+		FAULTY=$call:STOP:1 start faulty-check ${option%lstat} lock
 		checker=$pid
 		eventually is_stopped "$checker"
 		hold lf-acquire -N 2 lock
@@ -551,6 +557,8 @@ is_asleep_or_gone() {
 	mkdir lock.1
 	mkfifo lock.2
 	touch lock.3 lock.x lock.04 lock.1001 lock3
+	flock lock.1 -c 'lf-check lock; echo $?' >answer
+	equal "$(cat answer)" $'lock: free\n1'
 	for file in lock.x lock.04 lock.1001 lock3; do
 		hold lf-acquire -k "$file"
 		run -1 lf-check lock
@@ -650,6 +658,20 @@ instructions() {
 	run -0 unprivileged lf-check secret/lock
 	like "${lines[0]}" '^secret/lock: 1 (of 3 )?slots? held$'
 	release "$holder"
+}
+
+@test "--mine: a slot that cannot be examined is unknown, and what is no file is none" {
+	need_unprivileged
+	chmod 711 .
+	touch lock.1
+	mkdir lock.2
+	ln -s nowhere lock.3
+	chmod 0 lock.1
+	run -2 unprivileged lf-check --mine lock
+	begins "$output" "lf-check: lock.1: permission denied"
+	rm lock.1
+	run -1 unprivileged lf-check --mine lock
+	equal "$output" ""
 }
 
 # --- Errors
