@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,9 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
+
+/* From <linux/kcmp.h>: musl comes without the headers of the kernel. */
+#define KCMP_FILE 0
 
 /* A page, which is what most reads of proc(5) give at most. */
 #define FIRST_READ 4096

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: 0BSD
 #
-# The header alone compiles without a warning in each C and C++ standard.
+# The header alone compiles without a warning in each C and C++ standard, and nothing
+# needs headers of the kernel.
 
 srcdir=${srcdir:-.}
 dir=$(mktemp -d) || exit 99
@@ -43,4 +44,10 @@ done
 for standard in c++11 c++14 c++17 c++20; do
 	compiles "${CXX:-c++}" c++ "$standard"
 done
+number=$((number + 1))
+if grep -rn '#include <linux/' "$srcdir/lib" "$srcdir/tools"; then
+	echo "not ok $number - headers of the kernel"
+else
+	echo "ok $number - no headers of the kernel"
+fi
 echo "1..$number"
