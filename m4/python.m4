@@ -24,7 +24,7 @@ AC_DEFUN([LF_PYTHON_DIRECTORY], [
   lf_python_directory=`$PYTHON -c "
 import site
 for path in site.getsitepackages():
-    if path.startswith('$lf_prefix/lib'):
+    if path.startswith('$lf_prefix/lib/'):
         print(path)
         break" 2>/dev/null`
   AS_IF([test -n "$lf_python_directory"],
