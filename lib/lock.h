@@ -323,7 +323,8 @@ int lf_pidfile_check(const struct lf_lock *lock);
 
 /*
  * While the lock is held: makes the PID of this process the content, unless the
- * file has other content: -ENOTEMPTY.  After another error the file is empty.
+ * file has other content: -ENOTEMPTY.  After another error it has none, or what it
+ * had before.
  */
 int lf_pidfile_write(const struct lf_lock *lock);
 

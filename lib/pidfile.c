@@ -126,13 +126,14 @@ int lf_pidfile_write(const struct lf_lock *lock)
 
 	if (rc < 0)
 		return rc;
+	/* First: two numbers in it would keep the file from serving ever again. */
+	if (ftruncate(lock->fd, 0) < 0)
+		return -errno;
 	written = write_quietly(lock->fd, text, length);
 	if (written < 0)
 		rc = (int)written;
 	else if ((size_t)written < length)
 		rc = -ENOSPC;
-	else if (ftruncate(lock->fd, (off_t)length) < 0)
-		rc = -errno;
 	if (rc < 0)
 		(void)!ftruncate(lock->fd, 0);
 	return rc;

@@ -8,6 +8,7 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 static void refuse(enum faulty call, bool all, const char *content)
@@ -49,6 +50,43 @@ TEST(a_holder_that_cannot_empty_the_file_leaves_it)
 	assert_int_equal(lf_release(&lock), LF_LEFT);
 	assert_int_not_equal(faulty_clear(), 0);
 	assert_true(exists(lock_path));
+}
+
+static void die(void)
+{
+	raise(SIGKILL);
+}
+
+static int acquire_and_die(void *call)
+{
+	struct lf_lock *lock;
+
+	faulty_before(*(enum faulty *)call, die);
+	return lf_acquire(&lock, lock_path, 0, LF_PID);
+}
+
+static int acquire_with_PID(void *unused)
+{
+	struct lf_lock *lock;
+
+	(void)unused;
+	demand(lf_acquire(&lock, lock_path, 0, LF_PID) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+/* With a longer number than its own in the file. */
+TEST(one_that_is_killed_before_it_has_written_its_PID_leaves_a_file_that_serves)
+{
+	enum faulty calls[] = { PWRITE, FTRUNCATE };
+
+	for (int i = 0; i < 2; i++) {
+		write_to(lock_path, "1234567890\n");
+		assert_int_equal(child_run(acquire_and_die, &calls[i]),
+				 -SIGKILL);
+		assert_child(acquire_with_PID, NULL);
+		assert_false(exists(lock_path));
+	}
 }
 
 /* Before the PID, or after a part of it. */
