@@ -285,10 +285,27 @@ static void end_wait(void)
 		lf_release(&pending);
 }
 
+static pthread_mutex_t lock_of_program = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool waits_in_hook;
+
+static void wait_in_hook(void)
+{
+	if (pthread_mutex_trylock(&lock_of_program) != 0) {
+		atomic_store(&waits_in_hook, true);
+		pthread_mutex_lock(&lock_of_program);
+	}
+}
+
+static void leave_hook(void)
+{
+	pthread_mutex_unlock(&lock_of_program);
+}
+
 /* Before the library's: so it runs between that and the fork. */
 __attribute__((__constructor__)) static void add_hook(void)
 {
 	pthread_atfork(end_wait, NULL, NULL);
+	pthread_atfork(wait_in_hook, leave_hook, leave_hook);
 }
 
 static int fork_during_a_wait(void *ended)
@@ -300,7 +317,7 @@ static int fork_during_a_wait(void *ended)
 	return 0;
 }
 
-TEST(a_fork_hook_of_the_program_may_end_a_wait)
+static void expect_an_end(int (*fork_beside_a_wait)(void *))
 {
 	struct gate ended = gate_new();
 	struct pollfd end = { .fd = ended.fd[0], .events = POLLIN };
@@ -309,7 +326,7 @@ TEST(a_fork_hook_of_the_program_may_end_a_wait)
 	bool has_ended;
 
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
-	child = child_start(fork_during_a_wait, &ended);
+	child = child_start(fork_beside_a_wait, &ended);
 	/* A deadlock would last. */
 	has_ended = (poll)(&end, 1, LONG_MS) == 1;
 	if (!has_ended)
@@ -318,4 +335,38 @@ TEST(a_fork_hook_of_the_program_may_end_a_wait)
 	assert_finish(child);
 	assert_int_equal(lf_release(&lock), 0);
 	gate_free(ended);
+}
+
+TEST(a_fork_hook_of_the_program_may_end_a_wait)
+{
+	expect_an_end(fork_during_a_wait);
+}
+
+static void *fork_once(void *unused)
+{
+	return child_run(is_the_end, unused) == 0 ? NULL : lock_path;
+}
+
+static int end_wait_under_the_lock(void *ended)
+{
+	struct lf_lock *waiting;
+	pthread_t thread;
+	void *failed;
+
+	demand(lf_start(&waiting, lock_path, 0) == 0);
+	demand(pthread_mutex_lock(&lock_of_program) == 0);
+	demand((pthread_create)(&thread, NULL, fork_once, NULL) == 0);
+	while (!atomic_load(&waits_in_hook))
+		sched_yield();
+	demand(lf_release(&waiting) == 0);
+	demand(pthread_mutex_unlock(&lock_of_program) == 0);
+	pthread_join(thread, &failed);
+	demand(!failed);
+	gate_open(*(struct gate *)ended);
+	return 0;
+}
+
+TEST(a_fork_hook_of_the_program_may_wait_for_one_that_ends_a_wait)
+{
+	expect_an_end(end_wait_under_the_lock);
 }
