@@ -293,8 +293,12 @@ static void give_up(struct lf_lock *lock, int reason, enum lf_how how,
 	}
 	lf_flock_unlock(lock);
 	lf_table_unlock_body(lock);
-	/* Replicated Gluster may grant the tag after the close. */
-	if (lock->marks.may_leak && lock->waits_for_tag)
+	/*
+	 * Replicated Gluster may grant the tag after the close.  A sibling that has
+	 * come to share the file since this one began to wait has it in its mode.
+	 */
+	if (lock->waits_for_tag &&
+	    (lock->marks.may_leak || lf_table_has_sibling_of_other_type(lock)))
 		lf_table_give_tag_back(lock);
 	/* A lock of the process is a sibling's still, which will leave. */
 	if (lock->marks.process_owned && lf_table_has_sibling(lock))

@@ -861,6 +861,41 @@ TEST_WITH_FAULTS(a_tag_without_the_body_is_given_back)
 	gate_free(ready);
 }
 
+static int find_exclusive_tag(void *unused)
+{
+	struct flock tag = { .l_type = F_RDLCK, .l_len = 1 };
+
+	(void)unused;
+	demand((fcntl)((openat)(AT_FDCWD, lock_path, O_RDWR), F_GETLK, &tag) ==
+	       0);
+	return tag.l_type != F_WRLCK;
+}
+
+/* The waiter is granted the tag for all of the process, another thread included. */
+TEST_WITH_FAULTS(a_thread_that_gives_up_leaves_the_tag_shared_to_one_that_shares)
+{
+	struct actor *sharer;
+	struct lf_lock *waiting, *lock;
+	int look = 0;
+
+	needs_locks_of_descriptions();
+	needs_shared_locks();
+	sharer = actor_holder(LF_SHARED | LF_KEEP);
+	faulty_after(F_SETLKW_, 0);
+	assert_int_equal(lf_start(&waiting, lock_path, LF_KEEP), 0);
+	assert_true(waiters_reach(lock_path, 1));
+	assert_int_equal(lf_acquire(&lock, lock_path, 0,
+				    LF_SHARED | LF_KEEP),
+			 0);
+	actor_release(sharer);
+	while (child_run(find_exclusive_tag, NULL) != 0)
+		assert_true(look_again(&look));
+	assert_int_equal(lf_release(&waiting), 0);
+	/* A program that locks the whole file for reading is not refused. */
+	assert_int_equal(child_run(find_exclusive_tag, NULL), 1);
+	assert_int_equal(lf_release(&lock), 0);
+}
+
 /*
  * A thread has the tag and not yet the body.  Another one gives up its wait: to close
  * its descriptor would give the tag, and the turn, to the next process.
