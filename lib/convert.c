@@ -51,8 +51,10 @@ static int take_byte_0(struct lf_lock *lock)
 			break;
 		rc = lock->marks.place ? lf_place_convert(lock) :
 					 lf_tag_try(lock);
+		if (rc == LF_BUSY && lf_tag_is_of_parent(lock))
+			rc = LF_GOT;
 	}
-	return rc == LF_BUSY && lock->adopted ? LF_GOT : rc;
+	return rc;
 }
 
 /* After lf_table_claim(), whether or not it has let the handle in. */

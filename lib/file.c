@@ -512,7 +512,7 @@ int lf_file_unlink(struct lf_lock *lock)
 	if (lock->empty && (unlinkat(lock->dirfd, lock->name, 0) == 0 ||
 			    errno == ENOENT)) {
 		/* It is a number of this directory; but a daemon may have closed ours. */
-		if (!lock->adopted && !lf_table_has_directory_too(lock))
+		if (!lock->parent && !lf_table_has_directory_too(lock))
 			close(atomic_exchange(&lock->dirfd, -1));
 		return 0;
 	}

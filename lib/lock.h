@@ -101,7 +101,7 @@ struct lf_lock {
 	int access;    /* O_RDONLY, O_WRONLY or O_RDWR, if FD is ours */
 	bool inspects; /* opened to inspect only: never locked */
 	bool borrowed; /* FD is the caller's */
-	bool adopted;  /* from the parent, which may still have the tag */
+	pid_t parent; /* the lock was adopted from it; -1: from one of several; or 0 */
 	bool follow;   /* PATH may be a symbolic link */
 	bool keep;     /* the caller wants the file to stay */
 	bool flock;    /* a lock of flock(2) is to be held too */
@@ -439,8 +439,11 @@ void lf_table_hold(struct lf_lock *lock);
 /* The same in another mode than before. */
 void lf_table_set_type(struct lf_lock *lock, short type);
 
-/* The same for a handle that a fork copied: it becomes this process's.  -ENOMEM. */
-int lf_table_adopt(struct lf_lock *lock);
+/*
+ * The same for a handle that a fork copied: it becomes this process's.  AGAIN: not
+ * only the process that acquired the lock has held it.  -ENOMEM.
+ */
+int lf_table_adopt(struct lf_lock *lock, bool again);
 
 /*
  * Whether this thread may wait for the tag: no other thread of the process does,
@@ -554,6 +557,9 @@ struct lf_file *lf_table_get_claimed(struct lf_claimant *claim);
  */
 unsigned lf_generation(void);
 
+/* Of a handle that a fork copied: -1 is unknown, as after a raw clone(2). */
+pid_t lf_pid_of_acquirer(const struct lf_lock *lock);
+
 /* Whether the handle was copied by a fork and not adopted since. */
 bool lf_is_inherited(const struct lf_lock *lock);
 
@@ -631,6 +637,12 @@ bool lf_body_is_lost(const struct lf_lock *lock);
 
 /* Whether another process has the tag: 1 and its PID or 0, or 0. */
 int lf_tag_test(const struct lf_lock *lock, pid_t *pid);
+
+/*
+ * Whether the process from which the lock was adopted still has it, to judge by the PID
+ * of its owner.
+ */
+bool lf_tag_is_of_parent(const struct lf_lock *lock);
 
 /* Whether this process has it, by whatever code: a close would drop it. */
 bool lf_tag_is_of_this_process(const struct lf_lock *lock);

@@ -254,8 +254,8 @@ int lf_body_try_to_remove(struct lf_lock *lock)
 
 	if (rc == LF_GOT)
 		rc = exclude_byte_0(lock);
-	/* No other program has byte 0 while the parent has its tag there. */
-	if (rc == LF_BUSY && has_all && lock->adopted)
+	/* Beside an exclusive tag of the parent no other program has byte 0. */
+	if (rc == LF_BUSY && has_all && lf_tag_is_of_parent(lock))
 		rc = LF_GOT;
 	/* Refused halfway, there may be parts of it. */
 	lock->marks.body = F_WRLCK;
@@ -379,6 +379,12 @@ static struct flock question(short type, struct range range)
 	};
 }
 
+/* Of its owner, or 0: unknown. */
+static pid_t pid_of(const struct flock *lock)
+{
+	return lock->l_pid > 0 ? lock->l_pid : 0;
+}
+
 int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid)
 {
 	struct flock other = question(type, body_range);
@@ -390,7 +396,7 @@ int lf_body_test(const struct lf_lock *lock, short type, pid_t *pid)
 	}
 	if (rc < 0)
 		return rc == -EINVAL ? -ENOLCK : answer(rc);
-	*pid = other.l_pid;
+	*pid = pid_of(&other);
 	if (other.l_type == F_UNLCK)
 		return LF_GOT;
 	return is_before_gap(other.l_type, (unsigned long long)other.l_start,
@@ -426,8 +432,24 @@ int lf_tag_test(const struct lf_lock *lock, pid_t *pid)
 
 	if (rc < 0)
 		return rc;
-	*pid = other.l_pid;
+	*pid = pid_of(&other);
 	return other.l_type != F_UNLCK;
+}
+
+/*
+ * Without the place of the own description.  A PID of 0 is outside of this PID
+ * namespace; any may be that of another child that has adopted the lock.
+ */
+bool lf_tag_is_of_parent(const struct lf_lock *lock)
+{
+	struct flock other = question(F_WRLCK, tag_range);
+	int command = lock->marks.place ? F_OFD_GETLK : F_GETLK;
+
+	if (!lock->parent || lf_getlk(lock->fd, command, &other) < 0 ||
+	    other.l_type == F_UNLCK || other.l_pid < 0)
+		return false;
+	return other.l_pid == 0 || other.l_pid == lock->parent ||
+	       lock->parent < 0 || lf_description_owner(lock->fd) != getpid();
 }
 
 bool lf_tag_is_of_this_process(const struct lf_lock *lock)

@@ -28,6 +28,25 @@ static void count_fork(void)
 	atomic_fetch_add(&forks, 1);
 }
 
+/* Of the process that was the last to call fork(2): what its child remembers. */
+static atomic_uint parent_generation;
+static atomic_int parent_pid;
+
+/* A signal handler that forks may have come in the midst of lf_generation(). */
+static void before_fork(void)
+{
+	atomic_uint *number = atomic_load(&marker);
+	unsigned generation = number ? atomic_load(number) : FORKED;
+
+	lf_cancel_before_fork();
+	if (generation < FIRST_GENERATION ||
+	    generation == atomic_load(&parent_generation) ||
+	    (number == &ordinary && ordinary_pid != getpid()))
+		return;
+	atomic_store(&parent_pid, getpid());
+	atomic_store(&parent_generation, generation);
+}
+
 static void after_fork_in_parent(void)
 {
 	lf_cancel_after_fork();
@@ -56,8 +75,7 @@ static void set_up(void)
 {
 	atomic_uint *page = lf_new_fork_marker();
 
-	pthread_atfork(lf_cancel_before_fork, after_fork_in_parent,
-		       after_fork_in_child);
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	if (page) /* a read first would be one more page fault */
 		atomic_store(page, FORKED);
 	if (!set_once(&marker, page ? page : &ordinary) && page)
@@ -94,6 +112,13 @@ unsigned lf_generation(void)
 		forked = FORKED;
 	}
 	return generation;
+}
+
+pid_t lf_pid_of_acquirer(const struct lf_lock *lock)
+{
+	return lock->generation == atomic_load(&parent_generation) ?
+		       atomic_load(&parent_pid) :
+		       -1;
 }
 
 bool lf_is_inherited(const struct lf_lock *lock)

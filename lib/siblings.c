@@ -163,16 +163,16 @@ void lf_table_set_type(struct lf_lock *lock, short type)
 	pthread_mutex_unlock(&lock->file->mutex);
 }
 
-int lf_table_adopt(struct lf_lock *lock)
+int lf_table_adopt(struct lf_lock *lock, bool again)
 {
 	if (lf_is_inherited(lock)) {
 		if (lf_table_prepare(lock) < 0)
 			return -ENOMEM;
+		lock->parent = again ? -1 : lf_pid_of_acquirer(lock);
 		lock->generation = lf_generation();
 		lock->thread = lf_thread_self();
 		lock->state = LF_ACQUIRING;
 		lock->held_at = NULL;
-		lock->adopted = true;
 		lf_table_add(lock);
 	}
 	pthread_mutex_lock(&lock->file->mutex);

@@ -80,10 +80,5 @@ int lf_getlk(int fd, int command, struct flock *lock)
 	lock->l_pid = 0;
 	if (is_missing(command))
 		return refused(fd);
-	if (fcntl(fd, command, lock) < 0)
-		return -errno;
-	/* -1: of an open file description; less: a process of another machine. */
-	if (lock->l_pid < 0)
-		lock->l_pid = 0;
-	return 0;
+	return fcntl(fd, command, lock) < 0 ? -errno : 0;
 }

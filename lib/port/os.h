@@ -31,9 +31,8 @@ int lf_setlk(int fd, int command, short type, off_t start, off_t length);
 /*
  * Finds a lock of another owner that conflicts with LOCK, by F_GETLK or
  * F_OFD_GETLK, and stores it in *LOCK; l_type is F_UNLCK if there is none.
- * l_pid is its process, or 0 where the kernel gives none: the lock belongs to
- * an open file description, to a process of another PID namespace, or of
- * another machine.
+ * l_pid is its process; 0: one of another PID namespace; -1: the lock belongs to an
+ * open file description; less: to a process of another machine.
  */
 int lf_getlk(int fd, int command, struct flock *lock);
 

@@ -4,6 +4,7 @@
 
 #include "actor.h"
 #include "lockfile-fcntl.h"
+#include "seen.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -432,6 +433,7 @@ TEST(without_a_thread_or_descriptors_the_lock_stays_shared)
 struct scene {
 	struct gate adopted, converted, parent_gone, go;
 	unsigned flags, other;
+	int (*play)(struct scene *, struct lf_lock *);
 };
 
 static int adopt_and_convert(struct scene *scene, struct lf_lock *lock)
@@ -459,7 +461,7 @@ static int acquire_and_fork(void *argument)
 	demand(lf_acquire(&lock, lock_path, 0, scene->flags) == 0);
 	if (fork() == 0) {
 		alarm(60);
-		_exit(adopt_and_convert(scene, lock));
+		_exit(scene->play(scene, lock));
 	}
 	gate_pass(scene->parent_gone);
 	return 0;
@@ -485,12 +487,26 @@ static void assert_mode(unsigned flags)
 		assert_exclusive();
 }
 
-TEST(an_adopted_lock_converts)
+static struct scene scene_new(int (*play)(struct scene *, struct lf_lock *))
 {
-	struct scene scene = { .adopted = gate_new(),
+	return (struct scene){ .adopted = gate_new(),
 			       .converted = gate_new(),
 			       .parent_gone = gate_new(),
-			       .go = gate_new() };
+			       .go = gate_new(),
+			       .play = play };
+}
+
+static void scene_free(struct scene *scene)
+{
+	gate_free(scene->adopted);
+	gate_free(scene->converted);
+	gate_free(scene->parent_gone);
+	gate_free(scene->go);
+}
+
+TEST(an_adopted_lock_converts)
+{
+	struct scene scene = scene_new(adopt_and_convert);
 	pid_t parent;
 
 	needs_locks_of_descriptions();
@@ -513,8 +529,162 @@ TEST(an_adopted_lock_converts)
 		gate_pass(scene.converted);
 		assert_false(exists(lock_path));
 	}
-	gate_free(scene.adopted);
-	gate_free(scene.converted);
-	gate_free(scene.parent_gone);
-	gate_free(scene.go);
+	scene_free(&scene);
+}
+
+static int adopt_and_convert_twice(struct scene *scene, struct lf_lock *lock)
+{
+	demand(lf_adopt(lock) == 0);
+	gate_open(scene->adopted);
+	gate_pass(scene->go);
+	demand(lf_convert(lock, 0, 0) == -EAGAIN);
+	gate_open(scene->converted);
+	gate_pass(scene->go);
+	demand(lf_convert(lock, 0, 0) == 0);
+	demand(lf_release(&lock) == 0);
+	gate_open(scene->converted);
+	return 0;
+}
+
+static int lock_byte_0_for_reading(void *command)
+{
+	struct flock byte = { .l_type = F_RDLCK, .l_len = 1 };
+
+	return fcntl(open(lock_path, O_RDONLY), *(int *)command, &byte) < 0;
+}
+
+/* Only the parent's tag is overlooked there. */
+static void refuse_to_convert_beside(int command)
+{
+	struct scene scene = scene_new(adopt_and_convert_twice);
+	pid_t parent, program;
+
+	scene.flags = LF_SHARED;
+	parent = child_start(acquire_and_fork, &scene);
+	gate_pass(scene.adopted);
+	gate_open(scene.parent_gone);
+	assert_finish(parent);
+	program = holder_new(lock_byte_0_for_reading, &command);
+	gate_open(scene.go);
+	gate_pass(scene.converted);
+	child_kill(program);
+	gate_open(scene.go);
+	gate_pass(scene.converted);
+	assert_false(exists(lock_path));
+	scene_free(&scene);
+}
+
+TEST(an_adopted_lock_is_refused_by_another_program_on_the_first_byte)
+{
+	needs_locks_of_descriptions();
+	needs_shared_locks();
+	refuse_to_convert_beside(F_SETLK);
+	refuse_to_convert_beside(F_OFD_SETLK);
+}
+
+static int adopt_and_stay(struct scene *scene, struct lf_lock *lock)
+{
+	demand(lf_adopt(lock) == 0);
+	gate_open(scene->adopted);
+	gate_pass(scene->parent_gone);
+	return 0;
+}
+
+static int adopt_and_convert_once(struct scene *scene, struct lf_lock *lock)
+{
+	demand(lf_adopt(lock) == 0);
+	gate_open(scene->adopted);
+	gate_pass(scene->go);
+	demand(lf_convert(lock, 0, 0) == 0);
+	demand(lf_release(&lock) == 0);
+	gate_open(scene->converted);
+	return 0;
+}
+
+/* The first of two children converts the lock, or with OTHER the second. */
+static int acquire_and_fork_twice(void *argument)
+{
+	struct scene *scene = argument;
+	struct lf_lock *lock;
+
+	demand(lf_acquire(&lock, lock_path, 0, LF_SHARED) == 0);
+	for (unsigned i = 0; i < 2; i++) {
+		scene->play = i == scene->other ? adopt_and_convert_once :
+						  adopt_and_stay;
+		if (fork() == 0) {
+			alarm(60);
+			_exit(scene->play(scene, lock));
+		}
+		gate_pass(scene->adopted);
+	}
+	gate_open(scene->converted);
+	gate_pass(scene->adopted);
+	return 0;
+}
+
+/* Its tag is on the first byte too, and does not end with the parent. */
+TEST(a_lock_that_another_child_has_adopted_converts)
+{
+	struct scene scene = scene_new(NULL);
+	pid_t parent;
+
+	needs_locks_of_descriptions();
+	needs_shared_locks();
+	for (scene.other = 0; scene.other < 2; scene.other++) {
+		parent = child_start(acquire_and_fork_twice, &scene);
+		gate_pass(scene.converted);
+		gate_open(scene.adopted);
+		assert_finish(parent);
+		gate_open(scene.go);
+		gate_pass(scene.converted);
+		gate_open(scene.parent_gone);
+		/* The file is left to the one that was the last to adopt it. */
+		assert_int_equal(exists(lock_path), scene.other == 0);
+		unlink(lock_path);
+	}
+	scene_free(&scene);
+}
+
+/* Of two threads that wait, the second has a place on the first byte, and no tag. */
+static int acquire_by_place_and_fork(void *argument)
+{
+	struct scene *scene = argument;
+	struct lf_lock *first, *second, *third;
+
+	demand(lf_start(&first, lock_path, LF_SHARED) == 0);
+	demand(waiters_reach(lock_path, 1));
+	demand(lf_start(&second, lock_path, LF_SHARED) == 0);
+	demand(waiters_reach(lock_path, 2));
+	demand(lf_release(&first) == 0);
+	gate_open(scene->go);
+	demand(lf_finish(&second) == 0);
+	demand(lf_acquire(&third, lock_path, 0, LF_SHARED) == 0);
+	demand(lf_release(&third) == 0);
+	if (fork() == 0) {
+		alarm(60);
+		_exit(adopt_and_convert_once(scene, second));
+	}
+	gate_pass(scene->parent_gone);
+	return 0;
+}
+
+TEST(an_adopted_lock_with_a_place_on_the_first_byte_converts)
+{
+	struct scene scene = scene_new(NULL);
+	struct actor *holder;
+	pid_t parent;
+
+	needs_locks_of_descriptions();
+	needs_shared_locks();
+	holder = actor_holder(0);
+	parent = child_start(acquire_by_place_and_fork, &scene);
+	gate_pass(scene.go);
+	actor_release(holder);
+	gate_pass(scene.adopted);
+	gate_open(scene.go);
+	gate_pass(scene.converted);
+	assert_false(exists(lock_path));
+	gate_open(scene.parent_gone);
+	assert_finish(parent);
+	scene_free(&scene);
 }

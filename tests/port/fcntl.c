@@ -67,13 +67,12 @@ TEST(descriptions_exclude_each_other)
 	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_WRLCK, 1, 0), 0);
 	assert_int_equal(lf_setlk(another, F_OFD_SETLK, F_WRLCK, 0, 0),
 			 -EAGAIN);
-	/* A lock without a process; the kernel's answer is -1. */
 	other.l_pid = 1;
 	assert_int_equal(lf_getlk(another, F_OFD_GETLK, &other), 0);
 	assert_int_equal(other.l_type, F_WRLCK);
 	assert_int_equal(other.l_start, 1);
 	assert_int_equal(other.l_len, 0);
-	assert_int_equal(other.l_pid, 0);
+	assert_int_equal(other.l_pid, -1);
 	assert_int_equal(lf_setlk(fd, F_OFD_SETLK, F_UNLCK, 1, 0), 0);
 	assert_int_equal(lf_setlk(another, F_OFD_SETLKW, F_WRLCK, 0, 0), 0);
 	close(another);
