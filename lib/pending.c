@@ -249,6 +249,9 @@ static int cancel(struct lf_pending *pending, struct lf_lock **acquired,
 		lf_protocol_cancelled(&pending->request);
 		rc = LF_CANCELLED;
 	}
+	/* No signal interrupts that thread; with musl a cancellation does. */
+	if (rc == -EINTR)
+		rc = LF_CANCELLED;
 	return take(pending, acquired, which, rc);
 }
 

@@ -411,9 +411,11 @@ static int after_remover(int count, enum lf_how how)
  */
 static int await_lease(const struct lf_request *request)
 {
-	return atomic_load(&request->claim.cancelled) ?
-		       -EBUSY :
-		       pause_ms(LEASE_PAUSE_MS);
+	const atomic_bool *cancelled = &request->claim.cancelled;
+	int rc = atomic_load(cancelled) ? -EBUSY : pause_ms(LEASE_PAUSE_MS);
+
+	/* With musl a cancellation interrupts the pause. */
+	return rc < 0 && atomic_load(cancelled) ? -EBUSY : rc;
 }
 
 int lf_protocol_acquire(struct lf_lock **acquired, struct lf_request *request,

@@ -11,6 +11,8 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -40,6 +42,56 @@ TEST(several_files_without_memory_are_ENOMEM)
 		assert_false(exists("one"));
 		assert_false(exists("two"));
 	}
+}
+
+static atomic_int polls_of_caller, polls_to_pass;
+
+/* The third of the caller is after the cancellation, which sets a flag first. */
+static void interrupt_after_cancellation(void)
+{
+	if (!lf_wait_is_helper()) {
+		atomic_fetch_add(&polls_of_caller, 1);
+		return;
+	}
+	if (atomic_fetch_sub(&polls_to_pass, 1) > 0)
+		return;
+	while (atomic_load(&polls_of_caller) < 3)
+		sched_yield();
+	faulty_set(POLL, 1, true, EINTR);
+}
+
+/*
+ * In a pause after the calls of poll(2) of an attempt without waiting.  On a busy
+ * machine the thread may not come so far at first.
+ */
+static void expect_cancelled(unsigned flags, int polls, int result)
+{
+	struct lf_lock *lock;
+
+	for (int ms = 20, failed = 0; !failed; ms *= 2) {
+		atomic_store(&polls_to_pass, polls);
+		atomic_store(&polls_of_caller, 0);
+		faulty_before(POLL, interrupt_after_cancellation);
+		assert_int_equal(lf_acquire(&lock, lock_path, ms, flags),
+				 result);
+		faulty_before(NOTHING, NULL);
+		failed = faulty_clear();
+	}
+}
+
+/* As with musl, where a cancellation interrupts poll(2). */
+TEST(a_cancelled_wait_is_no_interrupted_one)
+{
+	int fd = (open)(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+
+	needs(has_flock(), "flock(2)");
+	assert_int_equal((flock)(fd, LOCK_EX), 0);
+	expect_cancelled(LF_FLOCK, 10, -ETIMEDOUT);
+	assert_int_equal((flock)(fd, LOCK_UN), 0);
+	needs((fcntl)(fd, F_SETLEASE, F_WRLCK) == 0, "leases");
+	signal(SIGIO, SIG_IGN);
+	expect_cancelled(0, 0, -EBUSY);
+	(close)(fd);
 }
 
 /* As where threads of the program need more than that for their data. */
