@@ -104,7 +104,8 @@ static int set_lock(int fd, int command, short type, struct range range)
 	rc = lf_setlk(fd, command, type, range.start, range.length);
 	if (waits)
 		lf_wait_cancellable(false);
-	return answer(rc);
+	/* No answer to a call that waits, but a file server may give it. */
+	return waits && rc == -EAGAIN ? -EIO : answer(rc);
 }
 
 /*

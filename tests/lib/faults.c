@@ -302,7 +302,7 @@ static const struct fault faults[] = {
 	/* A wrong answer to a thread that holds nothing, for a moment. */
 	{ F_SETLKW_, { EDEADLK }, true },
 	{ F_SETLKW_,
-	  { EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP,
+	  { EAGAIN, EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP,
 	    ESTALE }, false },
 	{ F_GETLK_,
 	  { EINVAL, EIO, ENOLCK, ENOSYS, ENOTSUP, EOVERFLOW, ESTALE }, false },
@@ -311,8 +311,8 @@ static const struct fault faults[] = {
 	  { EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP, ESTALE },
 	  false },
 	{ F_OFD_SETLKW_,
-	  { EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP, ESTALE },
-	  false },
+	  { EAGAIN, EINTR, EINVAL, EIO, ENOLCK, ENOMEM, ENOSYS, ENOTSUP,
+	    ESTALE }, false },
 	{ F_OFD_GETLK_,
 	  { EINVAL, EIO, ENOLCK, ENOSYS, ENOTSUP, ESTALE }, false },
 	{ F_DUPFD_, { EMFILE }, false },
@@ -371,10 +371,13 @@ static int reported_as(enum faulty call, int error)
 	case CREATE:
 	case OPENAT:
 		return error == EAGAIN ? EBUSY : error;
-	case F_SETLK_:
 	case F_SETLKW_:
-	case F_OFD_SETLK_:
 	case F_OFD_SETLKW_:
+		if (error == EAGAIN)
+			return EIO;
+		/* fall through */
+	case F_SETLK_:
+	case F_OFD_SETLK_:
 	case F_GETLK_:
 	case F_OFD_GETLK_:
 	case LOCKF:
@@ -412,7 +415,9 @@ static bool is_expected(const struct operation *op, int rc, enum faulty call,
 	if (op->functions & (LF_CHECK | LF_INSPECT) && call == LOCKF &&
 	    error == EAGAIN)
 		expected |= rc == 1;
-
+	/* No answer to a call that waits. */
+	if (call == LOCKF && error == EAGAIN)
+		expected |= rc == -EIO;
 	for (unsigned f = LF_ACQUIRE; f <= LF_RELEASE_FD; f <<= 1)
 		if (op->functions & f)
 			expected |= rc == lf_documented(reported,

@@ -134,13 +134,13 @@ void faulty_set(enum faulty call, int nth, bool all, int error)
 	atomic_store(&failing, (int)call);
 }
 
-static enum faulty awaited;
-static void (*first_of_all)(void);
+static atomic_int awaited;
+static void (*_Atomic first_of_all)(void);
 
 void faulty_before(enum faulty call, void (*call_first)(void))
 {
-	awaited = call;
-	first_of_all = call_first;
+	atomic_store(&awaited, (int)call);
+	atomic_store(&first_of_all, call_first);
 }
 
 int faulty_calls(void)
@@ -389,12 +389,13 @@ static void add_to_list(enum faulty call, const char *what)
 
 bool faulty_fails(enum faulty call)
 {
+	void (*call_first)(void) = atomic_load(&first_of_all);
 	int n;
 
 	if (list_of_calls)
 		add_to_list(call, "");
-	if (first_of_all && call == awaited)
-		first_of_all();
+	if (call_first && atomic_load(&awaited) == (int)call)
+		call_first();
 	if (atomic_load(&failing) != (int)call)
 		return false;
 	n = atomic_fetch_sub(&left, 1);

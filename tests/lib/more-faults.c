@@ -7,6 +7,7 @@
 
 #include "actor.h"
 #include "lock.h"
+#include "seen.h"
 
 #include "faulty.h"
 
@@ -92,6 +93,41 @@ TEST(a_cancelled_wait_is_no_interrupted_one)
 	signal(SIGIO, SIG_IGN);
 	expect_cancelled(0, 0, -EBUSY);
 	(close)(fd);
+}
+
+/* Once: until the other thread has the lock. */
+static void await_lock(void)
+{
+	faulty_before(NOTHING, NULL);
+	while (!exists(lock_path))
+		sched_yield();
+	(poll)(NULL, 0, 20);
+}
+
+TEST(a_start_that_fails_releases_what_it_has_got)
+{
+	struct lf_lock *lock;
+
+	faulty_before(POLL, await_lock);
+	faulty_set(POLL, 1, true, ENOMEM);
+	assert_int_equal(lf_start(&lock, lock_path, 0), -ENOMEM);
+	faulty_clear();
+	assert_null(lock);
+	assert_false(exists(lock_path));
+}
+
+/* fcntl(2) has no such answer to a call that waits. */
+TEST(a_wait_that_a_server_ends_as_refused_is_EIO)
+{
+	struct lf_lock *lock;
+	pid_t holder;
+
+	needs_locks_of_descriptions();
+	holder = holder_new(take_without_tag, NULL);
+	faulty_set(F_OFD_SETLKW_, 1, true, EAGAIN);
+	assert_int_equal(lf_acquire(&lock, lock_path, LF_FOREVER, 0), -EIO);
+	assert_int_not_equal(faulty_clear(), 0);
+	holder_release(holder);
 }
 
 /* As where threads of the program need more than that for their data. */
@@ -383,7 +419,7 @@ TEST(nor_is_one_of_which_flock_cannot)
 	share_in_vain(LF_FLOCK, FLOCK);
 }
 
-static int share(void *argument)
+static int share_between(void *argument)
 {
 	const struct gate *gates = argument;
 	struct lf_lock *lock;
@@ -403,7 +439,7 @@ TEST(an_upgrade_that_cannot_wait_leaves_a_shared_lock)
 
 	needs_shared_locks();
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, LF_SHARED), 0);
-	sharer = child_start(share, gates);
+	sharer = child_start(share_between, gates);
 	gate_pass(gates[0]);
 	faulty_set(THREAD, 1, true, EAGAIN);
 	assert_int_equal(lf_convert(lock, LONG_MS, 0), -ENOMEM);
