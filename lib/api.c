@@ -260,8 +260,8 @@ static int release(struct lf_lock *lock)
 	if (adopted == LF_WAS_ABANDONED && lock->pidfile)
 		lf_pidfile_empty(lock);
 	rc = lf_protocol_release(lock);
-	/* The adopter may have removed it. */
-	return rc == LF_REPLACED && was_adopted ? 0 : rc;
+	/* The adopter may have removed it, and others have the lock of its file. */
+	return (rc == LF_REPLACED || rc == LF_LOST) && was_adopted ? 0 : rc;
 }
 
 static int cancel(struct lf_lock *waiting)

@@ -602,6 +602,9 @@ void lf_place_unlock(struct lf_lock *lock);
 /* A body that cannot be converted stays as it is. */
 int lf_body_try(struct lf_lock *lock, short type);
 
+/* Whether it has excluded every other since it was acquired, for certain. */
+bool lf_body_is_exclusive(const struct lf_lock *lock);
+
 /*
  * Excludes every other lock on the file, that of byte 0 included, in a way that
  * a refused caller knows for a remover's.  The tag has been given back.
@@ -630,8 +633,9 @@ bool lf_body_is_free(const struct lf_lock *lock);
 
 /*
  * Whether another process has a lock that the body should exclude.  A file server
- * that has not heard of this machine for long gives its locks to others, and
- * nothing else shows it.  False on a file system of this machine.
+ * that has not heard of this machine for long gives its locks to others; any close
+ * of the file drops what belongs to the process; and nothing else shows it.
+ * Otherwise false.
  */
 bool lf_body_is_lost(const struct lf_lock *lock);
 

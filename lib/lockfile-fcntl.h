@@ -266,7 +266,7 @@ LF_PUBLIC int lf_adopt(struct lf_lock *lock);
 enum {
 	LF_LEFT = 1, /* the file was to be removed, and was left in place */
 	LF_REPLACED, /* the same, but another had removed or replaced it */
-	LF_LOST	     /* the file server gave the lock to another process */
+	LF_LOST	     /* another process has the lock as well */
 };
 
 /*

@@ -248,10 +248,22 @@ static int exclude_all(struct lf_lock *lock)
 	return rc;
 }
 
+bool lf_body_is_exclusive(const struct lf_lock *lock)
+{
+	return lock->marks.body == F_WRLCK && !lock->marks.process_owned;
+}
+
+/* What belongs to the process, any close of the file may have dropped. */
+static int exclude_all_by_body(const struct lf_lock *lock)
+{
+	return lf_body_is_exclusive(lock) ? LF_GOT :
+					    lock_body(lock, F_WRLCK, false);
+}
+
 int lf_body_try_to_remove(struct lf_lock *lock)
 {
 	bool has_all = lock->marks.body == F_WRLCK;
-	int rc = has_all ? LF_GOT : exclude_all(lock);
+	int rc = has_all ? exclude_all_by_body(lock) : exclude_all(lock);
 
 	if (rc == LF_GOT)
 		rc = exclude_byte_0(lock);
@@ -420,7 +432,7 @@ bool lf_body_is_lost(const struct lf_lock *lock)
 	struct flock other =
 		question(lock->type, process ? whole_file : body_range);
 
-	return lock->marks.never_remove &&
+	return (lock->marks.never_remove || process) &&
 	       lf_getlk(lock->fd, process ? F_GETLK : F_OFD_GETLK, &other) ==
 		       0 &&
 	       other.l_type != F_UNLCK;

@@ -222,7 +222,9 @@ static bool is_needed(const struct lf_lock *lock, int refusal, int *looks)
  */
 static void stop_holding(struct lf_lock *lock, bool *holds, int *answer)
 {
-	if (*holds && lf_file_verify_name(lock) == -ESTALE)
+	if (*holds && lf_body_is_lost(lock))
+		*answer = LF_LOST;
+	else if (*holds && lf_file_verify_name(lock) == -ESTALE)
 		*answer = LF_REPLACED;
 	*holds = false;
 	lf_table_unlock_body(lock);
@@ -251,7 +253,7 @@ static int leave(struct lf_lock *lock)
 		/* 2. Remove it while every other lock is excluded. */
 		if (!lock->marks.place)
 			lf_table_give_tag_back(lock);
-		excluded = lock->marks.body == F_WRLCK;
+		excluded = lf_body_is_exclusive(lock);
 		rc = lf_body_try_to_remove(lock);
 		if (rc == LF_GOT) {
 			/* Until now another may have held it, and written to it. */

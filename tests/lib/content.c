@@ -11,12 +11,15 @@
 
 #include "faulty.h"
 
+#include <errno.h>
+
 /* To LF_PID this is what a holder may have left. */
 #define CONTENT "42\n"
 
 static int end_hook(void **state)
 {
 	faulty_before(NOTHING, NULL);
+	faulty_clear();
 	return leave_directory(state);
 }
 
@@ -132,4 +135,17 @@ TEST_WITH_HOOK(a_parent_leaves_what_the_next_one_after_its_child_has_written)
 TEST_WITH_HOOK(a_parent_leaves_a_number_that_is_not_the_PID_of_its_child)
 {
 	release_after_child(LF_PID);
+}
+
+/* Any close of the file has dropped it, and nothing shows that. */
+TEST_WITH_HOOK(a_lost_lock_of_the_process_leaves_what_the_next_one_has_written)
+{
+	struct lf_lock *lock;
+
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
+	(close)((open)(lock_path, O_RDONLY));
+	faulty_before(lf_backend(lock) == LF_BACKEND_LOCKF ? LOCKF : F_SETLK_,
+		      write_exclusively);
+	assert_kept(lock);
 }

@@ -2,7 +2,7 @@
 /* Which marks a lock has on which file system, as other processes see them. */
 #include "config.h"
 
-#include "child.h"
+#include "actor.h"
 #include "lock.h"
 #include "lockfile-fcntl.h"
 #include "seen.h"
@@ -566,6 +566,72 @@ TEST_WITH_FAULTS(an_old_kernel_leaves_a_network_file_and_does_not_open_its_path_
 	assert_null(strstr(paths_opened(), "d/lock"));
 	assert_int_equal(lf_acquire(&lock, lock_path, 0, 0), 0);
 	assert_int_equal(lf_release(&lock), LF_LEFT);
+}
+
+/* A lock of the process, which any close of the file drops. */
+static struct lf_lock *acquire_and_lose(unsigned flags)
+{
+	struct lf_lock *lock;
+
+	faulty_set(F_OFD_SETLK_, 1, true, EINVAL);
+	assert_int_equal(lf_acquire(&lock, lock_path, 0, flags), 0);
+	(close)((open)(lock_path, O_RDWR));
+	assert_int_equal(lf_verify(lock), 0);
+	return lock;
+}
+
+static void leave_to_the_next(unsigned flags)
+{
+	struct lf_lock *lock = acquire_and_lose(flags);
+	struct actor *next = actor_holder(0);
+
+	assert_int_equal(lf_verify(lock), -EAGAIN);
+	assert_int_equal(lf_release(&lock), LF_LOST);
+	assert_held(lock_path);
+	actor_release(next);
+	assert_false(exists(lock_path));
+}
+
+TEST_WITH_FAULTS(an_old_kernel_leaves_the_file_to_the_next_if_the_lock_was_lost)
+{
+	leave_to_the_next(0);
+	leave_to_the_next(LF_KEEP);
+}
+
+TEST_WITH_FAULTS(an_old_kernel_leaves_the_file_to_the_next_if_a_share_was_lost)
+{
+	needs_shared_locks();
+	leave_to_the_next(LF_SHARED);
+}
+
+static int adopt_and_release(void *argument)
+{
+	struct lf_lock *lock = argument;
+
+	demand(lf_adopt(lock) == 0);
+	demand(lf_release(&lock) == 0);
+	return 0;
+}
+
+/* Then nothing was lost. */
+TEST_WITH_FAULTS(an_old_kernel_leaves_the_file_to_the_next_after_a_child)
+{
+	struct lf_lock *lock = acquire_and_lose(LF_KEEP);
+	struct actor *next;
+
+	assert_child(adopt_and_release, lock);
+	next = actor_holder(0);
+	assert_int_equal(lf_release(&lock), 0);
+	assert_held(lock_path);
+	actor_release(next);
+}
+
+TEST_WITH_FAULTS(an_old_kernel_removes_the_file_if_a_lost_lock_has_no_next_holder)
+{
+	struct lf_lock *lock = acquire_and_lose(0);
+
+	assert_int_equal(lf_release(&lock), 0);
+	assert_false(exists(lock_path));
 }
 
 static void *wait_in_thread(void *unused)
