@@ -43,7 +43,7 @@ import select
 import threading
 import time
 from types import TracebackType
-from typing import Dict, NamedTuple, NoReturn, Optional, Type, Union
+from typing import Dict, List, NamedTuple, NoReturn, Optional, Type, Union
 
 __all__ = ['LockError', 'LockFile']
 
@@ -80,11 +80,14 @@ class _Held(NamedTuple):
     """What a LockFile has until it is released."""
 
     handle: ctypes.c_void_p
+    fd: int
     thread: threading.Thread
+    # The calls of release().  The first one uses the handle, and nobody after it:
+    # to append is one step, in which no thread and no signal comes between.
+    releases: List[object]
 
 
-# A LockFile is acquired as long as it is here.  To take it out is one step, so of
-# two threads that release it only one gets the handle.
+# A LockFile is acquired as long as it is here.
 _held: Dict['LockFile', _Held] = {}
 
 
@@ -150,7 +153,8 @@ class LockFile:
         try:
             error = _acquire(handle, file, flags, timeout)
             if error == 0:
-                _held[self] = _Held(handle, threading.current_thread())
+                _held[self] = _Held(handle, _lib.lf_fileno(handle),
+                                    threading.current_thread(), [])
         except BaseException:
             # Ctrl-C may come at any place, also between the two lines above.
             if _held.pop(self, None) or handle:
@@ -166,7 +170,7 @@ class LockFile:
 
     def __enter__(self) -> 'LockFile':
         """Return self."""
-        self._handle()
+        self._get()
         return self
 
     def __exit__(self, exc_type: Optional[Type[BaseException]],
@@ -184,12 +188,11 @@ class LockFile:
 
         It is closed by an exec; a process that inherits it shares the lock.
         """
-        fd: int = _lib.lf_fileno(self._handle())
-        return fd
+        return self._get().fd
 
     def get_path(self) -> Union[str, bytes]:
         """Return the path of the file, as it was given."""
-        self._handle()
+        self._get()
         return self._path
 
     def release(self) -> None:
@@ -200,29 +203,44 @@ class LockFile:
 
         Raises OSError if the lock may not have excluded others: with ESTALE if
         the file was removed or replaced while it was locked, which is noticed
-        if it was to be removed, or if a file server gave the lock to another
-        process; with EBADF if the program has closed the descriptor.  The lock
-        counts as released then, and no other file is touched.
+        if it was to be removed, or if another process has the lock as well, as
+        a file server may let it; with EBADF if the program has closed the
+        descriptor.  The lock counts as released then, and no other file is
+        touched.
         """
-        held = _held.pop(self, None)
-        if held is None:
-            raise ValueError('The lock file is already released')
-        result = _lib.lf_release(ctypes.byref(held.handle))
+        held = _held.get(self)
+        me = object()
+        try:
+            if held is None or not _is_first(held.releases, me):
+                raise ValueError('The lock file is already released')
+            _held.pop(self, None)
+            result = _lib.lf_release(ctypes.byref(held.handle))
+        except BaseException:
+            # Ctrl-C may come at any place; a handle that is freed is null.
+            if held and held.releases and held.releases[0] is me:
+                _held.pop(self, None)
+                _lib.lf_release(ctypes.byref(held.handle))
+            raise
         if result == _REPLACED:
             raise OSError(errno.ESTALE, 'the lock file was removed or replaced '
                           'while it was locked', self._path)
         if result == _LOST:
-            raise OSError(errno.ESTALE, 'the file server gave the lock to '
-                          'another process', self._path)
+            raise OSError(errno.ESTALE, 'the lock was lost, and another '
+                          'process has it', self._path)
         if result == -errno.EBADF:
             raise OSError(errno.EBADF, 'the program has closed the descriptor '
                           'of the lock file', self._path)
 
-    def _handle(self) -> ctypes.c_void_p:
+    def _get(self) -> _Held:
         held = _held.get(self)
         if held is None:
             raise ValueError('The lock file is released')
-        return held.handle
+        return held
+
+
+def _is_first(releases: List[object], me: object) -> bool:
+    releases.append(me)
+    return releases[0] is me
 
 
 def _seconds(timeout: float) -> float:

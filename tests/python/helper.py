@@ -23,7 +23,7 @@ def backend():
     """The kind of all locks here."""
     with tempfile.TemporaryDirectory(prefix='lf-python.') as directory:
         with LockFile(os.path.join(directory, 'lock')) as lock:
-            return _lib.lf_backend(lock._handle())
+            return _lib.lf_backend(lock._get().handle)
 
 
 def names(error, pid):

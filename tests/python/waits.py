@@ -3,9 +3,11 @@
 
 import errno
 import fcntl
+import itertools
 import math
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -219,6 +221,45 @@ def test_threads_exclude_each_other(path):
         thread.join()
     assert len(done) == 160
     assert not os.path.exists(path)
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt before the Nth step of release()."""
+
+    def __init__(self, nth):
+        self.left = nth
+
+    def __call__(self, frame, event, _):
+        if frame.f_code is not LockFile.release.__code__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == 'opcode':
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def test_ctrl_c_during_a_release_leaves_no_lock_without_an_owner(path):
+    steps = 0
+    for nth in itertools.count(1):
+        lock = LockFile(path)
+        interrupt = Interrupt(nth)
+        try:
+            # Python 3.12 looks for this only in settrace().
+            sys._getframe().f_trace_opcodes = True
+            sys.settrace(interrupt)
+            lock.release()
+        except KeyboardInterrupt:
+            steps += 1
+        finally:
+            sys.settrace(None)
+        if repr(lock).startswith('<acquired'):
+            lock.release()
+        assert not os.path.exists(path)
+        if interrupt.left > 0:
+            break
+    assert steps > 20
 
 
 def test_two_threads_release_once(path):
