@@ -29,6 +29,15 @@ struct check_options {
 /* Does not return if the arguments ask for something other than a check. */
 void parse_options(int argc, char **argv, struct check_options *options);
 
+/* --- A limit for what a file server may be asked (time-limit.c) */
+
+/* At the start: one that the caller has set holds for the whole program. */
+void keep_limit_of_caller(void);
+
+/* Around the questions alone: the reader of the output may be slow. */
+void limit_time(void);
+void end_limit(void);
+
 /* --- The files that the paths name (files.c) */
 
 struct file {

@@ -80,8 +80,11 @@ int fs_show(char *const *paths, bool json)
 		fs_table_begin();
 	for (; *paths; paths++) {
 		struct lf_fs *fs;
-		int rc = lf_inspect_fs(*paths, &fs);
+		int rc;
 
+		limit_time();
+		rc = lf_inspect_fs(*paths, &fs);
+		end_limit();
 		if (rc < 0) {
 			message_about(*paths, "%s%s", lf_strerror(rc),
 				      rc == -EACCES ? try_as_root() : "");

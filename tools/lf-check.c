@@ -9,10 +9,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,47 +33,6 @@ static pid_t any_holder(const struct file *file)
 		if (!lf_entry_waits(entry) && lf_entry_pid(entry) > 0)
 			return lf_entry_pid(entry);
 	return 0;
-}
-
-/*
- * While a file server does not answer, no handler runs: only a signal that has its
- * default effect ends the process.
- */
-#define SECONDS_TO_ANSWER 30
-
-static bool is_limited; /* by an alarm that was set before exec(2) */
-
-static void keep_limit_of_caller(void)
-{
-	struct itimerval left = { 0 };
-	struct sigaction found;
-	sigset_t mask;
-
-	getitimer(ITIMER_REAL, &left);
-	sigaction(SIGALRM, NULL, &found);
-	sigprocmask(SIG_BLOCK, NULL, &mask);
-	is_limited = (left.it_value.tv_sec > 0 || left.it_value.tv_usec > 0) &&
-		     found.sa_handler == SIG_DFL &&
-		     !sigismember(&mask, SIGALRM);
-}
-
-static void limit_time(void)
-{
-	sigset_t set;
-
-	if (is_limited)
-		return;
-	sigemptyset(&set);
-	sigaddset(&set, SIGALRM);
-	signal(SIGALRM, SIG_DFL);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	alarm(SECONDS_TO_ANSWER);
-}
-
-static void end_limit(void)
-{
-	if (!is_limited)
-		alarm(0);
 }
 
 /* The files of free slots stay only with lf-acquire --keep. */
@@ -244,14 +201,10 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &o);
 	choose_kinds(o.record, o.flock);
 	keep_limit_of_caller();
-	if (o.fs) {
-		limit_time();
+	if (o.fs)
 		return finish_output(fs_show(o.paths, o.style.json));
-	}
-	if (o.mine) {
-		limit_time();
+	if (o.mine)
 		return mine_check(o.paths, o.quiet);
-	}
 	inspect(&files, &o);
 	print(&files, &o);
 	rc = status(&files, &o);

@@ -61,8 +61,11 @@ int mine_check(char *const *paths, bool quiet)
 
 	for (; *paths; paths++) {
 		char *slot;
-		int rc = runs_under(*paths, &slot);
+		int rc;
 
+		limit_time();
+		rc = runs_under(*paths, &slot);
+		end_limit();
 		if (rc < 0)
 			status = CANNOT_TELL;
 		else if (rc == 0 && status == MINE)

@@ -42,6 +42,24 @@ load helper
 	equal "$(ls)" "$(printf '%s\n' dangling fifo link)"
 }
 
+# alarm(2) is setitimer(2) on some processors.
+@test "a slow reader of --fs or --mine is no file server that does not answer" {
+	need_strace
+	need_listed_mount
+	run strace -o trace -e 'trace=?alarm,setitimer,write,writev' lf-check --fs .
+	limit_ends_before_output
+	: >file
+	run strace -o trace -e 'trace=?alarm,setitimer,write,writev' lf-check --mine file/lock
+	limit_ends_before_output
+}
+
+limit_ends_before_output() {
+	cat trace
+	awk '/^(alarm|setitimer)/ { set++; running = /\(30\)|tv_sec=30/ }
+		/^write/ { wrote++; if (running) exit 1 }
+		END { exit !(set && wrote) || running }' trace
+}
+
 @test "--fs of a path in no directory is status 2, and the others are shown" {
 	need_listed_mount
 	run -2 --separate-stderr lf-check --fs missing/lock lock
