@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -300,6 +301,25 @@ static bool is_inherited(const struct lf_lock *lock)
 	return lf_backend(lock) == LF_BACKEND_OFD;
 }
 
+/*
+ * Whether PATH leads to another file, or to none, because a directory or a link on the
+ * way was replaced.  lf_release() does not ask that, and lf_verify() of absolute paths only: a
+ * program may have changed its directory.
+ */
+static bool leads_elsewhere(const struct lf_lock *lock, const char *path,
+			    unsigned flags)
+{
+	struct stat locked, named;
+
+	if (!strchr(path, '/') && !(flags & LF_FOLLOW))
+		return false;
+	if (fstat(lf_fileno(lock), &locked) < 0)
+		return false;
+	if ((flags & LF_FOLLOW ? stat : lstat)(path, &named) < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+	return named.st_dev != locked.st_dev || named.st_ino != locked.st_ino;
+}
+
 /* As lf_release() reports it of a file that it would remove. */
 static int verify(const struct lf_lock *lock)
 {
@@ -317,13 +337,16 @@ static int verify(const struct lf_lock *lock)
  * What a killed COMMAND started may still be at work: the lock is left to the
  * processes that inherited it.
  */
-static int release_or_leave(struct lf_lock **lock, unsigned flags,
-			    int killed_by)
+static int release_or_leave(struct lf_lock **lock, const char *path,
+			    unsigned flags, int killed_by)
 {
 	bool leave = killed_by && is_inherited(*lock);
 	bool stays = flags & (LF_KEEP | LF_FOLLOW | LF_FLOCK);
-	int found = leave || stays ? verify(*lock) : 0;
-	int released = leave ? 0 : lf_release(lock);
+	int found = leave || stays ? verify(*lock) : 0, released;
+
+	if (found == 0 && leads_elsewhere(*lock, path, flags))
+		found = LF_REPLACED;
+	released = leave ? 0 : lf_release(lock);
 
 	return found != 0 ? found : released;
 }
@@ -353,8 +376,8 @@ static void finish(struct lf_lock **locks, int *results,
 
 	for (size_t i = o->count; i-- > 0;) {
 		if (locks[i])
-			results[i] = release_or_leave(&locks[i], o->flags,
-						      killed_by);
+			results[i] = release_or_leave(&locks[i], o->paths[i],
+						      o->flags, killed_by);
 		failed |= results[i] == LF_REPLACED ||
 			  results[i] == LF_LOST;
 	}

@@ -1208,6 +1208,37 @@ need_path_of_all() {
 	equal "$(<lock)" more
 }
 
+@test "a lock file in a directory that was replaced while COMMAND ran is reported" {
+	local change option file
+
+	for option in -n -k -s; do
+		! [[ $option = -s ]] || ! calls lockf || continue
+		for file in dir/lock "$PWD/dir/lock"; do
+			for change in 'mv dir old' 'mv dir old; mkdir dir; : >dir/lock' \
+				'mv dir old; mkdir other; ln -s other dir'; do
+				mkdir dir
+				run -7 --separate-stderr lf-acquire "$option" "$file" \
+					sh -c "$change; exit 7"
+				equal "$stderr" "${replaced/lock/"$file"}"
+				rm -rf dir old other
+			done
+		done
+	done
+}
+
+@test "a symbolic link to the lock file that was replaced while COMMAND ran is reported" {
+	local file
+
+	for file in link ./link "$PWD/link"; do
+		: >lock
+		ln -s lock link
+		run -7 --separate-stderr lf-acquire --follow "$file" \
+			sh -c 'ln -sf other link; exit 7'
+		equal "$stderr" "${replaced/lock/"$file"}"
+		rm link
+	done
+}
+
 @test "a lock file that COMMAND changes or links is not reported as replaced" {
 	run -0 --separate-stderr lf-acquire lock sh -c 'echo data >>lock'
 	equal "$stderr" ""
