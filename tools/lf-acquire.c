@@ -473,6 +473,8 @@ int main(int argc, char **argv)
 		return descriptor_leave(locks[0], path);
 	if (o.slots > 0 && path != o.lockfile)
 		slots_announce(path);
+	else if (o.slots > 0)
+		unsetenv("LF_SLOT"); /* that of another lock */
 	/* Nothing is left to be done after COMMAND. */
 	if (o.count == 0)
 		return become_command(locks, &o);

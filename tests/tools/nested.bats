@@ -598,6 +598,16 @@ self_locking() {
 	equal "$output" none
 }
 
+@test "with --nested, the slot of another lock is not that of COMMAND" {
+	need_ancestors
+	LF_SLOT=9 run -0 lf-acquire lock lf-acquire -r -N 2 lock \
+		sh -c 'echo "${LF_SLOT-none}"'
+	equal "$output" none
+	run -0 lf-acquire -N 2 other lf-acquire lock lf-acquire -r -N 2 lock \
+		sh -c 'echo "${LF_SLOT-none}"'
+	equal "$output" none
+}
+
 @test "--mine: a lock file stands for its slots" {
 	need_ancestors
 	run -0 lf-acquire -N 3 lock lf-check --mine lock
