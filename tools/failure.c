@@ -247,10 +247,19 @@ static const char *advice_for(const struct options *o, int error)
 	return advice(error);
 }
 
-static int status_of(const struct options *o, const char *path, int error)
+static bool is_missing(const struct options *o, const char *path)
 {
 	struct stat st;
 
+	return lstat(path, &st) < 0 || (o->flags & LF_FOLLOW &&
+					stat(path, &st) < 0 && errno == ENOENT);
+}
+
+static int status_of(const struct options *o, const char *path, int error)
+{
+	/* The file that has no room for the PID may have been there before. */
+	if ((error == -ENOSPC || error == -EDQUOT) && o->flags & LF_PID)
+		return STATUS_SYSTEM;
 	switch (-error) {
 	case EBUSY:
 	case EDEADLK:
@@ -263,16 +272,20 @@ static int status_of(const struct options *o, const char *path, int error)
 	case EIO:
 		return STATUS_SYSTEM;
 	default:
-		return o->fd >= 0 || lstat(path, &st) == 0 ?
-					       STATUS_CANNOT_OPEN :
-					       STATUS_CANNOT_CREATE;
+		return o->fd >= 0 || !is_missing(o, path) ?
+			       STATUS_CANNOT_OPEN :
+			       STATUS_CANNOT_CREATE;
 	}
 }
 
 /* Why an existing file cannot be locked: it is another user's, as a rule. */
 static const char *explain_denial(const struct options *o, const char *path)
 {
-	if (access(path, o->flags & LF_SHARED ? R_OK : W_OK) == 0)
+	int needed = o->flags & LF_SHARED ? R_OK :
+		     o->flags & LF_PID	  ? R_OK | W_OK :
+					    W_OK;
+
+	if (access(path, needed) == 0)
 		return "the system refuses the lock, as a sandbox may";
 	return "a lock file that several users lock must be created with "
 	       "--mode 666";

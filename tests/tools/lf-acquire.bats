@@ -458,6 +458,32 @@ lacks_flock() {
 		lf-acquire lock true'
 }
 
+@test "without room for the PID it is status 71, whether or not the file existed" {
+	local option
+
+	for option in -n -k; do
+		: >lock
+		run -71 sh -c 'ulimit -f 0; exec lf-acquire -p "$1" lock touch ran' \
+			sh "$option"
+		like "$output" 'lock: no space left'
+		rm -f lock
+	done
+	run -71 sh -c 'ulimit -f 0; exec lf-acquire -p lock touch ran'
+	absent ran
+	absent lock
+}
+
+@test "without permission to read the file, -p does not blame a sandbox" {
+	need_unprivileged
+	: >lock
+	chmod 222 lock
+	[ "$(id -u)" -ne 0 ] || chown "$nobody" lock
+	run -0 unprivileged lf-acquire -k lock echo ran
+	run -66 unprivileged lf-acquire -p lock touch ran
+	like "$output" 'lock: permission denied; .* --mode 666'
+	absent ran
+}
+
 # The first limit that suffices for lf-acquire alone.
 @test "without a descriptor for COMMAND it does not run, status 71" {
 	local option

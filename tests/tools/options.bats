@@ -81,12 +81,12 @@ load helper
 
 @test "--follow creates the target of a dangling link" {
 	ln -s file lock
-	run -66 lf-acquire --follow --no-create lock true
+	run -73 lf-acquire --follow --no-create lock true
 	absent file
 	run -0 lf-acquire --follow lock lf-check -q file
 	present file
 	ln -sf missing/file lock
-	run -66 lf-acquire --follow lock true
+	run -73 lf-acquire --follow lock true
 	like "$output" '^lf-acquire: lock: no such file'
 }
 
