@@ -35,13 +35,12 @@ static void start_waiting_for_tag(struct lf_lock *lock)
 int lf_adopt_lock(struct lf_lock *lock)
 {
 	struct stat file = { .st_dev = lock->dev, .st_ino = lock->ino };
-	bool inherited = lf_is_inherited(lock), was_adopted;
+	bool inherited = lf_is_inherited(lock);
 	pid_t owner;
 	int rc;
 
 	if (!lf_file_is_open(lock))
 		return -EBADF;
-	was_adopted = lf_description_is_marked(lock->fd);
 	owner = lf_description_owner(lock->fd);
 
 	/* The kernel grants it for nothing if the process holds the file. */
@@ -64,7 +63,7 @@ int lf_adopt_lock(struct lf_lock *lock)
 	if (rc == 0)
 		rc = lf_own_description(lock->fd);
 	if (rc == 0) {
-		rc = lf_table_adopt(lock, was_adopted);
+		rc = lf_table_adopt(lock, owner);
 		if (rc < 0)
 			fcntl(lock->fd, F_SETOWN, owner > 0 ? owner : 0);
 	}

@@ -440,10 +440,10 @@ void lf_table_hold(struct lf_lock *lock);
 void lf_table_set_type(struct lf_lock *lock, short type);
 
 /*
- * The same for a handle that a fork copied: it becomes this process's.  AGAIN: not
- * only the process that acquired the lock has held it.  -ENOMEM.
+ * The same for a handle that a fork copied: it becomes this process's.  OWNER was that
+ * of the description before, and may be another child that adopted it.  -ENOMEM.
  */
-int lf_table_adopt(struct lf_lock *lock, bool again);
+int lf_table_adopt(struct lf_lock *lock, pid_t owner);
 
 /*
  * Whether this thread may wait for the tag: no other thread of the process does,

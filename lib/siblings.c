@@ -163,12 +163,15 @@ void lf_table_set_type(struct lf_lock *lock, short type)
 	pthread_mutex_unlock(&lock->file->mutex);
 }
 
-int lf_table_adopt(struct lf_lock *lock, bool again)
+int lf_table_adopt(struct lf_lock *lock, pid_t owner)
 {
+	pid_t acquirer = lf_pid_of_acquirer(lock);
+	bool is_first = !lock->parent && (owner == 0 || owner == acquirer);
+
 	if (lf_is_inherited(lock)) {
 		if (lf_table_prepare(lock) < 0)
 			return -ENOMEM;
-		lock->parent = again ? -1 : lf_pid_of_acquirer(lock);
+		lock->parent = is_first ? acquirer : -1;
 		lock->generation = lf_generation();
 		lock->thread = lf_thread_self();
 		lock->state = LF_ACQUIRING;
