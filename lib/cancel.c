@@ -12,6 +12,7 @@
 
 #include "lock.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -34,7 +35,7 @@ static bool begin_first(void)
 	for (int i = 0; i < PATIENCE_MS && !atomic_load(&is_over); i++) {
 		if (pthread_mutex_trylock(&mutex) == 0)
 			return true;
-		lf_poll_until(-1, lf_deadline(1));
+		poll(NULL, 0, 1);
 	}
 	return false;
 }

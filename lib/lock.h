@@ -19,8 +19,8 @@
  *   siblings.c     several handles of this process on one file
  *   parked.c       descriptors that are closed, or parked and used again
  *   table.c        the files that this process has open, and its handles
- *   process.c      which process holds a lock
  *   marks.c        tag, body, presence and flock
+ *   process.c      which process holds a lock
  *   wait.c         helper threads and deadlines
  *   cancel.c       the first cancellation, which no fork may meet
  *   errors.c       their texts, and which function may return which
@@ -549,36 +549,6 @@ void lf_table_list_as_held(struct lf_lock *lock, bool holds);
 void lf_table_set_claimant(struct lf_claimant *claim, struct lf_file *file);
 struct lf_file *lf_table_get_claimed(struct lf_claimant *claim);
 
-/* ---- process.c */
-
-/*
- * A number for this process that no child, however forked, and no later process
- * of the same PID has.
- */
-unsigned lf_generation(void);
-
-/* Of a handle that a fork copied: -1 is unknown, as after a raw clone(2). */
-pid_t lf_pid_of_acquirer(const struct lf_lock *lock);
-
-/* Whether the handle was copied by a fork and not adopted since. */
-bool lf_is_inherited(const struct lf_lock *lock);
-
-/*
- * A number for this moment, never 0; whether since then this process has forked,
- * as far as children live that may share its descriptors.
- */
-unsigned lf_fork_count(void);
-bool lf_has_forked_since(unsigned count);
-
-/*
- * The process that borrowed an open file description or adopted its lock: F_SETOWN
- * and F_GETOWN of fcntl(2), which all copies of the descriptor share.  An owner of
- * 0: there is none, or it has ended.  -1: unknown.  Adopted at some time: also
- * lf_description_is_marked().
- */
-int lf_own_description(int fd);
-pid_t lf_description_owner(int fd);
-
 /* ---- marks.c: a mark that is not in use succeeds and does nothing */
 
 void lf_marks_choose(struct lf_lock *lock, bool process_owned);
@@ -671,6 +641,36 @@ void lf_flock_unlock(struct lf_lock *lock);
 
 /* Also one that the description had before, or that may have been granted. */
 void lf_flock_give_up(struct lf_lock *lock);
+
+/* ---- process.c */
+
+/*
+ * A number for this process that no child, however forked, and no later process
+ * of the same PID has.
+ */
+unsigned lf_generation(void);
+
+/* Of a handle that a fork copied: -1 is unknown, as after a raw clone(2). */
+pid_t lf_pid_of_acquirer(const struct lf_lock *lock);
+
+/* Whether the handle was copied by a fork and not adopted since. */
+bool lf_is_inherited(const struct lf_lock *lock);
+
+/*
+ * A number for this moment, never 0; whether since then this process has forked,
+ * as far as children live that may share its descriptors.
+ */
+unsigned lf_fork_count(void);
+bool lf_has_forked_since(unsigned count);
+
+/*
+ * The process that borrowed an open file description or adopted its lock: F_SETOWN
+ * and F_GETOWN of fcntl(2), which all copies of the descriptor share.  An owner of
+ * 0: there is none, or it has ended.  -1: unknown.  Adopted at some time: also
+ * lf_description_is_marked().
+ */
+int lf_own_description(int fd);
+pid_t lf_description_owner(int fd);
 
 /* ---- wait.c */
 
