@@ -453,16 +453,21 @@ static int adopt_and_convert(struct scene *scene, struct lf_lock *lock)
 	return 0;
 }
 
+static void fork_and_play(struct scene *scene, struct lf_lock *lock)
+{
+	if (fork() == 0) {
+		alarm(60);
+		_exit(scene->play(scene, lock));
+	}
+}
+
 static int acquire_and_fork(void *argument)
 {
 	struct scene *scene = argument;
 	struct lf_lock *lock;
 
 	demand(lf_acquire(&lock, lock_path, 0, scene->flags) == 0);
-	if (fork() == 0) {
-		alarm(60);
-		_exit(scene->play(scene, lock));
-	}
+	fork_and_play(scene, lock);
 	gate_pass(scene->parent_gone);
 	return 0;
 }
@@ -611,10 +616,7 @@ static int acquire_and_fork_twice(void *argument)
 	for (unsigned i = 0; i < 2; i++) {
 		scene->play = i == scene->other ? adopt_and_convert_once :
 						  adopt_and_stay;
-		if (fork() == 0) {
-			alarm(60);
-			_exit(scene->play(scene, lock));
-		}
+		fork_and_play(scene, lock);
 		gate_pass(scene->adopted);
 	}
 	gate_open(scene->converted);
@@ -660,17 +662,14 @@ static int acquire_by_place_and_fork(void *argument)
 	demand(lf_finish(&second) == 0);
 	demand(lf_acquire(&third, lock_path, 0, LF_SHARED) == 0);
 	demand(lf_release(&third) == 0);
-	if (fork() == 0) {
-		alarm(60);
-		_exit(adopt_and_convert_once(scene, second));
-	}
+	fork_and_play(scene, second);
 	gate_pass(scene->parent_gone);
 	return 0;
 }
 
 TEST(an_adopted_lock_with_a_place_on_the_first_byte_converts)
 {
-	struct scene scene = scene_new(NULL);
+	struct scene scene = scene_new(adopt_and_convert_once);
 	struct actor *holder;
 	pid_t parent;
 
